@@ -1,0 +1,38 @@
+# Every third-party library, its pinned source and the one room that may see it.
+# All but LibTorch are Debian 12 / Ubuntu 24.04 packages, installed by cmake/quickstart.sh.
+include(EspalierTorch)                                  # PyPI torch 2.13.0: sdk, nn, data, engine, worker, plugins
+
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)        # libssl-dev: words
+find_package(nlohmann_json REQUIRED)                    # nlohmann-json3-dev: anywhere but SDK headers
+find_package(Boost 1.74 REQUIRED)                       # libboost-dev: loader (DLL), runner (Process), nn (Interprocess)
+find_package(Threads REQUIRED)
+find_package(SQLiteCpp REQUIRED)                        # libsqlitecpp-dev: store
+find_package(SQLite3 REQUIRED)                          # libsqlite3-dev: store
+find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: data
+find_package(CLI11 REQUIRED)                            # libcli11-dev: cli and worker's main
+find_package(fmt REQUIRED)                              # libfmt-dev
+find_package(spdlog REQUIRED)                           # libspdlog-dev
+find_package(OpenMP REQUIRED COMPONENTS CXX)            # without -fopenmp at::parallel_for is silently sequential
+
+# toml++ is used header-only: Debian's target links the shared library.
+find_path(ESPALIER_TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)   # libtomlplusplus-dev: grid
+add_library(espalier_tomlplusplus INTERFACE)
+target_compile_definitions(espalier_tomlplusplus INTERFACE TOML_HEADER_ONLY=1)
+
+# The torch wheel ships an fmt of its own that wins over the system's in the include order. A folder holding
+# nothing but a link to the system's fmt goes first, so that fmt and spdlog are one version everywhere.
+get_target_property(espalier_fmt_include fmt::fmt-header-only INTERFACE_INCLUDE_DIRECTORIES)
+list(GET espalier_fmt_include 0 espalier_fmt_include)
+find_path(ESPALIER_FMT_INCLUDE fmt/format.h HINTS "${espalier_fmt_include}" REQUIRED)
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/fmt_first")
+file(CREATE_LINK "${ESPALIER_FMT_INCLUDE}/fmt" "${CMAKE_BINARY_DIR}/fmt_first/fmt" SYMBOLIC)
+add_library(espalier_fmt INTERFACE)
+target_include_directories(espalier_fmt SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt_first")
+target_link_libraries(espalier_fmt INTERFACE fmt::fmt-header-only)
+target_compile_definitions(espalier_fmt INTERFACE FMT_HEADER_ONLY=1)
+add_library(espalier_spdlog INTERFACE)
+target_link_libraries(espalier_spdlog INTERFACE espalier_fmt spdlog::spdlog_header_only)
+target_compile_definitions(espalier_spdlog INTERFACE SPDLOG_FMT_EXTERNAL=1)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)                          # libgtest-dev: tests
+endif()

@@ -1,0 +1,11 @@
+# espalier_warnings and espalier_sanitizers: linked PRIVATE by every target of ours, never exported.
+add_library(espalier_warnings INTERFACE)
+target_compile_options(espalier_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  $<$<BOOL:${ESPALIER_WARNINGS_AS_ERRORS}>:-Werror>)
+
+add_library(espalier_sanitizers INTERFACE)
+if(ESPALIER_SANITIZE)
+  target_compile_options(espalier_sanitizers INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
+  target_link_options(espalier_sanitizers INTERFACE -fsanitize=address,undefined)
+endif()

@@ -1,0 +1,147 @@
+#include "words/cell_settings.h"
+
+#include <espalier/error.h>
+
+#include <nlohmann/json.hpp>
+
+#include "words/plugin_description.h"
+
+namespace espalier {
+namespace {
+
+using nlohmann::json;
+
+TrainSettings train_from_json(const json& entry) {
+  TrainSettings train;
+  train.epochs = entry.at("epochs");
+  train.batch = entry.at("batch");
+  train.learning_rate = entry.at("learning_rate");
+  train.weight_decay = entry.at("weight_decay");
+  train.warmup = entry.at("warmup");
+  train.clip_norm = entry.at("clip_norm");
+  train.seed = entry.at("seed");
+  return train;
+}
+
+PluginSettings plugin_settings_from_json(const json& entry) {
+  return {entry.at("name"), entry.at("plugin"), entry.at("version"), settings_from_json(entry.at("settings"))};
+}
+
+CellSettings read_cell(const json& entry) {
+  CellSettings cell;
+  const auto& model = entry.at("model");
+  cell.model.name = model.at("name");
+  cell.model.family = model.at("family");
+  cell.model.checkpoint = model.at("checkpoint");
+  if (!model.at("train").is_null()) cell.model.train = train_from_json(model.at("train"));
+  const auto& dataset = entry.at("dataset");
+  cell.dataset.name = dataset.at("name");
+  cell.dataset.format = dataset.at("format");
+  cell.dataset.split = dataset.at("split").get<std::map<std::string, std::string>>();
+  cell.dataset.text = dataset.at("text");
+  cell.dataset.pair = dataset.at("pair");
+  cell.dataset.label = dataset.at("label");
+  cell.dataset.limit = dataset.at("limit").get<std::map<std::string, std::int64_t>>();
+  cell.dataset.max_tokens = dataset.at("max_tokens");
+  cell.granularity = entry.at("granularity");
+  cell.sites = entry.at("sites");
+  cell.scorer = plugin_settings_from_json(entry.at("scorer"));
+  cell.searcher = plugin_settings_from_json(entry.at("searcher"));
+  cell.recovery = plugin_settings_from_json(entry.at("recovery"));
+  cell.scope = entry.at("scope");
+  cell.budget = {entry.at("budget").at("kind"), entry.at("budget").at("value")};
+  cell.rounding = entry.at("rounding");
+  cell.count_output_bias = entry.at("count_output_bias");
+  cell.softmax_scale = entry.at("softmax_scale");
+  cell.compute = entry.at("compute");
+  if (const auto& schedule = entry.at("schedule"); !schedule.is_null()) {
+    cell.schedule = ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), schedule.at("of"), schedule.at("rounding")};
+  }
+  cell.seed = entry.at("seed");
+  cell.base_seed = entry.at("base_seed");
+  const auto& measure = entry.at("measure");
+  cell.measure.proof = measure.at("proof");
+  if (const auto& latency = measure.at("latency"); !latency.is_null()) {
+    cell.measure.latency = LatencySettings{latency.at("batch"), latency.at("repeats")};
+  }
+  return cell;
+}
+
+}  // namespace
+
+json to_json(const TrainSettings& train) {
+  return {{"epochs", train.epochs},   {"batch", train.batch},         {"learning_rate", train.learning_rate},
+          {"weight_decay", train.weight_decay}, {"warmup", train.warmup}, {"clip_norm", train.clip_norm},
+          {"seed", train.seed}};
+}
+
+json to_json(const ModelSettings& model) {
+  return {{"name", model.name},
+          {"family", model.family},
+          {"checkpoint", model.checkpoint},
+          {"train", model.train ? to_json(*model.train) : json()}};
+}
+
+json to_json(const DatasetSettings& dataset) {
+  return {{"name", dataset.name},   {"format", dataset.format}, {"split", dataset.split},
+          {"text", dataset.text},   {"pair", dataset.pair},     {"label", dataset.label},
+          {"limit", dataset.limit}, {"max_tokens", dataset.max_tokens}};
+}
+
+json to_json(const PluginSettings& plugin) {
+  return {{"name", plugin.name}, {"plugin", plugin.plugin}, {"version", plugin.version}, {"settings", to_json(plugin.settings)}};
+}
+
+json to_json(const MeasureSettings& measure) {
+  json latency;
+  if (measure.latency) latency = {{"batch", measure.latency->batch}, {"repeats", measure.latency->repeats}};
+  return {{"proof", measure.proof}, {"latency", latency}};
+}
+
+json to_json(const CellSettings& cell) {
+  json schedule;
+  if (cell.schedule) {
+    schedule = {{"steps", cell.schedule->steps},
+                {"fraction", cell.schedule->fraction},
+                {"of", cell.schedule->of},
+                {"rounding", cell.schedule->rounding}};
+  }
+  return {{"model", to_json(cell.model)},
+          {"dataset", to_json(cell.dataset)},
+          {"granularity", cell.granularity},
+          {"sites", cell.sites},
+          {"scorer", to_json(cell.scorer)},
+          {"searcher", to_json(cell.searcher)},
+          {"recovery", to_json(cell.recovery)},
+          {"scope", cell.scope},
+          {"budget", {{"kind", cell.budget.kind}, {"value", cell.budget.value}}},
+          {"rounding", cell.rounding},
+          {"count_output_bias", cell.count_output_bias},
+          {"softmax_scale", cell.softmax_scale},
+          {"compute", cell.compute},
+          {"schedule", schedule},
+          {"seed", cell.seed},
+          {"base_seed", cell.base_seed},
+          {"measure", to_json(cell.measure)}};
+}
+
+CellSettings cell_from_json(const json& entry) {
+  try {
+    return read_cell(entry);
+  } catch (const json::exception& error) {
+    throw StoreError("the settings of a cell in the database cannot be read: " + std::string(error.what()));
+  }
+}
+
+const std::vector<std::string>& known_granularities() {
+  static const std::vector<std::string> names = {"head",      "head-channel", "same-channel", "q-channel",
+                                                 "k-channel", "v-channel",    "o-channel",    "projection-channel"};
+  return names;
+}
+
+const std::vector<std::string>& known_site_filters() {
+  static const std::vector<std::string> names = {"all", "encoder-self", "decoder-self", "decoder-cross"};
+  return names;
+}
+
+}  // namespace espalier

@@ -1,0 +1,110 @@
+// One fully resolved cell, as both programs know it: espalier writes it into the database as JSON, the worker reads
+// it back. Every default is filled in. Paths are as the machine needs them; a cell's key leaves them out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <espalier/export.h>
+#include <espalier/settings.h>
+
+namespace espalier {
+
+// How a base model is fine-tuned. Defaults are the recipe for BERT classification.
+struct TrainSettings {
+  std::int64_t epochs = 2;
+  std::int64_t batch = 32;
+  double learning_rate = 5e-5;
+  double weight_decay = 0.01;
+  double warmup = 0.06;         // share of the steps
+  double clip_norm = 1.0;       // largest norm of the whole gradient; 0: no clipping
+  std::int64_t seed = 0;
+
+  bool operator==(const TrainSettings&) const = default;
+};
+
+struct ModelSettings {
+  std::string name;                    // as the experiment calls it; not part of the key
+  std::string family;                  // bert
+  std::string checkpoint;              // a Hugging Face directory
+  std::optional<TrainSettings> train;  // absent: the checkpoint is used as it is
+};
+
+struct DatasetSettings {
+  std::string name;
+  std::string format;                        // text-classification
+  std::map<std::string, std::string> split;  // train, validation, test -> path
+  std::string text = "text";                 // column names
+  std::string pair;                          // empty: no second text
+  std::string label = "label";
+  std::map<std::string, std::int64_t> limit;  // split -> first so many examples
+  std::int64_t max_tokens = 128;
+};
+
+struct PluginSettings {
+  std::string name;     // as the experiment calls it; not part of the key
+  std::string plugin;   // the plugin's own name
+  std::string version;
+  Settings settings;    // complete
+};
+
+struct Budget {
+  std::string kind;  // sparsity, heads, macs, latency, loss_of_metric
+  double value = 0;
+};
+
+struct ScheduleSettings {
+  std::int64_t steps = 1;
+  double fraction = 0;
+  std::string of = "remaining";
+  std::string rounding = "ceil";
+};
+
+struct LatencySettings {
+  std::vector<std::int64_t> batch;
+  std::int64_t repeats = 50;
+};
+
+struct MeasureSettings {
+  bool proof = true;
+  std::optional<LatencySettings> latency;
+};
+
+struct CellSettings {
+  ModelSettings model;
+  DatasetSettings dataset;
+  std::string granularity;
+  std::string sites = "all";
+  PluginSettings scorer;
+  PluginSettings searcher;
+  PluginSettings recovery;  // plugin "none": none
+  std::string scope = "global";
+  Budget budget;
+  std::string rounding = "nearest";         // nearest (halves down), floor, ceil
+  bool count_output_bias = false;
+  std::string softmax_scale = "original";   // original, pruned-width, or a number
+  std::string compute = "float32";
+  std::optional<ScheduleSettings> schedule;
+  std::int64_t seed = 0;
+  std::int64_t base_seed = 0;
+  MeasureSettings measure;
+};
+
+ESPALIER_WORDS_API nlohmann::json to_json(const TrainSettings& train);
+ESPALIER_WORDS_API nlohmann::json to_json(const ModelSettings& model);
+ESPALIER_WORDS_API nlohmann::json to_json(const DatasetSettings& dataset);
+ESPALIER_WORDS_API nlohmann::json to_json(const PluginSettings& plugin);
+ESPALIER_WORDS_API nlohmann::json to_json(const MeasureSettings& measure);
+ESPALIER_WORDS_API nlohmann::json to_json(const CellSettings& cell);
+// Throws StoreError where the text is not what to_json wrote.
+ESPALIER_WORDS_API CellSettings cell_from_json(const nlohmann::json& json);
+
+// The known words of a cell, for messages.
+ESPALIER_WORDS_API const std::vector<std::string>& known_granularities();
+ESPALIER_WORDS_API const std::vector<std::string>& known_site_filters();  // all, encoder-self, decoder-self, decoder-cross
+
+}  // namespace espalier

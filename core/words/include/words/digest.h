@@ -1,0 +1,52 @@
+// SHA-256 of texts and files: what cells, checkpoints, data, masks and cached results are known by.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <espalier/export.h>
+
+namespace espalier {
+
+// Grows by update(); hex() ends it.
+class ESPALIER_WORDS_API Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(const void* data, std::size_t size);
+  void update(std::string_view text) { update(text.data(), text.size()); }
+  std::string hex();  // 64 lower-case characters
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+ESPALIER_WORDS_API std::string sha256_hex(std::string_view text);
+// Digest of a file's bytes. Throws InputError when it cannot be read.
+ESPALIER_WORDS_API std::string sha256_of_file(const std::filesystem::path& path);
+
+// Remembers file digests by path, size and modification time in a text file below the cache folder, so that large
+// checkpoints are read once. A memory that cannot be written is not an error.
+class ESPALIER_WORDS_API DigestMemory {
+ public:
+  explicit DigestMemory(std::filesystem::path cache_folder);
+  ~DigestMemory();
+  std::string of_file(const std::filesystem::path& path);
+  // Digest of a checkpoint directory: config, weights, tokenizer, preprocessor and generation files, by name and content.
+  std::string of_checkpoint(const std::filesystem::path& folder);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Where base models, scores, dense results and digests are kept: $ESPALIER_CACHE, else results/cache.
+ESPALIER_WORDS_API std::filesystem::path cache_folder();
+
+}  // namespace espalier

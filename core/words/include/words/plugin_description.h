@@ -1,0 +1,42 @@
+// What espalier knows of a plugin without loading it: the worker describes each file once, as JSON.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include <espalier/export.h>
+#include <espalier/settings.h>
+
+namespace espalier {
+
+struct SettingDescription {
+  std::string name;
+  SettingValue default_value;
+  std::string doc;
+  std::vector<std::string> choices;  // empty: any value of the default's type
+};
+
+struct PluginDescription {
+  std::string name;
+  std::string role;  // scorer, searcher or recovery
+  std::string version;
+  std::string summary;
+  std::vector<SettingDescription> settings;
+  bool needs_data = false;       // a scorer that reads a split
+  bool needs_scores = false;     // a searcher that ranks scores
+  bool uses_randomness = false;  // its answer depends on the seed
+  std::string file;
+};
+
+// Fills in defaults, converts integers to reals where declared so. Throws SettingsError naming every undeclared
+// setting (with the nearest declared one), wrong type and value that is not allowed.
+ESPALIER_WORDS_API Settings complete_settings(const PluginDescription& plugin, const Settings& given);
+
+ESPALIER_WORDS_API nlohmann::json to_json(const SettingValue& value);
+ESPALIER_WORDS_API nlohmann::json to_json(const Settings& settings);
+ESPALIER_WORDS_API Settings settings_from_json(const nlohmann::json& json);
+ESPALIER_WORDS_API nlohmann::json to_json(const PluginDescription& plugin);
+ESPALIER_WORDS_API PluginDescription plugin_from_json(const nlohmann::json& json);
+
+}  // namespace espalier

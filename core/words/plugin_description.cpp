@@ -1,0 +1,132 @@
+#include "words/plugin_description.h"
+
+#include <espalier/error.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "words/names.h"
+
+namespace espalier {
+namespace {
+
+std::string as_text(const SettingValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return to_json(value).dump();
+}
+
+const char* type_name(const SettingValue& value) {
+  constexpr const char* names[] = {"true or false", "an integer", "a number", "a text"};
+  return names[value.index()];
+}
+
+SettingValue value_from_json(const nlohmann::json& json) {
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  if (json.is_number()) return json.get<double>();
+  return json.get<std::string>();
+}
+
+}  // namespace
+
+Settings complete_settings(const PluginDescription& plugin, const Settings& given) {
+  Settings complete;
+  std::vector<std::string> known;
+  std::string problems;
+  const auto complain = [&](const std::string& problem) { problems += (problems.empty() ? "" : "\n") + problem; };
+  for (const auto& setting : plugin.settings) {
+    known.push_back(setting.name);
+    if (!given.has(setting.name)) {
+      complete.set(setting.name, setting.default_value);
+      continue;
+    }
+    SettingValue value = given.values().at(setting.name);
+    if (std::holds_alternative<double>(setting.default_value) && std::holds_alternative<std::int64_t>(value)) {
+      value = static_cast<double>(std::get<std::int64_t>(value));
+    }
+    const bool finite = !std::holds_alternative<double>(value) || std::isfinite(std::get<double>(value));
+    if (value.index() != setting.default_value.index() || !finite) {
+      complain("setting '" + setting.name + "' of " + plugin.role + " '" + plugin.name + "' is " + as_text(value) +
+               ", expected " + type_name(setting.default_value) + " (" + setting.doc + ")");
+    } else if (!setting.choices.empty()) {
+      bool allowed = false;
+      for (const auto& choice : setting.choices) allowed = allowed || choice == as_text(value);
+      if (!allowed) {
+        complain(unknown_name("value of setting '" + setting.name + "' of " + plugin.role + " '" + plugin.name + "':",
+                              as_text(value), setting.choices));
+      }
+    }
+    complete.set(setting.name, value);
+  }
+  for (const auto& [name, value] : given.values()) {
+    if (!complete.has(name)) {
+      complain(unknown_name("setting of " + plugin.role + " '" + plugin.name + "':", name, known));
+    }
+  }
+  if (!problems.empty()) throw SettingsError(problems);
+  return complete;
+}
+
+nlohmann::json to_json(const SettingValue& value) {
+  return std::visit([](const auto& held) { return nlohmann::json(held); }, value);
+}
+
+nlohmann::json to_json(const Settings& settings) {
+  auto json = nlohmann::json::object();
+  for (const auto& [name, value] : settings.values()) json[name] = to_json(value);
+  return json;
+}
+
+Settings settings_from_json(const nlohmann::json& json) {
+  Settings settings;
+  for (const auto& [name, value] : json.items()) settings.set(name, value_from_json(value));
+  return settings;
+}
+
+nlohmann::json to_json(const PluginDescription& plugin) {
+  auto settings = nlohmann::json::array();
+  for (const auto& setting : plugin.settings) {
+    auto json = nlohmann::json{{"name", setting.name}, {"default", to_json(setting.default_value)}, {"doc", setting.doc}};
+    json["type"] = std::holds_alternative<bool>(setting.default_value)           ? "bool"
+                   : std::holds_alternative<std::int64_t>(setting.default_value) ? "integer"
+                   : std::holds_alternative<double>(setting.default_value)       ? "real"
+                                                                                 : "text";
+    if (!setting.choices.empty()) json["choices"] = setting.choices;
+    settings.push_back(json);
+  }
+  return {{"name", plugin.name},
+          {"role", plugin.role},
+          {"version", plugin.version},
+          {"summary", plugin.summary},
+          {"settings", settings},
+          {"needs_data", plugin.needs_data},
+          {"needs_scores", plugin.needs_scores},
+          {"uses_randomness", plugin.uses_randomness},
+          {"file", plugin.file}};
+}
+
+PluginDescription plugin_from_json(const nlohmann::json& json) {
+  PluginDescription plugin;
+  plugin.name = json.at("name");
+  plugin.role = json.at("role");
+  plugin.version = json.at("version");
+  plugin.summary = json.at("summary");
+  plugin.needs_data = json.at("needs_data");
+  plugin.needs_scores = json.at("needs_scores");
+  plugin.uses_randomness = json.at("uses_randomness");
+  plugin.file = json.at("file");
+  for (const auto& entry : json.at("settings")) {
+    SettingDescription setting;
+    setting.name = entry.at("name");
+    setting.doc = entry.at("doc");
+    setting.default_value = value_from_json(entry.at("default"));
+    if (entry.at("type") == "real" && std::holds_alternative<std::int64_t>(setting.default_value)) {
+      setting.default_value = static_cast<double>(std::get<std::int64_t>(setting.default_value));
+    }
+    setting.choices = entry.value("choices", std::vector<std::string>{});
+    plugin.settings.push_back(setting);
+  }
+  return plugin;
+}
+
+}  // namespace espalier

@@ -1,0 +1,84 @@
+#include <espalier/error.h>
+#include <espalier/settings.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "support/message_of.h"
+#include "words/cell_settings.h"
+#include "words/plugin_description.h"
+
+namespace espalier::test {
+namespace {
+
+PluginDescription fisher() {
+  PluginDescription plugin;
+  plugin.name = "fisher";
+  plugin.role = "scorer";
+  plugin.settings = {{"squares", std::string("per-sample"), "how squares are taken", {"per-sample", "per-batch"}},
+                     {"samples", std::int64_t{1000}, "rows read at most", {}},
+                     {"damping", 1e-6, "added to every weight", {}}};
+  return plugin;
+}
+
+TEST(Settings, DefaultsFillWhatIsNotGiven) {
+  const auto settings = complete_settings(fisher(), Settings({{"samples", std::int64_t{5}}, {"damping", std::int64_t{0}}}));
+
+  EXPECT_EQ(settings.get<std::string>("squares"), "per-sample");
+  EXPECT_EQ(settings.get<std::int64_t>("samples"), 5);
+  EXPECT_EQ(settings.get<double>("damping"), 0.0);  // an integer is a number too
+}
+
+TEST(Settings, AllProblemsAreSaidAtOnce) {
+  const auto message = message_of<SettingsError>([] {
+    complete_settings(fisher(), Settings({{"squares", std::string("per-smaple")}, {"samples", 1.5}, {"dampign", 0.1}}));
+  });
+
+  EXPECT_EQ(message,
+            "unknown value of setting 'squares' of scorer 'fisher': 'per-smaple'\n    did you mean 'per-sample'?\n    known: "
+            "per-batch, per-sample\nsetting 'samples' of scorer 'fisher' is 1.5, expected an integer (rows read at most)\n"
+            "unknown setting of scorer 'fisher': 'dampign'\n    did you mean 'damping'?\n    known: damping, samples, squares");
+}
+
+TEST(Settings, NumbersMustBeFinite) {
+  EXPECT_THROW(complete_settings(fisher(), Settings({{"damping", std::nan("")}})), SettingsError);
+}
+
+TEST(Settings, AWrongTypeIsNamed) {
+  const Settings settings({{"samples", std::string("many")}});
+
+  EXPECT_EQ(message_of<SettingsError>([&] { (void)settings.get<std::int64_t>("samples"); }),
+            "setting 'samples' is a text, expected an integer");
+}
+
+TEST(PluginDescription, SurvivesJson) {
+  auto plugin = fisher();
+  plugin.needs_data = true;
+  plugin.file = "plugins/fisher.so";
+
+  const auto again = plugin_from_json(nlohmann::json::parse(to_json(plugin).dump()));
+
+  EXPECT_EQ(to_json(again), to_json(plugin));
+  EXPECT_TRUE(std::holds_alternative<double>(again.settings[2].default_value));
+}
+
+TEST(CellSettings, SurviveJson) {
+  CellSettings cell;
+  cell.model = {"minilm", "bert", "path", TrainSettings{}};
+  cell.dataset.split["test"] = "test.tsv";
+  cell.dataset.limit["test"] = 10;
+  cell.scorer = {"fisher", "fisher", "1.0.0", complete_settings(fisher(), {})};
+  cell.budget = {"sparsity", 0.25};
+  cell.schedule = ScheduleSettings{10, 0.1, "remaining", "ceil"};
+  cell.measure.latency = LatencySettings{{1, 8}, 50};
+
+  EXPECT_EQ(to_json(cell_from_json(nlohmann::json::parse(to_json(cell).dump()))), to_json(cell));
+}
+
+TEST(CellSettings, WhatIsNoCellIsRefused) {
+  EXPECT_NE(message_of<StoreError>([] { cell_from_json(nlohmann::json::object()); }).find("cannot be read"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace espalier::test
