@@ -1,0 +1,261 @@
+#include "definitions.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reading.h"
+#include "words/names.h"
+
+namespace espalier::grid {
+namespace {
+
+const std::vector<std::string> families = {"bert", "ast", "whisper"};
+const std::vector<std::string> formats = {"text-classification", "audio-classification", "audio-tagging",
+                                          "speech-recognition"};
+
+std::string title_of(const std::string& kind, const std::string& name) {
+  return name.empty() ? "this " + kind : fmt::format("[{}.{}]", kind, name);
+}
+
+std::optional<TrainSettings> read_train(const Value& value, const std::string& title, Complaints& complaints) {
+  if (!expect_table(value, "train", complaints)) return std::nullopt;
+  TrainSettings train;
+  TableReader reader(value, title + " train", complaints);
+  reader.integer("epochs", 1, train.epochs);
+  reader.integer("batch", 1, train.batch);
+  reader.real("learning_rate", positive, train.learning_rate);
+  reader.real("weight_decay", not_negative, train.weight_decay);
+  reader.real("warmup", share, train.warmup);
+  reader.real("clip_norm", not_negative, train.clip_norm);
+  reader.integer("seed", 0, train.seed);
+  reader.finish();
+  return train;
+}
+
+std::optional<SettingValue> setting_of(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::Bool:
+      return value.boolean;
+    case Value::Kind::Integer:
+      return value.integer;
+    case Value::Kind::Real:
+      return value.real;
+    case Value::Kind::Text:
+      return value.text;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string plain(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::Bool:
+      return value.boolean ? "true" : "false";
+    case Value::Kind::Integer:
+      return fmt::format("{}", value.integer);
+    case Value::Kind::Real:
+      return fmt::format("{}", value.real);
+    default:
+      return value.text;
+  }
+}
+
+Splits split_of(const Settings& settings, Splits otherwise) {
+  const auto found = settings.values().find("split");
+  if (found == settings.values().end()) return otherwise;
+  if (found->second == SettingValue("train")) return train_split;
+  if (found->second == SettingValue("validation")) return validation_split;
+  return otherwise;
+}
+
+// A searcher's evaluator and the choice of the best epoch look at validation; a recovery trains.
+void find_splits(PluginDefinition& plugin, const PluginDescription& description) {
+  if (plugin.role == "recovery") {
+    plugin.needs = split_of(plugin.settings.settings, train_split);
+    plugin.uses = plugin.needs | validation_split;
+  } else if (description.needs_data) {
+    plugin.needs = plugin.uses = split_of(plugin.settings.settings, validation_split);
+  }
+}
+
+}  // namespace
+
+bool DefinitionReader::path(const Value& value, const std::string& key, std::string& target) {
+  std::string text;
+  if (!read_text(value, key, text, complaints_)) return false;
+  if (text.empty() || text.find('\0') != std::string::npos || text.find('\n') != std::string::npos) {
+    complaints_.add(value.place,
+                    fmt::format("'{}' is not a path: it is empty or has a line break or a zero byte", key));
+    return false;
+  }
+  const bool as_is = value.from_working_directory || folder_.empty();
+  target = as_is ? text : (folder_ / text).string();
+  return true;
+}
+
+std::shared_ptr<ModelDefinition> DefinitionReader::model(const Value& table, const std::string& name) {
+  if (!expect_table(table, title_of("model", name), complaints_)) return nullptr;
+  auto definition = std::make_shared<ModelDefinition>();
+  auto& model = definition->settings;
+  TableReader reader(table, title_of("model", name), complaints_);
+  bool sound = true;
+  if (const auto* family = reader.need("family")) {
+    sound &= read_word(*family, "family", families, model.family, complaints_);
+  }
+  if (const auto* checkpoint = reader.need("checkpoint")) sound &= path(*checkpoint, "checkpoint", model.checkpoint);
+  if (const auto* train = reader.find("train")) model.train = read_train(*train, title_of("model", name), complaints_);
+  reader.finish();
+  model.name = name;
+  if (name.empty() && sound) {
+    const std::filesystem::path folder(model.checkpoint);
+    model.name = folder.has_filename() ? folder.filename().string() : folder.parent_path().filename().string();
+  }
+  return definition;
+}
+
+std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table, const std::string& name) {
+  if (!expect_table(table, title_of("dataset", name), complaints_)) return nullptr;
+  auto definition = std::make_shared<DatasetDefinition>();
+  auto& dataset = definition->settings;
+  TableReader reader(table, title_of("dataset", name), complaints_);
+  if (const auto* format = reader.need("format")) read_word(*format, "format", formats, dataset.format, complaints_);
+  for (const auto* split : split_names) {
+    if (const auto* value = reader.find(split)) {
+      std::string file;
+      if (path(*value, split, file)) dataset.split[split] = file;
+    }
+  }
+  reader.text("text", dataset.text);
+  reader.text("pair", dataset.pair);
+  reader.text("label", dataset.label);
+  if (const auto* limit = reader.find("limit"); limit != nullptr && expect_table(*limit, "limit", complaints_)) {
+    TableReader limits(*limit, title_of("dataset", name) + " limit", complaints_);
+    for (const auto* split : split_names) {
+      if (const auto* value = limits.find(split)) {
+        read_integer(*value, std::string("limit.") + split, 1, dataset.limit[split], complaints_);
+      }
+    }
+    limits.finish();
+  }
+  reader.integer("max_tokens", 1, dataset.max_tokens);
+  reader.finish();
+  dataset.name = name;
+  if (name.empty()) {  // .../wordnet/test.tsv is wordnet
+    const auto any =
+        dataset.split.empty() ? std::filesystem::path() : std::filesystem::path(dataset.split.rbegin()->second);
+    dataset.name = any.has_parent_path() ? any.parent_path().filename().string() : any.stem().string();
+  }
+  return definition;
+}
+
+const PluginDescription* DefinitionReader::find_plugin(const std::string& role, const std::string& name) const {
+  for (const auto& plugin : plugins_) {
+    if (plugin.role == role && plugin.name == name) return &plugin;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> DefinitionReader::plugin_names(const std::string& role) const {
+  std::vector<std::string> names;
+  for (const auto& plugin : plugins_) {
+    if (plugin.role == role) names.push_back(plugin.name);
+  }
+  return names;
+}
+
+std::shared_ptr<PluginDefinition> DefinitionReader::bare_plugin(const std::string& role,
+                                                                const std::string& name) const {
+  auto definition = std::make_shared<PluginDefinition>();
+  definition->role = role;
+  definition->settings.name = definition->settings.plugin = name;
+  if (role == "recovery" && name == "none") return definition;
+  const auto* description = find_plugin(role, name);
+  if (description == nullptr) return nullptr;
+  definition->settings.version = description->version;
+  definition->settings.settings = complete_settings(*description, {});
+  find_splits(*definition, *description);
+  return definition;
+}
+
+std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& role, const Value& table,
+                                                           const std::string& name) {
+  const auto title = title_of(role, name);
+  if (!expect_table(table, title, complaints_)) return nullptr;
+  std::string plugin_name = name;
+  const auto* given_name = table.find("plugin");
+  if (given_name != nullptr && !read_text(given_name->value, "plugin", plugin_name, complaints_)) return nullptr;
+  const auto* description = find_plugin(role, plugin_name);
+  if (description == nullptr) {
+    const auto known = plugin_names(role);
+    if (given_name != nullptr) {
+      complaints_.add(given_name->value.place, unknown_name(role, plugin_name, known));
+    } else {
+      complaints_.add(table.place, fmt::format("{} lacks the key 'plugin'\n    known: {}", title, join(known)));
+    }
+    return nullptr;
+  }
+  Settings given;
+  std::map<std::string, std::string> written;
+  bool sound = true;
+  for (const auto& entry : table.entries) {
+    if (entry.key == "plugin") continue;
+    const auto value = setting_of(entry.value);
+    if (!value) {
+      complaints_.add(entry.value.place,
+                      fmt::format("'{}' is {}, expected one value\n    to compare several, name a definition for each",
+                                  entry.key, describe(entry.value)));
+      sound = false;
+      continue;
+    }
+    try {  // one at a time, so that each complaint has its place
+      Settings one;
+      one.set(entry.key, *value);
+      complete_settings(*description, one);
+      given.set(entry.key, *value);
+      written[entry.key] = plain(entry.value);
+    } catch (const SettingsError& error) {
+      complaints_.add(entry.place, error.what());
+      sound = false;
+    }
+  }
+  if (!sound) return nullptr;
+  auto definition = std::make_shared<PluginDefinition>();
+  definition->role = role;
+  definition->unnamed = name.empty();
+  definition->settings = {name.empty() ? plugin_name : name, plugin_name, description->version,
+                          complete_settings(*description, given)};
+  for (const auto& [key, value] : written)
+    definition->given += (definition->given.empty() ? "" : ",") + key + "=" + value;
+  find_splits(*definition, *description);
+  return definition;
+}
+
+MeasureSettings read_measure(const Value& table, Complaints& complaints) {
+  MeasureSettings measure;
+  if (!expect_table(table, "measure", complaints)) return measure;
+  TableReader reader(table, "[measure]", complaints);
+  reader.boolean("proof", measure.proof);
+  if (const auto* latency = reader.find("latency");
+      latency != nullptr && expect_table(*latency, "latency", complaints)) {
+    measure.latency.emplace();
+    TableReader inner(*latency, "[measure] latency", complaints);
+    inner.integer("repeats", 1, measure.latency->repeats);
+    if (const auto* batch = inner.need("batch")) {
+      const bool is_list = batch->kind == Value::Kind::List;
+      if (is_list && batch->items.empty()) {
+        complaints.add(batch->place, "'batch' is an empty list, expected batch sizes such as [1, 8]");
+      }
+      for (const auto& item : is_list ? batch->items : std::vector<Value>{*batch}) {
+        std::int64_t size = 0;
+        if (read_integer(item, "batch", 1, size, complaints)) measure.latency->batch.push_back(size);
+      }
+    }
+    inner.finish();
+  }
+  reader.finish();
+  return measure;
+}
+
+}  // namespace espalier::grid

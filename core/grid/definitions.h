@@ -1,0 +1,83 @@
+// The named things a grid refers to: [model.NAME], [dataset.NAME], [scorer.NAME], [searcher.NAME], [recovery.NAME].
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "document.h"
+#include "words/cell_settings.h"
+#include "words/plugin_description.h"
+
+namespace espalier::grid {
+
+// A set of splits.
+using Splits = unsigned;
+inline constexpr Splits train_split = 1, validation_split = 2, test_split = 4;
+inline constexpr const char* split_names[] = {"train", "validation", "test"};
+
+struct ModelDefinition {
+  ModelSettings settings;
+};
+
+struct DatasetDefinition {
+  DatasetSettings settings;
+};
+
+struct PluginDefinition {
+  PluginSettings settings;
+  std::string role;
+  std::string given;  // the settings as written, "epochs=1,rank=16", to tell unnamed definitions apart
+  bool unnamed = false;
+  Splits needs = 0;  // splits that it cannot do without
+  Splits uses = 0;   // those, and what it reads where the dataset has them
+};
+
+// `definition` is null where it is broken: it is known, but what is wrong has been said.
+template <typename Definition>
+struct Named {
+  std::shared_ptr<Definition> definition;
+  Place place;
+  bool used = false;
+};
+
+template <typename Definition>
+using NamedDefinitions = std::map<std::string, Named<Definition>>;
+
+struct Definitions {
+  NamedDefinitions<ModelDefinition> models;
+  NamedDefinitions<DatasetDefinition> datasets;
+  std::map<std::string, NamedDefinitions<PluginDefinition>> plugins;  // by role
+};
+
+inline constexpr const char* roles[] = {"scorer", "searcher", "recovery"};
+
+class DefinitionReader {
+ public:
+  // Relative paths start at the folder.
+  DefinitionReader(std::filesystem::path folder, const std::vector<PluginDescription>& plugins, Complaints& complaints)
+      : folder_(std::move(folder)), plugins_(plugins), complaints_(complaints) {}
+
+  // Each gives null, with a complaint, where the definition is broken. An empty name: an unnamed definition.
+  std::shared_ptr<ModelDefinition> model(const Value& table, const std::string& name);
+  std::shared_ptr<DatasetDefinition> dataset(const Value& table, const std::string& name);
+  std::shared_ptr<PluginDefinition> plugin(const std::string& role, const Value& table, const std::string& name);
+  // A plugin with its defaults; null where there is none of this name.
+  std::shared_ptr<PluginDefinition> bare_plugin(const std::string& role, const std::string& name) const;
+  std::vector<std::string> plugin_names(const std::string& role) const;
+
+ private:
+  bool path(const Value& value, const std::string& key, std::string& target);
+  const PluginDescription* find_plugin(const std::string& role, const std::string& name) const;
+
+  std::filesystem::path folder_;
+  const std::vector<PluginDescription>& plugins_;
+  Complaints& complaints_;
+};
+
+MeasureSettings read_measure(const Value& table, Complaints& complaints);
+
+}  // namespace espalier::grid

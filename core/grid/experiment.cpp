@@ -1,0 +1,277 @@
+#include "grid/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "definitions.h"
+#include "document.h"
+#include "expansion.h"
+#include "grid_table.h"
+#include "overrides.h"
+#include "pattern.h"
+#include "reading.h"
+#include "words/atomic_file.h"
+#include "words/digest.h"
+#include "words/names.h"
+
+namespace espalier::grid {
+namespace {
+
+std::string text_of(const std::filesystem::path& file) {
+  constexpr std::uintmax_t largest = 16 << 20;
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(file, unknown);
+  if (!unknown && size > largest) {
+    throw SettingsError(
+        fmt::format("{}: has {} bytes, an experiment file has at most {}", file.string(), size, largest));
+  }
+  try {
+    return read_file(file);
+  } catch (const InputError& error) {  // to both programs the experiment file is part of the command line
+    throw SettingsError(std::string(error.what()) + "\n    expected an experiment file");
+  }
+}
+
+std::function<std::optional<std::string>(const std::string&)> variables(const ReadOptions& options) {
+  return [&options](const std::string& name) -> std::optional<std::string> {
+    std::optional<std::string> value;
+    if (options.environment) {
+      value = options.environment(name);
+    } else if (const char* found = std::getenv(name.c_str())) {
+      value = found;
+    }
+    if (name == "ESPALIER_DATA" && value.value_or("").empty()) return ".deps/data";
+    return value;
+  };
+}
+
+bool is_name(const std::string& name) {
+  return !name.empty() && name.size() <= 200 && name[0] != '.' && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+}
+
+// One whole file, top to bottom.
+class ExperimentReader {
+ public:
+  ExperimentReader(const std::filesystem::path& file, const Value& root, const ReadOptions& options,
+                   Complaints& complaints)
+      : root_(root),
+        complaints_(complaints),
+        reader_(root, "the experiment", complaints),
+        definition_reader_(file.parent_path(), options.plugins, complaints) {}
+
+  void read(Experiment& experiment) {
+    if (const auto* version = reader_.need("espalier")) read_version(*version);
+    if (const auto* name = reader_.need("name")) read_name(*name, experiment.name);
+    reader_.text("question", experiment.question);
+    read_definitions("model", definitions.models, [&](const Value& table, const std::string& name) {
+      return definition_reader_.model(table, name);
+    });
+    read_definitions("dataset", definitions.datasets, [&](const Value& table, const std::string& name) {
+      return definition_reader_.dataset(table, name);
+    });
+    for (const std::string role : roles) {
+      read_definitions(role, definitions.plugins[role], [&](const Value& table, const std::string& name) {
+        return definition_reader_.plugin(role, table, name);
+      });
+    }
+    if (const auto* table = reader_.find("measure")) measure = read_measure(*table, complaints_);
+    read_grids();
+    reader_.finish();
+  }
+
+  Definitions definitions;
+  MeasureSettings measure;
+  std::vector<Grid> grids;
+
+ private:
+  void read_version(const Value& value) {
+    if (value.kind == Value::Kind::Integer && value.integer == 1) return;
+    complaints_.add(value.place, fmt::format("'espalier', the format's version, is {}, expected 1\n"
+                                             "    this program reads format 1 only",
+                                             describe(value)));
+  }
+
+  void read_name(const Value& value, std::string& target) {
+    if (!read_text(value, "name", target, complaints_) || is_name(target)) return;
+    complaints_.add(value.place,
+                    fmt::format("'{}' cannot be an experiment's name\n    expected letters, digits, '-', '_' "
+                                "and '.', not starting with '.', at most 200",
+                                target));
+  }
+
+  template <typename Definition, typename Read>
+  void read_definitions(const std::string& kind, NamedDefinitions<Definition>& target, Read read) {
+    const auto* tables = reader_.find(kind);
+    if (tables == nullptr || !expect_table(*tables, kind, complaints_)) return;
+    for (const auto& entry : tables->entries) {
+      if (kind == "recovery" && entry.key == "none") {
+        complaints_.add(entry.place, "'none' means no recovery and cannot be defined");
+        continue;
+      }
+      if (entry.key.empty()) {
+        complaints_.add(entry.place, fmt::format("this {} has an empty name", kind));
+        continue;
+      }
+      target[entry.key] = {read(entry.value, entry.key), entry.place};
+    }
+  }
+
+  void read_grids() {
+    const auto* tables = reader_.find("grid");
+    if (tables == nullptr || (tables->kind == Value::Kind::List && tables->items.empty())) {
+      complaints_.add(root_.place, "the experiment has no [[grid]]");
+      return;
+    }
+    if (tables->kind != Value::Kind::List) {
+      complaints_.add(tables->place,
+                      fmt::format("'grid' is {}, expected [[grid]] in double brackets", describe(*tables)));
+      return;
+    }
+    for (const auto& table : tables->items) {
+      if (expect_table(table, "grid", complaints_)) {
+        grids.push_back(read_grid(table, definitions, definition_reader_, complaints_));
+      }
+    }
+  }
+
+  const Value& root_;
+  Complaints& complaints_;
+  TableReader reader_;
+  DefinitionReader definition_reader_;
+};
+
+template <typename Definition>
+void warn_of_unused(const std::string& kind, const NamedDefinitions<Definition>& definitions,
+                    std::vector<std::string>& warnings) {
+  for (const auto& [name, definition] : definitions) {
+    if (definition.used) continue;
+    warnings.push_back(fmt::format("{}: no grid uses {} '{}'", definition.place.text(), kind, name));
+  }
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return a == b || std::filesystem::equivalent(a, b, ignored);
+}
+
+void warn_of_shared_splits(const Place& place, const DatasetSettings& dataset, std::vector<std::string>& warnings) {
+  const auto& split = dataset.split;
+  for (auto a = split.begin(); a != split.end(); ++a) {
+    for (auto b = std::next(a); b != split.end(); ++b) {
+      if (!same_file(a->second, b->second)) continue;
+      warnings.push_back(fmt::format("{}: dataset '{}': one file serves as {} and {}: {}", place.text(), dataset.name,
+                                     a->first, b->first, a->second));
+    }
+  }
+}
+
+// A cell of a model that cannot read its data fails in every case; it is said before the first one runs.
+void warn_of_strangers(const Grid& grid, std::vector<std::string>& warnings) {
+  const auto fit = [](const std::string& family, const std::string& format) {
+    return family == "bert"  ? format == "text-classification"
+           : family == "ast" ? format.starts_with("audio-")
+                             : format == "speech-recognition";
+  };
+  const auto& models = grid.axis(Member::Model).values;
+  const auto& datasets = grid.axis(Member::Dataset).values;
+  std::set<std::string> said;
+  const auto check = [&](std::uint32_t m, std::uint32_t d) {
+    const auto& model = models[m].model->settings;
+    const auto& dataset = datasets[d].dataset->settings;
+    constexpr std::size_t most = 20;
+    if (said.size() == most || fit(model.family, dataset.format)) return;
+    said.insert(fmt::format("{}: model '{}' ({}) cannot read dataset '{}' ({})", grid.place.text(), model.name,
+                            model.family, dataset.name, dataset.format));
+  };
+  const Dimension *of_models = nullptr, *of_datasets = nullptr;
+  for (const auto& dimension : grid.dimensions) {
+    for (const auto member : dimension.members) {
+      if (member == Member::Model) of_models = &dimension;
+      if (member == Member::Dataset) of_datasets = &dimension;
+    }
+  }
+  for (const auto m : of_models->rows) {
+    for (const auto d : of_datasets->rows) {
+      if (of_models != of_datasets || m == d) check(m, d);
+    }
+  }
+  warnings.insert(warnings.end(), said.begin(), said.end());
+}
+
+void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Complaints& complaints) {
+  std::string details;
+  for (const auto& term : only.terms) {
+    std::vector<std::string> known;
+    bool found = false;
+    for (const auto& grid : grids) {
+      const auto& axis = grid.axis(*member_of(term.axis));
+      if (axis.name != term.axis) continue;
+      for (const auto& value : axis.values) {
+        found = found || matches(term, value);
+        known.push_back(value.number ? fmt::format("{}", *value.number) : value.names[0]);
+      }
+    }
+    if (!found) details += "\n    " + unknown_name(term.axis, term.alternatives[0].text, known);
+  }
+  complaints.add(only.place, "leaves no cell" + details);
+}
+
+}  // namespace
+
+Experiment read_experiment(const std::filesystem::path& file, const ReadOptions& options) {
+  Experiment experiment;
+  Complaints complaints;
+  const auto text = text_of(file);
+  experiment.file_digest = sha256_hex(text);
+  auto root = parse_document(text, file.string(), complaints);
+  complaints.throw_if_any();
+  for (const auto& assignment : options.sets) apply_set(*root, assignment, options.plugins, complaints);
+  expand_variables(*root, variables(options), complaints);
+  ExperimentReader reader(file, *root, options, complaints);
+  reader.read(experiment);
+  Pattern only;
+  if (!options.only.empty()) only = read_only(options.only, complaints);
+  complaints.throw_if_any();
+
+  auto& warnings = experiment.warnings;
+  warn_of_unused("model", reader.definitions.models, warnings);
+  warn_of_unused("dataset", reader.definitions.datasets, warnings);
+  for (const auto& [role, definitions] : reader.definitions.plugins) warn_of_unused(role, definitions, warnings);
+  for (const auto& [name, dataset] : reader.definitions.datasets) {
+    warn_of_shared_splits(dataset.place, dataset.definition->settings, warnings);
+  }
+  for (const auto& grid : reader.grids) {
+    for (const auto& value : grid.axis(Member::Dataset).values) {
+      if (!reader.definitions.datasets.contains(value.dataset->settings.name)) {
+        warn_of_shared_splits(grid.place, value.dataset->settings, warnings);
+      }
+    }
+    const auto idle = idle_patterns(grid);
+    warnings.insert(warnings.end(), idle.begin(), idle.end());
+  }
+
+  name_unnamed(reader.grids);
+  narrow(reader.grids, only);
+  check_size(reader.grids, complaints);
+  complaints.throw_if_any();
+  for (const auto& grid : reader.grids) warn_of_strangers(grid, warnings);
+  ExpansionOptions how;
+  how.name = experiment.name;
+  how.measure = reader.measure;
+  how.cache_folder = options.cache_folder.empty() ? cache_folder() : options.cache_folder;
+  how.narrowed = !options.only.empty();
+  auto expansion = expand(reader.grids, how, complaints);
+  if (how.narrowed && expansion.cells.empty()) refuse_empty_slice(reader.grids, only, complaints);
+  complaints.throw_if_any();
+  experiment.cells = std::move(expansion.cells);
+  experiment.missing = std::move(expansion.missing);
+  return experiment;
+}
+
+}  // namespace espalier::grid

@@ -1,0 +1,400 @@
+#include "grid_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "key.h"
+#include "pattern.h"
+#include "reading.h"
+#include "words/names.h"
+
+namespace espalier::grid {
+namespace {
+
+const std::vector<std::string> scopes = {"global", "local"};
+const std::vector<std::string> compute_types = {"float32", "bfloat16"};
+const std::vector<std::string> roundings = {"nearest", "floor", "ceil"};
+const std::vector<std::string> orders = {"as-written", "random", "coarse-to-fine"};
+constexpr Range open_share = {std::numeric_limits<double>::denorm_min(), 1, "a number above 0 and at most 1"};
+
+template <typename Definition>
+std::vector<std::string> names_of(const NamedDefinitions<Definition>& definitions) {
+  std::vector<std::string> names;
+  for (const auto& [name, definition] : definitions) names.push_back(name);
+  return names;
+}
+
+template <typename Definition>
+Named<Definition>* use(NamedDefinitions<Definition>& definitions, const std::string& name) {
+  const auto found = definitions.find(name);
+  if (found == definitions.end()) return nullptr;
+  found->second.used = true;
+  return &found->second;
+}
+
+// Reads one grid. What an axis value is written as in JSON is settled later, in key.cpp, but for plain values.
+class GridReader {
+ public:
+  GridReader(const Value& table, Definitions& definitions, DefinitionReader& reader, Complaints& complaints)
+      : table_(table),
+        definitions_(definitions),
+        definition_reader_(reader),
+        complaints_(complaints),
+        reader_(table, "[[grid]]", complaints) {
+    grid_.place = table.place;
+  }
+
+  Grid read() {
+    axis("model", Needed::Yes);
+    axis("dataset", Needed::Yes);
+    axis("granularity", Needed::Yes);
+    axis("sites", Needed::No);
+    axis("scorer", Needed::Yes);
+    axis("searcher", Needed::No);
+    axis("scope", Needed::No);
+    budget();
+    for (const auto* name :
+         {"schedule", "recovery", "compute", "softmax_scale", "rounding", "count_output_bias", "seed", "base_seed"}) {
+      axis(name, Needed::No);
+    }
+    std::string order = "as-written";
+    reader_.word("order", orders, order);
+    grid_.order = order == "random"           ? Order::Random
+                  : order == "coarse-to-fine" ? Order::CoarseToFine
+                                              : Order::AsWritten;
+    const auto* linked = reader_.find("linked");
+    if (const auto* skip = reader_.find("skip")) grid_.skip = read_skip(*skip, complaints_);
+    reader_.finish();
+    find_dimensions(linked);
+    return std::move(grid_);
+  }
+
+ private:
+  enum class Needed { Yes, No };
+
+  void axis(const std::string& name, Needed needed) {
+    const auto* value = needed == Needed::Yes ? reader_.need(name) : reader_.find(name);
+    fill(name, value);
+  }
+
+  void budget() {
+    std::vector<const Entry*> given;
+    for (const auto& kind : budget_kinds()) {
+      if (const auto* entry = reader_.find_entry(kind)) given.push_back(entry);
+    }
+    if (given.size() == 1) return fill(given[0]->key, &given[0]->value);
+    std::vector<std::string> names;
+    for (const auto* entry : given) names.push_back(entry->key);
+    complaints_.add(given.empty() ? grid_.place : given[1]->place,
+                    (given.empty() ? "[[grid]] lacks a budget" : "[[grid]] has several budgets: " + join(names)) +
+                        "\n    expected one of " + join(budget_kinds()));
+  }
+
+  void fill(const std::string& name, const Value* value) {
+    auto& axis = grid_.axis(*member_of(name));
+    axis.name = name;
+    if (value == nullptr) {
+      Value otherwise;
+      otherwise.place = grid_.place;
+      if (default_of(name, otherwise)) add(name, otherwise, axis);
+      return;
+    }
+    if (value->kind != Value::Kind::List) return add(name, *value, axis);
+    if (value->items.empty()) {
+      complaints_.add(value->place, fmt::format("'{}' is an empty list, expected at least one value", name));
+    }
+    axis.values.reserve(value->items.size());
+    for (const auto& item : value->items) add(name, item, axis);
+  }
+
+  // What an axis that is not given is; false where it has to be given.
+  static bool default_of(const std::string& name, Value& value) {
+    value.kind = Value::Kind::Text;
+    if (name == "seed" || name == "base_seed") value.kind = Value::Kind::Integer;
+    if (name == "count_output_bias") value.kind = Value::Kind::Bool;
+    value.text = name == "sites"           ? "all"
+                 : name == "searcher"      ? "ranking"
+                 : name == "scope"         ? "global"
+                 : name == "recovery"      ? "none"
+                 : name == "schedule"      ? "none"
+                 : name == "compute"       ? "float32"
+                 : name == "softmax_scale" ? "original"
+                 : name == "rounding"      ? "nearest"
+                                           : "";
+    return value.kind != Value::Kind::Text || !value.text.empty();
+  }
+
+  void add(const std::string& name, const Value& value, Axis& axis) {
+    AxisValue resolved;
+    if (resolve(name, value, resolved)) axis.values.push_back(std::move(resolved));
+  }
+
+  bool resolve(const std::string& name, const Value& value, AxisValue& resolved) {
+    switch (*member_of(name)) {
+      case Member::Model:
+        return resolve_model(value, resolved);
+      case Member::Dataset:
+        return resolve_dataset(value, resolved);
+      case Member::Scorer:
+      case Member::Searcher:
+      case Member::Recovery:
+        return resolve_plugin(name, value, resolved);
+      case Member::Budget:
+        return resolve_budget(name, value, resolved);
+      case Member::Schedule:
+        return resolve_schedule(value, resolved);
+      case Member::SoftmaxScale:
+        return resolve_softmax_scale(value, resolved);
+      case Member::Seed:
+      case Member::BaseSeed:
+        return resolve_seed(name, value, resolved);
+      case Member::CountOutputBias: {
+        bool counts = false;
+        if (!read_bool(value, name, counts, complaints_)) return false;
+        resolved.json = counts ? "true" : "false";
+        resolved.names = {resolved.json};
+        return true;
+      }
+      case Member::Granularity:
+        return resolve_word(value, "granularity", known_granularities(), resolved);
+      case Member::Sites:
+        return resolve_word(value, "site filter", known_site_filters(), resolved);
+      case Member::Scope:
+        return resolve_word(value, "scope", scopes, resolved);
+      case Member::Compute:
+        return resolve_word(value, "compute type", compute_types, resolved);
+      case Member::Rounding:
+        return resolve_word(value, "rounding", roundings, resolved);
+    }
+    return false;
+  }
+
+  bool resolve_word(const Value& value, std::string_view kind, const std::vector<std::string>& known,
+                    AxisValue& resolved) {
+    std::string word;
+    if (!read_word(value, kind, known, word, complaints_)) return false;
+    resolved.json = json_text(word);
+    resolved.names = {word};
+    return true;
+  }
+
+  bool resolve_model(const Value& value, AxisValue& resolved) {
+    return resolve_definition("model", definitions_.models, value, resolved, resolved.model,
+                              [&] { return definition_reader_.model(value, ""); });
+  }
+
+  bool resolve_dataset(const Value& value, AxisValue& resolved) {
+    return resolve_definition("dataset", definitions_.datasets, value, resolved, resolved.dataset,
+                              [&] { return definition_reader_.dataset(value, ""); });
+  }
+
+  template <typename Definition, typename Read>
+  bool resolve_definition(const char* kind, NamedDefinitions<Definition>& known, const Value& value,
+                          AxisValue& resolved, std::shared_ptr<Definition>& target, Read read_unnamed) {
+    if (value.kind == Value::Kind::Table) {
+      target = read_unnamed();
+      if (target) resolved.names = {target->settings.name};
+      return target != nullptr;
+    }
+    std::string name;
+    if (!read_text(value, kind, name, complaints_)) return false;
+    auto* found = use(known, name);
+    if (found == nullptr) {
+      complaints_.add(value.place, unknown_name(kind, name, names_of(known)));
+      return false;
+    }
+    target = found->definition;
+    resolved.names = {name};
+    return target != nullptr;
+  }
+
+  bool resolve_plugin(const std::string& role, const Value& value, AxisValue& resolved) {
+    auto& known = definitions_.plugins[role];
+    if (value.kind == Value::Kind::Table) {
+      resolved.plugin = definition_reader_.plugin(role, value, "");
+    } else {
+      std::string name;
+      if (!read_text(value, role, name, complaints_)) return false;
+      if (auto* found = use(known, name)) {
+        resolved.plugin = found->definition;
+      } else if (!(resolved.plugin = definition_reader_.bare_plugin(role, name))) {
+        auto names = names_of(known);
+        for (const auto& plugin : definition_reader_.plugin_names(role)) names.push_back(plugin);
+        if (role == "recovery") names.push_back("none");
+        complaints_.add(value.place, unknown_name(role, name, names));
+      }
+    }
+    if (!resolved.plugin) return false;
+    resolved.names = {resolved.plugin->settings.name, resolved.plugin->settings.plugin};
+    return true;
+  }
+
+  bool resolve_budget(const std::string& kind, const Value& value, AxisValue& resolved) {
+    double budget = 0;
+    if (kind == "heads") {
+      std::int64_t heads = 0;
+      if (!read_integer(value, kind, 1, heads, complaints_)) return false;
+      budget = static_cast<double>(heads);
+    } else {
+      const Range& range = kind == "sparsity" ? share : kind == "loss_of_metric" ? not_negative : positive;
+      if (!read_real(value, kind, range, budget, complaints_)) return false;
+    }
+    resolved.json = fmt::format(R"({{"kind":"{}","value":{}}})", kind, json_number(budget));
+    resolved.number = budget;
+    return true;
+  }
+
+  bool resolve_schedule(const Value& value, AxisValue& resolved) {
+    if (value.kind == Value::Kind::Text && value.text == "none") {
+      resolved.json = "null";
+      resolved.names = {"none"};
+      return true;
+    }
+    if (value.kind != Value::Kind::Table) {
+      complaints_.add(value.place, fmt::format("'schedule' is {}, expected 'none' or a table such as "
+                                               "{{ steps = 10, fraction = 0.1, of = \"remaining\" }}",
+                                               describe(value)));
+      return false;
+    }
+    ScheduleSettings schedule;
+    TableReader reader(value, "schedule", complaints_);
+    if (const auto* steps = reader.need("steps")) read_integer(*steps, "steps", 1, schedule.steps, complaints_);
+    reader.real("fraction", open_share, schedule.fraction);
+    reader.word("of", {"remaining", "all"}, schedule.of);
+    reader.word("rounding", roundings, schedule.rounding);
+    reader.finish();
+    resolved.json = fmt::format(R"({{"fraction":{},"of":"{}","rounding":"{}","steps":{}}})",
+                                json_number(schedule.fraction), schedule.of, schedule.rounding, schedule.steps);
+    resolved.names = {fmt::format("{}x{}", schedule.steps, schedule.fraction)};
+    return true;
+  }
+
+  bool resolve_softmax_scale(const Value& value, AxisValue& resolved) {
+    if (value.kind == Value::Kind::Text) {
+      return resolve_word(value, "softmax scale", {"original", "pruned-width"}, resolved);
+    }
+    double scale = 0;
+    constexpr Range range = {positive.least, positive.most, "'original', 'pruned-width' or a positive number"};
+    if (!read_real(value, "softmax_scale", range, scale, complaints_)) return false;
+    resolved.json = fmt::format(R"("{}")", scale);
+    resolved.number = scale;
+    return true;
+  }
+
+  bool resolve_seed(const std::string& name, const Value& value, AxisValue& resolved) {
+    std::int64_t seed = 0;
+    if (!read_integer(value, name, 0, seed, complaints_)) return false;
+    resolved.json = fmt::format("{}", seed);
+    resolved.number = static_cast<double>(seed);
+    return true;
+  }
+
+  void find_dimensions(const Value* linked) {
+    std::vector<std::vector<Member>> groups;
+    if (linked != nullptr) groups = read_linked(*linked);
+    std::set<Member> placed;
+    const auto place = [&](Member member) {
+      if (placed.contains(member)) return;
+      std::vector<Member> members = {member};
+      for (const auto& group : groups) {
+        if (std::find(group.begin(), group.end(), member) != group.end()) members = group;
+      }
+      Dimension dimension{members, {}};
+      dimension.rows.resize(grid_.axis(members[0]).values.size());
+      for (std::size_t i = 0; i < dimension.rows.size(); ++i) dimension.rows[i] = static_cast<std::uint32_t>(i);
+      grid_.dimensions.push_back(std::move(dimension));
+      placed.insert(members.begin(), members.end());
+    };
+    for (const auto& entry : table_.entries) {
+      if (const auto member = member_of(entry.key)) place(*member);
+    }
+    for (std::size_t i = 0; i < member_count; ++i) place(static_cast<Member>(i));
+  }
+
+  std::vector<std::vector<Member>> read_linked(const Value& linked) {
+    std::vector<std::vector<Member>> groups;
+    const auto refuse_form = [&](const Value& value) {
+      complaints_.add(value.place, fmt::format("'linked' is {}, expected a list of lists of axes, such as "
+                                               "[[\"model\", \"dataset\"]]",
+                                               describe(value)));
+    };
+    if (linked.kind != Value::Kind::List) return refuse_form(linked), groups;
+    std::set<Member> taken;
+    for (const auto& item : linked.items) {
+      if (item.kind != Value::Kind::List || item.items.size() < 2) {
+        refuse_form(item);
+        continue;
+      }
+      std::vector<Member> group;
+      std::set<std::size_t> lengths;
+      std::vector<std::string> found;
+      for (const auto& axis : item.items) {
+        std::string name;
+        if (!read_word(axis, "axis", axis_names(), name, complaints_)) continue;
+        const auto* given = table_.find(name);
+        if (given == nullptr) {
+          complaints_.add(axis.place, fmt::format("linked axis '{}' is not in this grid", name));
+          continue;
+        }
+        if (!taken.insert(*member_of(name)).second) {
+          complaints_.add(axis.place, fmt::format("axis '{}' is linked twice", name));
+          continue;
+        }
+        const auto length = given->value.kind == Value::Kind::List ? given->value.items.size() : 1;
+        group.push_back(*member_of(name));
+        found.push_back(fmt::format("{} has {}", name, length));
+        lengths.insert(length);
+      }
+      if (group.size() != item.items.size()) continue;
+      if (lengths.size() > 1) {
+        complaints_.add(item.place,
+                        "linked lists differ in length: " + join(found) + "\n    expected as many values in each");
+        continue;
+      }
+      groups.push_back(std::move(group));
+    }
+    return groups;
+  }
+
+  const Value& table_;
+  Definitions& definitions_;
+  DefinitionReader& definition_reader_;
+  Complaints& complaints_;
+  TableReader reader_;
+  Grid grid_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& budget_kinds() {
+  static const std::vector<std::string> kinds = {"sparsity", "heads", "macs", "latency", "loss_of_metric"};
+  return kinds;
+}
+
+const std::vector<std::string>& axis_names() {
+  static const auto names = [] {
+    std::vector<std::string> all = budget_kinds();
+    for (std::size_t i = 0; i < member_count; ++i) {
+      if (static_cast<Member>(i) != Member::Budget) all.emplace_back(member_names[i]);
+    }
+    return all;
+  }();
+  return names;
+}
+
+std::optional<Member> member_of(const std::string& axis) {
+  const auto& kinds = budget_kinds();
+  if (std::find(kinds.begin(), kinds.end(), axis) != kinds.end()) return Member::Budget;
+  for (std::size_t i = 0; i < member_count; ++i) {
+    if (axis == member_names[i] && static_cast<Member>(i) != Member::Budget) return static_cast<Member>(i);
+  }
+  return std::nullopt;
+}
+
+Grid read_grid(const Value& table, Definitions& definitions, DefinitionReader& reader, Complaints& complaints) {
+  return GridReader(table, definitions, reader, complaints).read();
+}
+
+}  // namespace espalier::grid

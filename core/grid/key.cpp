@@ -1,0 +1,110 @@
+#include "key.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace espalier::grid {
+namespace {
+
+using nlohmann::json;
+
+bool is_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+
+}  // namespace
+
+std::string json_text(const std::string& text) {
+  return json(text).dump();
+}
+std::string json_number(double number) {
+  return json(number).dump();
+}
+
+void render(AxisValue& value) {
+  if (value.model) value.json = to_json(value.model->settings).dump();
+  if (value.dataset) value.json = to_json(value.dataset->settings).dump();
+  if (value.plugin) {
+    auto plugin = to_json(value.plugin->settings);
+    value.json = plugin.dump();
+    plugin.erase("name");
+    value.key_json = plugin.dump();
+  } else {
+    value.key_json = value.json;
+  }
+}
+
+const std::string& KeyParts::digest(const std::string& path, bool checkpoint) {
+  const auto [entry, is_new] = known_.try_emplace(path);
+  if (!is_new) return entry->second;
+  try {
+    if (!checkpoint && is_folder(path)) {
+      missing_.insert(path + " (is a folder, expected a file)");
+    } else if (!checkpoint && !is_file(path)) {
+      missing_.insert(path);
+    } else if (!checkpoint) {
+      entry->second = digests_.of_file(path);
+    } else if (!is_folder(path)) {
+      missing_.insert(path);
+    } else {
+      bool whole = true;
+      for (const auto* name : {"config.json", "model.safetensors"}) {
+        const auto file = (std::filesystem::path(path) / name).string();
+        if (is_file(file)) continue;
+        missing_.insert(file);
+        whole = false;
+      }
+      if (whole) entry->second = digests_.of_checkpoint(path);
+    }
+  } catch (const InputError&) {
+    missing_.insert(path + " (cannot be read)");
+  }
+  return entry->second;
+}
+
+KeyPart KeyParts::model(const ModelSettings& model) {
+  const auto& found = digest(model.checkpoint, true);
+  json part = to_json(model);
+  part.erase("name");
+  if (!found.empty()) part["checkpoint"] = found;
+  return {part.dump(), found.empty()};
+}
+
+KeyPart KeyParts::dataset(const DatasetSettings& dataset, Splits used, const std::map<Splits, std::string>& reasons) {
+  KeyPart part;
+  json text = to_json(dataset);
+  text.erase("name");
+  text["split"] = json::object();
+  text["limit"] = json::object();
+  for (Splits i = 0; i < 3; ++i) {
+    const Splits split = 1u << i;
+    if ((used & split) == 0) continue;
+    const std::string name = split_names[i];
+    const auto given = dataset.split.find(name);
+    if (given == dataset.split.end()) {
+      const auto reason = reasons.find(split);
+      if (reason == reasons.end()) continue;  // used where there is one, and there is none
+      missing_.insert(fmt::format("dataset.{}.{} (split '{}' is needed by {} but not given)", dataset.name, name, name,
+                                  reason->second));
+      part.missing = true;
+      text["split"][name] = nullptr;
+      continue;
+    }
+    const auto& found = digest(given->second, false);
+    part.missing = part.missing || found.empty();
+    text["split"][name] = found.empty() ? given->second : found;
+    if (const auto limit = dataset.limit.find(name); limit != dataset.limit.end()) text["limit"][name] = limit->second;
+  }
+  part.json = text.dump();
+  return part;
+}
+
+}  // namespace espalier::grid

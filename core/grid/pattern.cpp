@@ -1,0 +1,141 @@
+#include "pattern.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "reading.h"
+#include "words/names.h"
+
+namespace espalier::grid {
+namespace {
+
+std::optional<double> number_in(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<PatternValue> pattern_value(const Value& value, const std::string& axis, Complaints& complaints) {
+  switch (value.kind) {
+    case Value::Kind::Text:
+      return PatternValue{value.text, number_in(value.text)};
+    case Value::Kind::Integer:
+      return PatternValue{fmt::format("{}", value.integer), static_cast<double>(value.integer)};
+    case Value::Kind::Real:
+      return PatternValue{fmt::format("{}", value.real), value.real};
+    case Value::Kind::Bool:
+      return PatternValue{value.boolean ? "true" : "false", std::nullopt};
+    default:
+      break;
+  }
+  complaints.add(value.place,
+                 fmt::format("'{}' is {}, expected a name, a number, a glob such as \"lora*\", or a list of them", axis,
+                             describe(value)));
+  return std::nullopt;
+}
+
+bool is_axis(const std::string& name) {
+  return member_of(name).has_value();
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view glob, std::string_view text) {
+  std::size_t g = 0, t = 0;
+  std::size_t star = std::string_view::npos, resume = 0;  // the last *, and where the text it swallows ends
+  while (t < text.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      resume = t;
+    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t])) {
+      ++g, ++t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+bool matches(const PatternValue& wanted, const AxisValue& value) {
+  if (value.number) {
+    return wanted.number ? *wanted.number == *value.number
+                         : glob_matches(wanted.text, fmt::format("{}", *value.number));
+  }
+  return std::any_of(value.names.begin(), value.names.end(),
+                     [&](const std::string& name) { return glob_matches(wanted.text, name); });
+}
+
+bool matches(const PatternTerm& term, const AxisValue& value) {
+  return std::any_of(term.alternatives.begin(), term.alternatives.end(),
+                     [&](const PatternValue& wanted) { return matches(wanted, value); });
+}
+
+std::vector<Pattern> read_skip(const Value& value, Complaints& complaints) {
+  std::vector<Pattern> patterns;
+  if (value.kind != Value::Kind::List) {
+    complaints.add(value.place, fmt::format("'skip' is {}, expected a list of patterns such as "
+                                            "[{{ scorer = \"random\", scope = \"local\" }}]",
+                                            describe(value)));
+    return patterns;
+  }
+  for (const auto& item : value.items) {
+    if (!expect_table(item, "skip", complaints)) continue;
+    if (item.entries.empty()) {
+      complaints.add(item.place, "this skip pattern is empty: it would leave out every cell");
+      continue;
+    }
+    Pattern pattern{item.place, {}};
+    for (const auto& entry : item.entries) {
+      if (!is_axis(entry.key)) {
+        complaints.add(entry.place, unknown_name("axis", entry.key, axis_names()));
+        continue;
+      }
+      PatternTerm term{entry.key, {}};
+      const bool is_list = entry.value.kind == Value::Kind::List;
+      if (is_list && entry.value.items.empty()) {
+        complaints.add(entry.value.place, fmt::format("'{}' is an empty list, expected at least one value", entry.key));
+      }
+      for (const auto& alternative : is_list ? entry.value.items : std::vector<Value>{entry.value}) {
+        if (auto wanted = pattern_value(alternative, entry.key, complaints)) term.alternatives.push_back(*wanted);
+      }
+      pattern.terms.push_back(std::move(term));
+    }
+    patterns.push_back(std::move(pattern));
+  }
+  return patterns;
+}
+
+Pattern read_only(const std::string& text, Complaints& complaints) {
+  Pattern pattern{{std::make_shared<const std::string>("--only " + text), 0, 0}, {}};
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    const auto part = text.substr(begin, end - begin);
+    begin = end + 1;
+    const auto equals = part.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == part.size()) {
+      complaints.add(pattern.place, fmt::format("'{}' is not a slice\n    expected AXIS=VALUE,AXIS=VALUE, for instance "
+                                                "scorer=fisher,sparsity=0.5",
+                                                part));
+      continue;
+    }
+    const auto axis = part.substr(0, equals), value = part.substr(equals + 1);
+    if (!is_axis(axis)) {
+      complaints.add(pattern.place, unknown_name("axis", axis, axis_names()));
+      continue;
+    }
+    const auto same = std::find_if(pattern.terms.begin(), pattern.terms.end(),
+                                   [&](const PatternTerm& term) { return term.axis == axis; });
+    auto& term = same != pattern.terms.end() ? *same : pattern.terms.emplace_back(PatternTerm{axis, {}});
+    term.alternatives.push_back({value, number_in(value)});
+  }
+  return pattern;
+}
+
+}  // namespace espalier::grid
