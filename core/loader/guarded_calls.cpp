@@ -1,0 +1,97 @@
+// The only place where plugin code is called: state restored, exceptions named, answers checked.
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/nonzero.h>
+#include <c10/core/DefaultDtype.h>
+#include <c10/util/Exception.h>
+#include <espalier/error.h>
+
+#include "loader/plugin_catalog.h"
+
+namespace espalier::loader {
+namespace {
+
+// LibTorch's global state as it was, whatever the plugin does to it.
+class StateGuard {
+ public:
+  StateGuard() : dtype_(c10::get_default_dtype()), threads_(at::get_num_threads()), gradients_(true) {}
+  ~StateGuard() {
+    c10::set_default_dtype(dtype_);
+    if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
+  }
+  StateGuard(const StateGuard&) = delete;
+  StateGuard& operator=(const StateGuard&) = delete;
+
+ private:
+  caffe2::TypeMeta dtype_;
+  int threads_;
+  at::AutoGradMode gradients_;  // on during the call, restored after it
+};
+
+template <typename Call>
+auto guarded(const std::string& who, const Call& call) {
+  const StateGuard guard;
+  try {
+    return call();
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    throw PluginError(who + " failed: " + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    throw PluginError(who + " failed: " + error.what());
+  } catch (...) {
+    throw PluginError(who + " failed: it threw something that is not a std::exception");
+  }
+}
+
+constexpr const char* expected_scores = "\n    expected one finite score per unit, in the units' order";
+
+}  // namespace
+
+at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task) {
+  const auto who = "scorer '" + name + "'";
+  const auto units = task.units.count();
+  auto scores = guarded(who, [&] { return scorer.score(task); });
+  if (!scores.defined()) throw PluginError(who + " returned no scores for " + std::to_string(units) + " units" + expected_scores);
+  if (scores.dim() != 1 || scores.size(0) != units) {
+    const auto found = scores.dim() == 1 ? std::to_string(scores.size(0)) + " scores"
+                                         : "a tensor of " + std::to_string(scores.dim()) + " dimensions";
+    throw PluginError(who + " returned " + found + " for " + std::to_string(units) + " units" + expected_scores);
+  }
+  if (scores.is_complex()) throw PluginError(who + " returned complex scores" + std::string(expected_scores));
+  scores = scores.detach().to(at::kCPU, at::kDouble).contiguous();  // [units]
+  const auto bad = at::isfinite(scores).logical_not().nonzero().flatten();
+  if (bad.numel() > 0) {
+    const auto first = bad[0].item<std::int64_t>();
+    throw PluginError(who + " returned " + std::to_string(bad.numel()) + " scores that are not finite, the first (" +
+                      std::to_string(scores[first].item<double>()) + ") for unit " + std::to_string(first) + " of " +
+                      std::to_string(units) + expected_scores);
+  }
+  return scores;
+}
+
+Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task) {
+  const auto who = "searcher '" + name + "'";
+  auto mask = guarded(who, [&] { return searcher.search(task); });
+  const auto& sites = task.units.sites();
+  if (mask.size() != static_cast<std::int64_t>(sites.size())) {
+    throw PluginError(who + " returned a mask of " + std::to_string(mask.size()) + " sites for a model of " + std::to_string(sites.size()));
+  }
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    for (const auto projection : all_projections) {
+      auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);
+      if (kept.defined() && kept.scalar_type() == at::kBool && kept.sizes() == at::IntArrayRef({sites[i].heads, sites[i].head_dim})) {
+        kept = kept.cpu().contiguous();
+        continue;
+      }
+      throw PluginError(who + " returned a mask whose part '" + sites[i].name + "." + to_string(projection) +
+                        "' does not fit\n    expected BOOL [" + std::to_string(sites[i].heads) + ", " +
+                        std::to_string(sites[i].head_dim) + "], true = kept");
+    }
+  }
+  return mask;
+}
+
+}  // namespace espalier::loader

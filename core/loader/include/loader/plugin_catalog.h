@@ -1,0 +1,62 @@
+// From a file to a trusted plugin, or to a sentence saying why not. Plugins are never unloaded: exceptions, tensors and
+// virtual tables of theirs may outlive every use.
+#pragma once
+
+#include <espalier/scorer.h>
+#include <espalier/searcher.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "words/plugin_description.h"
+
+namespace espalier::loader {
+
+struct Plugin {
+  PluginDescription description;
+  std::uint32_t traits = 0;
+  std::string file_digest;
+  std::filesystem::path file;
+  const PluginCard* card = nullptr;
+};
+
+struct Refusal {
+  std::filesystem::path file;
+  std::string message;
+};
+
+// The plugins of the build's folder and of folders or files that the user names. Files are checked and opened when the
+// catalogue is made; one that is refused is kept as a refusal, and is an error only when it is asked for.
+class PluginCatalog {
+ public:
+  explicit PluginCatalog(const std::vector<std::filesystem::path>& folders_or_files);
+
+  const std::vector<Plugin>& plugins() const { return plugins_; }
+  const std::vector<Refusal>& refusals() const { return refusals_; }
+  // Throws SettingsError for an unknown name (nearest one), PluginError where the file of that name was refused.
+  const Plugin& find(const std::string& role, const std::string& name) const;
+
+  // An instance with complete settings. Throws SettingsError (settings), PluginError (its constructor threw).
+  std::unique_ptr<Scorer> make_scorer(const std::string& name, const Settings& settings) const;
+  std::unique_ptr<Searcher> make_searcher(const std::string& name, const Settings& settings) const;
+
+ private:
+  std::vector<Plugin> plugins_;
+  std::vector<Refusal> refusals_;
+};
+
+// Checks one file step by step and opens it. Throws PluginError listing every difference.
+Plugin load_plugin(const std::filesystem::path& file);
+
+// Where the program looks: plugins/ beside the program's folder (build/plugins), then $ESPALIER_PLUGINS (':' between).
+std::vector<std::filesystem::path> plugin_folders();
+
+// Calls of plugin code, wrapped: state of LibTorch (gradient mode, default dtype, thread count) is restored, any
+// exception becomes PluginError with the plugin's name (espalier::Error and its kin keep their code and wording), and
+// answers are checked: one finite score a unit; a mask whose sites and shapes fit.
+at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task);
+Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task);
+
+}  // namespace espalier::loader

@@ -1,0 +1,126 @@
+// Where a model attends (sites), how sites are cut into the smallest things kept or pruned as one (units), and what
+// stays (masks).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <espalier/export.h>
+
+namespace espalier {
+
+enum class SiteKind { EncoderSelf, DecoderSelf, DecoderCross };
+enum class Projection { Q, K, V, O };
+inline constexpr std::array<Projection, 4> all_projections = {Projection::Q, Projection::K, Projection::V, Projection::O};
+
+// One attention module. Heads and widths are those of the dense model.
+struct Site {
+  std::string name;  // Hugging Face module path
+  SiteKind kind = SiteKind::EncoderSelf;
+  std::int64_t heads = 0;
+  std::int64_t head_dim = 0;
+  std::int64_t model_width = 0;  // features that Q, K and V read and O writes
+  std::array<bool, 4> has_bias = {true, true, true, true};  // by Projection
+};
+
+ESPALIER_SDK_API const char* to_string(SiteKind kind);              // "encoder-self", ...
+ESPALIER_SDK_API const char* to_string(Projection projection);     // "q", "k", "v", "o"
+
+enum class Granularity {
+  Head,               // all four projections of a head
+  HeadChannel,        // a QK pair or a VO pair of one head
+  SameChannel,        // one channel index in all heads of a site
+  QChannel,
+  KChannel,
+  VChannel,
+  OChannel,
+  ProjectionChannel,  // Q, K, V and O channels, independent of each other
+};
+ESPALIER_SDK_API const char* to_string(Granularity granularity);
+// Throws SettingsError with the nearest known name.
+ESPALIER_SDK_API Granularity granularity_from(const std::string& name);
+
+// What a unit takes with it.
+enum class UnitKind { Head, QK, VO, Q, K, V, O };
+
+struct Unit {
+  std::int64_t site = 0;      // index into Units::sites()
+  UnitKind kind = UnitKind::Head;
+  std::int64_t head = 0;      // -1: all heads (same-channel)
+  std::int64_t channel = -1;  // -1: the whole head
+};
+
+// Per site, which channels of which heads of each projection are kept. A value: copies share nothing.
+class ESPALIER_SDK_API Mask {
+ public:
+  struct SiteMask {
+    std::array<at::Tensor, 4> kept;  // by Projection: bool [heads, head_dim], on the CPU
+    at::Tensor& of(Projection projection) { return kept[static_cast<std::size_t>(projection)]; }
+    const at::Tensor& of(Projection projection) const { return kept[static_cast<std::size_t>(projection)]; }
+  };
+
+  Mask();
+  explicit Mask(const std::vector<Site>& sites);  // everything kept
+  Mask(const Mask& other);
+  Mask& operator=(const Mask& other);
+  Mask(Mask&&) noexcept;
+  Mask& operator=(Mask&&) noexcept;
+  ~Mask();
+
+  std::int64_t size() const { return static_cast<std::int64_t>(sites_.size()); }
+  SiteMask& site(std::int64_t index) { return sites_[static_cast<std::size_t>(index)]; }
+  const SiteMask& site(std::int64_t index) const { return sites_[static_cast<std::size_t>(index)]; }
+
+  // What compaction keeps: Q and K channels live only together, so do V and O channels; a head without VO channels goes
+  // whole; a head without QK channels stays and attends uniformly.
+  Mask closure() const;
+  bool keeps_everything() const;
+  bool operator==(const Mask& other) const;
+  std::string digest() const;  // SHA-256 over shapes and bits
+
+ private:
+  std::vector<SiteMask> sites_;
+};
+
+// How many attention parameters a mask leaves: Q, K, V, O weights and Q, K, V biases (and O biases when counted).
+struct ESPALIER_SDK_API ParameterCount {
+  std::int64_t dense = 0;
+  std::int64_t kept = 0;
+  double sparsity() const { return dense == 0 ? 0.0 : 1.0 - static_cast<double>(kept) / static_cast<double>(dense); }
+};
+ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask, bool count_output_bias);
+
+// The units of the chosen sites, in order: site by site, kind by kind (QK before VO; Q, K, V, O), head by head,
+// channel by channel. Ties are broken in this order: the lowest goes first.
+class ESPALIER_SDK_API Units {
+ public:
+  // site_filter: "all", "encoder-self", "decoder-self" or "decoder-cross". Throws SettingsError when no site is left.
+  Units(std::vector<Site> sites, Granularity granularity, const std::string& site_filter = "all");
+  ~Units();
+
+  Granularity granularity() const { return granularity_; }
+  const std::vector<Site>& sites() const { return sites_; }  // all sites of the model, also those without units
+  const std::vector<Unit>& all() const { return units_; }
+  std::int64_t count() const { return static_cast<std::int64_t>(units_.size()); }
+  const Unit& operator[](std::int64_t index) const { return units_[static_cast<std::size_t>(index)]; }
+
+  // Sums per-weight values into units. values: for each site, by Projection, [heads, head_dim, features] (O transposed
+  // to that order) or [heads, head_dim] already summed over features; any real type, any device. Biases are not scored.
+  at::Tensor reduce(const std::vector<std::array<at::Tensor, 4>>& values) const;  // [units], float64, CPU
+  // Weights (without biases) of each unit: reduce() of ones.
+  at::Tensor weight_counts() const;                                              // [units], float64, CPU
+
+  // The mask that keeps these units, and everything that no unit speaks of. kept: bool [units].
+  Mask mask(const at::Tensor& kept) const;
+
+ private:
+  std::vector<Site> sites_;
+  Granularity granularity_;
+  std::vector<Unit> units_;
+};
+
+}  // namespace espalier

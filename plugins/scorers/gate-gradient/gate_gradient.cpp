@@ -1,0 +1,66 @@
+// Sensitivity of the loss to a gate on each unit (Michel, Levy and Neubig, 2019):
+//
+//   I = E |dL / d gate|
+//
+// The absolute value is taken per token, per example or per batch: the smaller the piece, the less cancels. Per token
+// it is that of the summed loss, as the authors' code takes it.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
+#include <espalier/error.h>
+#include <espalier/scorer.h>
+
+namespace {
+
+class GateGradient final : public espalier::Scorer {
+ public:
+  explicit GateGradient(const espalier::Settings& settings)
+      : absolute_(settings.get<std::string>("absolute")), by_site_(settings.get<std::string>("normalise") == "site") {}
+
+  at::Tensor score(espalier::ScoringTask& task) override {
+    const std::int64_t units = task.units.count();
+    auto sum = at::zeros({units}, at::kDouble);  // [units]
+    std::int64_t examples = 0, tokens = 0;
+    while (const auto batch = task.batches.next()) {
+      const auto size = batch->inputs.at("input_ids").sizes();  // [examples, tokens]
+      auto gates = absolute_ == "token"    ? task.model.open_gates({size[0], size[1], units})
+                   : absolute_ == "sample" ? task.model.open_gates({size[0], units})
+                                           : task.model.open_gates({units});
+      task.model.losses(*batch, task.units, gates).sum().backward();
+      auto gradient = gates.grad().abs().to(at::kDouble);  // [..., units]
+      while (gradient.dim() > 1) gradient = gradient.sum(0);
+      sum += gradient.cpu();
+      examples += size[0];
+      tokens += size[0] * size[1];
+    }
+    if (examples == 0) throw espalier::InputError("gate-gradient was given no examples");
+    sum /= static_cast<double>(absolute_ == "token" ? tokens : examples);
+    return by_site_ ? normalised(task.units, sum) : sum;
+  }
+
+ private:
+  // Each site's scores divided by their Euclidean norm.
+  static at::Tensor normalised(const espalier::Units& units, const at::Tensor& scores) {
+    auto squares = at::zeros({static_cast<std::int64_t>(units.sites().size())}, at::kDouble);  // [sites]
+    auto result = scores.clone();
+    auto* score = result.mutable_data_ptr<double>();
+    auto* square = squares.mutable_data_ptr<double>();
+    for (std::int64_t i = 0; i < units.count(); ++i) square[units[i].site] += score[i] * score[i];
+    const auto norms = (squares + 1e-20).sqrt();
+    for (std::int64_t i = 0; i < units.count(); ++i) score[i] /= norms.const_data_ptr<double>()[units[i].site];
+    return result;
+  }
+
+  std::string absolute_;
+  bool by_site_;
+};
+
+}  // namespace
+
+ESPALIER_SCORER(GateGradient, "gate-gradient", "1.0.0", "Mean absolute gradient of the loss at each unit's gate",
+                espalier::needs_data,
+                espalier::Setting{"absolute", "sample", "where the absolute value is taken", "token|sample|batch"},
+                espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
+                espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
+                espalier::Setting{"batch", 32, "examples a batch (absolute = batch)"},
+                espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores", "none|site"})
