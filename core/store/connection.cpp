@@ -1,0 +1,179 @@
+#include "connection.h"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "file_system.h"
+#include "schema.h"
+
+namespace espalier::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int busy_timeout_milliseconds = 30000;
+constexpr int oldest_sqlite = 3037000;  // STRICT tables
+
+std::int64_t pragma(SQLite::Database& database, const char* name) {
+  return database.execAndGet(std::string("PRAGMA ") + name).getInt64();
+}
+
+void refuse_foreign(SQLite::Database& database, const fs::path& file) {
+  const auto id = pragma(database, "application_id");
+  const auto tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt64();
+  if (id == application_id || (id == 0 && tables == 0)) return;
+  throw StoreError(file.string() + ": is a database of another program (application id " + std::to_string(id) +
+                   ", expected " + std::to_string(application_id) + ")\n    choose another file with --db");
+}
+
+void refuse_newer(SQLite::Database& database, const fs::path& file) {
+  const auto found = pragma(database, "user_version");
+  const auto known = static_cast<std::int64_t>(migrations().size());
+  if (found <= known) return;
+  throw StoreError(file.string() + ": has schema version " + std::to_string(found) + ", this program knows versions up to " +
+                   std::to_string(known) + "\n    use the Espalier that wrote it, or a newer one");
+}
+
+// Each step in a transaction of its own; whoever comes second finds the work done.
+void migrate(SQLite::Database& database, const fs::path& file) {
+  const auto known = static_cast<std::int64_t>(migrations().size());
+  const auto before = pragma(database, "user_version");
+  if (before == known) return;
+  if (before > 0) {
+    const auto backup = file.string() + ".version-" + std::to_string(before);
+    std::error_code ignored;
+    if (!fs::exists(backup, ignored)) {
+      SQLite::Statement copy(database, "VACUUM INTO ?");
+      copy.bind(1, backup);
+      copy.exec();
+    }
+  }
+  while (true) {
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    const auto version = pragma(database, "user_version");
+    if (version >= known) return;
+    database.exec(migrations()[static_cast<std::size_t>(version)].sql);
+    database.exec("PRAGMA user_version = " + std::to_string(version + 1));
+    database.exec("PRAGMA application_id = " + std::to_string(application_id));
+    transaction.commit();
+  }
+}
+
+std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
+  const auto check = [](SQLite::Database& database) { database.execAndGet("SELECT count(*) FROM sqlite_master"); };
+  try {
+    auto database = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READONLY, busy_timeout_milliseconds);
+    check(*database);
+    return database;
+  } catch (const SQLite::Exception& error) {
+    const bool cannot_make_log = error.getErrorCode() == SQLITE_CANTOPEN || error.getErrorCode() == SQLITE_READONLY;
+    if (!cannot_make_log) throw;
+  }
+  // A folder that may not be written has no place for the shared memory of the write-ahead log, and no writer either.
+  std::string uri = "file:";
+  for (const char c : file.string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      constexpr char digits[] = "0123456789ABCDEF";
+      const auto byte = static_cast<unsigned char>(c);
+      uri += {'%', digits[byte >> 4], digits[byte & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  auto database = std::make_unique<SQLite::Database>(uri + "?mode=ro&immutable=1", SQLite::OPEN_READONLY | SQLite::OPEN_URI,
+                                                     busy_timeout_milliseconds);
+  check(*database);
+  return database;
+}
+
+std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_create) {
+  const auto network = network_file_system(file.parent_path());
+  if (!network.empty()) {
+    throw StoreError(file.string() + ": lies on a network file system (" + network +
+                     "), where several writers corrupt a database\n    put it on a local disk with --db");
+  }
+  auto database = std::make_unique<SQLite::Database>(
+      file.string(), SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0), busy_timeout_milliseconds);
+  refuse_foreign(*database, file);
+  refuse_newer(*database, file);
+  const auto journal = database->execAndGet("PRAGMA journal_mode = WAL").getString();
+  if (journal != "wal") {
+    throw StoreError(file.string() + ": cannot be used by several processes here (journal mode '" + journal +
+                     "', expected 'wal')\n    put it on a local disk with --db");
+  }
+  // What a killed process had committed stays; only a power cut could take the last transactions back, whole.
+  database->exec("PRAGMA synchronous = NORMAL");
+  database->exec("PRAGMA foreign_keys = ON");
+  database->exec("PRAGMA trusted_schema = OFF");
+  migrate(*database, file);
+  return database;
+}
+
+}  // namespace
+
+SQLite::Statement& ResultStore::State::statement(const std::string& sql) {
+  auto& prepared = statements[sql];
+  if (!prepared) prepared = std::make_unique<SQLite::Statement>(*database, sql);
+  prepared->reset();
+  prepared->clearBindings();
+  return *prepared;
+}
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void throw_translated(const fs::path& file, const SQLite::Exception& error) {
+  const auto name = file.string();
+  switch (error.getErrorCode()) {
+    case SQLITE_NOTADB: throw StoreError(name + ": is no SQLite database\n    choose another file with --db, or move this one away");
+    case SQLITE_CORRUPT:
+      throw StoreError(name + ": the database is damaged (" + error.what() + ")\n    copy what can be read: sqlite3 " + name +
+                       " .recover | sqlite3 recovered.db");
+    case SQLITE_FULL:
+      throw StoreError(name + ": cannot be written: the disk is full\n    free some space and run the same command again: what "
+                              "was recorded is kept");
+    case SQLITE_READONLY: throw StoreError(name + ": cannot be written: the file or its folder is read-only\n    choose another file with --db");
+    case SQLITE_CANTOPEN: throw StoreError(name + ": cannot be opened: the file or its folder cannot be read or written\n    choose another file with --db");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw StoreError(name + ": another program has kept the database locked for " +
+                       std::to_string(busy_timeout_milliseconds / 1000) + " s\n    end it and run the same command again");
+    case SQLITE_IOERR:
+      throw StoreError(name + ": reading or writing failed (" + error.what() + ")\n    check the disk, its space and its limits, then "
+                              "run the same command again: what was recorded is kept");
+    default: throw StoreError(name + ": the database refused (" + error.what() + ")");
+  }
+}
+
+std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode) {
+  if (sqlite3_libversion_number() < oldest_sqlite) {
+    throw StoreError(std::string("SQLite ") + sqlite3_libversion() + " is too old: 3.37 or newer is needed");
+  }
+  std::error_code failed;
+  if (fs::is_directory(file, failed)) throw StoreError(file.string() + ": is a folder, expected a database file");
+  if (mode != Mode::Create && !fs::exists(file, failed)) {
+    throw StoreError(file.string() + ": does not exist\n    'espalier run FILE' makes it");
+  }
+  if (mode == Mode::Create && !file.parent_path().empty()) {
+    fs::create_directories(file.parent_path(), failed);
+    if (failed) {
+      throw StoreError(file.string() + ": its folder cannot be made: " + failed.message() + "\n    choose another file with --db");
+    }
+  }
+  return translated(file, [&] {
+    if (mode != Mode::ReadOnly) return open_to_write(file, mode == Mode::Create);
+    auto database = open_to_read(file);
+    refuse_foreign(*database, file);
+    refuse_newer(*database, file);
+    if (pragma(*database, "user_version") < static_cast<std::int64_t>(migrations().size())) {
+      throw StoreError(file.string() + ": has an older schema\n    open it once for writing ('espalier run FILE'): it is backed "
+                                       "up and brought up to date");
+    }
+    return database;
+  });
+}
+
+}  // namespace espalier::store

@@ -1,0 +1,175 @@
+// From a finished attempt to rows, and back. All SQL lives in this room.
+//
+// One SQLite file holds experiments, cells, attempts, points and where they came from. Workers claim cells by lease, so
+// that a cell is never computed twice at once and never lost with its worker. Safe for several processes on one machine.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace espalier::store {
+
+// A cell to be inserted: its key and its resolved settings as JSON (words/cell_settings.h).
+struct NewCell {
+  std::string key;
+  std::string settings;
+};
+
+struct ExperimentRecord {
+  std::string name;
+  std::string question;
+  std::string file;         // as the user wrote it
+  std::string file_digest;
+};
+
+// What a worker holds while it computes.
+struct Claim {
+  std::int64_t cell_id = 0;
+  std::string key;
+  std::string settings;      // JSON
+  std::int64_t attempt = 0;  // 1 for the first
+  std::string worker;
+};
+
+struct LatencyRecord {
+  std::int64_t batch = 0;
+  std::int64_t length = 0;
+  double dense_milliseconds = 0;
+  double pruned_milliseconds = 0;
+  std::int64_t repeats = 0;
+};
+
+// One measured state on a cell's way.
+struct PointRecord {
+  std::int64_t step = 0;
+  std::string kind;  // dense, pruned, recovered
+  std::optional<double> requested_sparsity;
+  double achieved_sparsity = 0;            // removed share of the Q, K, V, O weights and Q, K, V biases, after closure
+  std::int64_t parameters_dense = 0;       // of the attention sites, as the sparsity counts them
+  std::int64_t parameters_masked = 0;      // what the mask itself switches off
+  std::int64_t parameters_removed = 0;     // what compaction removes (closure)
+  std::int64_t parameters_total = 0;       // of the whole model, after compaction
+  std::int64_t multiply_adds_dense = 0;    // of the evaluation, computed the plain way on the dense model
+  std::int64_t multiply_adds_done = 0;     // of the evaluation, as it was computed
+  std::string mask_digest;                 // empty for the dense point
+  std::string split;                       // what the metrics were measured on
+  std::int64_t examples = 0;
+  std::map<std::string, double> metrics;   // accuracy, macro_f1, mcc, cross_entropy, ...
+  std::optional<bool> proof_passed;        // absent: no proof was asked for
+  std::string proof;                       // JSON: differences, tolerance, sites, probes; empty without proof
+  std::string predictions;                 // one outcome an example, compressed by the writer; may be empty
+  std::string predictions_digest;
+  std::string details;                     // JSON: heads and channels kept a site
+  std::vector<LatencyRecord> latency;
+};
+
+struct ArtifactRecord {
+  std::string kind;    // base-model, scores, mask
+  std::string digest;
+  std::string path;    // where it was kept
+};
+
+struct PluginRecord {
+  std::string role, name, version, file_digest;
+};
+
+enum class Outcome { Done, Failed };
+
+struct AttemptRecord {
+  Outcome outcome = Outcome::Done;
+  std::string message;      // of a failure: first line says what failed
+  double seconds = 0;       // of the whole attempt
+  std::string timing;       // JSON: seconds by stage (base_model, scores, search, proof, evaluation, other), cache hits
+  std::string environment;  // JSON: versions, compiler, device, threads, flags, seeds, command line, host
+  std::vector<PointRecord> points;
+  std::vector<ArtifactRecord> artifacts;
+  std::vector<PluginRecord> plugins;
+};
+
+struct Counts {
+  std::int64_t cells = 0, done = 0, failed = 0, running = 0, waiting = 0;
+};
+
+struct Failure {
+  std::string key;
+  std::string message;
+};
+
+struct Progress {
+  Counts counts;
+  double mean_seconds = 0;                  // of finished attempts; 0 when there are none
+  double finished_in_last_minute = 0;
+  std::vector<Failure> failures;            // of failed cells, newest first
+};
+
+// One row of the view `points` with the cell's settings: what tables are made of. Columns by name, as text or number.
+struct Value {
+  enum class Kind { Null, Integer, Real, Text } kind = Kind::Null;
+  std::int64_t integer = 0;
+  double real = 0;
+  std::string text;
+};
+struct Rows {
+  std::vector<std::string> columns;
+  std::vector<std::vector<Value>> rows;
+};
+
+enum class Mode { ReadOnly, ReadWrite, Create };  // Create: ReadWrite, made when absent
+
+class ResultStore {
+ public:
+  // Throws StoreError: no database, another program's database, a newer schema, a folder that is read-only or on a
+  // network file system, a full disk. An older schema is migrated after a backup beside it (not in ReadOnly mode).
+  ResultStore(const std::filesystem::path& file, Mode mode);
+  ~ResultStore();
+  ResultStore(ResultStore&&) noexcept;
+
+  struct State;  // of this room's own files
+
+  // Registers the experiment and its cells, in order; known keys are left as they are and joined to the experiment.
+  // Failed cells among them become waiting again when retry_failed. Returns how many cells were new.
+  std::int64_t insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed);
+
+  // Which of these keys are done.
+  std::vector<bool> done(const std::vector<std::string>& keys) const;
+
+  // Claims the first waiting cell of the experiment, or one whose lease ran out; nullopt when none is left to claim.
+  // A cell whose workers vanished `attempts_allowed` times is marked failed instead of being handed out again.
+  std::optional<Claim> claim(const std::string& experiment, const std::string& worker, double lease_seconds,
+                             std::int64_t attempts_allowed = 2);
+  // Prolongs the lease; false when the cell was taken away meanwhile.
+  bool renew(const Claim& claim, double lease_seconds);
+  // Gives a claimed cell back: its attempt ends as interrupted and does not count; the cell waits again.
+  void release(const Claim& claim);
+  // Commits attempt, points, artifacts, plugins and environment in one transaction; false when the claim is lost, and
+  // then nothing is written.
+  bool finish(const Claim& claim, const AttemptRecord& attempt);
+  // A worker is known to be gone: its running attempt ends as failed with this message; the cell goes back to waiting,
+  // or to failed when it has used up its attempts. Returns the keys of the cells that it held.
+  std::vector<std::string> worker_died(const std::string& worker, const std::string& message,
+                                       std::int64_t attempts_allowed = 2);
+  // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS).
+  void release_dead_workers();
+
+  Counts counts(const std::string& experiment) const;      // empty name: all cells
+  Progress progress(const std::string& experiment) const;
+  // Mean seconds of finished attempts by (granularity, scorer), for estimates: key "granularity/scorer".
+  std::map<std::string, double> mean_seconds() const;
+  std::vector<ExperimentRecord> experiments() const;
+
+  Rows points(const std::string& experiment) const;        // view `points`
+  Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
+  Rows cells(const std::string& experiment) const;         // view `cells`, all of them
+  // Everything known of the cell whose key starts with `prefix`, as JSON. Throws StoreError when none or several do.
+  std::string show(const std::string& prefix) const;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace espalier::store

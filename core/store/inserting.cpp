@@ -1,0 +1,114 @@
+// Cells on their way in: unpacked into columns once, so that reading many stays quick.
+#include <nlohmann/json.hpp>
+
+#include "connection.h"
+
+namespace espalier::store {
+namespace {
+
+using nlohmann::json;
+
+std::string label_of(const json& entry) {
+  const auto name = entry.value("name", std::string());
+  return name.empty() ? entry.value("plugin", std::string()) : name;
+}
+
+void bind_cell(SQLite::Statement& insert, const NewCell& cell, const json& settings) {
+  const auto text = [&](const char* parameter, const json& value) {
+    if (value.is_string()) insert.bind(parameter, value.get<std::string>());
+    else if (!value.is_null()) insert.bind(parameter, value.dump());
+  };
+  insert.bind(":key", cell.key);
+  insert.bind(":settings", cell.settings);
+  text(":family", settings.at("model").at("family"));
+  text(":format", settings.at("dataset").at("format"));
+  text(":granularity", settings.at("granularity"));
+  text(":sites", settings.at("sites"));
+  text(":scorer", settings.at("scorer").at("plugin"));
+  text(":searcher", settings.at("searcher").at("plugin"));
+  text(":recovery", settings.at("recovery").at("plugin"));
+  text(":scope", settings.at("scope"));
+  text(":budget", settings.at("budget").at("kind"));
+  insert.bind(":requested", settings.at("budget").at("value").get<double>());
+  text(":schedule", settings.at("schedule"));
+  text(":rounding", settings.at("rounding"));
+  text(":softmax_scale", settings.at("softmax_scale"));
+  text(":compute", settings.at("compute"));
+  insert.bind(":seed", settings.at("seed").get<std::int64_t>());
+  insert.bind(":base_seed", settings.at("base_seed").get<std::int64_t>());
+}
+
+constexpr const char* insert_cell = R"sql(
+INSERT INTO cell (key, family, format, granularity, sites, scorer_plugin, searcher_plugin, recovery_plugin, scope, budget,
+                  requested, schedule, rounding, softmax_scale, compute, seed, base_seed, settings)
+VALUES (:key, :family, :format, :granularity, :sites, :scorer, :searcher, :recovery, :scope, :budget,
+        :requested, :schedule, :rounding, :softmax_scale, :compute, :seed, :base_seed, :settings)
+ON CONFLICT (key) DO NOTHING)sql";
+
+// A cell's paths may have moved since it was inserted; what is not done yet is computed where the files are now.
+constexpr const char* refresh_settings =
+    "UPDATE cell SET settings = :settings WHERE key = :key AND state IN ('waiting', 'failed') AND settings <> :settings";
+
+constexpr const char* join_cell = R"sql(
+INSERT INTO experiment_cell (experiment_id, cell_id, position, state, model, dataset, scorer, searcher, recovery)
+SELECT :experiment, id, :position, state, :model, :dataset, :scorer, :searcher, :recovery FROM cell WHERE key = :key
+ON CONFLICT (experiment_id, cell_id) DO UPDATE SET position = excluded.position, model = excluded.model,
+  dataset = excluded.dataset, scorer = excluded.scorer, searcher = excluded.searcher, recovery = excluded.recovery)sql";
+
+std::int64_t register_experiment(ResultStore::State& state, const ExperimentRecord& experiment) {
+  auto& insert = state.statement(R"sql(
+INSERT INTO experiment (name, question, file, file_digest, created) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET question = excluded.question, file = excluded.file, file_digest = excluded.file_digest
+RETURNING id)sql");
+  insert.bind(1, experiment.name);
+  insert.bind(2, experiment.question);
+  insert.bind(3, experiment.file);
+  insert.bind(4, experiment.file_digest);
+  insert.bind(5, now_seconds());
+  insert.executeStep();
+  const auto id = insert.getColumn(0).getInt64();
+  insert.reset();
+  return id;
+}
+
+}  // namespace
+
+std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed) {
+  return translated(state_->file, [&] {
+    SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    const auto experiment_id = register_experiment(*state_, experiment);
+    std::int64_t inserted = 0, position = 0;
+    for (const auto& cell : cells) {
+      const auto settings = json::parse(cell.settings);
+      auto& insert = state_->statement(insert_cell);
+      bind_cell(insert, cell, settings);
+      const bool is_new = insert.exec() > 0;
+      inserted += is_new ? 1 : 0;
+      if (!is_new) {
+        auto& refresh = state_->statement(refresh_settings);
+        refresh.bind(":key", cell.key);
+        refresh.bind(":settings", cell.settings);
+        refresh.exec();
+      }
+      if (!is_new && retry_failed) {
+        auto& retry = state_->statement("UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'failed'");
+        retry.bind(1, cell.key);
+        retry.exec();
+      }
+      auto& join = state_->statement(join_cell);
+      join.bind(":experiment", experiment_id);
+      join.bind(":position", position++);
+      join.bind(":key", cell.key);
+      join.bind(":model", label_of(settings.at("model")));
+      join.bind(":dataset", label_of(settings.at("dataset")));
+      join.bind(":scorer", label_of(settings.at("scorer")));
+      join.bind(":searcher", label_of(settings.at("searcher")));
+      join.bind(":recovery", label_of(settings.at("recovery")));
+      join.exec();
+    }
+    transaction.commit();
+    return inserted;
+  });
+}
+
+}  // namespace espalier::store

@@ -1,0 +1,136 @@
+// What was recorded, on its way out: counts, progress, and the public views row by row.
+#include "connection.h"
+
+namespace espalier::store {
+namespace {
+
+constexpr std::size_t most_failures = 100;
+
+Value value_of(const SQLite::Column& column) {
+  if (column.isNull()) return {};
+  if (column.isInteger()) return {Value::Kind::Integer, column.getInt64(), 0, {}};
+  if (column.isFloat()) return {Value::Kind::Real, 0, column.getDouble(), {}};
+  return {Value::Kind::Text, 0, 0, column.getString()};
+}
+
+// A view's rows of one experiment, or of all of them where the name is empty.
+Rows rows_of(ResultStore::State& state, const std::string& select, const std::string& experiment) {
+  auto& statement = state.statement(select + " AND (?1 = '' OR experiment = ?1) ORDER BY experiment, position");
+  statement.bind(1, experiment);
+  Rows rows;
+  for (int i = 0; i < statement.getColumnCount(); ++i) rows.columns.push_back(statement.getColumnName(i));
+  while (statement.executeStep()) {
+    auto& row = rows.rows.emplace_back();
+    for (int i = 0; i < statement.getColumnCount(); ++i) row.push_back(value_of(statement.getColumn(i)));
+  }
+  return rows;
+}
+
+}  // namespace
+
+ResultStore::ResultStore(const std::filesystem::path& file, Mode mode) : state_(std::make_unique<State>()) {
+  state_->file = file;
+  state_->database = open_database(file, mode);
+}
+ResultStore::~ResultStore() {
+  if (state_) state_->statements.clear();  // before the database they belong to
+}
+ResultStore::ResultStore(ResultStore&&) noexcept = default;
+
+std::vector<bool> ResultStore::done(const std::vector<std::string>& keys) const {
+  return translated(state_->file, [&] {
+    SQLite::Transaction one_snapshot(*state_->database);
+    auto& select = state_->statement("SELECT 1 FROM cell WHERE key = ? AND state = 'done'");
+    std::vector<bool> answers;
+    answers.reserve(keys.size());
+    for (const auto& key : keys) {
+      select.reset();
+      select.bindNoCopy(1, key);
+      answers.push_back(!key.empty() && select.executeStep());
+    }
+    select.reset();
+    return answers;
+  });
+}
+
+Counts ResultStore::counts(const std::string& experiment) const {
+  return translated(state_->file, [&] {
+    const bool all = experiment.empty();
+    auto& select = state_->statement(all ? "SELECT state, count(*) FROM cell GROUP BY state"
+                                         : "SELECT state, count(*) FROM experiment_cell WHERE experiment_id = "
+                                           "(SELECT id FROM experiment WHERE name = ?) GROUP BY state");
+    if (!all) select.bind(1, experiment);
+    Counts counts;
+    while (select.executeStep()) {
+      const auto state = select.getColumn(0).getString();
+      const auto count = select.getColumn(1).getInt64();
+      counts.cells += count;
+      if (state == "done") counts.done = count;
+      if (state == "failed") counts.failed = count;
+      if (state == "running") counts.running = count;
+      if (state == "waiting") counts.waiting = count;
+    }
+    return counts;
+  });
+}
+
+Progress ResultStore::progress(const std::string& experiment) const {
+  Progress progress;
+  progress.counts = counts(experiment);
+  translated(state_->file, [&] {
+    auto& pace = state_->statement(R"sql(
+SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0) FROM (SELECT experiment.name AS experiment, cell.* FROM experiment JOIN experiment_cell AS joined
+      ON joined.experiment_id = experiment.id JOIN cell ON cell.id = joined.cell_id)
+WHERE (:experiment = '' OR experiment = :experiment) AND state IN ('done', 'failed'))sql");
+    pace.bind(":experiment", experiment);
+    pace.bind(":minute_ago", now_seconds() - 60);
+    if (pace.executeStep()) {
+      progress.mean_seconds = pace.getColumn(0).getDouble();
+      progress.finished_in_last_minute = pace.getColumn(1).getDouble();
+    }
+    auto& failures = state_->statement(R"sql(
+SELECT key, message FROM (SELECT experiment.name AS experiment, cell.* FROM experiment JOIN experiment_cell AS joined
+      ON joined.experiment_id = experiment.id JOIN cell ON cell.id = joined.cell_id) WHERE (:experiment = '' OR experiment = :experiment) AND state = 'failed'
+ORDER BY finished DESC LIMIT :most)sql");
+    failures.bind(":experiment", experiment);
+    failures.bind(":most", static_cast<std::int64_t>(most_failures));
+    while (failures.executeStep()) progress.failures.push_back({failures.getColumn(0).getString(), failures.getColumn(1).getString()});
+  });
+  return progress;
+}
+
+std::map<std::string, double> ResultStore::mean_seconds() const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement(
+        "SELECT granularity || '/' || scorer_plugin, avg(seconds) FROM cell WHERE state = 'done' AND seconds IS NOT NULL GROUP BY 1");
+    std::map<std::string, double> means;
+    while (select.executeStep()) means[select.getColumn(0).getString()] = select.getColumn(1).getDouble();
+    return means;
+  });
+}
+
+std::vector<ExperimentRecord> ResultStore::experiments() const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement("SELECT name, question, file, file_digest FROM experiment ORDER BY id");
+    std::vector<ExperimentRecord> experiments;
+    while (select.executeStep()) {
+      experiments.push_back({select.getColumn(0).getString(), select.getColumn(1).getString(), select.getColumn(2).getString(),
+                             select.getColumn(3).getString()});
+    }
+    return experiments;
+  });
+}
+
+Rows ResultStore::points(const std::string& experiment) const {
+  return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
+}
+
+Rows ResultStore::failed_cells(const std::string& experiment) const {
+  return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });
+}
+
+Rows ResultStore::cells(const std::string& experiment) const {
+  return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM cells WHERE true", experiment); });
+}
+
+}  // namespace espalier::store

@@ -1,0 +1,221 @@
+#include "schema.h"
+
+namespace espalier::store {
+namespace {
+
+constexpr const char* version_1 = R"sql(
+CREATE TABLE experiment (
+  id          INTEGER PRIMARY KEY,
+  name        TEXT NOT NULL UNIQUE CHECK (name <> ''),
+  question    TEXT NOT NULL,
+  file        TEXT NOT NULL,
+  file_digest TEXT NOT NULL,
+  created     REAL NOT NULL
+) STRICT;
+
+-- Environments repeat from attempt to attempt, so each is kept once, by the digest of its text.
+CREATE TABLE environment (
+  id      INTEGER PRIMARY KEY,
+  digest  TEXT NOT NULL UNIQUE,
+  content TEXT NOT NULL CHECK (json_valid(content))
+) STRICT;
+
+-- The settings are unpacked into columns when a cell is inserted: reading them back from JSON is what would be slow.
+CREATE TABLE cell (
+  id              INTEGER PRIMARY KEY,
+  key             TEXT NOT NULL UNIQUE CHECK (key <> ''),
+  family          TEXT,
+  format          TEXT,
+  granularity     TEXT,
+  sites           TEXT,
+  scorer_plugin   TEXT,
+  searcher_plugin TEXT,
+  recovery_plugin TEXT,
+  scope           TEXT,
+  budget          TEXT,
+  requested       REAL,
+  schedule        TEXT,
+  rounding        TEXT,
+  softmax_scale   TEXT,
+  compute         TEXT,
+  seed            INTEGER,
+  base_seed       INTEGER,
+  state           TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done', 'failed')),
+  attempts        INTEGER NOT NULL DEFAULT 0,
+  lost            INTEGER NOT NULL DEFAULT 0,
+  worker          TEXT,
+  lease_until     REAL,
+  attempt_id      INTEGER REFERENCES attempt (id),
+  point_id        INTEGER REFERENCES point (id),
+  seconds         REAL,
+  finished        REAL,
+  message         TEXT NOT NULL DEFAULT '',
+  settings        TEXT NOT NULL CHECK (json_valid(settings)),
+  CHECK ((state = 'running') = (worker IS NOT NULL)),
+  CHECK ((state = 'running') = (lease_until IS NOT NULL))
+) STRICT;
+CREATE INDEX cell_running ON cell (lease_until) WHERE state = 'running';
+
+-- Names are the experiment's own words and no part of a cell's key, so two experiments may call one cell differently.
+CREATE TABLE experiment_cell (
+  experiment_id INTEGER NOT NULL REFERENCES experiment (id),
+  cell_id       INTEGER NOT NULL REFERENCES cell (id),
+  position      INTEGER NOT NULL,
+  state         TEXT NOT NULL,
+  model         TEXT,
+  dataset       TEXT,
+  scorer        TEXT,
+  searcher      TEXT,
+  recovery      TEXT,
+  PRIMARY KEY (experiment_id, cell_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX experiment_cell_state ON experiment_cell (experiment_id, state, position);
+CREATE INDEX experiment_cell_cell ON experiment_cell (cell_id);
+
+-- A copy of the state beside the position: the next cell to claim and the counts come straight from one index.
+CREATE TRIGGER cell_state AFTER UPDATE OF state ON cell WHEN NEW.state <> OLD.state
+BEGIN
+  UPDATE experiment_cell SET state = NEW.state WHERE cell_id = NEW.id;
+END;
+
+CREATE TABLE attempt (
+  id             INTEGER PRIMARY KEY,
+  cell_id        INTEGER NOT NULL REFERENCES cell (id),
+  number         INTEGER NOT NULL CHECK (number > 0),
+  worker         TEXT NOT NULL,
+  outcome        TEXT NOT NULL DEFAULT 'running' CHECK (outcome IN ('running', 'done', 'failed', 'lost', 'interrupted')),
+  started        REAL NOT NULL,
+  ended          REAL,
+  seconds        REAL,
+  message        TEXT NOT NULL DEFAULT '',
+  timing         TEXT CHECK (timing IS NULL OR json_valid(timing)),
+  environment_id INTEGER REFERENCES environment (id),
+  UNIQUE (cell_id, number)
+) STRICT;
+CREATE INDEX attempt_ended ON attempt (ended) WHERE ended IS NOT NULL;
+CREATE INDEX attempt_running ON attempt (worker) WHERE outcome = 'running';
+
+CREATE TABLE point (
+  id                  INTEGER PRIMARY KEY,
+  attempt_id          INTEGER NOT NULL REFERENCES attempt (id),
+  number              INTEGER NOT NULL,
+  step                INTEGER NOT NULL,
+  kind                TEXT NOT NULL CHECK (kind <> ''),
+  requested_sparsity  REAL,
+  achieved_sparsity   REAL,
+  parameters_dense    INTEGER NOT NULL,
+  parameters_masked   INTEGER NOT NULL,
+  parameters_removed  INTEGER NOT NULL,
+  parameters_total    INTEGER NOT NULL,
+  multiply_adds_dense INTEGER NOT NULL,
+  multiply_adds_done  INTEGER NOT NULL,
+  mask_digest         TEXT,
+  split               TEXT,
+  examples            INTEGER NOT NULL,
+  proof_passed        INTEGER CHECK (proof_passed IN (0, 1)),
+  proof               TEXT CHECK (proof IS NULL OR json_valid(proof)),
+  predictions_digest  TEXT,
+  details             TEXT CHECK (details IS NULL OR json_valid(details)),
+  UNIQUE (attempt_id, number)
+) STRICT;
+
+CREATE TABLE metric (
+  point_id INTEGER NOT NULL REFERENCES point (id),
+  name     TEXT NOT NULL CHECK (name <> ''),
+  value    REAL,
+  PRIMARY KEY (point_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE latency (
+  id                  INTEGER PRIMARY KEY,
+  point_id            INTEGER NOT NULL REFERENCES point (id),
+  batch               INTEGER NOT NULL,
+  length              INTEGER NOT NULL,
+  dense_milliseconds  REAL,
+  pruned_milliseconds REAL,
+  repeats             INTEGER NOT NULL
+) STRICT;
+CREATE INDEX latency_point ON latency (point_id);
+
+-- Equal predictions (every cell's dense point, for one) are kept once. encoding 'bits': one bit an example, the first
+-- in the highest bit, 1 = right; 'bytes': as the writer gave them.
+CREATE TABLE predictions (
+  digest   TEXT PRIMARY KEY,
+  length   INTEGER NOT NULL,
+  encoding TEXT NOT NULL CHECK (encoding IN ('bits', 'bytes')),
+  outcomes BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE artifact (
+  id         INTEGER PRIMARY KEY,
+  attempt_id INTEGER NOT NULL REFERENCES attempt (id),
+  kind       TEXT NOT NULL,
+  digest     TEXT NOT NULL,
+  path       TEXT NOT NULL
+) STRICT;
+CREATE INDEX artifact_attempt ON artifact (attempt_id);
+
+CREATE TABLE plugin (
+  id          INTEGER PRIMARY KEY,
+  role        TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  version     TEXT NOT NULL,
+  file_digest TEXT NOT NULL,
+  UNIQUE (role, name, version, file_digest)
+) STRICT;
+CREATE TABLE attempt_plugin (
+  attempt_id INTEGER NOT NULL REFERENCES attempt (id),
+  plugin_id  INTEGER NOT NULL REFERENCES plugin (id),
+  PRIMARY KEY (attempt_id, plugin_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW cells AS
+SELECT experiment.name AS experiment, joined.position, cell.key, cell.state,
+       joined.model, cell.family, joined.dataset, cell.format, cell.granularity, cell.sites,
+       joined.scorer, cell.scorer_plugin, joined.searcher, cell.searcher_plugin, cell.scope,
+       cell.budget, cell.requested, CASE cell.budget WHEN 'sparsity' THEN cell.requested END AS sparsity,
+       cell.schedule, joined.recovery, cell.recovery_plugin, cell.rounding, cell.softmax_scale, cell.compute,
+       cell.seed, cell.base_seed, cell.attempts, cell.message, cell.worker, cell.seconds,
+       strftime('%Y-%m-%dT%H:%M:%SZ', cell.finished, 'unixepoch') AS finished
+FROM experiment
+JOIN experiment_cell AS joined ON joined.experiment_id = experiment.id
+JOIN cell ON cell.id = joined.cell_id;
+
+CREATE VIEW points AS
+SELECT experiment.name AS experiment, joined.position, cell.key, cell.state,
+       joined.model, cell.family, joined.dataset, cell.format, cell.granularity, cell.sites,
+       joined.scorer, cell.scorer_plugin, joined.searcher, cell.searcher_plugin, cell.scope,
+       cell.budget, cell.requested, CASE cell.budget WHEN 'sparsity' THEN cell.requested END AS sparsity,
+       cell.schedule, joined.recovery, cell.recovery_plugin, cell.rounding, cell.softmax_scale, cell.compute,
+       cell.seed, cell.base_seed, cell.attempts, cell.message, cell.worker, cell.seconds,
+       strftime('%Y-%m-%dT%H:%M:%SZ', cell.finished, 'unixepoch') AS finished,
+       point.step, point.kind, point.id = cell.point_id AS last,
+       point.requested_sparsity, point.achieved_sparsity,
+       point.parameters_dense, point.parameters_masked, point.parameters_removed, point.parameters_total,
+       point.multiply_adds_dense, point.multiply_adds_done, point.proof_passed, point.mask_digest,
+       point.split, point.examples, point.predictions_digest,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'accuracy') AS accuracy,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'macro_f1') AS macro_f1,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'mcc') AS mcc,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'cross_entropy') AS cross_entropy,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'map') AS map,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'mauc') AS mauc,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'wer') AS wer,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'cer') AS cer,
+       (SELECT value FROM metric WHERE point_id = point.id AND name = 'bleu') AS bleu
+FROM experiment
+JOIN experiment_cell AS joined ON joined.experiment_id = experiment.id
+JOIN cell ON cell.id = joined.cell_id
+JOIN point ON point.attempt_id = cell.attempt_id;
+
+CREATE VIEW ablation AS SELECT * FROM points WHERE last AND state = 'done';
+)sql";
+
+}  // namespace
+
+const std::vector<Migration>& migrations() {
+  static const std::vector<Migration> steps = {{version_1}};
+  return steps;
+}
+
+}  // namespace espalier::store
