@@ -137,8 +137,12 @@ Units::Units(std::vector<Site> sites, Granularity granularity, const std::string
     }
   }
   if (units_.empty()) {
-    throw SettingsError("sites = \"" + site_filter + "\" leaves no attention site of this model\n    its sites are " +
-                        (sites_.empty() ? std::string("none") : std::string(to_string(sites_.front().kind)) + " and others"));
+    std::vector<std::string> kinds;
+    for (const auto& site : sites_) {
+      if (std::find(kinds.begin(), kinds.end(), to_string(site.kind)) == kinds.end()) kinds.emplace_back(to_string(site.kind));
+    }
+    throw SettingsError("sites = \"" + site_filter + "\" leaves no attention site of this model\n    its sites: " +
+                        (kinds.empty() ? "none" : join(kinds)));
   }
 }
 

@@ -20,7 +20,7 @@ class GateGradient final : public espalier::Scorer {
   at::Tensor score(espalier::ScoringTask& task) override {
     const std::int64_t units = task.units.count();
     auto sum = at::zeros({units}, at::kDouble);  // [units]
-    std::int64_t examples = 0, tokens = 0;
+    double examples = 0, tokens = 0;
     while (const auto batch = task.batches.next()) {
       const auto size = batch->inputs.at("input_ids").sizes();  // [examples, tokens]
       auto gates = absolute_ == "token"    ? task.model.open_gates({size[0], size[1], units})
@@ -30,11 +30,12 @@ class GateGradient final : public espalier::Scorer {
       auto gradient = gates.grad().abs().to(at::kDouble);  // [..., units]
       while (gradient.dim() > 1) gradient = gradient.sum(0);
       sum += gradient.cpu();
-      examples += size[0];
-      tokens += size[0] * size[1];
+      examples += static_cast<double>(size[0]);
+      const auto counts = batch->inputs.find("attention_mask");  // padding is no token
+      tokens += counts == batch->inputs.end() ? static_cast<double>(size[0] * size[1]) : counts->second.sum().item<double>();
     }
     if (examples == 0) throw espalier::InputError("gate-gradient was given no examples");
-    sum /= static_cast<double>(absolute_ == "token" ? tokens : examples);
+    sum /= absolute_ == "token" ? tokens : examples;
     return by_site_ ? normalised(task.units, sum) : sum;
   }
 

@@ -63,14 +63,18 @@ class Ranking final : public espalier::Searcher {
     if (task.budget.kind != Kind::Sparsity && task.budget.kind != Kind::Heads) {
       throw espalier::SettingsError("ranking understands the budgets sparsity and heads, and was given another");
     }
+    const double value = task.budget.value;
+    if (task.budget.kind == Kind::Sparsity && !(value >= 0 && value <= 1)) {
+      throw espalier::SettingsError("sparsity = " + std::to_string(value) + " is not between 0 and 1");
+    }
     if (task.budget.kind == Kind::Heads) {
       const bool whole_heads = task.units.granularity() == Granularity::Head;
       if (!whole_heads || task.scope == Scope::Local) {
         throw espalier::SettingsError(
             "a budget of heads needs granularity head and scope global\n    use sparsity for other granularities");
       }
-      if (task.budget.value > static_cast<double>(task.units.count())) {
-        throw espalier::SettingsError("heads = " + std::to_string(static_cast<std::int64_t>(task.budget.value)) +
+      if (!(value >= 0 && value <= static_cast<double>(task.units.count()))) {
+        throw espalier::SettingsError("heads = " + std::to_string(static_cast<std::int64_t>(value)) +
                                       " cannot be kept: the chosen sites have " + std::to_string(task.units.count()));
       }
     }
@@ -167,7 +171,8 @@ class Ranking final : public espalier::Searcher {
     for (std::int64_t i = 0; i < task.units.count(); ++i) {
       const auto site = static_cast<std::size_t>(task.units[i].site);
       if (kept_[static_cast<std::size_t>(i)]) lives[site] = true;
-      if (best[site] < 0 || scores_[i] > scores_[best[site]]) best[site] = i;
+      // Of equal scores the last one: the ranking removes it last.
+      if (best[site] < 0 || scores_[i] >= scores_[best[site]]) best[site] = i;
     }
     for (std::size_t site = 0; site < best.size(); ++site) {
       if (best[site] >= 0 && !lives[site]) kept_[static_cast<std::size_t>(best[site])] = true;

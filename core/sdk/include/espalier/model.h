@@ -66,7 +66,7 @@ class ESPALIER_SDK_API PrunableModel {
   // Gradients do not reach the weights.
   virtual at::Tensor losses(const Batch& batch, const Units& units, const at::Tensor& gates) = 0;
 
-  // Ones on the model's device, ready for losses().
+  // Ones on the model's device that ask for their gradient, ready for losses().
   virtual at::Tensor open_gates(std::vector<std::int64_t> shape) const = 0;
 
   // Gradient of the batch's mean loss by every attention weight: for each site, by Projection, [heads, head_dim,

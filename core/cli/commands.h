@@ -1,0 +1,78 @@
+// The commands of the program espalier: what each is asked, and the function that answers. Each returns what the
+// program exits with, and throws espalier::Error where it cannot go on.
+#pragma once
+
+#include <espalier/error.h>
+
+#include <string>
+#include <vector>
+
+namespace espalier::cli {
+
+// What every command says that reads an experiment file.
+struct ExperimentArguments {
+  std::string file;
+  std::string database;              // empty: results/<name>.db
+  std::vector<std::string> sets;     // --set key=value
+  std::vector<std::string> only;     // --only axis=value,...
+  std::vector<std::string> plugins;  // files or folders
+};
+
+struct RunArguments {
+  ExperimentArguments experiment;
+  int workers = 1;
+  int threads = 0;  // 0: chosen
+};
+ExitCode run(const RunArguments& arguments);
+
+struct PlanArguments {
+  ExperimentArguments experiment;
+  bool json = false;
+};
+ExitCode plan(const PlanArguments& arguments);
+
+// What every command says that reads a database.
+struct DatabaseArguments {
+  std::string file;   // a database or an experiment file
+  std::string other;  // --db: the experiment file's database, where it is not results/<name>.db
+};
+
+struct StatusArguments {
+  DatabaseArguments database;
+  bool json = false;
+  bool watch = false;
+};
+ExitCode status(const StatusArguments& arguments);
+
+struct TableArguments {
+  DatabaseArguments database;
+  std::string rows = "granularity,scorer,scope";
+  std::string columns = "sparsity";
+  std::string value;  // empty: the task's main metric
+  std::string format = "terminal";
+};
+ExitCode table(const TableArguments& arguments);
+
+struct ShowArguments {
+  DatabaseArguments database;
+  std::string key;
+  bool json = false;
+};
+ExitCode show(const ShowArguments& arguments);
+
+struct PluginsArguments {
+  std::vector<std::string> plugins;
+  bool json = false;
+};
+ExitCode plugins(const PluginsArguments& arguments);
+
+// Commands that compute: espalier-worker answers them, its --help included.
+struct HandedOver {
+  const char* name;
+  const char* summary;
+};
+const std::vector<HandedOver>& handed_over_commands();
+bool is_handed_over(const std::string& command);
+[[noreturn]] void hand_over(int count, char** words);
+
+}  // namespace espalier::cli

@@ -1,0 +1,32 @@
+#include "output.h"
+
+#include <espalier/error.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+namespace espalier::cli {
+
+bool is_terminal(std::FILE* stream) { return ::isatty(::fileno(stream)) == 1; }
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void print_json(const nlohmann::json& document) {
+  // Names from files may hold bytes that are no UTF-8.
+  print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void say(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
+
+bool finish_printing() {
+  errno = 0;
+  const bool failed_before = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !failed_before) return true;
+  if (errno == EPIPE) return false;
+  throw StoreError("the output cannot be written: " +
+                   std::error_code(errno != 0 ? errno : EIO, std::generic_category()).message());
+}
+
+}  // namespace espalier::cli

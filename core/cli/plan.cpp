@@ -1,0 +1,89 @@
+#include "runner/plan.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "experiment_file.h"
+#include "output.h"
+#include "words/names.h"
+
+namespace espalier::cli {
+namespace {
+
+nlohmann::json as_json(const runner::Plan& plan, const grid::Experiment& experiment, const std::string& database) {
+  nlohmann::json axes = nlohmann::json::object();
+  for (const auto& axis : plan.axes) axes[axis.name] = axis.values;
+  nlohmann::json document{{"name", experiment.name},
+                          {"question", experiment.question},
+                          {"database", database},
+                          {"cells", plan.cells},
+                          {"done", plan.done},
+                          {"to_run", plan.to_run},
+                          {"missing", plan.missing},
+                          {"warnings", plan.warnings},
+                          {"axes", axes},
+                          {"estimated_seconds", nullptr},
+                          {"estimated_memory_bytes", nullptr}};
+  if (plan.seconds) document["estimated_seconds"] = *plan.seconds;
+  if (plan.memory_bytes) document["estimated_memory_bytes"] = *plan.memory_bytes;
+  return document;
+}
+
+std::string time_text(const runner::Plan& plan) {
+  if (plan.to_run == 0) return "nothing to run";
+  if (!plan.seconds) return "unknown until the first cells are done";
+  std::string text = "about " + runner::duration_text(*plan.seconds) + " one cell after the other";
+  if (plan.estimated_from < plan.to_run) {
+    text += fmt::format(" ({} of {} cells by the mean of all)", plan.to_run - plan.estimated_from, plan.to_run);
+  }
+  return text;
+}
+
+std::string memory_text(const runner::Plan& plan) {
+  if (!plan.memory_bytes) return "unknown";
+  return fmt::format("about {:.1f} GB a worker, and its batches", static_cast<double>(*plan.memory_bytes) / 1e9);
+}
+
+std::string values_text(const runner::Axis& axis) {
+  constexpr std::size_t shown = 8;
+  auto values = axis.values;
+  if (values.size() > shown) values.resize(shown);
+  return fmt::format("{}: {}{}", axis.values.size(), join(values), axis.values.size() > shown ? ", ..." : "");
+}
+
+std::string as_text(const runner::Plan& plan, const grid::Experiment& experiment, const std::string& database) {
+  std::string text = experiment.name + "\n";
+  if (!experiment.question.empty()) text += experiment.question + "\n";
+  text += "\n";
+  for (const auto& axis : plan.axes) text += fmt::format("  {:<13}{}\n", axis.name, values_text(axis));
+  if (!plan.axes.empty()) text += "\n";
+  text += fmt::format("  {:<13}{} cells, {} done, {} to run\n", "grid", plan.cells, plan.done, plan.to_run);
+  text += fmt::format("  {:<13}{}\n", "time", time_text(plan));
+  if (plan.to_run > 0) text += fmt::format("  {:<13}{}\n", "memory", memory_text(plan));
+  text += fmt::format("  {:<13}{}\n", "database", database);
+  if (!plan.missing.empty()) {
+    text += "\nmissing, and refused by run:\n";
+    for (const auto& path : plan.missing) text += "  " + path + "\n";
+    text += "  real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+ExitCode plan(const PlanArguments& arguments) {
+  const auto experiment = read(arguments.experiment);
+  const auto database = database_of(experiment.name, arguments.experiment.database);
+  const auto plan = runner::make_plan(experiment, database);
+  if (arguments.json) {
+    print_json(as_json(plan, experiment, database.string()));
+  } else {
+    print(as_text(plan, experiment, database.string()));
+    for (const auto& warning : plan.warnings) say("warning: " + warning);
+  }
+  return ExitCode::Done;
+}
+
+}  // namespace espalier::cli

@@ -1,0 +1,68 @@
+#include "runner/run.h"
+
+#include <fmt/format.h>
+
+#include "commands.h"
+#include "experiment_file.h"
+#include "output.h"
+#include "runner/plan.h"
+#include "table_output.h"
+
+namespace espalier::cli {
+namespace {
+
+std::string cells_text(std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "cell" : "cells"); }
+
+std::string summary(const runner::RunOutcome& outcome) {
+  if (outcome.computed == 0 && outcome.failed == 0) {
+    return fmt::format("nothing to run: {} done already",
+                       outcome.cells == 1 ? "the cell is" : "all " + cells_text(outcome.cells) + " are");
+  }
+  std::string text = fmt::format("{} computed in {}; {} of {} done", cells_text(outcome.computed),
+                                 runner::duration_text(outcome.seconds), outcome.done, outcome.cells);
+  if (outcome.failed > 0) text += fmt::format(", {} failed", outcome.failed);
+  return text;
+}
+
+void say_failures(const runner::RunOutcome& outcome) {
+  constexpr std::size_t shown = 10;
+  for (std::size_t i = 0; i < outcome.failures.size() && i < shown; ++i) {
+    say(fmt::format("cell {} failed: {}", outcome.failures[i].key.substr(0, 12), outcome.failures[i].message));
+  }
+  if (outcome.failures.size() > shown) say(fmt::format("and {} more", outcome.failures.size() - shown));
+}
+
+}  // namespace
+
+ExitCode run(const RunArguments& arguments) {
+  const auto experiment = read(arguments.experiment);
+  for (const auto& warning : experiment.warnings) say("warning: " + warning);
+  runner::RunOptions options;
+  options.file = arguments.experiment.file;
+  options.database = database_of(experiment.name, arguments.experiment.database);
+  options.workers = arguments.workers;
+  options.threads = arguments.threads;
+  options.plugins = arguments.experiment.plugins;
+  const auto outcome = runner::run(experiment, options);
+
+  if (outcome.interrupted) {
+    say(fmt::format("interrupted: {} of {} are done; run the same command to go on", outcome.done,
+                    cells_text(outcome.cells)));
+    return ExitCode::Interrupted;
+  }
+  say(summary(outcome));
+  say_failures(outcome);
+  print_table({options.database, experiment.name}, {});
+  const std::string again =
+      arguments.experiment.database.empty() ? arguments.experiment.file : arguments.experiment.database;
+  print(fmt::format("\ndatabase:    {}\n", options.database.string()));
+  if (outcome.computed > 0) print(fmt::format("log:         {}\n", outcome.log.string()));
+  print(fmt::format("table again: espalier table {}\n", again));
+  if (outcome.failed == 0) return ExitCode::Done;
+  print(fmt::format("a cell:      espalier show {} {}\n", options.database.string(),
+                    outcome.failures.front().key.substr(0, 12)));
+  say("run the same command to try what failed again");
+  return ExitCode::NegativeVerdict;
+}
+
+}  // namespace espalier::cli

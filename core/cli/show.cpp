@@ -1,0 +1,19 @@
+#include "commands.h"
+#include "experiment_file.h"
+#include "output.h"
+#include "report/cell_page.h"
+#include "store/result_store.h"
+
+namespace espalier::cli {
+
+ExitCode show(const ShowArguments& arguments) {
+  const auto source = source_of(arguments.database);
+  const store::ResultStore store(source.database, store::Mode::ReadOnly);
+  const auto known = store.show(arguments.key);
+  std::string text = arguments.json ? known : report::cell_page(known);
+  if (text.empty() || text.back() != '\n') text += '\n';
+  print(text);
+  return ExitCode::Done;
+}
+
+}  // namespace espalier::cli

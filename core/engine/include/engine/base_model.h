@@ -1,0 +1,54 @@
+// The dense model of a cell: a checkpoint as it is, or fine-tuned once for (checkpoint, data, recipe, base seed) and
+// kept by content, so that no process trains the same model twice.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/evaluation.h"
+#include "engine/text_task.h"
+#include "engine/training.h"
+#include "nn/model.h"
+#include "words/cell_settings.h"
+
+namespace espalier::engine {
+
+struct BaseModel {
+  std::string digest;  // of everything it was made from
+  std::filesystem::path folder;
+  std::unique_ptr<nn::Model> model;
+  std::unique_ptr<TextTask> task;
+  std::map<std::string, Evaluation> dense;  // by split, filled by dense_evaluation()
+  bool trained_now = false;
+};
+
+class BaseModels {
+ public:
+  BaseModels(std::filesystem::path cache_folder, Say say, InterruptCheck interrupted);
+
+  // Reads or trains; a model that another process is training is waited for. The reference stays good until the next
+  // call.
+  BaseModel& get(const CellSettings& cell);
+
+  // The dense model's evaluation of a split, from memory, from the cache folder, or computed now.
+  const Evaluation& dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute);
+
+ private:
+  std::unique_ptr<BaseModel> make(const CellSettings& cell, const std::string& digest);
+
+  std::filesystem::path cache_folder_;
+  Say say_;
+  InterruptCheck interrupted_;
+  DigestMemory digests_;
+  std::map<std::string, std::unique_ptr<BaseModel>> models_;
+};
+
+// Copies every file of a checkpoint but config and weights: tokenizer, preprocessor, generation settings.
+void copy_companions(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// A seed of its own for each purpose, the same on every machine.
+std::uint64_t seed_for(const std::string& purpose, std::int64_t seed);
+
+}  // namespace espalier::engine

@@ -1,0 +1,30 @@
+// From a budget to a mask, by a searcher plugin.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "loader/plugin_catalog.h"
+#include "nn/model.h"
+#include "words/cell_settings.h"
+
+namespace espalier::engine {
+
+struct SearchRequest {
+  std::string searcher;
+  Settings settings;   // complete
+  Budget budget;
+  std::string rounding = "nearest";
+  std::string scope = "global";
+  std::int64_t seed = 0;
+};
+
+// `evaluate` gives metrics on the validation split; it is only called by searchers that search.
+Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const at::Tensor& scores,
+            const SearchRequest& request, const std::function<std::map<std::string, double>(const Mask&)>& evaluate);
+
+// "original", "pruned-width" or a positive number. Throws SettingsError.
+nn::SoftmaxScale softmax_scale_from(const std::string& text);
+
+}  // namespace espalier::engine

@@ -1,0 +1,108 @@
+#include "engine/scoring.h"
+
+#include <ATen/ops/zeros.h>
+#include <espalier/error.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/compute_type.h"
+#include "nn/mask_file.h"
+#include "words/version.h"
+
+namespace espalier::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A head's score from those of its channel pairs, for scorers that say it is their sum.
+at::Tensor heads_from_channels(const Units& heads, const Units& channels, const at::Tensor& scores) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> place;
+  for (std::int64_t i = 0; i < heads.count(); ++i) place[{heads[i].site, heads[i].head}] = i;
+  auto sums = at::zeros({heads.count()}, at::kDouble);  // [heads]
+  auto* sum = sums.mutable_data_ptr<double>();
+  const auto* score = scores.const_data_ptr<double>();
+  for (std::int64_t i = 0; i < channels.count(); ++i) sum[place.at({channels[i].site, channels[i].head})] += score[i];
+  return sums;
+}
+
+// The split that a scorer reads, or empty.
+std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
+  return (plugin.traits & needs_data) != 0 ? settings.get<std::string>("split") : std::string();
+}
+
+// Units on which the scorer is asked, so that one answer serves several granularities.
+Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
+  const bool sums = (plugin.traits & sums_over_channels) != 0;
+  return sums && granularity == Granularity::Head ? Granularity::HeadChannel : granularity;
+}
+
+}  // namespace
+
+at::Tensor compute_scores(const loader::PluginCatalog& catalog, const nn::Model& model, const Split* split,
+                          const ScoreRequest& request) {
+  const auto& plugin = catalog.find("scorer", request.scorer);
+  const auto scorer = catalog.make_scorer(request.scorer, request.settings);
+  const auto prunable = model.prunable();
+  const Units units(model.sites(), request.granularity, request.sites);
+  BatchList batches(split == nullptr ? std::vector<Batch>{} : scoring_batches(*split, request.settings, plugin.traits));
+  Random random(seed_for("scorer " + request.scorer, request.seed));
+  const ComputeType compute(request.compute);
+  ScoringTask task{*prunable, units, batches, random};
+  return loader::call_scorer(request.scorer, *scorer, task);
+}
+
+ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Say say)
+    : cache_folder_(std::move(cache_folder)), catalog_(catalog), say_(std::move(say)) {}
+
+ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request) {
+  const auto& plugin = catalog_.find("scorer", request.scorer);
+  auto fine = request;
+  fine.granularity = finest(plugin, request.granularity);
+  const auto split_name = split_of(plugin, request.settings);
+  const nlohmann::json made_from = {{"base_model", base.digest},
+                                    {"split", split_name.empty() ? "" : base.task->split_digest(split_name)},
+                                    {"scorer", request.scorer},
+                                    {"version", plugin.description.version},
+                                    {"file", plugin.file_digest},
+                                    {"settings", to_json(request.settings)},
+                                    {"granularity", to_string(fine.granularity)},
+                                    {"sites", request.sites},
+                                    {"seed", (plugin.traits & uses_randomness) != 0 ? request.seed : 0},
+                                    {"compute", split_name.empty() ? "" : request.compute},
+                                    {"results_version", results_version}};
+  Answer answer;
+  answer.digest = sha256_hex(made_from.dump());
+  answer.file = cache_folder_ / "scores" / (answer.digest + ".safetensors");
+  const Units units(base.model->sites(), fine.granularity, request.sites);
+  auto known = known_.find(answer.digest);
+  std::error_code ignored;
+  if (known == known_.end() && fs::exists(answer.file, ignored)) {
+    try {
+      known = known_.emplace(answer.digest, nn::read_scores(answer.file, units).values).first;
+    } catch (const std::exception&) {  // a damaged cache entry is made again
+    }
+  }
+  if (known == known_.end()) {
+    const Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
+    const auto values = compute_scores(catalog_, *base.model, split, fine);
+    answer.computed_now = true;
+    fs::create_directories(answer.file.parent_path(), ignored);
+    try {
+      nn::write_scores(answer.file, units,
+                       {values, {{"scorer", request.scorer},
+                                 {"settings", to_json(request.settings).dump()},
+                                 {"granularity", to_string(fine.granularity)},
+                                 {"model_digest", base.digest},
+                                 {"data_digest", split == nullptr ? "" : split->digest}}});
+    } catch (const InputError& error) {
+      if (say_) say_(std::string("scores are not kept: ") + error.what());
+    }
+    known = known_.emplace(answer.digest, values).first;
+  }
+  answer.values = fine.granularity == request.granularity
+                      ? known->second
+                      : heads_from_channels(Units(base.model->sites(), request.granularity, request.sites), units, known->second);
+  return answer;
+}
+
+}  // namespace espalier::engine

@@ -1,0 +1,28 @@
+// The tensors of a BERT checkpoint under their Hugging Face names, to weights and back.
+#pragma once
+
+#include <nn/safetensors.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bert_config.h"
+#include "bert_weights.h"
+
+namespace espalier::nn {
+
+struct BertCheckpoint {
+  BertWeights weights;
+  std::string prefix;                // "bert." or ""
+  std::vector<std::string> skipped;  // tensors of the file that the model does not use
+};
+
+// Throws InputError that lists every tensor that is missing or has another shape than config says, and which key says so.
+BertCheckpoint bert_checkpoint(const std::filesystem::path& path, const BertConfig& config);
+
+// One site's Q, K, V and O as files hold them: heads in ascending order, without padding.
+std::map<std::string, at::Tensor> site_tensors(const AttentionSite& site);
+
+}  // namespace espalier::nn

@@ -1,0 +1,50 @@
+// The computation of BERT over packed tokens: inputs checked and packed, then layer by layer in the paper's order.
+#pragma once
+
+#include <espalier/model.h>
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bert_config.h"
+#include "bert_weights.h"
+#include "gate_table.h"
+
+namespace espalier::nn {
+
+using Inputs = std::map<std::string, at::Tensor>;
+
+// Tokens of several batches, one after the other.
+struct PackedInputs {
+  at::Tensor words, positions, token_types;  // [N]; token_types undefined: all 0
+  at::Tensor first;                          // [examples]: the first token of each
+  std::vector<Segment> segments;
+  std::int64_t examples = 0;
+};
+
+// Throws InputError: unknown names, dtypes, shapes, ids and lengths outside the model's.
+PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& config, const BertWeights& weights);
+
+// What a site saw and said in one pass, for squared gradients of single samples.
+struct Tap {
+  at::Tensor hidden;     // [N, D]
+  at::Tensor projected;  // [N, Q, K and V]
+  at::Tensor context;    // [N, sum of H v]
+  at::Tensor output;     // [N, D]
+};
+
+enum class Dropout { Off, On };
+struct Pass {
+  const GateTable* gates = nullptr;
+  Dropout dropout = Dropout::Off;
+  std::vector<Tap>* taps = nullptr;
+};
+
+// [N, D], after the last layer.
+at::Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass = {});
+// [examples, classes]
+at::Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass = {});
+
+}  // namespace espalier::nn

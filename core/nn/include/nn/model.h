@@ -1,0 +1,100 @@
+// What every model family gives the engine: outputs, sites, parameters, and narrower versions of itself.
+//
+// A model is an immutable value over named tensors: masking and compaction return new models that share what they did
+// not change. Only training writes into parameters, in place.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <espalier/model.h>
+#include <espalier/units.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace espalier::nn {
+
+// The softmax scale of a compacted site: that of the dense width, of the pruned width, or a number (DESIGN: W2).
+struct SoftmaxScale {
+  enum class Kind { Original, PrunedWidth, Number } kind = Kind::Original;
+  double number = 0;
+};
+
+// A tensor that training may change, under its Hugging Face name (or the name of a fused block of such tensors).
+struct Parameter {
+  std::string name;
+  at::Tensor tensor;
+  bool decays = true;  // false for biases and layer norms
+};
+
+// Gates of one forward pass; see PrunableModel::losses.
+struct Gates {
+  const Units& units;
+  at::Tensor values;  // [units], [examples, units] or [examples, tokens, units]
+};
+
+// What flows into a site on one batch, to compute the site alone.
+struct SiteInput {
+  at::Tensor hidden;     // [examples, tokens, width]
+  at::Tensor attention;  // additive mask or undefined
+};
+
+class Model {
+ public:
+  virtual ~Model();
+
+  virtual const std::string& family() const = 0;
+  virtual const std::vector<Site>& sites() const = 0;           // of the dense model
+  virtual const std::vector<std::string>& labels() const = 0;   // class names in order; empty for a headless model
+
+  // Outputs by Hugging Face name for inputs by Hugging Face name, as transformers gives them for the same checkpoint:
+  // logits, or last_hidden_state of a headless model. Inputs are checked: names, dtypes, shapes, ranges.
+  virtual std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const = 0;
+
+  // Class logits of several batches at once, one after the other: [examples of all batches, classes]. Tokens of all
+  // batches are packed, so that different lengths cost no padding. Differentiable in parameters and gates.
+  virtual at::Tensor logits(std::span<const Batch> batches, const std::optional<Gates>& gates = std::nullopt) const = 0;
+  // The same with dropout, as fine-tuning wants it; draws from LibTorch's global generator.
+  virtual at::Tensor training_logits(std::span<const Batch> batches) const = 0;
+
+  // Weights switched off by zeros: the plain path that everything faster is compared with.
+  virtual std::unique_ptr<Model> masked(const Mask& mask) const = 0;
+  // The smaller model that computes what the masked one computes (algorithms: exact compaction rules).
+  virtual std::unique_ptr<Model> compacted(const Mask& mask, SoftmaxScale scale = {}) const = 0;
+  // A copy whose parameters are its own, on this device, ready for training.
+  virtual std::unique_ptr<Model> trainable_copy() const = 0;
+  // A copy with a fresh classification head for these labels, made from the seed; an existing head that fits the labels
+  // by name is kept.
+  virtual std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const = 0;
+
+  virtual std::vector<Parameter> parameters() const = 0;
+  virtual std::int64_t parameter_count() const = 0;
+  // Multiply-adds of one example of this many tokens, as this model computes it.
+  virtual std::int64_t multiply_adds(std::int64_t tokens) const = 0;
+
+  // For proofs: what enters each site of this model on one batch, and what one site makes of such an input.
+  virtual std::vector<SiteInput> site_inputs(const Batch& batch) const = 0;
+  virtual at::Tensor site_output(std::int64_t site, const SiteInput& input) const = 0;
+
+  // The model as a plugin sees it, with cross-entropy as task loss. The result refers to this model.
+  virtual std::unique_ptr<PrunableModel> prunable() const = 0;
+
+  // Writes config.json and model.safetensors (metadata format = pt) into an existing folder, under Hugging Face names
+  // and with the labels; a compacted model also writes its widths, and pruned_heads where only whole heads went.
+  // Files are written aside and renamed; other files of the source are the caller's business.
+  virtual void save(const std::filesystem::path& folder) const = 0;
+};
+
+// Reads a Hugging Face directory (config.json, model.safetensors). Throws InputError naming the file inside and all that
+// does not fit. `family` empty: by model_type.
+std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std::string& family = "");
+
+// Tensors of the checkpoint that the model does not use, said by read_model; for messages.
+std::vector<std::string> skipped_tensors(const Model& model);
+
+}  // namespace espalier::nn

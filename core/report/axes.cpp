@@ -1,0 +1,126 @@
+#include "axes.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "words/names.h"
+
+namespace espalier::report {
+namespace {
+
+std::string text_of(const store::Value& value) {
+  switch (value.kind) {
+    case store::Value::Kind::Null: return "";
+    case store::Value::Kind::Integer: return std::to_string(value.integer);
+    case store::Value::Kind::Real: return fmt::format("{}", value.real);
+    case store::Value::Kind::Text: return value.text;
+  }
+  return "";
+}
+
+std::optional<double> number_of(const store::Value& value) {
+  if (value.kind == store::Value::Kind::Integer) return static_cast<double>(value.integer);
+  if (value.kind == store::Value::Kind::Real) return value.real;
+  return std::nullopt;
+}
+
+// As `skip` and `--only` call it: steps x fraction.
+std::string schedule_name(const std::string& text) {
+  const auto schedule = nlohmann::json::parse(text, nullptr, false);
+  if (!schedule.is_object() || !schedule.contains("steps") || !schedule.contains("fraction")) return text;
+  if (!schedule["steps"].is_number() || !schedule["fraction"].is_number()) return text;
+  return fmt::format("{}x{}", schedule["steps"].get<std::int64_t>(), schedule["fraction"].get<double>());
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+const std::vector<std::string>& known_axes() {
+  static const std::vector<std::string> axes = {
+      "experiment", "model",    "family",          "dataset",  "format",   "granularity", "sites",    "scorer",
+      "scorer_plugin", "searcher", "searcher_plugin", "scope", "budget",   "requested",   "sparsity", "schedule",
+      "recovery",   "recovery_plugin", "rounding", "softmax_scale", "compute", "seed",    "base_seed"};
+  return axes;
+}
+
+const std::vector<std::string>& known_values() {
+  static const std::vector<std::string> values = {
+      "accuracy", "map", "wer", "bleu", "macro_f1", "mcc", "mauc", "cer", "cross_entropy", "achieved_sparsity",
+      "parameters_dense", "parameters_masked", "parameters_removed", "parameters_total", "multiply_adds_dense",
+      "multiply_adds_done", "proof_passed", "examples", "seconds", "attempts"};
+  return values;
+}
+
+const std::vector<std::string>& separate_axes() {
+  static const std::vector<std::string> axes = {"model", "dataset", "granularity", "sites", "scorer", "searcher", "scope",
+                                                "budget", "requested", "schedule", "recovery", "rounding",
+                                                "softmax_scale", "compute"};
+  return axes;
+}
+
+bool is_axis_of_dense(const std::string& axis) {
+  static const std::vector<std::string> axes = {"experiment", "model", "family", "dataset", "format", "compute", "base_seed"};
+  return contains(axes, axis);
+}
+
+bool is_value_of_cell(const std::string& value) { return value == "seconds" || value == "attempts"; }
+
+NamedRows::NamedRows(store::Rows rows) : rows_(std::move(rows)) {
+  for (std::size_t i = 0; i < rows_.columns.size(); ++i) place_[rows_.columns[i]] = i;
+}
+
+const store::Value& NamedRows::at(std::size_t row, const std::string& column) const {
+  const auto found = place_.find(column);
+  if (found == place_.end()) throw StoreError("the database's views lack the column '" + column + "'");
+  return rows_.rows[row][found->second];
+}
+
+std::string NamedRows::text(std::size_t row, const std::string& column) const { return text_of(at(row, column)); }
+
+std::optional<double> NamedRows::number(std::size_t row, const std::string& column) const { return number_of(at(row, column)); }
+
+AxisValue NamedRows::axis(std::size_t row, const std::string& axis) const {
+  const auto& value = at(row, axis);
+  // A cell with another budget has no sparsity to ask for; its column says what was asked for instead.
+  if (axis == "sparsity" && value.kind == store::Value::Kind::Null) return {text(row, "budget") + " " + text(row, "requested"), {}};
+  if (value.kind == store::Value::Kind::Null) return {"none", {}};
+  if (axis == "schedule") return {schedule_name(value.text), {}};
+  return {text_of(value), number_of(value)};
+}
+
+std::vector<AxisValue> NamedRows::axes(std::size_t row, const std::vector<std::string>& axes) const {
+  std::vector<AxisValue> values;
+  values.reserve(axes.size());
+  for (const auto& name : axes) values.push_back(axis(row, name));
+  return values;
+}
+
+void AxisOrder::see(const std::vector<AxisValue>& values) {
+  first_seen_.resize(std::max(first_seen_.size(), values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) first_seen_[i].emplace(values[i].text, first_seen_[i].size());
+}
+
+bool AxisOrder::before(const std::vector<AxisValue>& one, const std::vector<AxisValue>& other) const {
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    if (one[i].text == other[i].text) continue;
+    if (one[i].number && other[i].number) return *one[i].number < *other[i].number;
+    if (one[i].number.has_value() != other[i].number.has_value()) return one[i].number.has_value();
+    return first_seen_[i].at(one[i].text) < first_seen_[i].at(other[i].text);
+  }
+  return false;
+}
+
+std::string texts(const std::vector<AxisValue>& values, const std::string& separator) {
+  std::vector<std::string> names;
+  names.reserve(values.size());
+  for (const auto& value : values) names.push_back(value.text);
+  return join(names, separator);
+}
+
+}  // namespace espalier::report

@@ -1,0 +1,90 @@
+// Tables for programs: long form, one record for each place of the table that holds cells, numbers in full.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "escaping.h"
+#include "rendering.h"
+#include "words/names.h"
+
+namespace espalier::report {
+namespace {
+
+std::string number_text(const std::optional<double>& number) { return number ? fmt::format("{}", *number) : ""; }
+
+std::string name_text(const AxisValue& value) { return value.number ? value.text : csv_escaped(value.text); }
+
+nlohmann::json name_json(const AxisValue& value) {
+  if (value.number) return nlohmann::json::parse(value.text, nullptr, false);
+  return value.text;
+}
+
+std::optional<double> low(const TableCell& cell) {
+  return cell.mean ? std::optional(*cell.mean - cell.half_width) : std::nullopt;
+}
+std::optional<double> high(const TableCell& cell) {
+  return cell.mean ? std::optional(*cell.mean + cell.half_width) : std::nullopt;
+}
+
+nlohmann::json number_json(const std::optional<double>& number) {
+  return number ? nlohmann::json(*number) : nlohmann::json(nullptr);
+}
+
+}  // namespace
+
+std::string csv_table(const Table& table) {
+  std::vector<std::string> head;
+  for (const auto* axes : {&table.row_axes, &table.column_axes}) {
+    for (const auto& axis : *axes) head.push_back(csv_escaped(axis));
+  }
+  for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing"}) head.emplace_back(name);
+  std::string text = join(head, ",") + "\r\n";
+  for (const auto& row : table.rows) {
+    for (std::size_t column = 0; column < row.cells.size(); ++column) {
+      const auto& cell = row.cells[column];
+      if (cell.empty()) continue;
+      std::vector<std::string> line;
+      for (const auto& name : row.names) line.push_back(name_text(name));
+      for (const auto& name : table.columns[column]) line.push_back(name_text(name));
+      line.push_back(csv_escaped(table.value));
+      for (const auto& number : {cell.mean, low(cell), high(cell)}) line.push_back(number_text(number));
+      line.push_back(std::to_string(cell.n));
+      for (const auto& number : {cell.achieved_min, cell.achieved_max}) line.push_back(number_text(number));
+      line.push_back(std::to_string(cell.failed));
+      line.push_back(std::to_string(cell.missing));
+      text += join(line, ",") + "\r\n";
+    }
+  }
+  return text;
+}
+
+std::string json_table(const Table& table) {
+  nlohmann::ordered_json document = {{"experiment", table.experiment}, {"value", table.value},
+                                     {"split", table.split},           {"examples", table.examples},
+                                     {"rows", table.row_axes},         {"columns", table.column_axes},
+                                     {"cells", nlohmann::json::array()}, {"footnotes", table.footnotes}};
+  for (const auto& row : table.rows) {
+    for (std::size_t column = 0; column < row.cells.size(); ++column) {
+      const auto& cell = row.cells[column];
+      if (cell.empty()) continue;
+      nlohmann::ordered_json record;
+      for (std::size_t i = 0; i < row.names.size(); ++i) record[table.row_axes[i]] = name_json(row.names[i]);
+      for (std::size_t i = 0; i < table.column_axes.size(); ++i) record[table.column_axes[i]] = name_json(table.columns[column][i]);
+      record["dense"] = row.dense;
+      record["value"] = table.value;
+      record["mean"] = number_json(cell.mean);
+      record["low"] = number_json(low(cell));
+      record["high"] = number_json(high(cell));
+      record["n"] = cell.n;
+      record["achieved_min"] = number_json(cell.achieved_min);
+      record["achieved_max"] = number_json(cell.achieved_max);
+      record["failed"] = cell.failed;
+      record["missing"] = cell.missing;
+      document["cells"].push_back(std::move(record));
+    }
+  }
+  // Names from files may hold bytes that are no UTF-8.
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace espalier::report

@@ -1,0 +1,61 @@
+// Tables for papers: booktabs, nothing else.
+#include <fmt/format.h>
+
+#include "escaping.h"
+#include "rendering.h"
+#include "words/names.h"
+
+namespace espalier::report {
+namespace {
+
+// Between escaped names and numbers: only this sign is put in after escaping.
+std::string with_plus_minus(const std::string& escaped) {
+  std::string out;
+  for (std::size_t at = 0; at < escaped.size();) {
+    if (escaped.compare(at, 2, "±") == 0) {
+      out += "$\\pm$";
+      at += 2;
+    } else {
+      out += escaped[at++];
+    }
+  }
+  return out;
+}
+
+std::string line_of(const std::vector<std::string>& fields) { return join(fields, " & ") + " \\\\\n"; }
+
+}  // namespace
+
+std::string latex_table(const Table& table) {
+  const auto name_count = table.row_axes.size(), column_count = table.columns.size();
+  std::string text = "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{" + latex_escaped(caption(table)) + "}\n";
+  text += "\\begin{tabular}{" + std::string(name_count, 'l') + std::string(column_count, 'r') + "}\n\\toprule\n";
+  for (std::size_t axis = 0; axis < table.column_axes.size(); ++axis) {
+    // The last line of the head also names the rows.
+    const bool last = axis + 1 == table.column_axes.size();
+    if (column_count > 0 && last) {
+      for (std::size_t i = 0; i < name_count; ++i) text += "& ";
+      text += fmt::format("\\multicolumn{{{}}}{{c}}{{{}}} \\\\\n", column_count, latex_escaped(join(table.column_axes)));
+    }
+    std::vector<std::string> line;
+    for (const auto& name : table.row_axes) line.push_back(last ? latex_escaped(name) : "");
+    for (const auto& column : table.columns) line.push_back(latex_escaped(column[axis].text));
+    text += line_of(line);
+  }
+  text += "\\midrule\n";
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const auto& row = table.rows[i];
+    if (i > 0 && table.rows[i - 1].dense && !row.dense) text += "\\midrule\n";
+    std::vector<std::string> line;
+    for (const auto& name : row.names) line.push_back(latex_escaped(name.text));
+    for (const auto& cell : row.cells) line.push_back(with_plus_minus(latex_escaped(cell_text(cell, row, table, "±"))));
+    text += line_of(line);
+  }
+  text += "\\bottomrule\n\\end{tabular}\n\n\\smallskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n";
+  for (std::size_t i = 0; i < table.footnotes.size(); ++i) {
+    text += with_plus_minus(latex_escaped(table.footnotes[i])) + (i + 1 < table.footnotes.size() ? ".\\\\\n" : ".\n");
+  }
+  return text + "\\end{minipage}\n\\end{table}\n";
+}
+
+}  // namespace espalier::report

@@ -1,0 +1,75 @@
+#include "report/status.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "durations.h"
+#include "escaping.h"
+
+namespace espalier::report {
+namespace {
+
+constexpr std::size_t most_failures = 20;
+constexpr std::size_t key_letters = 12;
+
+// By the pace of the last minute; where nothing finished in it, by what a cell took and how many run at once.
+std::optional<double> seconds_left(const store::Progress& progress) {
+  const auto left = static_cast<double>(progress.counts.waiting + progress.counts.running);
+  if (left == 0) return 0.0;
+  if (progress.counts.running == 0) return std::nullopt;  // nobody works on it
+  if (progress.finished_in_last_minute > 0) return left / progress.finished_in_last_minute * 60;
+  if (progress.mean_seconds > 0) return left * progress.mean_seconds / static_cast<double>(progress.counts.running);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  if (seconds < 59.5) return fmt::format("{:.{}f} s", seconds, seconds < 9.95 ? 1 : 0);
+  if (seconds < 3600) return fmt::format("{:.0f} min", seconds / 60);
+  if (seconds < 48 * 3600) return fmt::format("{:.1f} h", seconds / 3600);
+  return fmt::format("{:.1f} days", seconds / 86400);
+}
+
+std::string status_text(const store::Progress& progress) {
+  const auto& counts = progress.counts;
+  std::string text = fmt::format("{} cell{}: {} done, {} failed, {} running, {} waiting\n", counts.cells, counts.cells == 1 ? "" : "s",
+                                 counts.done, counts.failed, counts.running, counts.waiting);
+  if (counts.running + counts.waiting > 0) {
+    text += fmt::format("{:.0f} cells in the last minute", progress.finished_in_last_minute);
+    if (progress.mean_seconds > 0) text += ", " + duration_text(progress.mean_seconds) + " each";
+    const auto left = seconds_left(progress);
+    if (left) text += ", about " + duration_text(*left) + " left";
+    else if (counts.running == 0) text += ", no worker runs";
+    text += "\n";
+  }
+  if (!progress.failures.empty()) text += "failed, newest first:\n";
+  for (std::size_t i = 0; i < std::min(progress.failures.size(), most_failures); ++i) {
+    const auto& failure = progress.failures[i];
+    text += fmt::format("  {}  {}\n", printable(failure.key.substr(0, key_letters)), printable(first_line(failure.message)));
+  }
+  const auto shown = static_cast<std::int64_t>(std::min(progress.failures.size(), most_failures));
+  if (counts.failed > shown) text += fmt::format("  and {} more\n", counts.failed - shown);
+  return text;
+}
+
+std::string status_json(const store::Progress& progress) {
+  const auto& counts = progress.counts;
+  const auto left = seconds_left(progress);
+  nlohmann::ordered_json document = {{"cells", counts.cells},
+                                     {"done", counts.done},
+                                     {"failed", counts.failed},
+                                     {"running", counts.running},
+                                     {"waiting", counts.waiting},
+                                     {"cells_per_minute", progress.finished_in_last_minute},
+                                     {"seconds_left", left ? nlohmann::json(*left) : nlohmann::json(nullptr)},
+                                     {"failures", nlohmann::json::array()}};
+  for (const auto& failure : progress.failures) {
+    document["failures"].push_back({{"key", failure.key}, {"message", failure.message}});
+  }
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace espalier::report

@@ -1,0 +1,64 @@
+#include "cell_fields.h"
+
+#include <nlohmann/json.hpp>
+
+namespace espalier::runner {
+namespace {
+
+// The place after the string that starts at `start` (its opening quote).
+std::size_t after_string(std::string_view text, std::size_t start) {
+  for (std::size_t at = start + 1; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      ++at;
+    } else if (text[at] == '"') {
+      return at + 1;
+    }
+  }
+  return text.size();
+}
+
+std::size_t after_value(std::string_view text, std::size_t start) {
+  int depth = 0;
+  for (std::size_t at = start; at < text.size();) {
+    const char letter = text[at];
+    if (letter == '"') {
+      at = after_string(text, at);
+      continue;
+    }
+    if (letter == '{' || letter == '[') ++depth;
+    if (depth == 0 && (letter == ',' || letter == '}' || letter == ']')) return at;
+    if (letter == '}' || letter == ']') --depth;
+    ++at;
+  }
+  return text.size();
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string_view, std::string_view>> members(std::string_view object) {
+  std::vector<std::pair<std::string_view, std::string_view>> found;
+  std::size_t at = 1;
+  while (at < object.size() && object[at] == '"') {
+    const std::size_t name_end = after_string(object, at);
+    if (name_end >= object.size() || object[name_end] != ':') break;
+    const std::size_t value_end = after_value(object, name_end + 1);
+    found.emplace_back(object.substr(at + 1, name_end - at - 2), object.substr(name_end + 1, value_end - name_end - 1));
+    at = value_end + 1;
+  }
+  return found;
+}
+
+std::string_view member(std::string_view object, std::string_view name) {
+  for (const auto& [key, value] : members(object)) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::string plain_text(std::string_view value) {
+  if (value.empty() || value.front() != '"') return std::string(value);
+  const auto parsed = nlohmann::json::parse(value, nullptr, false);
+  return parsed.is_string() ? parsed.get<std::string>() : std::string(value);
+}
+
+}  // namespace espalier::runner

@@ -1,0 +1,22 @@
+// Reads single fields out of a cell's settings without building the whole: a plan looks at every cell of a grid that
+// may have a hundred thousand of them, and parsing each would take longer than everything else.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace espalier::runner {
+
+// The members of a JSON object with their values as they stand, strings with their quotes. `object` is what
+// nlohmann::json::dump() writes without indentation.
+std::vector<std::pair<std::string_view, std::string_view>> members(std::string_view object);
+
+// The value of one member; empty when it is not there.
+std::string_view member(std::string_view object, std::string_view name);
+
+// A JSON string without quotes and escapes; any other value as it stands.
+std::string plain_text(std::string_view value);
+
+}  // namespace espalier::runner

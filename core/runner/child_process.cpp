@@ -1,0 +1,93 @@
+#include "child_process.h"
+
+#include <espalier/error.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/process/args.hpp>
+#include <boost/process/child.hpp>
+#include <boost/process/env.hpp>
+#include <boost/process/environment.hpp>
+#include <boost/process/exe.hpp>
+#include <boost/process/extend.hpp>
+#include <boost/process/io.hpp>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+
+namespace espalier::runner {
+namespace process = boost::process;
+
+struct ChildProcess::State {
+  process::child child;
+  std::optional<Ending> ending;
+};
+
+ChildProcess::ChildProcess(const Start& start) : state_(std::make_unique<State>()) {
+  auto environment = boost::this_process::environment();
+  process::environment variables(environment);
+  for (const auto& [name, value] : start.environment) variables[name] = value;
+  std::error_code error;
+  const auto before_exec = [](auto&) {
+    // What this program blocks or ignores would be inherited, and the child would not hear us.
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::signal(SIGPIPE, SIG_DFL);
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  };
+  state_->child = process::child(process::exe = start.program.string(), process::args = start.arguments, variables,
+                                 process::std_in<process::null, process::std_out> start.out,
+                                 process::std_err > start.error, error, process::extend::on_exec_setup = before_exec);
+  if (error) {
+    throw SettingsError(start.program.string() + ": cannot be started: " + error.message());
+  }
+}
+
+ChildProcess::~ChildProcess() {
+  if (!state_ || !state_->child.valid()) return;
+  try {
+    if (!ending()) {
+      send(SIGKILL);
+      std::error_code ignored;
+      state_->child.wait(ignored);
+    }
+  } catch (...) {  // a destructor does not throw; the child has its SIGKILL
+  }
+}
+ChildProcess::ChildProcess(ChildProcess&&) noexcept = default;
+ChildProcess& ChildProcess::operator=(ChildProcess&&) noexcept = default;
+
+int ChildProcess::id() const { return state_->child.id(); }
+
+std::optional<Ending> ChildProcess::ending() {
+  if (state_->ending) return state_->ending;
+  std::error_code error;
+  if (state_->child.running(error)) return std::nullopt;
+  const int status = state_->child.native_exit_code();
+  Ending ending;
+  if (WIFSIGNALED(status)) {
+    ending.signal = WTERMSIG(status);
+  } else {
+    ending.exit_code = WEXITSTATUS(status);
+  }
+  state_->ending = ending;
+  return ending;
+}
+
+void ChildProcess::send(int signal) {
+  // Once it has been waited for, its number may belong to another process.
+  if (!ending()) ::kill(id(), signal);
+}
+
+std::string Ending::text() const {
+  if (signal == 0) return "ended with exit code " + std::to_string(exit_code);
+  std::string name = ::strsignal(signal);
+  std::string text = "died by signal " + std::to_string(signal) + " (" + name + ")";
+  if (signal == SIGKILL) text += ", as the system does when memory runs out";
+  return text;
+}
+
+}  // namespace espalier::runner

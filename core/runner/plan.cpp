@@ -1,0 +1,164 @@
+#include "runner/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <unordered_set>
+
+#include "cell_fields.h"
+#include "store/result_store.h"
+
+namespace espalier::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string>& axis_names() {
+  static const std::vector<std::string> names = {"model",    "dataset", "granularity",   "sites",    "scorer",
+                                                 "searcher", "scope",   "budget",        "schedule", "rounding",
+                                                 "recovery", "compute", "softmax_scale", "seed",     "base_seed"};
+  return names;
+}
+
+// How a value is called in a summary: definitions by their name, budgets by their value.
+std::string shown(std::string_view value) {
+  if (value.empty() || value.front() != '{') return plain_text(value);
+  if (const auto name = member(value, "name"); !name.empty()) {
+    const auto plugin = member(value, "plugin");
+    return plain_text(name.size() > 2 ? name : plugin);
+  }
+  if (const auto kind = member(value, "kind"); !kind.empty()) {
+    return plain_text(kind) + " " + plain_text(member(value, "value"));
+  }
+  return std::string(value);
+}
+
+// Distinct values of each axis, in the order the cells first show them. The base seed is also a part of the model's
+// recipe, so a model that differs in nothing else is not another model: it counts by its name.
+std::vector<Axis> axes_of(const std::vector<grid::PlannedCell>& cells) {
+  struct Seen {
+    std::vector<std::string_view> order;
+    std::unordered_set<std::string_view> all;
+  };
+  std::map<std::string_view, Seen> seen;
+  for (const auto& cell : cells) {
+    for (const auto& [name, value] : members(cell.settings)) {
+      auto& axis = seen[name];
+      if (!axis.order.empty() && axis.order.back() == value) continue;
+      if (axis.all.insert(value).second) axis.order.push_back(value);
+    }
+  }
+  std::vector<Axis> axes;
+  for (const auto& name : axis_names()) {
+    const auto found = seen.find(name);
+    if (found == seen.end() || found->second.order.size() < 2) continue;
+    Axis axis{name, {}};
+    std::set<std::string> listed;
+    for (const auto value : found->second.order) {
+      const auto text = shown(value);
+      if (listed.insert(text).second) axis.values.push_back(text);
+    }
+    if (axis.values.size() > 1) axes.push_back(std::move(axis));
+  }
+  return axes;
+}
+
+std::optional<std::int64_t> weights_size(const fs::path& checkpoint) {
+  std::error_code error;
+  std::int64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(checkpoint, error)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    std::error_code gone;
+    const auto size = fs::file_size(entry.path(), gone);
+    if (!gone) bytes += static_cast<std::int64_t>(size);
+  }
+  if (error || bytes == 0) return std::nullopt;
+  return bytes;
+}
+
+// Training holds weights, gradients and two moments of AdamW, four times the weights; LibTorch itself takes about
+// 100 MB once it is loaded. Batches come on top and are not estimated.
+std::optional<std::int64_t> memory_of_a_worker(const std::unordered_set<std::string_view>& models) {
+  constexpr std::int64_t libtorch_bytes = 107'000'000;
+  std::optional<std::int64_t> largest;
+  for (const auto model : models) {
+    const auto weights = weights_size(plain_text(member(model, "checkpoint")));
+    if (!weights) return std::nullopt;
+    const auto train = member(model, "train");
+    const bool trains = !train.empty() && train != "null";
+    largest = std::max(largest.value_or(0), libtorch_bytes + *weights * (trains ? 4 : 1));
+  }
+  return largest;
+}
+
+std::vector<bool> done_cells(const grid::Experiment& experiment, const store::ResultStore& store) {
+  std::vector<std::string> keys;
+  keys.reserve(experiment.cells.size());
+  for (const auto& cell : experiment.cells) keys.push_back(cell.key);
+  return store.done(keys);
+}
+
+}  // namespace
+
+Plan make_plan(const grid::Experiment& experiment, const fs::path& database) {
+  Plan plan;
+  plan.cells = static_cast<std::int64_t>(experiment.cells.size());
+  plan.missing = experiment.missing;
+  plan.warnings = experiment.warnings;
+  plan.axes = axes_of(experiment.cells);
+
+  std::vector<bool> done(experiment.cells.size(), false);
+  std::map<std::string, double> measured;
+  std::error_code absent;
+  if (fs::exists(database, absent)) {
+    const store::ResultStore store(database, store::Mode::ReadOnly);
+    done = done_cells(experiment, store);
+    measured = store.mean_seconds();
+  }
+
+  double overall = 0;
+  for (const auto& [name, seconds] : measured) overall += seconds / static_cast<double>(measured.size());
+  double total = 0;
+  std::unordered_set<std::string_view> models;
+  for (std::size_t i = 0; i < experiment.cells.size(); ++i) {
+    if (done[i] && !experiment.cells[i].key.empty()) {
+      ++plan.done;
+      continue;
+    }
+    ++plan.to_run;
+    std::string_view granularity, scorer;
+    for (const auto& [name, value] : members(experiment.cells[i].settings)) {
+      if (name == "granularity") granularity = value;
+      if (name == "scorer") scorer = value;
+      if (name == "model") models.insert(value);
+    }
+    if (measured.empty()) continue;
+    const auto known = measured.find(plain_text(granularity) + "/" + shown(scorer));
+    if (known != measured.end()) ++plan.estimated_from;
+    total += known != measured.end() ? known->second : overall;
+  }
+  if (plan.to_run == 0) {
+    plan.seconds = 0;
+  } else if (!measured.empty()) {
+    plan.seconds = total;
+  }
+  if (!models.empty()) plan.memory_bytes = memory_of_a_worker(models);
+  return plan;
+}
+
+std::string duration_text(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e12) return "an unknown time";
+  if (seconds < 9.95 && std::abs(seconds - std::round(seconds)) > 0.05) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  if (whole < 86400) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
+  return fmt::format("{} d {} h", whole / 86400, whole % 86400 / 3600);
+}
+
+}  // namespace espalier::runner

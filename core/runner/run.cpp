@@ -1,0 +1,269 @@
+#include "runner/run.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <system_error>
+#include <unordered_set>
+#include <utility>
+
+#include "log_tail.h"
+#include "processors.h"
+#include "progress_line.h"
+#include "runner/plan.h"
+#include "runner/worker_program.h"
+#include "signals.h"
+#include "words/names.h"
+#include "workers.h"
+
+namespace espalier::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double look_every_seconds = 0.25;
+constexpr double patience_when_stopping_seconds = 10;
+constexpr int failed_starts_allowed = 3;
+constexpr std::size_t notes_allowed = 20;           // different warnings shown; all of them stand in the log
+constexpr double look_for_lost_every_seconds = 30;  // cells that a vanished worker of elsewhere still holds
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+std::string short_key(const std::string& key) { return key.substr(0, 12); }
+
+std::string indented(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += "\n    " + line;
+  return text;
+}
+
+void refuse_missing(const grid::Experiment& experiment, const std::string& file) {
+  if (experiment.missing.empty()) return;
+  throw SettingsError(
+      fmt::format("{}: nothing is run, because {} needed by its cells {} missing", file,
+                  experiment.missing.size() == 1 ? "one thing" : fmt::format("{} things", experiment.missing.size()),
+                  experiment.missing.size() == 1 ? "is" : "are") +
+      indented(experiment.missing) +
+      "\n    real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are");
+}
+
+void make_folder_of(const fs::path& database) {
+  const fs::path folder = database.parent_path();
+  if (folder.empty()) return;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw StoreError(folder.string() + ": the database's folder cannot be made: " + error.message());
+}
+
+class Run {
+ public:
+  Run(const grid::Experiment& experiment, const RunOptions& options)
+      : experiment_(experiment),
+        options_(options),
+        store_((refuse_missing(experiment, options.file), make_folder_of(options.database), options.database),
+               store::Mode::Create),
+        tail_(log_file(options.database)),
+        progress_(stderr, ::isatty(STDERR_FILENO) == 1, experiment.name),
+        began_(std::chrono::steady_clock::now()) {}
+
+  RunOutcome to_the_end() {
+    insert_cells();
+    finished_before_ = finished(store_.counts(experiment_.name));
+    if (store_.counts(experiment_.name).waiting + store_.counts(experiment_.name).running > 0) compute();
+    progress_.end();
+    return outcome();
+  }
+
+ private:
+  static std::int64_t finished(const store::Counts& counts) { return counts.done + counts.failed; }
+  double now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+
+  void insert_cells() {
+    std::vector<store::NewCell> cells;
+    cells.reserve(experiment_.cells.size());
+    for (const auto& cell : experiment_.cells) cells.push_back({cell.key, cell.settings});
+    store_.release_dead_workers();
+    const auto failed = store_.counts(experiment_.name).failed;
+    store_.insert({experiment_.name, experiment_.question, options_.file, experiment_.file_digest}, cells, true);
+    const auto counts = store_.counts(experiment_.name);
+    if (const auto retried = failed - counts.failed; retried > 0) {
+      progress_.note(fmt::format("{} that failed before {} tried again",
+                                 retried == 1 ? "a cell" : fmt::format("{} cells", retried),
+                                 retried == 1 ? "is" : "are"));
+    }
+  }
+
+  void compute() {
+    const int workers = std::max(1, options_.workers);
+    const int processors = processor_count();
+    const int threads = options_.threads > 0 ? options_.threads : workers > 1 ? 1 : processors;
+    if (workers * threads > processors) {
+      progress_.note(
+          fmt::format("{} threads in all share {} processors; fewer would be faster", workers * threads, processors));
+    }
+    // Signals are held back from here on: workers must be told before this program ends.
+    SignalWatch signals;
+    Workers running({worker_program(), options_.database, experiment_.name, threads, options_.plugins,
+                     log_file(options_.database)});
+    double looked_for_lost = now();
+    while (true) {
+      show_log();
+      for (const auto& ended : running.collect_ended()) took_leave(ended);
+      const auto counts = store_.counts(experiment_.name);
+      progress_.update({counts.cells, counts.done, counts.failed, stage(counts, running.size())}, now());
+      if (counts.waiting == 0 && running.size() == 0) {
+        if (counts.running == 0) return;
+        // What is left is held by another run. Its cells come back when it dies: at once when it is on this host,
+        // else when the lease runs out, which only a claim finds out.
+        if (now() - looked_for_lost > look_for_lost_every_seconds) {
+          looked_for_lost = now();
+          store_.release_dead_workers();
+          running.start(finished(counts));
+        }
+      }
+      const auto wanted = std::min<std::int64_t>(workers, counts.waiting + counts.running);
+      while (counts.waiting > 0 && static_cast<std::int64_t>(running.size()) < wanted) running.start(finished(counts));
+
+      if (signals.wait(look_every_seconds) == SignalWatch::Event::Stop) {
+        stop(running, signals);
+        return;
+      }
+    }
+  }
+
+  std::string stage(const store::Counts& counts, std::size_t running) const {
+    if (running > 0 || counts.running == 0) return stage_;
+    return fmt::format("{} cells are computed by another run", counts.running);
+  }
+
+  // A worker that found nothing more to claim ends well. Any other end costs the attempt it was at, not the run,
+  // unless workers end before they even get to a cell: then the next one would do the same.
+  void took_leave(const EndedWorker& worker) {
+    const auto counts = store_.counts(experiment_.name);
+    const bool computed = finished(counts) > worker.finished_at_start;
+    if (worker.ending.well()) {
+      if (counts.waiting > 0 && !computed) failed_start(worker, fmt::format("left {} cells waiting", counts.waiting));
+      return;
+    }
+    show_log();
+    const std::string what = "the worker " + worker.ending.text();
+    const auto keys =
+        store_.worker_died(worker.name, what + " while it computed this cell\n    its last words stand in " +
+                                            log_file(options_.database).string());
+    for (const auto& key : keys) {
+      progress_.note(fmt::format("cell {}: {} while it computed this cell", short_key(key), what));
+    }
+    if (worker.ending.exit_code == static_cast<int>(ExitCode::Store)) {
+      throw StoreError(explained("a worker cannot go on with the database"));
+    }
+    if (!keys.empty() || computed) {
+      failed_starts_ = 0;
+    } else {
+      failed_start(worker, worker.ending.text());
+    }
+  }
+
+  void failed_start(const EndedWorker& worker, const std::string& what) {
+    if (++failed_starts_ < failed_starts_allowed) return;
+    const std::string message = explained(
+        fmt::format("{} workers in a row ended before they computed a cell: the last one {}", failed_starts_, what));
+    switch (worker.ending.exit_code) {
+      case static_cast<int>(ExitCode::Usage): throw SettingsError(message);
+      case static_cast<int>(ExitCode::Input): throw InputError(message);
+      // Without a reason of its own it is most often a plugin: its code runs as soon as it is loaded.
+      default: throw PluginError(message);
+    }
+  }
+
+  std::string explained(const std::string& sentence) const {
+    return sentence + indented(tail_.last_lines(8)) + "\n    the workers' log: " + log_file(options_.database).string();
+  }
+
+  void show_log() {
+    for (const auto& line : tail_.new_lines()) {
+      if (line.kind == LogLine::Kind::Stage) stage_ = line.text;
+      if (line.kind == LogLine::Kind::Cell) stage_.clear();
+      const bool concerns_the_user = line.kind == LogLine::Kind::Warning || line.kind == LogLine::Kind::Error;
+      if (!concerns_the_user || notes_.size() > notes_allowed || !notes_.insert(line.text).second) continue;
+      progress_.note(notes_.size() > notes_allowed ? "more warnings stand in " + log_file(options_.database).string()
+                                                   : line.text);
+    }
+  }
+
+  void stop(Workers& running, SignalWatch& signals) {
+    interrupted_ = true;
+    running.ask_to_stop();
+    if (running.size() > 0) {
+      progress_.note(fmt::format("stopping: {} given at most {:.0f} s to give {} back; once more to stop at once",
+                                 running.size() == 1 ? "the worker is" : "the workers are",
+                                 patience_when_stopping_seconds, running.size() == 1 ? "its cell" : "their cells"));
+    }
+    const double asked = now();
+    while (true) {
+      running.collect_ended();
+      if (running.size() == 0) break;
+      if (now() - asked > patience_when_stopping_seconds || signals.wait(0.05) == SignalWatch::Event::Stop) {
+        running.kill();
+        while (running.size() > 0) {
+          running.collect_ended();
+          signals.wait(0.05);
+        }
+        break;
+      }
+    }
+    store_.release_dead_workers();
+  }
+
+  RunOutcome outcome() const {
+    RunOutcome result;
+    const auto progress = store_.progress(experiment_.name);
+    result.computed = std::max<std::int64_t>(0, finished(progress.counts) - finished_before_);
+    result.seconds = now();
+    result.interrupted = interrupted_;
+    result.log = log_file(options_.database);
+    result.cells = static_cast<std::int64_t>(experiment_.cells.size());
+    // The database may hold more cells under this name, of an earlier version of the file or of another slice.
+    std::unordered_set<std::string> mine;
+    std::vector<std::string> keys;
+    for (const auto& cell : experiment_.cells) {
+      keys.push_back(cell.key);
+      mine.insert(cell.key);
+    }
+    const auto done = store_.done(keys);
+    result.done = std::count(done.begin(), done.end(), true);
+    for (const auto& failure : progress.failures) {
+      if (mine.count(failure.key) == 1) result.failures.push_back({failure.key, first_line(failure.message)});
+    }
+    result.failed = static_cast<std::int64_t>(result.failures.size());
+    return result;
+  }
+
+  const grid::Experiment& experiment_;
+  const RunOptions& options_;
+  store::ResultStore store_;
+  LogTail tail_;
+  ProgressLine progress_;
+  std::chrono::steady_clock::time_point began_;
+  std::int64_t finished_before_ = 0;
+  int failed_starts_ = 0;
+  std::string stage_;
+  std::set<std::string> notes_;
+  bool interrupted_ = false;
+};
+
+}  // namespace
+
+fs::path log_file(const fs::path& database) {
+  fs::path log = database;
+  return log.replace_extension(".log");
+}
+
+RunOutcome run(const grid::Experiment& experiment, const RunOptions& options) {
+  return Run(experiment, options).to_the_end();
+}
+
+}  // namespace espalier::runner

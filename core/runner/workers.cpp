@@ -1,0 +1,81 @@
+#include "workers.h"
+
+#include <espalier/error.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include "store/worker_name.h"
+
+namespace espalier::runner {
+namespace {
+
+// OpenMP reads its settings when it is loaded, so they are in place before exec. Spinning threads make a busy machine
+// many times slower, hence passive waiting, unless the user says otherwise.
+std::map<std::string, std::string> thread_environment(int threads) {
+  std::map<std::string, std::string> environment{{"OMP_NUM_THREADS", std::to_string(threads)},
+                                                 {"MKL_NUM_THREADS", std::to_string(threads)}};
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) environment["OMP_WAIT_POLICY"] = "passive";
+  return environment;
+}
+
+}  // namespace
+
+Workers::Workers(WorkerCommand command) : command_(std::move(command)), log_(std::fopen(command_.log.c_str(), "ae")) {
+  if (!log_) {
+    throw StoreError(command_.log.string() + ": the workers' log cannot be written: " +
+                     std::error_code(errno, std::generic_category()).message());
+  }
+}
+
+Workers::~Workers() {
+  ask_to_stop();
+  constexpr int patience_milliseconds = 10'000;
+  for (int waited = 0; waited < patience_milliseconds; waited += 10) {
+    collect_ended();
+    if (running_.empty()) return;
+    ::usleep(10'000);
+  }
+}
+
+void Workers::start(std::int64_t finished) {
+  ChildProcess::Start start{command_.program,
+                            {"cells", "--db", command_.database.string(), "--experiment", command_.experiment,
+                             "--threads", std::to_string(command_.threads)},
+                            thread_environment(command_.threads),
+                            log_.get(),
+                            log_.get()};
+  for (const auto& path : command_.plugins) start.arguments.insert(start.arguments.end(), {"--plugins", path});
+  ChildProcess process(start);
+  // The name needs the start time of the process, which is there until it has been waited for, even if it died at once.
+  auto name = store::worker_name(process.id());
+  running_.push_back({std::move(process), std::move(name), finished});
+}
+
+std::vector<EndedWorker> Workers::collect_ended() {
+  std::vector<EndedWorker> ended;
+  std::vector<Worker> still;
+  for (auto& worker : running_) {
+    if (const auto ending = worker.process.ending()) {
+      ended.push_back({worker.name, *ending, worker.finished_at_start});
+    } else {
+      still.push_back(std::move(worker));
+    }
+  }
+  running_ = std::move(still);
+  return ended;
+}
+
+void Workers::ask_to_stop() {
+  for (auto& worker : running_) worker.process.send(SIGTERM);
+}
+
+void Workers::kill() {
+  for (auto& worker : running_) worker.process.send(SIGKILL);
+}
+
+}  // namespace espalier::runner

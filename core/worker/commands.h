@@ -1,0 +1,98 @@
+// The commands of espalier-worker. Each takes its words as a plain struct, writes results to stdout and progress to
+// stderr, and throws espalier::Error when it cannot do what was asked.
+#pragma once
+
+#include <espalier/error.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace espalier::worker {
+
+// True once SIGINT or SIGTERM has come.
+bool interrupted();
+// A line on stderr.
+void say(const std::string& line);
+
+struct PluginPaths {
+  std::vector<std::string> extra;  // --plugins, on top of the build's folder and $ESPALIER_PLUGINS
+};
+
+// What every command that reads a dataset takes.
+struct DataWords {
+  std::string file;
+  std::string format = "text-classification";
+  std::string text = "text";
+  std::string pair;
+  std::string label = "label";
+  std::int64_t limit = 0;       // first so many rows; 0: all
+  std::int64_t max_tokens = 128;
+};
+
+struct CellsWords {
+  std::string database;
+  std::string experiment;
+  std::int64_t threads = 0;
+  double lease_seconds = 120;
+  std::int64_t cells_at_most = 0;
+  PluginPaths plugins;
+  std::vector<std::string> command_line;
+};
+ExitCode run_cells(const CellsWords& words);
+
+ExitCode describe(const PluginPaths& plugins);
+
+struct TrainWords {
+  std::string model, output;
+  DataWords data;
+  std::string validation;
+  std::vector<std::string> set;
+};
+ExitCode train(const TrainWords& words);
+
+struct ScoreWords {
+  std::string model, output;
+  DataWords data;
+  std::string scorer, granularity = "head", sites = "all", compute = "float32";
+  std::vector<std::string> set;
+  std::int64_t seed = 0;
+  PluginPaths plugins;
+};
+ExitCode score(const ScoreWords& words);
+
+struct PruneWords {
+  std::string model, output, scores, mask, searcher = "ranking", scope = "global", rounding = "nearest", sites = "all";
+  std::string format = "masked", softmax_scale = "original";
+  std::vector<std::string> set;
+  std::optional<double> sparsity;
+  std::optional<std::int64_t> heads;
+  std::int64_t seed = 0;
+  PluginPaths plugins;
+};
+ExitCode prune(const PruneWords& words);
+
+struct PredictWords {
+  std::string model, input, output, mask;
+  bool compact = false;
+};
+ExitCode predict(const PredictWords& words);
+
+struct EvaluateWords {
+  std::string model, mask, compute = "float32", predictions;
+  std::vector<std::string> masks;
+  DataWords data;
+  bool json = false;
+  bool plain = false;  // masked by zeros instead of compacted
+};
+ExitCode evaluate(const EvaluateWords& words);
+
+struct PrepareWords {
+  std::string name, output, source;
+};
+ExitCode prepare(const PrepareWords& words);
+
+}  // namespace espalier::worker

@@ -1,0 +1,63 @@
+// espalier evaluate: metrics of a checkpoint, whole or under masks, on a labelled table.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "engine/compute_type.h"
+#include "engine/evaluation.h"
+#include "input.h"
+#include "nn/mask_file.h"
+#include "words/atomic_file.h"
+
+namespace espalier::worker {
+namespace {
+
+void print(const nlohmann::json& answer, const std::string& name) {
+  std::string line = name + ":";
+  for (const auto& [metric, value] : answer["metrics"].items()) line += fmt::format("  {} {:.4f}", metric, value.get<double>());
+  std::printf("%s  (%lld examples, %.2f s)\n", line.c_str(), answer["examples"].get<long long>(), answer["seconds"].get<double>());
+}
+
+}  // namespace
+
+ExitCode evaluate(const EvaluateWords& words) {
+  const auto model = nn::read_model(words.model);
+  say_skipped(*model, words.model);
+  if (model->labels().empty()) {
+    throw InputError(words.model + ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
+  }
+  DigestMemory digests(cache_folder());
+  engine::TextTask task(dataset_from_words(words.data, "data"), words.model, model->labels(), digests);
+  const auto& split = task.split("data");
+  const engine::ComputeType compute(words.compute);
+  const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
+  auto answers = nlohmann::json::array();
+  const auto measure = [&](const nn::Model& measured, const std::string& mask) {
+    const auto begun = std::chrono::steady_clock::now();
+    const auto evaluation = engine::evaluate(measured, split, interrupted);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    if (!words.predictions.empty()) write_file(words.predictions, evaluation.outcomes + "\n");
+    nlohmann::json answer = {{"examples", split.examples.size()},
+                             {"metrics", evaluation.metrics},
+                             {"multiply_adds", evaluation.multiply_adds},
+                             {"seconds", seconds}};
+    if (!mask.empty()) answer["mask"] = mask;
+    answers.push_back(answer);
+  };
+  if (words.masks.empty()) measure(*model, "");
+  for (const auto& file : words.masks) {
+    const auto mask = nn::read_mask(file, model->sites(), digest);
+    measure(words.plain ? *model->masked(mask) : *model->compacted(mask), file);
+  }
+  if (words.json) {
+    std::puts((answers.size() == 1 ? answers[0] : answers).dump(2).c_str());
+    return ExitCode::Done;
+  }
+  for (const auto& answer : answers) print(answer, answer.value("mask", words.model));
+  return ExitCode::Done;
+}
+
+}  // namespace espalier::worker

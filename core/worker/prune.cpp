@@ -1,0 +1,75 @@
+// espalier prune: a checkpoint, scores or a mask, and a budget become a pruned checkpoint.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "engine/base_model.h"
+#include "engine/searching.h"
+#include "input.h"
+#include "nn/mask_file.h"
+#include "words/names.h"
+
+namespace espalier::worker {
+namespace {
+
+Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
+  if (words.scores.empty()) throw SettingsError("give --scores FILE (espalier score makes one) or --mask FILE");
+  if (words.sparsity.has_value() == words.heads.has_value()) {
+    throw SettingsError("give one budget: --sparsity SHARE or --heads COUNT");
+  }
+  if (words.sparsity && !(*words.sparsity >= 0 && *words.sparsity <= 1)) {
+    throw SettingsError(fmt::format("--sparsity {} is out of range: expected a share from 0 to 1", *words.sparsity));
+  }
+  const auto catalog = open_catalog(words.plugins);
+  const auto& searcher = catalog->find("searcher", words.searcher);
+  const Units units(model.sites(), nn::granularity_of_scores(words.scores), words.sites);
+  const auto scores = nn::read_scores(words.scores, units);
+  const auto found = scores.metadata.find("model_digest");
+  if (found != scores.metadata.end() && !found->second.empty() && found->second != checkpoint_digest(words.model)) {
+    throw InputError(words.scores + ": the scores are of another model than " + words.model +
+                     "\n    score this one: espalier score --model " + words.model);
+  }
+  const Budget budget = words.sparsity ? Budget{"sparsity", *words.sparsity}
+                                       : Budget{"heads", static_cast<double>(*words.heads)};
+  const auto no_data = [](const Mask&) -> std::map<std::string, double> {
+    throw SettingsError("this searcher evaluates masks on data; use it in an experiment");
+  };
+  return engine::search(*catalog, model, units, scores.values,
+                        {words.searcher, complete_settings(searcher.description, settings_from_words(words.set)), budget,
+                         words.rounding, words.scope, words.seed},
+                        no_data);
+}
+
+}  // namespace
+
+ExitCode prune(const PruneWords& words) {
+  if (words.format != "masked" && words.format != "compact") {
+    throw SettingsError(unknown_name("format", words.format, {"masked", "compact"}));
+  }
+  const auto model = nn::read_model(words.model);
+  say_skipped(*model, words.model);
+  if (!words.mask.empty() && !words.scores.empty()) throw SettingsError("give --scores or --mask, not both");
+  const auto digest = checkpoint_digest(words.model);
+  const auto mask = words.mask.empty() ? mask_from_scores(words, *model) : nn::read_mask(words.mask, model->sites(), digest);
+  std::error_code ignored;
+  make_folder(words.output);
+  if (std::filesystem::equivalent(words.model, words.output, ignored)) {
+    throw SettingsError("--output " + words.output + " is the model's own folder: the dense checkpoint would be lost");
+  }
+  const auto pruned = words.format == "masked" ? model->masked(mask)
+                                               : model->compacted(mask, engine::softmax_scale_from(words.softmax_scale));
+  pruned->save(words.output);
+  engine::copy_companions(words.model, words.output);
+  nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask, {{"model_digest", digest}});
+  const auto removed = count_parameters(model->sites(), mask.closure(), false);
+  std::printf("%s\n",
+              fmt::format("{}: {} checkpoint, {:.2f} % of the attention parameters removed ({} of {}), {} parameters left",
+                          words.output, words.format, 100 * removed.sparsity(), removed.dense - removed.kept, removed.dense,
+                          model->parameter_count() - (removed.dense - removed.kept))
+                  .c_str());
+  return ExitCode::Done;
+}
+
+}  // namespace espalier::worker

@@ -1,0 +1,53 @@
+// espalier score: what each unit of a checkpoint is worth, as a score file.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "engine/scoring.h"
+#include "input.h"
+#include "nn/mask_file.h"
+#include "words/digest.h"
+
+namespace espalier::worker {
+
+ExitCode score(const ScoreWords& words) {
+  const auto catalog = open_catalog(words.plugins);
+  const auto& plugin = catalog->find("scorer", words.scorer);
+  const auto settings = complete_settings(plugin.description, settings_from_words(words.set));
+  const auto granularity = granularity_from(words.granularity);
+  const bool reads_data = (plugin.traits & needs_data) != 0;
+  if (reads_data && words.data.file.empty()) {
+    throw SettingsError("scorer '" + words.scorer + "' reads data, and none is given\n    add --data FILE --format text-classification");
+  }
+  const auto model = nn::read_model(words.model);
+  say_skipped(*model, words.model);
+  DigestMemory digests(cache_folder());
+  std::unique_ptr<engine::TextTask> task;
+  const engine::Split* split = nullptr;
+  if (reads_data) {
+    if (model->labels().empty()) {
+      throw InputError(words.model + ": has no classification head, so scorer '" + words.scorer +
+                       "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
+    }
+    task = std::make_unique<engine::TextTask>(dataset_from_words(words.data, "data"), words.model, model->labels(), digests);
+    split = &task->split("data");
+  }
+  const auto values = engine::compute_scores(
+      *catalog, *model, split, {words.scorer, settings, granularity, words.sites, words.seed, words.compute});
+  const Units units(model->sites(), granularity, words.sites);
+  nn::write_scores(words.output, units,
+                   {values,
+                    {{"scorer", words.scorer},
+                     {"settings", to_json(settings).dump()},
+                     {"granularity", to_string(granularity)},
+                     {"model_digest", digests.of_checkpoint(words.model)},
+                     {"data_digest", split == nullptr ? std::string() : split->digest}}});
+  std::printf("%s\n", fmt::format("{}: {} scores by {} {} for {} units of {}", words.output, units.count(), words.scorer,
+                                  plugin.description.version, words.granularity, words.model)
+                          .c_str());
+  return ExitCode::Done;
+}
+
+}  // namespace espalier::worker

@@ -1,0 +1,4 @@
+// The tag, and no card.
+#include <espalier/plugin.h>
+
+extern "C" __attribute__((visibility("default"), section("espalierabi"), used)) const char ESPALIER_ABI_TAG = 1;

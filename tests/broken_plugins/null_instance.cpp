@@ -1,0 +1,10 @@
+// Constructs nothing.
+#include <espalier/plugin.h>
+
+namespace {
+void* create(const espalier::Settings&) { return nullptr; }
+}  // namespace
+extern "C" __attribute__((visibility("default"), section("espalierabi"), used)) const char ESPALIER_ABI_TAG = 1;
+extern "C" __attribute__((visibility("default"), used)) const espalier::PluginCard espalier_plugin_card = {
+    ESPALIER_ABI, sizeof(espalier::PluginCard), ESPALIER_BUILD, "scorer", "null-instance", "1.0.0", "", 0, 0, nullptr,
+    &create};

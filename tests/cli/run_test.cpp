@@ -1,0 +1,114 @@
+#include "cli_fixture.h"
+
+namespace espalier::cli {
+namespace {
+
+using RunCommand = CliTest;
+
+TEST_F(RunCommand, RunsToTheEndAndThenHasNothingToDo) {
+  const auto first = espalier({"run", "tiny.toml"});
+  const auto second = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_CONTAINS(first.out, "0.7");  // the fake worker's accuracy after pruning
+  EXPECT_CONTAINS(first.out, "\ndatabase:    results/tiny.db\nlog:         results/tiny.log\n");
+  EXPECT_CONTAINS(first.out, "\ntable again: espalier table tiny.toml\n");
+  EXPECT_CONTAINS(first.err, "3 cells computed in ");
+  EXPECT_EQ(second.exit_code, 0);
+  EXPECT_CONTAINS(second.err, "nothing to run: all 3 cells are done already\n");
+}
+
+TEST_F(RunCommand, WritesNoColoursAndNoProgressIntoTheResult) {
+  const auto ran = espalier({"run", "tiny.toml"}, {"FAKE_SLEEP=0.5"});
+
+  EXPECT_EQ(ran.out.find('\x1b'), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.out.find("cells/min"), std::string::npos) << ran.out;
+  EXPECT_CONTAINS(ran.err, "tiny: ");
+}
+
+TEST_F(RunCommand, ExitsWithOneWhereACellFailed) {
+  const auto ran = espalier({"run", "tiny.toml"}, {"FAKE_FAIL_SEED=1"});
+  const auto again = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_CONTAINS(ran.err, "failed: the fake fails here\n");
+  EXPECT_CONTAINS(ran.err, "run the same command to try what failed again\n");
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_CONTAINS(again.err, "a cell that failed before is tried again\n");
+  EXPECT_CONTAINS(again.err, "1 cell computed in ");
+}
+
+TEST_F(RunCommand, GoesOnWhereAWorkerCrashes) {
+  const auto ran = espalier({"run", "tiny.toml"}, {"FAKE_CRASH_SEED=0"});
+
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_CONTAINS(ran.err, "the worker died by signal 11 (Segmentation fault) while it computed this cell");
+  EXPECT_CONTAINS(ran.err, "2 of 3 done, 1 failed");
+}
+
+TEST_F(RunCommand, RefusesMissingPaths) {
+  std::filesystem::remove(folder_ / "test.tsv");
+  std::filesystem::remove_all(folder_ / "model");
+
+  const auto ran = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_CONTAINS(ran.err, "tiny.toml: nothing is run, because 2 things needed by its cells are missing\n");
+  EXPECT_CONTAINS(ran.err, "test.tsv");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "results" / "tiny.db"));
+}
+
+TEST_F(RunCommand, StopsOnCtrlCAndGoesOnLater) {
+  write_experiment("long.toml", "long", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]");
+  const auto stopped =
+      start({"/usr/bin/timeout", "--preserve-status", "-s", "INT", "2", test::program("espalier"), "run", "long.toml"},
+            {"FAKE_SLEEP=0.5"});
+  const auto status = json(espalier({"status", "results/long.db", "--json"}));
+  const auto again = espalier({"run", "long.toml"});
+
+  EXPECT_EQ(stopped.exit_code, 130);
+  EXPECT_CONTAINS(stopped.err, "of 10 cells are done; run the same command to go on\n");
+  EXPECT_EQ(stopped.out, "");
+  EXPECT_EQ(status.at("running"), 0);
+  EXPECT_GT(status.at("waiting"), 0);
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_CONTAINS(again.err, "10 of 10 done");
+}
+
+TEST_F(RunCommand, RecordsNothingTwiceWhenItIsKilled) {
+  write_experiment("long.toml", "long", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]");
+  start({"/usr/bin/timeout", "-s", "KILL", "2", test::program("espalier"), "run", "long.toml"}, {"FAKE_SLEEP=0.5"});
+  const auto again = espalier({"run", "long.toml"});
+
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_CONTAINS(again.err, "10 of 10 done");
+}
+
+TEST_F(RunCommand, SaysWhyTheDatabaseCannotBeUsed) {
+  folder_.write("results/tiny.db",
+                "this is no database, whatever its name says, and it is long enough to have a header");
+
+  const auto ran = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(ran.exit_code, 4);
+  EXPECT_CONTAINS(ran.err, "results/tiny.db");
+}
+
+TEST_F(RunCommand, SaysWhyTheFolderCannotBeMade) {
+  folder_.write("results", "a file where a folder should be");
+
+  const auto ran = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(ran.exit_code, 4);
+  EXPECT_TRUE(ran.err.starts_with("results: the database's folder cannot be made: ")) << ran.err;
+}
+
+TEST_F(RunCommand, StopsWithTheReasonWhenWorkersDoNotStart) {
+  const auto ran = espalier({"run", "tiny.toml"}, {"FAKE_CELLS_EXIT=3"});
+
+  EXPECT_EQ(ran.exit_code, 3);
+  EXPECT_CONTAINS(ran.err, "the fake does not start");
+}
+
+}  // namespace
+}  // namespace espalier::cli

@@ -1,0 +1,121 @@
+#include <espalier/error.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "engine/base_model.h"
+#include "nn/mask_file.h"
+#include "support/message_of.h"
+#include "tiny_cell.h"
+
+namespace espalier::test {
+namespace {
+
+TEST(Cell, YieldsADenseAndAProvenPrunedPoint) {
+  TinyCell tiny;
+
+  const auto result = tiny.engine()->run(tiny.cell);
+
+  ASSERT_EQ(result.points.size(), 2u);
+  const auto& dense = result.points[0];
+  const auto& pruned = result.points[1];
+  EXPECT_EQ(dense.kind, "dense");
+  EXPECT_EQ(dense.achieved_sparsity, 0);
+  EXPECT_EQ(pruned.kind, "pruned");
+  EXPECT_EQ(pruned.requested_sparsity, 0.5);
+  EXPECT_TRUE(pruned.proof_passed.value()) << pruned.proof;
+  EXPECT_EQ(pruned.examples, 60);
+  EXPECT_EQ(pruned.predictions.size(), 60u);
+  EXPECT_TRUE(pruned.metrics.contains("accuracy"));
+  EXPECT_TRUE(result.failure.empty());
+}
+
+// 6 heads of 4 * 12 * 4 weights and 3 * 4 biases: 204 parameters each, half of them gone.
+TEST(Cell, CountsHeadsToTheParameter) {
+  TinyCell tiny;
+
+  const auto pruned = tiny.engine()->run(tiny.cell).points[1];
+
+  EXPECT_EQ(pruned.parameters_dense, 6 * 204);
+  EXPECT_EQ(pruned.parameters_masked, 3 * 204);
+  EXPECT_EQ(pruned.parameters_removed, 3 * 204);
+  EXPECT_DOUBLE_EQ(pruned.achieved_sparsity, 0.5);
+  EXPECT_LT(pruned.multiply_adds_done, pruned.multiply_adds_dense);
+}
+
+TEST(Cell, MaskedAndRemovedDifferWhereOneProjectionIsPrunedAlone) {
+  TinyCell tiny;
+  tiny.cell.granularity = "q-channel";
+
+  const auto pruned = tiny.engine()->run(tiny.cell).points[1];
+
+  EXPECT_EQ(pruned.parameters_masked, 12 * 13);       // half of 24 Q channels of 12 weights and a bias
+  EXPECT_EQ(pruned.parameters_removed, 2 * 12 * 13);  // their K partners are dead
+  EXPECT_TRUE(pruned.proof_passed.value()) << pruned.proof;
+}
+
+// The fast path leaves pruned heads out; the plain path zeroes their weights.
+TEST(Cell, GivesThePredictionsOfThePlainPath) {
+  TinyCell tiny;
+  for (const char* granularity : {"head", "head-channel", "same-channel", "projection-channel"}) {
+    tiny.cell.granularity = granularity;
+    const auto result = tiny.engine()->run(tiny.cell);
+    engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+    auto& base = models.get(tiny.cell);
+    const auto mask = nn::read_mask(result.artifacts.back().path, base.model->sites(), base.digest);
+
+    const auto plain = engine::evaluate(*base.model->masked(mask), base.task->split("test"));
+    const auto small = base.model->compacted(mask);
+
+    EXPECT_EQ(plain.outcomes, result.points[1].predictions) << granularity;
+    EXPECT_NEAR(plain.metrics.at("cross_entropy"), result.points[1].metrics.at("cross_entropy"), 1e-5) << granularity;
+    EXPECT_EQ(small->parameter_count(), result.points[1].parameters_total) << granularity;
+  }
+}
+
+TEST(Cell, EqualCellsGiveEqualNumbers) {
+  TinyCell tiny;
+  tiny.cell.scorer = tiny.plugin("scorer", "random");
+  const auto first = tiny.engine()->run(tiny.cell).points[1];
+  const auto again = tiny.engine()->run(tiny.cell).points[1];
+  tiny.cell.seed = 1;
+  const auto other = tiny.engine()->run(tiny.cell).points[1];
+
+  EXPECT_EQ(first.mask_digest, again.mask_digest);
+  EXPECT_EQ(first.metrics, again.metrics);
+  EXPECT_NE(first.mask_digest, other.mask_digest);
+}
+
+TEST(Cell, SeedsThatNobodyUsesShareOneComputation) {
+  TinyCell tiny;
+  const auto engine = tiny.engine();
+  engine->run(tiny.cell);
+  tiny.cell.seed = 7;
+
+  const auto timing = nlohmann::json::parse(engine->run(tiny.cell).timing);
+
+  EXPECT_TRUE(timing["cached"]["base_model"].get<bool>());
+  EXPECT_TRUE(timing["cached"]["scores"].get<bool>());
+  EXPECT_TRUE(timing["cached"]["evaluation"].get<bool>());
+}
+
+TEST(Cell, SaysWhatThisVersionDoesNotCompute) {
+  TinyCell tiny;
+  tiny.cell.schedule = ScheduleSettings{};
+  tiny.cell.dataset.format = "speech-recognition";
+
+  const auto message = message_of<SettingsError>([&] { tiny.engine()->run(tiny.cell); });
+
+  EXPECT_NE(message.find("dataset format 'speech-recognition' cannot be computed"), std::string::npos) << message;
+  EXPECT_NE(message.find("a schedule cannot be computed"), std::string::npos) << message;
+}
+
+TEST(Cell, StopsWhenInterrupted) {
+  TinyCell tiny;
+  engine::Engine stopped(bundled_plugins(), tiny.folder / "cache", nullptr, [] { return true; });
+
+  EXPECT_THROW(stopped.run(tiny.cell), engine::Interrupted);
+}
+
+}  // namespace
+}  // namespace espalier::test

@@ -1,0 +1,122 @@
+// A proof must be able to fail: models that cheat are caught.
+#include "engine/proof.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "engine/base_model.h"
+#include "tiny_cell.h"
+
+namespace espalier::test {
+namespace {
+
+// Passes everything on to a real model, but for what a cheat overrides.
+class Cheat : public nn::Model {
+ public:
+  explicit Cheat(const nn::Model& real) : real_(real) {}
+  const std::string& family() const override { return real_.family(); }
+  const std::vector<Site>& sites() const override { return real_.sites(); }
+  const std::vector<std::string>& labels() const override { return real_.labels(); }
+  std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override {
+    return real_.outputs(inputs);
+  }
+  at::Tensor logits(std::span<const Batch> batches, const std::optional<nn::Gates>& gates) const override {
+    return real_.logits(batches, gates);
+  }
+  at::Tensor training_logits(std::span<const Batch> batches) const override { return real_.training_logits(batches); }
+  std::unique_ptr<nn::Model> masked(const Mask& mask) const override { return real_.masked(mask); }
+  std::unique_ptr<nn::Model> compacted(const Mask& mask, nn::SoftmaxScale scale) const override {
+    return real_.compacted(mask, scale);
+  }
+  std::unique_ptr<nn::Model> trainable_copy() const override { return real_.trainable_copy(); }
+  std::unique_ptr<nn::Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override {
+    return real_.with_head(labels, seed);
+  }
+  std::vector<nn::Parameter> parameters() const override { return real_.parameters(); }
+  std::int64_t parameter_count() const override { return real_.parameter_count(); }
+  std::int64_t multiply_adds(std::int64_t tokens) const override { return real_.multiply_adds(tokens); }
+  std::vector<nn::SiteInput> site_inputs(const Batch& batch) const override { return real_.site_inputs(batch); }
+  at::Tensor site_output(std::int64_t site, const nn::SiteInput& input) const override {
+    return real_.site_output(site, input);
+  }
+  std::unique_ptr<PrunableModel> prunable() const override { return real_.prunable(); }
+  void save(const std::filesystem::path& folder) const override { real_.save(folder); }
+
+ protected:
+  const nn::Model& real_;
+};
+
+// Loads masks and never applies them.
+class IgnoresMasks final : public Cheat {
+ public:
+  using Cheat::Cheat;
+  std::unique_ptr<nn::Model> masked(const Mask&) const override { return real_.masked(Mask(real_.sites())); }
+  std::unique_ptr<nn::Model> compacted(const Mask&, nn::SoftmaxScale) const override {
+    return real_.compacted(Mask(real_.sites()));
+  }
+};
+
+// Compacts at the pruned width's softmax scale.
+class ForgetsTheScale final : public Cheat {
+ public:
+  using Cheat::Cheat;
+  std::unique_ptr<nn::Model> compacted(const Mask& mask, nn::SoftmaxScale) const override {
+    return real_.compacted(mask, {nn::SoftmaxScale::Kind::PrunedWidth, 0});
+  }
+};
+
+struct Proving {
+  Proving() : models(tiny.folder / "cache", nullptr, nullptr), base(models.get(tiny.cell)), mask(base.model->sites()) {}
+  TinyCell tiny;
+  engine::BaseModels models;
+  engine::BaseModel& base;
+  Mask mask;
+};
+
+TEST(Proof, HoldsForARealMaskAndNamesItsSites) {
+  Proving proving;
+  for (const auto projection : all_projections) proving.mask.site(1).of(projection)[2].fill_(false);
+
+  const auto proof = engine::prove(*proving.base.model, proving.mask, proving.base.task->split("test").batches);
+
+  EXPECT_TRUE(proof.passed) << proof.failure;
+  ASSERT_EQ(proof.sites.size(), 1u);
+  EXPECT_EQ(proof.sites[0].site, proving.base.model->sites()[1].name);
+  EXPECT_GT(proof.sites[0].difference_from_dense, 0);
+}
+
+TEST(Proof, FailsWhenTheMaskIsNotApplied) {
+  Proving proving;
+  for (const auto projection : all_projections) proving.mask.site(0).of(projection)[0].fill_(false);
+
+  const auto proof = engine::prove(IgnoresMasks(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
+
+  EXPECT_FALSE(proof.passed);
+  EXPECT_NE(proof.failure.find("the site's output did not change"), std::string::npos) << proof.failure;
+}
+
+TEST(Proof, FailsWhenTheCompactedModelComputesSomethingElse) {
+  Proving proving;
+  for (std::int64_t site = 0; site < 2; ++site) {
+    for (const auto projection : {Projection::Q, Projection::K}) proving.mask.site(site).of(projection).slice(1, 0, 2).fill_(false);
+  }
+
+  const auto proof = engine::prove(ForgetsTheScale(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
+
+  EXPECT_FALSE(proof.passed);
+  EXPECT_NE(proof.failure.find("masked and compacted logits differ by"), std::string::npos) << proof.failure;
+}
+
+TEST(Proof, HoldsWhereWhatWasRemovedIsZero) {
+  Proving proving;
+  for (const auto projection : all_projections) proving.mask.site(0).of(projection)[1].fill_(false);
+  const auto zeroed = proving.base.model->masked(proving.mask);
+
+  const auto proof = engine::prove(*zeroed, proving.mask, proving.base.task->split("test").batches);
+
+  EXPECT_TRUE(proof.passed) << proof.failure;
+  EXPECT_EQ(proof.sites[0].difference_from_dense, 0);
+}
+
+}  // namespace
+}  // namespace espalier::test

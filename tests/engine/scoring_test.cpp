@@ -1,0 +1,90 @@
+#include "engine/scoring.h"
+
+#include <ATen/ATen.h>
+#include <espalier/error.h>
+#include <gtest/gtest.h>
+
+#include "support/message_of.h"
+#include "support/tensor_matchers.h"
+#include "tiny_cell.h"
+
+namespace espalier::test {
+namespace {
+
+struct Scoring {
+  Scoring() : models(tiny.folder / "cache", nullptr, nullptr), base(models.get(tiny.cell)) {}
+  engine::ScoreRequest request(const std::string& scorer, const Settings& settings = {}) {
+    return {scorer, tiny.plugin("scorer", scorer, settings).settings};
+  }
+  engine::ScoreCache cache() { return {tiny.folder / "cache", bundled_plugins(), nullptr}; }
+  TinyCell tiny;
+  engine::BaseModels models;
+  engine::BaseModel& base;
+};
+
+TEST(Scoring, IsDoneOnceAndFoundAgain) {
+  Scoring scoring;
+  auto first = scoring.cache(), second = scoring.cache();
+
+  const auto computed = first.get(scoring.base, scoring.request("gate-gradient"));
+  const auto found = second.get(scoring.base, scoring.request("gate-gradient"));
+
+  EXPECT_TRUE(computed.computed_now);
+  EXPECT_FALSE(found.computed_now);
+  EXPECT_TRUE(is_close(found.values, computed.values, {.relative = 1e-6}));
+}
+
+// One pass over channels serves heads, where the scorer says that a head is the sum of its channels.
+TEST(Scoring, HeadsFromChannelsEqualHeadsAskedDirectly) {
+  Scoring scoring;
+  auto cache = scoring.cache();
+  const auto request = scoring.request("fisher");
+
+  const auto summed = cache.get(scoring.base, request).values;
+
+  const auto direct = engine::compute_scores(bundled_plugins(), *scoring.base.model, &scoring.base.task->split("validation"), request);
+  EXPECT_TRUE(is_close(summed, direct, {.relative = 1e-5}));
+}
+
+TEST(Scoring, OnlyScorersThatDrawRandomNumbersDependOnTheSeed) {
+  Scoring scoring;
+  auto cache = scoring.cache();
+  auto magnitude = scoring.request("magnitude"), random = scoring.request("random");
+  const auto magnitude_digest = cache.get(scoring.base, magnitude).digest, random_digest = cache.get(scoring.base, random).digest;
+  magnitude.seed = random.seed = 5;
+
+  EXPECT_EQ(cache.get(scoring.base, magnitude).digest, magnitude_digest);
+  EXPECT_NE(cache.get(scoring.base, random).digest, random_digest);
+}
+
+TEST(Scoring, BatchesFollowTheFileWhereTheAnswerDependsOnThem) {
+  Scoring scoring;
+  const auto& split = scoring.base.task->split("validation");
+  const auto per_batch = scoring.request("fisher", Settings({{"squares", std::string("per-batch")}, {"samples", std::int64_t{20}},
+                                                             {"batch", std::int64_t{8}}}));
+  const auto per_sample = scoring.request("fisher", Settings({{"samples", std::int64_t{20}}}));
+
+  const auto in_order = engine::scoring_batches(split, per_batch.settings, 0);
+  const auto bucketed = engine::scoring_batches(split, per_sample.settings, 0);
+
+  ASSERT_EQ(in_order.front().size(), 8);
+  EXPECT_EQ(in_order.front().rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+  std::int64_t examples = 0;
+  for (const auto& batch : bucketed) {
+    examples += batch.size();
+    for (const auto row : batch.rows) EXPECT_LT(row, 20);
+  }
+  EXPECT_EQ(examples, 20);
+}
+
+TEST(Scoring, UnknownScorerNamesTheNearest) {
+  Scoring scoring;
+
+  const auto message = message_of<SettingsError>([&] { bundled_plugins().find("scorer", "fischer"); });
+
+  EXPECT_NE(message.find("unknown scorer 'fischer'"), std::string::npos) << message;
+  EXPECT_NE(message.find("did you mean 'fisher'?"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace espalier::test

@@ -1,0 +1,206 @@
+// The catalogue keeps refusals until they are asked for; calls restore, name and check.
+#include <ATen/Parallel.h>
+#include <c10/core/DefaultDtype.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "loader/plugin_fixture.h"
+#include "support/temp_dir.h"
+#include "support/tensor_matchers.h"
+
+namespace espalier::test {
+namespace {
+
+using loader::call_scorer;
+using loader::call_searcher;
+using loader::PluginCatalog;
+namespace fs = std::filesystem;
+
+// What a broken scorer's call ends with.
+template <typename ExpectedError = PluginError>
+std::string failure_of(const std::string& file, const std::string& name) {
+  const PluginCatalog catalog({plugin_file(file)});
+  const auto scorer = catalog.make_scorer(name, {});
+  Task task;
+  return message_of<ExpectedError>([&] { call_scorer(name, *scorer, task.scoring); });
+}
+
+TEST(Catalog, FindsPluginsByRoleAndName) {
+  const PluginCatalog catalog({plugin_file("steady"), plugin_file("wrong_mask")});
+
+  EXPECT_EQ(catalog.plugins().size(), 2u);
+  EXPECT_EQ(catalog.find("scorer", "steady").file, plugin_file("steady"));
+  EXPECT_TRUE(says(message_of<SettingsError>([&] { catalog.find("searcher", "steady"); }), "unknown searcher 'steady'",
+                   {"known: wrong-mask"}));
+  EXPECT_TRUE(says(message_of<SettingsError>([&] { catalog.find("scorer", "staedy"); }), "unknown scorer 'staedy'",
+                   {"did you mean 'steady'?"}));
+}
+
+TEST(Catalog, KeepsRefusalsUntilTheyAreAskedFor) {
+  const PluginCatalog catalog({plugin_file("steady"), plugin_file("no_card"), "/nowhere/gone.so"});
+
+  EXPECT_EQ(catalog.plugins().size(), 1u);
+  ASSERT_EQ(catalog.refusals().size(), 2u);
+  EXPECT_EQ(catalog.refusals()[0].file, plugin_file("no_card"));
+  EXPECT_TRUE(
+      says(message_of<PluginError>([&] { catalog.find("scorer", "no-card"); }), plugin_file("no_card").string()));
+  EXPECT_EQ(message_of<PluginError>([&] { catalog.find("scorer", "gone"); }), "/nowhere/gone.so: no such plugin file");
+}
+
+TEST(Catalog, ReadsAFoldersLibrariesOnceAndInOrder) {
+  const TempDir folder;
+  fs::copy_file(plugin_file("wrong_mask"), folder / "b.so");
+  fs::copy_file(plugin_file("steady"), folder / "a.so");
+  folder.write("notes.txt", "no plugin");
+  folder.write("a.so.bak", "no plugin");
+
+  const PluginCatalog catalog({folder.path(), folder / "a.so", folder.path()});
+
+  ASSERT_EQ(catalog.plugins().size(), 2u);
+  EXPECT_EQ(catalog.plugins()[0].description.name, "steady");
+  EXPECT_TRUE(catalog.refusals().empty());
+}
+
+TEST(Catalog, RefusesASecondPluginOfOneName) {
+  const TempDir folder;
+  fs::copy_file(plugin_file("steady"), folder / "copy.so");
+
+  const PluginCatalog catalog({plugin_file("steady"), folder / "copy.so"});
+
+  ASSERT_EQ(catalog.refusals().size(), 1u);
+  EXPECT_TRUE(
+      says(catalog.refusals()[0].message,
+           (folder / "copy.so").string() + ": scorer 'steady' is already provided by " + plugin_file("steady").string(),
+           {"give one of the two another name"}));
+  EXPECT_EQ(catalog.find("scorer", "steady").file, plugin_file("steady"));
+}
+
+TEST(Catalog, MayBeMadeAgain) {
+  const PluginCatalog first({plugin_file("steady")}), second({plugin_file("steady")});
+
+  EXPECT_EQ(first.find("scorer", "steady").card, second.find("scorer", "steady").card);
+}
+
+TEST(Catalog, ReadsPluginFoldersFromTheEnvironment) {
+  ::setenv("ESPALIER_PLUGINS", "/one::/two:", 1);
+  const auto folders = loader::plugin_folders();
+  ::unsetenv("ESPALIER_PLUGINS");
+
+  ASSERT_GE(folders.size(), 2u);
+  EXPECT_EQ(folders[folders.size() - 2], "/one");
+  EXPECT_EQ(folders.back(), "/two");
+  EXPECT_NE(std::find(folders.begin(), folders.end(), fs::path(ESPALIER_BINARY_DIR) / "plugins"), folders.end());
+}
+
+TEST(Making, ChecksSettingsFirst) {
+  const PluginCatalog catalog({plugin_file("steady")});
+
+  EXPECT_TRUE(says(message_of<SettingsError>([&] {
+                     catalog.make_scorer("steady", Settings({{"stpe", std::int64_t{1}}}));
+                   }),
+                   "unknown setting of scorer 'steady': 'stpe'", {"did you mean 'step'?"}));
+  EXPECT_TRUE(says(message_of<SettingsError>([&] {
+                     catalog.make_scorer("steady", Settings({{"step", std::int64_t{3}}}));
+                   }),
+                   "unknown value of setting 'step' of scorer 'steady': '3'", {"known: 1, 2"}));
+}
+
+TEST(Making, NamesThePluginWhoseConstructorThrows) {
+  const PluginCatalog catalog({plugin_file("throws_in_constructor"), plugin_file("null_instance")});
+
+  EXPECT_EQ(message_of<PluginError>([&] { catalog.make_scorer("throws-in-constructor", {}); }),
+            "scorer 'throws-in-constructor' (" + plugin_file("throws_in_constructor").string() +
+                ") could not be constructed: no licence found");
+  EXPECT_TRUE(says(message_of<PluginError>([&] { catalog.make_scorer("null-instance", {}); }),
+                   "scorer 'null-instance' (", {"its card's create gave nothing"}));
+}
+
+TEST(CallScorer, GivesDoublesInTheUnitsOrder) {
+  const PluginCatalog catalog({plugin_file("steady")});
+  const auto scorer = catalog.make_scorer("steady", {});
+  Task task;
+
+  EXPECT_TRUE(is_close(call_scorer("steady", *scorer, task.scoring), at::arange(5, at::kDouble)));
+}
+
+TEST(CallScorer, NamesWhoThrew) {
+  EXPECT_EQ(failure_of("throws_in_score", "throws-in-score"), "scorer 'throws-in-score' failed: out of ideas");
+  EXPECT_EQ(failure_of("throws_int", "throws-int"),
+            "scorer 'throws-int' failed: it threw something that is not a std::exception");
+}
+
+TEST(CallScorer, ShowsLibTorchsMessageWithoutItsBacktrace) {
+  const auto message = failure_of("throws_in_torch", "throws-in-torch");
+
+  EXPECT_TRUE(says(message, "scorer 'throws-in-torch' failed: The size of tensor a (2) must match"));
+  EXPECT_EQ(message.find("frame #"), std::string::npos) << message;
+}
+
+TEST(CallScorer, LeavesOurOwnErrorsAsTheyAre) {
+  EXPECT_EQ(failure_of<InputError>("throws_input_error", "throws-input-error"), "the split is empty");
+}
+
+TEST(CallScorer, RefusesAnswersThatDoNotFit) {
+  const std::string expected = "\n    expected one finite score per unit, in the units' order";
+
+  EXPECT_EQ(failure_of("wrong_length", "wrong-length"),
+            "scorer 'wrong-length' returned 4 scores for 5 units" + expected);
+  EXPECT_EQ(failure_of("wrong_shape", "wrong-shape"),
+            "scorer 'wrong-shape' returned a tensor of 2 dimensions for 5 units" + expected);
+  EXPECT_EQ(failure_of("returns_nothing", "returns-nothing"),
+            "scorer 'returns-nothing' returned no scores for 5 units" + expected);
+  EXPECT_TRUE(says(failure_of("returns_nan", "returns-nan"),
+                   "scorer 'returns-nan' returned 1 scores that are not finite, the first (",
+                   {"nan) for unit 0 of 5" + expected}));
+}
+
+TEST(CallScorer, RestoresWhatBelongsToEveryone) {
+  const PluginCatalog catalog({plugin_file("leaves_traces")});
+  const auto threads = at::get_num_threads();
+  const auto expect_restored = [&] {
+    EXPECT_TRUE(at::GradMode::is_enabled());
+    EXPECT_EQ(c10::get_default_dtype(), caffe2::TypeMeta::Make<float>());
+    EXPECT_EQ(at::get_num_threads(), threads);
+  };
+  Task task;
+
+  const auto scorer = catalog.make_scorer("leaves-traces", {});
+  expect_restored();
+  call_scorer("leaves-traces", *scorer, task.scoring);
+  expect_restored();
+}
+
+TEST(CallScorer, TurnsGradientsOnForTheCallAndOffAgain) {
+  class NeedsGradients final : public Scorer {
+   public:
+    at::Tensor score(ScoringTask& task) override {
+      auto gates = task.model.open_gates({task.units.count()});
+      (gates * gates).sum().backward();
+      return gates.grad();
+    }
+  } scorer;
+  Task task;
+
+  const at::NoGradGuard off;
+
+  EXPECT_TRUE(is_close(call_scorer("inner", scorer, task.scoring), at::full({5}, 2.0, at::kDouble)));
+  EXPECT_FALSE(at::GradMode::is_enabled());
+}
+
+TEST(CallSearcher, RefusesMasksThatDoNotFit) {
+  const PluginCatalog catalog({plugin_file("wrong_mask")});
+  Task task;
+  SearchTask search{task.model, task.units, {}, {}, Scope::Global, task.random, {}};
+
+  const auto one = catalog.make_searcher("wrong-mask", {});
+  EXPECT_EQ(message_of<PluginError>([&] { call_searcher("wrong-mask", *one, search); }),
+            "searcher 'wrong-mask' returned a mask of 1 sites for a model of 2");
+  const auto two = catalog.make_searcher("wrong-mask", Settings({{"sites", std::int64_t{2}}}));
+  EXPECT_EQ(message_of<PluginError>([&] { call_searcher("wrong-mask", *two, search); }),
+            "searcher 'wrong-mask' returned a mask whose part 'layer.0.q' does not fit\n    expected BOOL [2, 3], true "
+            "= kept");
+}
+
+}  // namespace
+}  // namespace espalier::test

@@ -1,0 +1,189 @@
+// Gates, gradients and squared gradients against identities and literal computations.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <nn/model.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "nn/tiny_bert.h"
+#include "support/message_of.h"
+#include "support/tensor_matchers.h"
+
+#include <espalier/error.h>
+
+namespace espalier::test {
+namespace {
+
+class Prunable : public testing::Test {
+ protected:
+  Prunable() { at::set_num_threads(1); }
+
+  TinyBert shape{.heads = 3, .head_dim = 4, .layers = 2};
+  std::unique_ptr<nn::Model> model = shape.double_model();
+  std::unique_ptr<PrunableModel> prunable = model->prunable();
+  Batch batch = random_batch(shape, 4, 6, 3, /*padded=*/true);
+};
+
+const std::vector<Granularity> granularities = {Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
+                                                Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
+
+at::Tensor plain_losses(const nn::Model& model, const Batch& batch) {
+  return at::cross_entropy_loss(logits(model, batch), batch.labels, {}, at::Reduction::None);
+}
+
+TEST_F(Prunable, GatesOfOneChangeNothing) {
+  const auto expected = plain_losses(*model, batch);
+  for (const auto granularity : granularities) {
+    const Units units(model->sites(), granularity);
+    for (const std::vector<std::int64_t>& gates : {std::vector<std::int64_t>{units.count()}, {4, units.count()}, {4, 6, units.count()}}) {
+      EXPECT_TRUE(is_close(prunable->losses(batch, units, prunable->open_gates(gates)), expected, {0, 1e-12})) << to_string(granularity);
+    }
+  }
+}
+
+TEST_F(Prunable, AZeroGateEqualsRemovingItsUnit) {
+  for (const auto granularity : granularities) {
+    const Units units(model->sites(), granularity);
+    for (std::int64_t unit = 0; unit < units.count(); unit += 5) {
+      auto gates = prunable->open_gates({units.count()});
+      gates[unit] = 0;
+      auto kept = at::ones({units.count()}, at::kBool);
+      kept[unit] = false;
+      EXPECT_TRUE(is_close(prunable->losses(batch, units, gates), plain_losses(*model->masked(units.mask(kept)), batch), {0, 1e-10}))
+          << to_string(granularity) << " unit " << unit;
+    }
+  }
+}
+
+TEST_F(Prunable, GradientsOfGatesAgreeWithFiniteDifferences) {
+  constexpr double step = 1e-5;
+  for (const auto granularity : {Granularity::Head, Granularity::HeadChannel, Granularity::ProjectionChannel}) {
+    const Units units(model->sites(), granularity);
+    const auto gates = prunable->open_gates({4, 6, units.count()}).requires_grad_(true);
+    const auto gradient = torch::autograd::grad({prunable->losses(batch, units, gates).sum()}, {gates})[0];
+    for (std::int64_t unit = 0; unit < units.count(); unit += 7) {
+      const auto loss = [&](double offset) {
+        auto moved = prunable->open_gates({4, 6, units.count()});
+        moved[1][0][unit] += offset;
+        return prunable->losses(batch, units, moved).sum().item<double>();
+      };
+      EXPECT_NEAR(gradient[1][0][unit].item<double>(), (loss(step) - loss(-step)) / (2 * step), 1e-6) << to_string(granularity) << " unit " << unit;
+    }
+  }
+}
+
+TEST_F(Prunable, GatesOfACompactedModelAreThoseOfWhatIsLeft) {
+  const auto mask = random_mask(model->sites(), 0.7, 4);
+  const Units units(model->sites(), Granularity::HeadChannel);
+  const auto gates = at::rand({units.count()}, at::kDouble);
+  const auto compacted = model->compacted(mask), masked = model->masked(mask);
+  EXPECT_TRUE(is_close(compacted->logits({&batch, 1}, nn::Gates{units, gates}), masked->logits({&batch, 1}, nn::Gates{units, gates}), {0, 1e-10}));
+  EXPECT_TRUE(is_close(compacted->prunable()->losses(batch, units, gates), masked->prunable()->losses(batch, units, gates), {0, 1e-10}));
+}
+
+TEST_F(Prunable, WeightsAreViewsByHeadAndChannel) {
+  const auto file = shape.tensors();
+  const auto query = file.tensors.at("bert.encoder.layer.1.attention.self.query.weight").to(at::kDouble);
+  const auto output = file.tensors.at("bert.encoder.layer.1.attention.output.dense.weight").to(at::kDouble);
+  EXPECT_TRUE(is_close(prunable->weights(1, Projection::Q), query.view({3, 4, 12})));
+  EXPECT_TRUE(is_close(prunable->weights(1, Projection::O)[2][3], output.select(1, 11)));
+}
+
+// Literal: one example at a time, each weight's gradient by autograd over the trainable copy.
+std::vector<std::array<at::Tensor, 4>> literal_gradient(const nn::Model& model, const Batch& batch) {
+  const auto copy = model.trainable_copy();
+  at::cross_entropy_loss(copy->logits({&batch, 1}), batch.labels).backward();
+  std::vector<std::array<at::Tensor, 4>> gradients;
+  at::Tensor qkv;
+  for (const auto& parameter : copy->parameters()) {
+    if (parameter.name.ends_with(".self.qkv.weight")) qkv = parameter.tensor.grad();
+    if (parameter.name.ends_with(".attention.output.dense.weight")) {
+      const auto rows = qkv.chunk(3);
+      const std::vector<std::int64_t> view = {model.sites()[0].heads, model.sites()[0].head_dim, qkv.size(1)};
+      gradients.push_back({rows[0].view(view), rows[1].view(view), rows[2].view(view), parameter.tensor.grad().t().reshape(view)});
+    }
+  }
+  return gradients;
+}
+
+Batch example_of(const Batch& batch, std::int64_t i) {
+  Batch one{.inputs = {}, .labels = batch.labels.narrow(0, i, 1), .rows = {i}};
+  for (const auto& [name, tensor] : batch.inputs) one.inputs[name] = tensor.narrow(0, i, 1);
+  return one;
+}
+
+TEST_F(Prunable, GradientsEqualAutogradOverEverything) {
+  const auto expected = literal_gradient(*model, batch);
+  const auto found = prunable->gradients(batch);
+  ASSERT_EQ(found.size(), 2U);
+  for (std::size_t site = 0; site < 2; ++site) {
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(is_close(found[site][i], expected[site][i], {1e-9, 1e-12}));
+  }
+}
+
+TEST_F(Prunable, PerSampleSquaresEqualSingleExampleLoops) {
+  for (const std::int64_t tokens : {1, 3, 6, 20}) {  // few tokens: Gram matrices; many: one gradient at a time
+    const auto examples = random_batch(shape, 5, tokens, 7, /*padded=*/tokens > 3);
+    for (const auto granularity : {Granularity::Head, Granularity::ProjectionChannel}) {
+      const Units units(model->sites(), granularity);
+      auto expected = at::zeros({units.count()}, at::kDouble);
+      for (std::int64_t i = 0; i < 5; ++i) {
+        auto gradient = literal_gradient(*model, example_of(examples, i));
+        for (auto& site : gradient) {
+          for (auto& one : site) one = one.square();
+        }
+        expected += units.reduce(gradient);
+      }
+      EXPECT_TRUE(is_close(prunable->squared_gradients(examples, units, Squares::PerSample), expected, {1e-8, 1e-14})) << tokens << " tokens";
+    }
+  }
+}
+
+TEST_F(Prunable, PerBatchSquaresAreThoseOfTheMeanLoss) {
+  const Units units(model->sites(), Granularity::HeadChannel);
+  auto gradient = literal_gradient(*model, batch);
+  for (auto& site : gradient) {
+    for (auto& one : site) one = one.square();
+  }
+  EXPECT_TRUE(is_close(prunable->squared_gradients(batch, units, Squares::PerBatch), units.reduce(gradient), {1e-8, 1e-14}));
+}
+
+TEST_F(Prunable, WorksUnderNoGradientsAndInferenceMode) {
+  const Units units(model->sites(), Granularity::Head);
+  const auto expected = prunable->squared_gradients(batch, units, Squares::PerSample);
+  {
+    const at::NoGradGuard guard;
+    EXPECT_TRUE(is_close(prunable->squared_gradients(batch, units, Squares::PerSample), expected, {1e-12, 0}));
+  }
+  const c10::InferenceMode guard;
+  EXPECT_TRUE(is_close(prunable->squared_gradients(batch, units, Squares::PerSample), expected, {1e-12, 0}));
+}
+
+TEST_F(Prunable, RefusesGatesAndLabelsThatDoNotFit) {
+  const Units units(model->sites(), Granularity::Head);
+  EXPECT_NE(message_of<PluginError>([&] { prunable->losses(batch, units, at::ones({5}, at::kDouble)); }).find("expected real numbers of shape [6], [4, 6]"),
+            std::string::npos);
+  auto wrong = batch;
+  wrong.labels = batch.labels + 4;
+  EXPECT_EQ(message_of<InputError>([&] { prunable->gradients(wrong); }), "a label is outside 0 to 3, the classes of the model");
+}
+
+TEST_F(Prunable, TrainingStartsFromACopyAndDropsOut) {
+  const auto copy = model->trainable_copy();
+  EXPECT_TRUE(is_close(logits(*copy, batch), logits(*model, batch)));
+  at::manual_seed(3);
+  const auto first = copy->training_logits({&batch, 1});
+  at::manual_seed(3);
+  EXPECT_TRUE(is_close(copy->training_logits({&batch, 1}).detach(), first.detach()));
+  EXPECT_FALSE(is_close(logits(*model, batch), first.detach(), {0, 1e-3}));
+  first.sum().backward();
+  for (auto& parameter : copy->parameters()) {
+    EXPECT_TRUE(parameter.tensor.grad().defined()) << parameter.name;
+    const at::NoGradGuard guard;
+    parameter.tensor.zero_();
+  }
+  EXPECT_GT(logits(*model, batch).abs().sum().item<double>(), 0);
+  EXPECT_FALSE(model->parameters()[0].tensor.requires_grad());
+}
+
+}  // namespace
+}  // namespace espalier::test

@@ -1,0 +1,321 @@
+// The searcher ranking, against plans made by hand and by brute force.
+#include <espalier/error.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numeric>
+
+#include "plugins/bundled.h"
+#include "support/message_of.h"
+#include "support/tensor_matchers.h"
+
+namespace espalier::test {
+namespace {
+
+SearchBudget sparsity(double share, Rounding rounding = Rounding::Nearest) {
+  return {SearchBudget::Kind::Sparsity, share, rounding};
+}
+SearchBudget heads(double count) { return {SearchBudget::Kind::Heads, count, Rounding::Nearest}; }
+
+Mask search(const Units& units, const at::Tensor& scores, SearchBudget budget, Scope scope,
+            bool keep_one_head = false) {
+  const auto searcher = bundled().make_searcher("ranking", Settings({{"keep_one_head", keep_one_head}}));
+  FakeModel model(units.sites());
+  Random random(1);
+  SearchTask task{model, units, scores, budget, scope, random, {}};
+  return loader::call_searcher("ranking", *searcher, task);
+}
+
+Mask search(const Units& units, std::vector<double> scores, SearchBudget budget, Scope scope,
+            bool keep_one_head = false) {
+  return search(units, at::tensor(scores, at::kDouble), budget, scope, keep_one_head);
+}
+
+// Heads that have a V channel left, as "11 01": a word a site.
+std::string heads_of(const Mask& mask) {
+  std::string text;
+  for (std::int64_t site = 0; site < mask.size(); ++site) {
+    const auto lives = mask.site(site).of(Projection::V).any(1);
+    text += site == 0 ? "" : " ";
+    for (std::int64_t head = 0; head < lives.numel(); ++head) text += lives[head].item<bool>() ? '1' : '0';
+  }
+  return text;
+}
+
+// Channels of a projection, as "110/011 111/111": a part a head.
+std::string channels_of(const Mask& mask, Projection projection) {
+  std::string text;
+  for (std::int64_t site = 0; site < mask.size(); ++site) {
+    const auto bits = mask.site(site).of(projection).accessor<bool, 2>();
+    for (std::int64_t head = 0; head < bits.size(0); ++head) {
+      text += head > 0 ? "/" : site > 0 ? " " : "";
+      for (std::int64_t channel = 0; channel < bits.size(1); ++channel) text += bits[head][channel] ? '1' : '0';
+    }
+  }
+  return text;
+}
+
+std::int64_t kept_count(const Mask& mask, Projection projection) {
+  std::int64_t count = 0;
+  for (std::int64_t site = 0; site < mask.size(); ++site)
+    count += mask.site(site).of(projection).sum().item<std::int64_t>();
+  return count;
+}
+
+const Units& two_by_three() {
+  static const Units units(layers(2, 3, 2, 4), Granularity::Head);
+  return units;
+}
+
+TEST(RankingOfHeads, GlobalTakesTheLowestOfAll) {
+  const auto mask = search(two_by_three(), {6, 1, 2, 5, 3, 4}, sparsity(0.5), Scope::Global);
+
+  EXPECT_EQ(heads_of(mask), "100 101");
+  EXPECT_EQ(mask.closure(), mask);
+}
+
+TEST(RankingOfHeads, LocalTakesTheSameShareOfEachSite) {
+  EXPECT_EQ(heads_of(search(two_by_three(), {6, 1, 2, 50, 30, 40}, sparsity(1.0 / 3), Scope::Local)), "101 101");
+  EXPECT_EQ(heads_of(search(two_by_three(), {1, 2, 3, 10, 20, 30}, sparsity(0.5, Rounding::Ceil), Scope::Local)),
+            "001 001");
+  EXPECT_EQ(heads_of(search(two_by_three(), {1, 2, 3, 10, 20, 30}, sparsity(0.5), Scope::Local)), "011 011");
+}
+
+TEST(RankingOfHeads, OfTiesTheLowestGoesFirst) {
+  const std::vector<double> equal(6, 1.0);
+
+  EXPECT_EQ(heads_of(search(two_by_three(), equal, sparsity(2.0 / 6), Scope::Global)), "001 111");
+  EXPECT_EQ(heads_of(search(two_by_three(), equal, sparsity(4.0 / 6), Scope::Global)), "000 011");
+  EXPECT_EQ(heads_of(search(two_by_three(), equal, sparsity(2.0 / 3), Scope::Local)), "001 001");
+}
+
+TEST(RankingOfHeads, KeepsAsManyAsTheBudgetSays) {
+  const std::vector<double> scores = {6, 1, 2, 5, 3, 4};
+
+  EXPECT_EQ(heads_of(search(two_by_three(), scores, heads(2), Scope::Global)), "100 100");
+  EXPECT_EQ(heads_of(search(two_by_three(), scores, heads(6), Scope::Global)), "111 111");
+  EXPECT_EQ(heads_of(search(two_by_three(), scores, heads(0), Scope::Global)), "000 000");
+}
+
+// test-values.md, section 1, with the best head in place of head 0.
+TEST(RankingOfHeads, MayRescueTheBestHeadOfAnEmptiedSite) {
+  const Units units(layers(2, 2, 1, 4), Granularity::Head);
+
+  EXPECT_EQ(heads_of(search(units, {0.1, 0.2, 5, 6}, sparsity(0.5), Scope::Global)), "00 11");
+  EXPECT_EQ(heads_of(search(units, {0.1, 0.2, 5, 6}, sparsity(0.5), Scope::Global, true)), "01 11");
+  EXPECT_EQ(heads_of(search(units, {0.2, 0.1, 5, 6}, sparsity(1), Scope::Global, true)), "10 01");
+  EXPECT_EQ(heads_of(search(units, {1, 1, 5, 5}, sparsity(1), Scope::Local, true)), "01 01");
+}
+
+TEST(RankingOfHeads, LeavesSitesAloneThatAreNotChosen) {
+  const Units units(uneven(), Granularity::Head, "decoder-cross");
+
+  EXPECT_EQ(heads_of(search(units, {1, 3, 2}, sparsity(2.0 / 3), Scope::Global)), "11 010");
+  EXPECT_EQ(heads_of(search(units, {1, 3, 2}, sparsity(1), Scope::Global, true)), "11 010");
+}
+
+TEST(RankingOfHeads, MoreSparsityKeepsNoOtherHead) {
+  Random random(8);
+  const Units units(layers(3, 4, 1, 4), Granularity::Head);
+  for (const bool rescue : {false, true}) {
+    const auto scores = random.uniform(12).mul(4).floor();  // with ties
+    Mask before(units.sites());
+    for (int removed = 0; removed <= 12; ++removed) {
+      const auto mask = search(units, scores, sparsity(removed / 12.0), Scope::Global, rescue);
+      for (std::int64_t site = 0; site < mask.size(); ++site) {
+        const auto fresh =
+            mask.site(site).of(Projection::V).logical_and(before.site(site).of(Projection::V).logical_not());
+        EXPECT_FALSE(fresh.any().item<bool>()) << removed;
+      }
+      before = mask;
+    }
+  }
+}
+
+// Two sites, two heads, three channels (test-values.md, section 5), QK and VO apart.
+const Units& channel_pairs() {
+  static const Units units(layers(2, 2, 3, 4), Granularity::HeadChannel);
+  return units;
+}
+
+// QK scores as published; VO scores of its own.
+at::Tensor published_scores(std::vector<double> vo_0 = {1, 1, 1, 1, 1, 1},
+                            std::vector<double> vo_1 = {1, 1, 1, 1, 1, 1}) {
+  std::vector<double> scores = {1, 4, 9, 2, 3, 8};
+  scores.insert(scores.end(), vo_0.begin(), vo_0.end());
+  for (const double score : {5, 1, 7, 6, 2, 2}) scores.push_back(score);
+  scores.insert(scores.end(), vo_1.begin(), vo_1.end());
+  return at::tensor(scores, at::kDouble);
+}
+
+// Bundle means: site 0 has 1.5 and 3.5, site 1 has 1.5 and 3.5; of equal ones the lower site goes first.
+TEST(RankingOfChannelPairs, GlobalTakesBundlesWhileTheyFit) {
+  const std::string none = "111/111", one_0 = "011/011", two_0 = "001/001", one_1 = "101/101", two_1 = "001/100";
+  const std::string expected[] = {none + " " + none,   none + " " + none,   one_0 + " " + none,
+                                  one_0 + " " + none,  one_0 + " " + one_1, one_0 + " " + one_1,
+                                  two_0 + " " + one_1, two_0 + " " + one_1, two_0 + " " + two_1};
+
+  for (int budget = 0; budget <= 8; ++budget) {
+    const auto mask = search(channel_pairs(), published_scores(), sparsity(budget / 12.0), Scope::Global);
+    EXPECT_EQ(channels_of(mask, Projection::Q), expected[budget]) << budget;
+    EXPECT_TRUE(mask.site(0).of(Projection::K).equal(mask.site(0).of(Projection::Q)));
+  }
+}
+
+TEST(RankingOfChannelPairs, QueriesAndValuesHaveBudgetsOfTheirOwn) {
+  const auto mask = search(channel_pairs(), published_scores({90, 80, 70, 60, 50, 40}, {10, 20, 30, 10, 20, 30}),
+                           sparsity(4.0 / 12), Scope::Global);
+
+  EXPECT_EQ(channels_of(mask, Projection::Q), "011/011 101/101");
+  EXPECT_EQ(channels_of(mask, Projection::V), "111/111 001/001");
+  EXPECT_EQ(channels_of(mask, Projection::O), "111/111 001/001");
+}
+
+TEST(RankingOfChannelPairs, LocalTakesEquallyManyOfEachHead) {
+  const auto mask = search(channel_pairs(), published_scores(), sparsity(1.0 / 3), Scope::Local);
+
+  EXPECT_EQ(channels_of(mask, Projection::Q), "011/011 101/101");
+  EXPECT_EQ(channels_of(mask, Projection::V), "011/011 011/011");
+}
+
+TEST(RankingOfChannelPairs, FullSparsityKeepsOneChannelAHeadWhereGlobal) {
+  const auto global = search(channel_pairs(), published_scores(), sparsity(1), Scope::Global);
+
+  EXPECT_EQ(channels_of(global, Projection::Q), "001/001 001/100");
+  EXPECT_EQ(channels_of(global, Projection::V), "001/001 001/001");
+}
+
+TEST(Ranking, NoSparsityKeepsEverything) {
+  for (const auto granularity :
+       {Granularity::Head, Granularity::HeadChannel, Granularity::SameChannel, Granularity::ProjectionChannel}) {
+    for (const auto scope : {Scope::Global, Scope::Local}) {
+      const Units units(uneven(), granularity);
+      EXPECT_TRUE(search(units, at::zeros({units.count()}, at::kDouble), sparsity(0), scope).keeps_everything());
+    }
+  }
+}
+
+TEST(Ranking, FullSparsityRemovesEverythingElsewhere) {
+  for (const auto granularity : {Granularity::Head, Granularity::SameChannel, Granularity::ProjectionChannel}) {
+    for (const auto scope : {Scope::Global, Scope::Local}) {
+      const Units units(uneven(), granularity);
+      const auto mask = search(units, at::zeros({units.count()}, at::kDouble), sparsity(1), scope);
+      EXPECT_EQ(count_parameters(units.sites(), mask, false).kept, 0) << to_string(granularity);
+    }
+  }
+}
+
+// Site shapes differ, so bundles do: 1, 2 and 3 heads of 5 channels.
+TEST(RankingOfChannelPairs, IsRectangularWithinItsBudgetAndNeverEmpty) {
+  std::vector<Site> sites;
+  for (const std::int64_t count : {1, 2, 3}) sites.push_back(layers(1, count, 5, 4).front());
+  const Units units(sites, Granularity::HeadChannel);
+  Random random(9);
+  for (int round = 0; round < 60; ++round) {
+    const auto share = round / 59.0;
+    const auto scores = random.uniform(units.count());
+    for (const auto scope : {Scope::Global, Scope::Local}) {
+      const auto mask = search(units, scores, sparsity(share), scope);
+      for (const auto projection : {Projection::Q, Projection::V}) {
+        if (scope == Scope::Global)
+          EXPECT_LE(30 - kept_count(mask, projection), units_to_remove(share, 30, Rounding::Nearest));
+        if (scope == Scope::Local)
+          EXPECT_EQ(30 - kept_count(mask, projection), 6 * units_to_remove(share, 5, Rounding::Nearest));
+        for (std::int64_t site = 0; site < mask.size(); ++site) {
+          const auto widths = mask.site(site).of(projection).sum(1);
+          EXPECT_TRUE(widths.eq(widths[0]).all().item<bool>());
+          if (scope == Scope::Global) EXPECT_GE(widths[0].item<std::int64_t>(), 1);
+        }
+      }
+    }
+  }
+}
+
+// With equally many heads, no other choice of widths removes as many channels at a lower sum of scores.
+TEST(RankingOfChannelPairs, EqualsBruteForceWhereSitesHaveEquallyManyHeads) {
+  constexpr std::int64_t sites = 3, heads_each = 2, width = 5;
+  const Units units(layers(sites, heads_each, width, 4), Granularity::HeadChannel);
+  Random random(10);
+  for (int round = 0; round < 300; ++round) {
+    const auto scores = random.uniform(units.count());
+    const auto of_queries = [&](std::int64_t site, std::int64_t head) {  // QK units of a site come before its VO units
+      return scores.narrow(0, site * heads_each * width * 2 + head * width, width);
+    };
+    double cost[sites][width] = {};  // of removing k channels of each head of a site
+    for (std::int64_t site = 0; site < sites; ++site) {
+      for (std::int64_t k = 1; k < width; ++k) {
+        for (std::int64_t head = 0; head < heads_each; ++head) {
+          cost[site][k] += std::get<0>(of_queries(site, head).sort()).narrow(0, 0, k).sum().item<double>();
+        }
+      }
+    }
+    const auto budget = static_cast<std::int64_t>(random.next() % 31);
+
+    const auto mask = search(units, scores, sparsity(static_cast<double>(budget) / 30), Scope::Global);
+
+    double removed = 0;
+    std::int64_t steps = 0;
+    for (std::int64_t site = 0; site < sites; ++site) {
+      const auto kept = mask.site(site).of(Projection::Q);
+      steps += width - kept[0].sum().item<std::int64_t>();
+      for (std::int64_t head = 0; head < heads_each; ++head) {
+        removed += (of_queries(site, head) * kept[head].logical_not()).sum().item<double>();
+      }
+    }
+    EXPECT_EQ(steps, std::min<std::int64_t>(budget / heads_each, sites * (width - 1)));
+    double best = std::numeric_limits<double>::infinity();
+    for (std::int64_t a = 0; a < width; ++a) {
+      for (std::int64_t b = 0; b < width; ++b) {
+        const auto c = steps - a - b;
+        if (c >= 0 && c < width) best = std::min(best, cost[0][a] + cost[1][b] + cost[2][c]);
+      }
+    }
+    EXPECT_NEAR(removed, best, 1e-12) << "round " << round << ", budget " << budget;
+  }
+}
+
+TEST(RankingOfSameChannels, ChoosesOneIndexForAllHeads) {
+  const Units units(layers(1, 2, 3, 4), Granularity::SameChannel);
+
+  const auto mask = search(units, {3, 1, 2, 1, 2, 3}, sparsity(1.0 / 3), Scope::Global);
+
+  EXPECT_EQ(channels_of(mask, Projection::Q), "101/101");
+  EXPECT_EQ(channels_of(mask, Projection::V), "011/011");
+}
+
+TEST(RankingOfProjectionChannels, EachProjectionHasItsOwnBudget) {
+  const Units units(layers(1, 1, 2, 4), Granularity::ProjectionChannel);
+
+  const auto mask = search(units, {1, 2, 40, 30, 500, 600, 8000, 7000}, sparsity(0.5), Scope::Global);
+
+  EXPECT_EQ(channels_of(mask, Projection::Q), "01");
+  EXPECT_EQ(channels_of(mask, Projection::K), "10");
+  EXPECT_EQ(channels_of(mask, Projection::V), "01");
+  EXPECT_EQ(channels_of(mask, Projection::O), "10");
+}
+
+TEST(Ranking, RefusesBudgetsItDoesNotUnderstand) {
+  const std::vector<double> scores = {6, 1, 2, 5, 3, 4};
+  const auto refusal = [&](SearchBudget budget, Scope scope) {
+    return message_of<SettingsError>([&] { search(two_by_three(), scores, budget, scope); });
+  };
+
+  EXPECT_EQ(refusal({SearchBudget::Kind::Macs, 0.5, {}}, Scope::Global),
+            "ranking understands the budgets sparsity and heads, and was given another");
+  EXPECT_EQ(refusal(heads(7), Scope::Global), "heads = 7 cannot be kept: the chosen sites have 6");
+  EXPECT_EQ(refusal(heads(-1), Scope::Global), "heads = -1 cannot be kept: the chosen sites have 6");
+  EXPECT_EQ(refusal(heads(2), Scope::Local),
+            "a budget of heads needs granularity head and scope global\n    use sparsity for other granularities");
+  EXPECT_EQ(refusal(sparsity(1.5), Scope::Global), "sparsity = 1.500000 is not between 0 and 1");
+}
+
+TEST(Ranking, RefusesHeadsAsABudgetOfChannels) {
+  const auto message =
+      message_of<SettingsError>([] { search(channel_pairs(), published_scores(), heads(2), Scope::Global); });
+
+  EXPECT_EQ(message,
+            "a budget of heads needs granularity head and scope global\n    use sparsity for other granularities");
+}
+
+}  // namespace
+}  // namespace espalier::test

@@ -1,0 +1,131 @@
+// Stands in for espalier-worker: claims cells and ends them as the test's environment says, by the cell's seed.
+//   FAKE_CRASH_SEED=N   dies by a segmentation fault at that cell       FAKE_FAIL_SEED=N   ends it as failed
+//   FAKE_EXIT_SEED=N    exits with 5 at that cell                       FAKE_SLEEP=SECONDS each cell takes so long
+//   FAKE_CELLS_EXIT=N   ends before it claims anything                  FAKE_DESCRIBE_EXIT=N  fails to describe
+//   FAKE_JOURNAL=FILE   one line for each call, with its threads        FAKE_DEAF=1  does not hear SIGTERM
+//   FAKE_REFUSED=FILE   describes that plugin file as refused
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "store/result_store.h"
+#include "store/worker_name.h"
+
+namespace {
+
+using nlohmann::json;
+volatile std::sig_atomic_t stopped = 0;
+
+std::string given(const char* name, const std::string& otherwise = "") {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : otherwise;
+}
+
+std::string option(const std::vector<std::string>& words, const std::string& name) {
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == name) return words[i + 1];
+  }
+  return "";
+}
+
+json plugin(const std::string& name, const std::string& role, bool needs_scores) {
+  return {{"name", name},
+          {"role", role},
+          {"version", "1.0"},
+          {"summary", "A fake one."},
+          {"settings", {{{"name", "norm"}, {"default", 1}, {"doc", "which norm"}, {"type", "integer"}}}},
+          {"needs_data", false},
+          {"needs_scores", needs_scores},
+          {"uses_randomness", false},
+          {"file", name + ".so"}};
+}
+
+int describe() {
+  if (const auto code = given("FAKE_DESCRIBE_EXIT"); !code.empty()) {
+    std::cerr << "error: the fake cannot describe\n";
+    return std::stoi(code);
+  }
+  json document{
+      {"plugins",
+       {plugin("magnitude", "scorer", false), plugin("random", "scorer", false), plugin("ranking", "searcher", true)}},
+      {"refused", json::array()}};
+  if (const auto file = given("FAKE_REFUSED"); !file.empty()) {
+    document["refused"].push_back({{"file", file}, {"message", file + ": is no plugin"}});
+  }
+  std::cout << document.dump() << "\n";
+  return 0;
+}
+
+espalier::store::AttemptRecord attempt(bool fails) {
+  espalier::store::AttemptRecord record;
+  record.outcome = fails ? espalier::store::Outcome::Failed : espalier::store::Outcome::Done;
+  if (fails) record.message = "the fake fails here\n    as it was told";
+  record.seconds = 0.5;
+  record.timing = "{}";
+  record.environment = "{}";
+  espalier::store::PointRecord dense;
+  dense.kind = "dense";
+  dense.split = "test";
+  dense.parameters_dense = dense.parameters_total = 100;
+  dense.examples = 10;
+  dense.metrics = {{"accuracy", 0.9}};
+  auto pruned = dense;
+  pruned.kind = "pruned";
+  pruned.step = 1;
+  pruned.requested_sparsity = pruned.achieved_sparsity = 0.5;
+  pruned.mask_digest = "0123";
+  pruned.metrics = {{"accuracy", 0.7}};
+  if (!fails) record.points = {dense, pruned};
+  return record;
+}
+
+int cells(const std::vector<std::string>& words) {
+  if (const auto code = given("FAKE_CELLS_EXIT"); !code.empty()) {
+    std::cerr << "error: the fake does not start\n    it was told so\n";
+    return std::stoi(code);
+  }
+  std::signal(SIGTERM, given("FAKE_DEAF").empty() ? [](int) { stopped = 1; } : SIG_IGN);
+  espalier::store::ResultStore store(option(words, "--db"), espalier::store::Mode::ReadWrite);
+  const auto me = espalier::store::this_worker_name();
+  const double seconds = std::stod(given("FAKE_SLEEP", "0"));
+  while (stopped == 0) {
+    const auto claim = store.claim(option(words, "--experiment"), me, 60);
+    if (!claim) return 0;
+    const auto seed = std::to_string(json::parse(claim->settings).at("seed").get<long>());
+    std::cerr << "2026-01-01 12:00:00 [" << ::getpid() << "] a cell of seed " << seed << std::endl;
+    for (double slept = 0; slept < seconds && stopped == 0; slept += 0.01) ::usleep(10'000);
+    if (stopped != 0) {
+      store.release(*claim);
+      return 130;
+    }
+    if (seed == given("FAKE_CRASH_SEED")) std::raise(SIGSEGV);
+    if (seed == given("FAKE_EXIT_SEED")) return 5;
+    if (seed == given("FAKE_FAIL_SEED")) std::cerr << "warning: a cell fails" << std::endl;
+    store.finish(*claim, attempt(seed == given("FAKE_FAIL_SEED")));
+  }
+  return 130;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::vector<std::string> words(arguments + 1, arguments + count);
+  if (const auto journal = given("FAKE_JOURNAL"); !journal.empty()) {
+    std::ofstream(journal, std::ios::app)
+        << (words.empty() ? "" : words[0]) << " OMP_NUM_THREADS=" << given("OMP_NUM_THREADS") << " "
+        << given("OMP_WAIT_POLICY") << std::endl;
+  }
+  if (!words.empty() && words[0] == "describe") return describe();
+  if (!words.empty() && words[0] == "cells") return cells(words);
+  std::cout << "handed over:";
+  for (const auto& word : words) std::cout << " " << word;
+  std::cout << "\n";
+  return words.size() > 1 && words[1] == "--fail" ? 5 : 0;
+}

@@ -1,0 +1,83 @@
+#include "runner/plan.h"
+
+#include "cell_fields.h"
+#include "runner_fixture.h"
+
+namespace espalier::runner {
+namespace {
+
+using PlanTest = RunnerTest;
+
+TEST_F(PlanTest, CountsEverythingAsToRunWithoutADatabase) {
+  auto wanted = experiment(4);
+  wanted.missing = {"/nowhere"};
+  wanted.cells[3].key.clear();
+
+  const auto plan = make_plan(wanted, folder_ / "none.db");
+
+  EXPECT_EQ(plan.cells, 4);
+  EXPECT_EQ(plan.done, 0);
+  EXPECT_EQ(plan.to_run, 4);
+  EXPECT_FALSE(plan.seconds.has_value());
+  EXPECT_FALSE(plan.memory_bytes.has_value());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "none.db"));
+}
+
+TEST_F(PlanTest, EstimatesFromWhatEarlierCellsTook) {
+  run(experiment(2), options());
+
+  const auto plan = make_plan(experiment(6), options().database);
+
+  EXPECT_EQ(plan.done, 2);
+  EXPECT_EQ(plan.to_run, 4);
+  EXPECT_EQ(plan.estimated_from, 4);
+  EXPECT_DOUBLE_EQ(plan.seconds.value_or(0), 4 * 0.5);  // the fake worker's cells take half a second each
+}
+
+TEST_F(PlanTest, ListsTheAxesThatHaveSeveralValues) {
+  const auto plan = make_plan(experiment(3), folder_ / "none.db");
+
+  ASSERT_EQ(plan.axes.size(), 1U);
+  EXPECT_EQ(plan.axes[0].name, "seed");
+  EXPECT_EQ(plan.axes[0].values, (std::vector<std::string>{"0", "1", "2"}));
+}
+
+TEST_F(PlanTest, EstimatesMemoryFromTheWeights) {
+  folder_.write("model/model.safetensors", std::string(1000, 'x'));
+  auto wanted = experiment(1);
+  const std::string nowhere = "/nowhere";
+  auto& settings = wanted.cells[0].settings;
+  settings.replace(settings.find(nowhere), nowhere.size(), (folder_ / "model").string());
+
+  const auto plan = make_plan(wanted, folder_ / "none.db");
+
+  EXPECT_EQ(plan.memory_bytes.value_or(0), 107'000'000 + 1000);
+}
+
+TEST(CellFields, ReadMembersWithoutParsingTheWhole) {
+  const std::string text = R"({"a":{"b":[1,2],"c":"x,}\""},"d":"q\"r","e":null,"f":0.5})";
+
+  EXPECT_EQ(member(text, "a"), R"({"b":[1,2],"c":"x,}\""})");
+  EXPECT_EQ(member(member(text, "a"), "b"), "[1,2]");
+  EXPECT_EQ(plain_text(member(text, "d")), "q\"r");
+  EXPECT_EQ(member(text, "e"), "null");
+  EXPECT_EQ(member(text, "f"), "0.5");
+  EXPECT_EQ(member(text, "g"), "");
+}
+
+TEST(CellFields, StayInsideBrokenText) {
+  for (const std::string text : {"", "{", "{\"", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":\"", "{\"a\":[[", "{\"a\\"}) {
+    EXPECT_LE(members(text).size(), 1U) << text;
+  }
+}
+
+TEST(DurationText, NamesTheTwoLargestUnits) {
+  EXPECT_EQ(duration_text(0.25), "0.2 s");
+  EXPECT_EQ(duration_text(12.4), "12 s");
+  EXPECT_EQ(duration_text(85), "1 min 25 s");
+  EXPECT_EQ(duration_text(3900), "1 h 5 min");
+  EXPECT_EQ(duration_text(2.0 * 86400 + 3 * 3600), "2 d 3 h");
+}
+
+}  // namespace
+}  // namespace espalier::runner

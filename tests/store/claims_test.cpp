@@ -1,0 +1,218 @@
+#include <espalier/error.h>
+#include <gtest/gtest.h>
+
+#include "sample_cells.h"
+#include "store/worker_name.h"
+#include "support/temp_dir.h"
+
+namespace espalier::store {
+namespace {
+
+using test::done_attempt;
+using test::failed_attempt;
+using test::sample_cells;
+using test::sample_experiment;
+
+class Claims : public ::testing::Test {
+ protected:
+  void insert(std::size_t count) { store.insert(sample_experiment(), sample_cells(count), false); }
+  std::string state_of(std::size_t row) const {
+    const auto cells = store.cells("demo");
+    for (std::size_t i = 0; i < cells.columns.size(); ++i) {
+      if (cells.columns[i] == "state") return cells.rows.at(row).at(i).text;
+    }
+    return "";
+  }
+
+  test::TempDir folder;
+  ResultStore store{folder / "results.db", Mode::Create};
+};
+
+constexpr double long_lease = 1000, no_lease = -1;
+
+TEST_F(Claims, AreHandedOutInOrderUntilNoneIsLeft) {
+  insert(2);
+
+  const auto first = store.claim("demo", "a", long_lease), second = store.claim("demo", "b", long_lease);
+
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->key, "k0");
+  EXPECT_EQ(first->attempt, 1);
+  EXPECT_EQ(first->settings, sample_cells(1)[0].settings);
+  EXPECT_EQ(second->key, "k1");
+  EXPECT_FALSE(store.claim("demo", "c", long_lease));
+  EXPECT_FALSE(store.claim("another", "c", long_lease));
+}
+
+TEST_F(Claims, FinishOnce) {
+  insert(1);
+  const auto claim = store.claim("demo", "a", long_lease);
+
+  EXPECT_TRUE(store.finish(*claim, done_attempt(0.8)));
+  EXPECT_FALSE(store.finish(*claim, done_attempt(0.1)));
+  EXPECT_FALSE(store.renew(*claim, long_lease));
+  EXPECT_EQ(store.counts("demo").done, 1);
+  EXPECT_EQ(store.points("demo").rows.size(), 2U);
+}
+
+TEST_F(Claims, OfAZombieWriteNothing) {
+  insert(1);
+  const auto zombie = store.claim("demo", "a", no_lease);
+  const auto heir = store.claim("demo", "b", long_lease);
+  ASSERT_TRUE(heir);
+  EXPECT_EQ(heir->attempt, 2);
+
+  EXPECT_FALSE(store.finish(*zombie, done_attempt(0.1)));
+  EXPECT_FALSE(store.renew(*zombie, long_lease));
+  store.release(*zombie);
+
+  EXPECT_EQ(store.counts("demo").running, 1);
+  EXPECT_EQ(store.points("demo").rows.size(), 0U);
+  EXPECT_TRUE(store.finish(*heir, done_attempt(0.8)));
+}
+
+TEST_F(Claims, AreKeptByRenewing) {
+  insert(1);
+  const auto claim = store.claim("demo", "a", no_lease);
+
+  EXPECT_TRUE(store.renew(*claim, long_lease));
+
+  EXPECT_FALSE(store.claim("demo", "b", long_lease));
+}
+
+TEST_F(Claims, OfACellWhoseWorkersVanishedTooOftenEndAsAFailure) {
+  insert(1);
+  ASSERT_TRUE(store.claim("demo", "a", no_lease, 2));
+  ASSERT_TRUE(store.claim("demo", "b", no_lease, 2));
+
+  EXPECT_FALSE(store.claim("demo", "c", long_lease, 2));
+
+  EXPECT_EQ(store.counts("demo").failed, 1);
+  const auto failures = store.progress("demo").failures;
+  ASSERT_EQ(failures.size(), 1U);
+  EXPECT_EQ(failures[0].message, "worker b vanished: its lease ran out");
+}
+
+TEST_F(Claims, ReturnWithAnotherWorkerWhenOneDied) {
+  insert(2);
+  ASSERT_TRUE(store.claim("demo", "a", long_lease));
+  ASSERT_TRUE(store.claim("demo", "b", long_lease));
+
+  EXPECT_EQ(store.worker_died("a", "worker a was killed by signal 9"), std::vector<std::string>{"k0"});
+  EXPECT_TRUE(store.worker_died("a", "again").empty());
+
+  EXPECT_EQ(store.counts("demo").waiting, 1);
+  EXPECT_EQ(store.counts("demo").running, 1);
+  const auto second = store.claim("demo", "c", long_lease);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->attempt, 2);
+  store.worker_died("c", "worker c was killed by signal 9\nlast lines of its log");
+  EXPECT_EQ(state_of(0), "failed");
+  EXPECT_EQ(store.progress("demo").failures.at(0).message, "worker c was killed by signal 9\nlast lines of its log");
+}
+
+TEST_F(Claims, ThatAreGivenBackDoNotCount) {
+  insert(1);
+  for (int i = 0; i < 5; ++i) {
+    const auto claim = store.claim("demo", "a", long_lease);
+    ASSERT_TRUE(claim);
+    EXPECT_EQ(claim->attempt, i + 1);
+    store.release(*claim);
+  }
+
+  EXPECT_EQ(store.counts("demo").waiting, 1);
+}
+
+TEST_F(Claims, OfWorkersThatAreGoneAreReleasedAndOthersKept) {
+  insert(3);
+  const auto alive = this_worker_name();
+  const auto host = alive.substr(0, alive.find(':'));
+  ASSERT_TRUE(store.claim("demo", host + ":999999999:1", long_lease));
+  ASSERT_TRUE(store.claim("demo", alive, long_lease));
+  ASSERT_TRUE(store.claim("demo", "another-host:1:1", long_lease));
+
+  store.release_dead_workers();
+
+  EXPECT_EQ(state_of(0), "waiting");
+  EXPECT_EQ(state_of(1), "running");
+  EXPECT_EQ(state_of(2), "running");
+}
+
+TEST_F(Claims, OfFailedCellsReturnOnlyWhenAsked) {
+  insert(1);
+  store.finish(*store.claim("demo", "a", long_lease), failed_attempt("the scorer gave NaN"));
+  EXPECT_FALSE(store.claim("demo", "a", long_lease));
+
+  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(1), false), 0);
+  EXPECT_FALSE(store.claim("demo", "a", long_lease));
+  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(1), true), 0);
+
+  const auto again = store.claim("demo", "a", long_lease);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->attempt, 2);
+  EXPECT_TRUE(store.finish(*again, done_attempt(0.8)));
+  EXPECT_EQ(store.counts("demo").done, 1);
+  EXPECT_TRUE(store.progress("demo").failures.empty());
+}
+
+TEST_F(Claims, AfterAFailureARetriedCellHasItsLivesBack) {
+  insert(1);
+  ASSERT_TRUE(store.claim("demo", "a", long_lease, 1));
+  store.worker_died("a", "killed", 1);
+  ASSERT_EQ(store.counts("demo").failed, 1);
+
+  store.insert(sample_experiment(), sample_cells(1), true);
+  ASSERT_TRUE(store.claim("demo", "b", long_lease));
+  store.worker_died("b", "killed");
+
+  EXPECT_EQ(store.counts("demo").waiting, 1);
+}
+
+TEST_F(Claims, ResumeWhereTheyWere) {
+  insert(3);
+  store.finish(*store.claim("demo", "a", long_lease), done_attempt(0.8));
+
+  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(5), false), 2);
+
+  EXPECT_EQ(store.done({"k0", "k1", "k4", "", "unknown"}), (std::vector<bool>{true, false, false, false, false}));
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->key, "k1");
+  EXPECT_EQ(store.counts("demo").cells, 5);
+}
+
+TEST_F(Claims, AreTakenAfterAskingForProgressWhileAnotherWrites) {
+  insert(2);
+  ResultStore other(folder / "results.db", Mode::ReadWrite);
+  store.progress("demo");
+  other.finish(*other.claim("demo", "b", long_lease), done_attempt(0.8));
+
+  EXPECT_EQ(store.counts("demo").done, 1);
+  EXPECT_TRUE(store.claim("demo", "a", long_lease));
+}
+
+TEST_F(Claims, OfACellInTwoExperimentsAreSharedByThem) {
+  insert(1);
+  store.insert(sample_experiment("second"), sample_cells(2), false);
+
+  store.finish(*store.claim("demo", "a", long_lease), done_attempt(0.8));
+
+  EXPECT_EQ(store.counts("second").done, 1);
+  EXPECT_EQ(store.claim("second", "a", long_lease)->key, "k1");
+  EXPECT_EQ(store.counts("").cells, 2);
+  EXPECT_EQ(store.progress("").counts.cells, 2);
+}
+
+TEST_F(Claims, TakeAFinishedAttemptWithEverythingOrNothing) {
+  insert(1);
+  const auto claim = store.claim("demo", "a", long_lease);
+  auto broken = done_attempt(0.8);
+  broken.points[1].proof = "{no JSON";
+
+  EXPECT_THROW(store.finish(*claim, broken), StoreError);
+
+  EXPECT_EQ(store.counts("demo").running, 1);
+  EXPECT_TRUE(store.points("demo").rows.empty());
+  EXPECT_TRUE(store.finish(*claim, done_attempt(0.8)));
+}
+
+}  // namespace
+}  // namespace espalier::store

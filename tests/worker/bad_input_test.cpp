@@ -1,0 +1,116 @@
+// Broken inputs give one clear message and the right exit code, and lose nothing.
+#include <ATen/ATen.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tiny_world.h"
+
+namespace espalier::test {
+namespace {
+
+void expect_refusal(const Ran& ran, int exit_code, const std::vector<std::string>& fragments) {
+  EXPECT_EQ(ran.exit_code, exit_code) << ran.err;
+  for (const auto& fragment : fragments) EXPECT_NE(ran.err.find(fragment), std::string::npos) << "expected: " << fragment << "\nfound: " << ran.err;
+  for (const char* noise : {"Exception raised from", "frame #", "terminate called", "what():"}) {
+    EXPECT_EQ(ran.err.find(noise), std::string::npos) << ran.err;
+  }
+}
+
+const std::vector<std::string> evaluate_words = {"evaluate", "--model", "model", "--data", "test.tsv", "--format", "text-classification"};
+
+TEST(BadInput, AMissingCheckpoint) {
+  const TinyWorld world;
+  expect_refusal(world.espalier({"predict", "--model", "nowhere", "--input", "x", "--output", "y"}), 5, {"nowhere"});
+}
+
+TEST(BadInput, TruncatedWeights) {
+  const TinyWorld world;
+  std::filesystem::resize_file(world.folder / "model/model.safetensors", 900);
+  expect_refusal(world.espalier(evaluate_words), 5, {"model/model.safetensors", "truncated"});
+}
+
+TEST(BadInput, AConfigThatLiesAboutShapes) {
+  const TinyWorld world;
+  auto config = nlohmann::json::parse(read_file(world.folder / "model/config.json"));
+  config["intermediate_size"] = 25;
+  write_file(world.folder / "model/config.json", config.dump());
+  expect_refusal(world.espalier(evaluate_words), 5, {"intermediate.dense.weight", "[24, 12]", "[25, 12]"});
+}
+
+TEST(BadInput, AConfigOfAnotherFamily) {
+  const TinyWorld world;
+  world.folder.write("model/config.json", R"({"model_type": "gpt2"})");
+  expect_refusal(world.espalier(evaluate_words), 5, {"model/config.json", "gpt2"});
+}
+
+TEST(BadInput, AHeadlessCheckpointHasNothingToEvaluate) {
+  const TinyWorld world;
+  expect_refusal(world.espalier(evaluate_words), 5, {"has no classification head"});
+}
+
+TEST(BadInput, TextThatIsNotUtf8) {
+  const TinyWorld world;
+  world.folder.write("train.tsv", "text\tlabel\nred \xff\xfe\tcolour\n");
+  expect_refusal(world.train(), 5, {"train.tsv:2", "UTF-8"});
+}
+
+TEST(BadInput, ALabelThatTrainingNeverSaw) {
+  const TinyWorld world;
+  world.folder.write("validation.tsv", "text\tlabel\nred\tcolor\n");
+  expect_refusal(world.train(), 5, {"validation.tsv:2", "'color'", "colour"});
+}
+
+TEST(BadInput, AMissingTable) {
+  const TinyWorld world;
+  std::filesystem::remove(world.folder / "train.tsv");
+  expect_refusal(world.train(), 5, {"train.tsv"});
+}
+
+TEST(BadInput, AnUnknownTrainingSetting) {
+  const TinyWorld world;
+  expect_refusal(world.espalier({"train", "--model", "model", "--data", "train.tsv", "--set", "epoch=2", "--output", "o"}), 2,
+                 {"'epoch'", "did you mean 'epochs'?"});
+}
+
+TEST(BadInput, AnUnknownScorerAndAnUndeclaredSetting) {
+  const TinyWorld world;
+  expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitud", "--output", "s"}), 2,
+                 {"unknown scorer 'magnitud'", "did you mean 'magnitude'?"});
+  expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--set", "nrom=2", "--output", "s"}), 2,
+                 {"'nrom'", "did you mean 'norm'?"});
+}
+
+TEST(BadInput, AMaskForAnotherModel) {
+  const TinyWorld world;
+  nn::write_safetensors(world.folder / "mask.safetensors",
+                        {{{"encoder.layer.7.attention.self.q", at::ones({3, 4}, at::kBool)}},
+                         {{"format", "espalier-mask"}, {"version", "1"}}});
+  nn::write_safetensors(world.folder / "in.safetensors", {{{"input_ids", at::ones({1, 3}, at::kLong)}}, {}});
+  expect_refusal(world.espalier({"predict", "--model", "model", "--input", "in.safetensors", "--output", "o.safetensors", "--mask",
+                                 "mask.safetensors"}),
+                 5, {"mask.safetensors", "encoder.layer.7.attention.self"});
+}
+
+TEST(BadInput, TokenIdsOutsideTheVocabulary) {
+  const TinyWorld world;
+  nn::write_safetensors(world.folder / "in.safetensors", {{{"input_ids", at::full({1, 3}, 99, at::kLong)}}, {}});
+  expect_refusal(world.espalier({"predict", "--model", "model", "--input", "in.safetensors", "--output", "o.safetensors"}), 5,
+                 {"input_ids", "99"});
+}
+
+// /dev/full answers every write with "no space left"; a checkpoint half written must not stay.
+TEST(BadInput, AFolderThatCannotBeWritten) {
+  const TinyWorld world;
+  expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--output", "/proc/s.safetensors"}), 5,
+                 {"/proc/s.safetensors", "cannot be written"});
+  expect_refusal(world.espalier({"prune", "--model", "model", "--mask", "none.safetensors", "--output", "test.tsv"}), 5,
+                 {"none.safetensors"});
+}
+
+TEST(BadInput, AnUnknownCommandNamesTheNearest) {
+  const TinyWorld world;
+  expect_refusal(world.espalier({"evalute"}), 2, {"evalute", "evaluate"});
+}
+
+}  // namespace
+}  // namespace espalier::test
