@@ -43,29 +43,26 @@ const data::WordPiece& TextTask::tokenizer() {
   return *tokenizer_;
 }
 
-const std::vector<data::TextRow>& TextTask::rows(const std::string& split) {
-  const auto found = rows_.find(split);
-  if (found != rows_.end()) return found->second;
-  const auto limit = dataset_.limit.find(split);
-  return rows_[split] = data::read_text_table(path_of(split), {dataset_.text, dataset_.pair, dataset_.label},
-                                              limit == dataset_.limit.end() ? 0 : limit->second);
-}
-
 const std::vector<std::string>& TextTask::labels() {
-  if (labels_.empty()) labels_ = data::labels_of(rows("train"));
+  // Of the whole file: a slice of it may lack a rare class that the other splits have.
+  if (labels_.empty()) {
+    labels_ = data::labels_of(data::read_text_table(path_of("train"), {dataset_.text, dataset_.pair, dataset_.label}));
+  }
   return labels_;
 }
 
 const Split& TextTask::split(const std::string& name) {
   const auto found = splits_.find(name);
   if (found != splits_.end()) return found->second;
+  const auto limit = dataset_.limit.find(name);
+  const auto rows = data::read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label},
+                                          limit == dataset_.limit.end() ? 0 : limit->second);
   Split split;
   split.name = name;
-  split.examples = data::tokenise(rows(name), tokenizer(), labels(), dataset_.max_tokens, path_of(name));
+  split.examples = data::tokenise(rows, tokenizer(), labels(), dataset_.max_tokens, path_of(name));
   split.batches = data::bucketed(split.examples, examples_a_batch);
   split.labels = at::tensor(split.examples.labels);  // [examples]
   split.digest = split_digest(name);
-  rows_.erase(name);
   return splits_[name] = std::move(split);
 }
 

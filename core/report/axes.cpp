@@ -43,29 +43,47 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 const std::vector<std::string>& known_axes() {
   static const std::vector<std::string> axes = {
-      "experiment", "model",    "family",          "dataset",  "format",   "granularity", "sites",    "scorer",
-      "scorer_plugin", "searcher", "searcher_plugin", "scope", "budget",   "requested",   "sparsity", "schedule",
-      "recovery",   "recovery_plugin", "rounding", "softmax_scale", "compute", "seed",    "base_seed"};
+      "experiment", "model",         "family",        "dataset",  "format",          "granularity",
+      "sites",      "scorer",        "scorer_plugin", "searcher", "searcher_plugin", "scope",
+      "budget",     "requested",     "sparsity",      "schedule", "recovery",        "recovery_plugin",
+      "rounding",   "softmax_scale", "compute",       "seed",     "base_seed"};
   return axes;
 }
 
 const std::vector<std::string>& known_values() {
-  static const std::vector<std::string> values = {
-      "accuracy", "map", "wer", "bleu", "macro_f1", "mcc", "mauc", "cer", "cross_entropy", "achieved_sparsity",
-      "parameters_dense", "parameters_masked", "parameters_removed", "parameters_total", "multiply_adds_dense",
-      "multiply_adds_done", "proof_passed", "examples", "seconds", "attempts"};
+  static const std::vector<std::string> values = {"accuracy",
+                                                  "map",
+                                                  "wer",
+                                                  "bleu",
+                                                  "macro_f1",
+                                                  "mcc",
+                                                  "mauc",
+                                                  "cer",
+                                                  "cross_entropy",
+                                                  "achieved_sparsity",
+                                                  "parameters_dense",
+                                                  "parameters_masked",
+                                                  "parameters_removed",
+                                                  "parameters_total",
+                                                  "multiply_adds_dense",
+                                                  "multiply_adds_done",
+                                                  "proof_passed",
+                                                  "examples",
+                                                  "seconds",
+                                                  "attempts"};
   return values;
 }
 
 const std::vector<std::string>& separate_axes() {
-  static const std::vector<std::string> axes = {"model", "dataset", "granularity", "sites", "scorer", "searcher", "scope",
-                                                "budget", "requested", "schedule", "recovery", "rounding",
-                                                "softmax_scale", "compute"};
+  static const std::vector<std::string> axes = {"model",    "dataset",  "granularity",   "sites",     "scorer",
+                                                "searcher", "scope",    "budget",        "requested", "schedule",
+                                                "recovery", "rounding", "softmax_scale", "compute"};
   return axes;
 }
 
 bool is_axis_of_dense(const std::string& axis) {
-  static const std::vector<std::string> axes = {"experiment", "model", "family", "dataset", "format", "compute", "base_seed"};
+  static const std::vector<std::string> axes = {"experiment", "model",   "family",   "dataset",
+                                                "format",     "compute", "base_seed"};
   return contains(axes, axis);
 }
 
@@ -83,12 +101,15 @@ const store::Value& NamedRows::at(std::size_t row, const std::string& column) co
 
 std::string NamedRows::text(std::size_t row, const std::string& column) const { return text_of(at(row, column)); }
 
-std::optional<double> NamedRows::number(std::size_t row, const std::string& column) const { return number_of(at(row, column)); }
+std::optional<double> NamedRows::number(std::size_t row, const std::string& column) const {
+  return number_of(at(row, column));
+}
 
 AxisValue NamedRows::axis(std::size_t row, const std::string& axis) const {
   const auto& value = at(row, axis);
   // A cell with another budget has no sparsity to ask for; its column says what was asked for instead.
-  if (axis == "sparsity" && value.kind == store::Value::Kind::Null) return {text(row, "budget") + " " + text(row, "requested"), {}};
+  if (axis == "sparsity" && value.kind == store::Value::Kind::Null)
+    return {text(row, "budget") + " " + text(row, "requested"), {}};
   if (value.kind == store::Value::Kind::Null) return {"none", {}};
   if (axis == "schedule") return {schedule_name(value.text), {}};
   return {text_of(value), number_of(value)};

@@ -50,7 +50,9 @@ std::string compact(const json& value) {
   if (!value.is_object()) return value_text(value);
   std::string text;
   for (const auto& [name, inner] : value.items()) {
-    if (inner.is_null() || (inner.is_string() && inner.get<std::string>().empty()) || (inner.is_object() && inner.empty())) continue;
+    if (inner.is_null() || (inner.is_string() && inner.get<std::string>().empty()) ||
+        (inner.is_object() && inner.empty()))
+      continue;
     text += (text.empty() ? "" : ", ") + printable(name) + " ";
     text += inner.is_object() ? fmt::format("{{{}}}", compact(inner)) : value_text(inner);
   }
@@ -77,11 +79,13 @@ std::string proof_text(const json& point) {
   if (passed.is_null()) return "";
   std::string text = number(passed) == 1 ? "passed" : "FAILED";
   if (proof.is_object()) {
-    text += fmt::format(": masked and compacted differ by {} at most, spread {}, tolerance {}", value_text(at(proof, "largest_difference")),
-                        value_text(at(proof, "spread")), value_text(at(proof, "tolerance")));
+    text += fmt::format(": masked and compacted differ by {} at most, spread {}, tolerance {}",
+                        value_text(at(proof, "largest_difference")), value_text(at(proof, "spread")),
+                        value_text(at(proof, "tolerance")));
     const auto& sites = at(proof, "sites");
     if (sites.is_array()) {
-      const auto answered = std::count_if(sites.begin(), sites.end(), [](const json& site) { return at(site, "answered") == true; });
+      const auto answered =
+          std::count_if(sites.begin(), sites.end(), [](const json& site) { return at(site, "answered") == true; });
       text += fmt::format("; {} of {} masked sites answered", answered, sites.size());
     }
     const auto& failure = at(proof, "failure");
@@ -91,9 +95,14 @@ std::string proof_text(const json& point) {
 }
 
 std::string point_text(const json& point) {
-  std::string text = fmt::format("    point {} at step {}\n", value_text(at(point, "kind")), value_text(at(point, "step")));
-  text += field(6, "sparsity", fmt::format("{}achieved {}", at(point, "requested_sparsity").is_null() ? "" :
-                "requested " + value_text(at(point, "requested_sparsity")) + ", ", value_text(at(point, "achieved_sparsity"))));
+  std::string text =
+      fmt::format("    point {} at step {}\n", value_text(at(point, "kind")), value_text(at(point, "step")));
+  text += field(6, "sparsity",
+                fmt::format("{}achieved {}",
+                            at(point, "requested_sparsity").is_null()
+                                ? ""
+                                : "requested " + value_text(at(point, "requested_sparsity")) + ", ",
+                            value_text(at(point, "achieved_sparsity"))));
   std::string measured = compact(at(point, "metrics"));
   if (measured != "-" && !measured.empty()) {
     measured += fmt::format(" (on {}, {} examples)", value_text(at(point, "split")), value_text(at(point, "examples")));
@@ -108,9 +117,11 @@ std::string point_text(const json& point) {
   text += field(6, "mask", value_text(at(point, "mask_digest")));
   text += field(6, "predictions", value_text(at(point, "predictions_digest")));
   for (const auto& latency : at(point, "latency")) {
-    text += field(6, "latency", fmt::format("batch {}, length {}: dense {} ms, pruned {} ms, {} repeats", value_text(at(latency, "batch")),
-                                            value_text(at(latency, "length")), value_text(at(latency, "dense_milliseconds")),
-                                            value_text(at(latency, "pruned_milliseconds")), value_text(at(latency, "repeats"))));
+    text += field(
+        6, "latency",
+        fmt::format("batch {}, length {}: dense {} ms, pruned {} ms, {} repeats", value_text(at(latency, "batch")),
+                    value_text(at(latency, "length")), value_text(at(latency, "dense_milliseconds")),
+                    value_text(at(latency, "pruned_milliseconds")), value_text(at(latency, "repeats"))));
   }
   return text;
 }
@@ -128,25 +139,30 @@ std::string timing_text(const json& timing) {
 }
 
 std::string attempt_text(const json& attempt) {
-  std::string text = fmt::format("  attempt {}: {}", value_text(at(attempt, "number")), value_text(at(attempt, "outcome")));
+  std::string text =
+      fmt::format("  attempt {}: {}", value_text(at(attempt, "number")), value_text(at(attempt, "outcome")));
   if (at(attempt, "seconds").is_number()) text += " in " + duration_text(number(at(attempt, "seconds")));
   text += "\n";
   text += field(4, "worker", value_text(at(attempt, "worker")));
   text += field(4, "started", value_text(at(attempt, "started")));
   text += field(4, "ended", value_text(at(attempt, "ended")));
   const auto& message = at(attempt, "message");
-  if (message.is_string() && !message.get<std::string>().empty()) text += "    message\n" + indented(message.get<std::string>(), 6);
+  if (message.is_string() && !message.get<std::string>().empty())
+    text += "    message\n" + indented(message.get<std::string>(), 6);
   text += field(4, "seconds by stage", timing_text(at(attempt, "timing")));
   const auto& memory = at(at(attempt, "timing"), "peak_memory_bytes");
   if (memory.is_number()) text += field(4, "peak memory", fmt::format("{:.0f} MiB", number(memory) / (1024 * 1024)));
   for (const auto& point : at(attempt, "points")) text += point_text(point);
   for (const auto& artifact : at(attempt, "artifacts")) {
-    text += field(4, "artifact", value_text(at(artifact, "kind")) + " " + value_text(at(artifact, "path")) + "\n" +
-                  std::string(25, ' ') + "digest " + value_text(at(artifact, "digest")));
+    text += field(4, "artifact",
+                  value_text(at(artifact, "kind")) + " " + value_text(at(artifact, "path")) + "\n" +
+                      std::string(25, ' ') + "digest " + value_text(at(artifact, "digest")));
   }
   for (const auto& plugin : at(attempt, "plugins")) {
-    text += field(4, "plugin", fmt::format("{} {} {}, file digest {}", value_text(at(plugin, "role")), value_text(at(plugin, "name")),
-                                           value_text(at(plugin, "version")), value_text(at(plugin, "file_digest"))));
+    text +=
+        field(4, "plugin",
+              fmt::format("{} {} {}, file digest {}", value_text(at(plugin, "role")), value_text(at(plugin, "name")),
+                          value_text(at(plugin, "version")), value_text(at(plugin, "file_digest"))));
   }
   const auto& environment = at(attempt, "environment");
   if (environment.is_object()) {
@@ -164,11 +180,13 @@ std::string cell_page(const std::string& shown) {
   std::string text = "cell " + value_text(at(cell, "key")) + "\n";
   text += field(0, "state", value_text(at(cell, "state")));
   const auto& message = at(cell, "message");
-  if (message.is_string() && !message.get<std::string>().empty()) text += "message\n" + indented(message.get<std::string>(), 2);
+  if (message.is_string() && !message.get<std::string>().empty())
+    text += "message\n" + indented(message.get<std::string>(), 2);
   std::string experiments;
   for (const auto& name : at(cell, "experiments")) experiments += (experiments.empty() ? "" : ", ") + value_text(name);
   text += field(0, "experiments", experiments);
-  text += field(0, "attempts", value_text(at(cell, "attempts").is_array() ? json(at(cell, "attempts").size()) : json()));
+  text +=
+      field(0, "attempts", value_text(at(cell, "attempts").is_array() ? json(at(cell, "attempts").size()) : json()));
   text += settings_text(at(cell, "settings"));
   text += "attempts\n";
   for (const auto& attempt : at(cell, "attempts")) text += attempt_text(attempt);

@@ -37,7 +37,8 @@ std::string csv_table(const Table& table) {
   for (const auto* axes : {&table.row_axes, &table.column_axes}) {
     for (const auto& axis : *axes) head.push_back(csv_escaped(axis));
   }
-  for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing"}) head.emplace_back(name);
+  for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing"})
+    head.emplace_back(name);
   std::string text = join(head, ",") + "\r\n";
   for (const auto& row : table.rows) {
     for (std::size_t column = 0; column < row.cells.size(); ++column) {
@@ -59,17 +60,18 @@ std::string csv_table(const Table& table) {
 }
 
 std::string json_table(const Table& table) {
-  nlohmann::ordered_json document = {{"experiment", table.experiment}, {"value", table.value},
-                                     {"split", table.split},           {"examples", table.examples},
-                                     {"rows", table.row_axes},         {"columns", table.column_axes},
-                                     {"cells", nlohmann::json::array()}, {"footnotes", table.footnotes}};
+  nlohmann::ordered_json document = {
+      {"experiment", table.experiment},   {"value", table.value},        {"split", table.split},
+      {"examples", table.examples},       {"rows", table.row_axes},      {"columns", table.column_axes},
+      {"cells", nlohmann::json::array()}, {"footnotes", table.footnotes}};
   for (const auto& row : table.rows) {
     for (std::size_t column = 0; column < row.cells.size(); ++column) {
       const auto& cell = row.cells[column];
       if (cell.empty()) continue;
       nlohmann::ordered_json record;
       for (std::size_t i = 0; i < row.names.size(); ++i) record[table.row_axes[i]] = name_json(row.names[i]);
-      for (std::size_t i = 0; i < table.column_axes.size(); ++i) record[table.column_axes[i]] = name_json(table.columns[column][i]);
+      for (std::size_t i = 0; i < table.column_axes.size(); ++i)
+        record[table.column_axes[i]] = name_json(table.columns[column][i]);
       record["dense"] = row.dense;
       record["value"] = table.value;
       record["mean"] = number_json(cell.mean);

@@ -44,9 +44,12 @@ std::string printable(std::string_view text) {
       ++at;
       continue;
     }
-    if (!is_unseen(letter.code)) out += text.substr(at, letter.bytes);
-    else if (letter.code < 0x80) out += fmt::format("\\x{:02x}", letter.code);
-    else out += fmt::format("\\u{:04x}", letter.code);
+    if (!is_unseen(letter.code))
+      out += text.substr(at, letter.bytes);
+    else if (letter.code < 0x80)
+      out += fmt::format("\\x{:02x}", letter.code);
+    else
+      out += fmt::format("\\u{:04x}", letter.code);
     at += letter.bytes;
   }
   return out;

@@ -27,9 +27,11 @@ std::string what_was_measured(const Findings& findings, const Table& table) {
   if (!table.split.empty()) text += " on " + table.split;
   if (!findings.examples.empty()) {
     const auto fewest = *findings.examples.begin(), most = *findings.examples.rbegin();
-    text += fewest == most ? fmt::format(", {}", counted(most, "example")) : fmt::format(", {} to {} examples", fewest, most);
+    text += fewest == most ? fmt::format(", {}", counted(most, "example"))
+                           : fmt::format(", {} to {} examples", fewest, most);
   }
-  const bool plain = findings.computes.empty() || (findings.computes.size() == 1 && findings.computes.contains("float32"));
+  const bool plain =
+      findings.computes.empty() || (findings.computes.size() == 1 && findings.computes.contains("float32"));
   if (!plain) text += ", computed in " + fmt::format("{}", fmt::join(findings.computes, " and "));
   return text;
 }
@@ -50,7 +52,8 @@ std::string how_it_was_averaged(const Findings& findings, const Table& table) {
 
 std::string why_it_failed(const Findings& findings) {
   std::vector<std::pair<std::string, std::int64_t>> reasons(findings.failures.begin(), findings.failures.end());
-  std::stable_sort(reasons.begin(), reasons.end(), [](const auto& one, const auto& other) { return one.second > other.second; });
+  std::stable_sort(reasons.begin(), reasons.end(),
+                   [](const auto& one, const auto& other) { return one.second > other.second; });
   std::string text = counted(findings.failed, "cell") + " failed";
   for (std::size_t i = 0; i < std::min(reasons.size(), most_reasons); ++i) {
     text += fmt::format("{} {} ({})", i == 0 ? ":" : ";", reasons[i].first, reasons[i].second);
@@ -65,12 +68,16 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
   std::vector<std::string> notes;
   notes.push_back(what_was_measured(findings, table));
   if (findings.measured > 0) notes.push_back(how_it_was_averaged(findings, table));
-  if (!table.rows.empty() && table.rows.front().dense) notes.push_back("dense: the unpruned model, once for each base model");
-  if (findings.dense_differs) notes.push_back("an unpruned model was measured with several results; the first one stands here");
-  if (!findings.merged.empty()) notes.push_back(fmt::format("averaged also over: {}", fmt::join(findings.merged, ", ")));
+  if (!table.rows.empty() && table.rows.front().dense)
+    notes.push_back("dense: the unpruned model, once for each base model");
+  if (findings.dense_differs)
+    notes.push_back("an unpruned model was measured with several results; the first one stands here");
+  if (!findings.merged.empty())
+    notes.push_back(fmt::format("averaged also over: {}", fmt::join(findings.merged, ", ")));
   if (findings.merged_alike) {
-    notes.push_back("cells that differ in no axis are averaged: in training, limits or a plugin's settings, or from an earlier "
-                    "state of the experiment file");
+    notes.push_back(
+        "cells that differ in no axis are averaged: in training, limits or a plugin's settings, or from an earlier "
+        "state of the experiment file");
   }
   if (findings.merged_experiments) notes.push_back("of several experiments: names may mean different things in each");
   if (!findings.achieved.empty()) {
@@ -82,10 +89,12 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
     }
     notes.push_back("achieved sparsity differs from the requested: " + join(ranges));
   }
-  if (findings.unproven > 0) notes.push_back(fmt::format("{} without a proof of the mask", counted(findings.unproven, "cell")));
+  if (findings.unproven > 0)
+    notes.push_back(fmt::format("{} without a proof of the mask", counted(findings.unproven, "cell")));
   if (findings.failed > 0) notes.push_back("failed: " + why_it_failed(findings));
   if (findings.without > 0) {
-    notes.push_back(fmt::format("no value: {} done, but without {}, or it is not a number", counted(findings.without, "cell"), table.value));
+    notes.push_back(fmt::format("no value: {} done, but without {}, or it is not a number",
+                                counted(findings.without, "cell"), table.value));
   }
   if (findings.missing > 0) notes.push_back(fmt::format("...: {} not run yet", counted(findings.missing, "cell")));
   bool holes = false;

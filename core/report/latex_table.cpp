@@ -28,14 +28,16 @@ std::string line_of(const std::vector<std::string>& fields) { return join(fields
 
 std::string latex_table(const Table& table) {
   const auto name_count = table.row_axes.size(), column_count = table.columns.size();
-  std::string text = "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{" + latex_escaped(caption(table)) + "}\n";
+  std::string text =
+      "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{" + latex_escaped(caption(table)) + "}\n";
   text += "\\begin{tabular}{" + std::string(name_count, 'l') + std::string(column_count, 'r') + "}\n\\toprule\n";
   for (std::size_t axis = 0; axis < table.column_axes.size(); ++axis) {
     // The last line of the head also names the rows.
     const bool last = axis + 1 == table.column_axes.size();
     if (column_count > 0 && last) {
       for (std::size_t i = 0; i < name_count; ++i) text += "& ";
-      text += fmt::format("\\multicolumn{{{}}}{{c}}{{{}}} \\\\\n", column_count, latex_escaped(join(table.column_axes)));
+      text +=
+          fmt::format("\\multicolumn{{{}}}{{c}}{{{}}} \\\\\n", column_count, latex_escaped(join(table.column_axes)));
     }
     std::vector<std::string> line;
     for (const auto& name : table.row_axes) line.push_back(last ? latex_escaped(name) : "");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -35,20 +36,24 @@ std::string duration_text(double seconds) {
 
 std::string status_text(const store::Progress& progress) {
   const auto& counts = progress.counts;
-  std::string text = fmt::format("{} cell{}: {} done, {} failed, {} running, {} waiting\n", counts.cells, counts.cells == 1 ? "" : "s",
-                                 counts.done, counts.failed, counts.running, counts.waiting);
+  std::string text =
+      fmt::format("{} cell{}: {} done, {} failed, {} running, {} waiting\n", counts.cells, counts.cells == 1 ? "" : "s",
+                  counts.done, counts.failed, counts.running, counts.waiting);
   if (counts.running + counts.waiting > 0) {
     text += fmt::format("{:.0f} cells in the last minute", progress.finished_in_last_minute);
     if (progress.mean_seconds > 0) text += ", " + duration_text(progress.mean_seconds) + " each";
     const auto left = seconds_left(progress);
-    if (left) text += ", about " + duration_text(*left) + " left";
-    else if (counts.running == 0) text += ", no worker runs";
+    if (left)
+      text += ", about " + duration_text(*left) + " left";
+    else if (counts.running == 0)
+      text += ", no worker runs";
     text += "\n";
   }
   if (!progress.failures.empty()) text += "failed, newest first:\n";
   for (std::size_t i = 0; i < std::min(progress.failures.size(), most_failures); ++i) {
     const auto& failure = progress.failures[i];
-    text += fmt::format("  {}  {}\n", printable(failure.key.substr(0, key_letters)), printable(first_line(failure.message)));
+    text += fmt::format("  {}  {}\n", printable(failure.key.substr(0, key_letters)),
+                        printable(first_line(failure.message)));
   }
   const auto shown = static_cast<std::int64_t>(std::min(progress.failures.size(), most_failures));
   if (counts.failed > shown) text += fmt::format("  and {} more\n", counts.failed - shown);

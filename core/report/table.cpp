@@ -25,8 +25,8 @@ using Texts = std::vector<std::string>;
 struct Place {
   std::vector<double> values;
   TableCell cell;
-  std::set<Texts> variants;                            // by all separate axes, seed and base seed
-  std::map<std::string, std::set<std::string>> seen;   // by axis
+  std::set<Texts> variants;                           // by all separate axes, seed and base seed
+  std::map<std::string, std::set<std::string>> seen;  // by axis
 };
 
 Texts texts_of(const std::vector<AxisValue>& values) {
@@ -42,8 +42,10 @@ void check_axes(const TableRequest& request) {
     if (axes->empty()) throw SettingsError("a table needs at least one axis for its rows and one for its columns");
     for (const auto& axis : *axes) {
       const auto& known = known_axes();
-      if (std::find(known.begin(), known.end(), axis) == known.end()) throw SettingsError(unknown_name("axis", axis, known));
-      if (!used.insert(axis).second) throw SettingsError("the axis '" + axis + "' is given twice\n    expected it once, in rows or in columns");
+      if (std::find(known.begin(), known.end(), axis) == known.end())
+        throw SettingsError(unknown_name("axis", axis, known));
+      if (!used.insert(axis).second)
+        throw SettingsError("the axis '" + axis + "' is given twice\n    expected it once, in rows or in columns");
     }
   }
   const auto& values = known_values();
@@ -124,8 +126,9 @@ class Maker {
       if (points_.number(row, "last") == 1.0) last_points.emplace(points_.text(row, "key"), row);
     }
     // A cell of two experiments counts once, unless the table tells experiments apart.
-    const bool by_experiment = std::find(table_.row_axes.begin(), table_.row_axes.end(), "experiment") != table_.row_axes.end() ||
-                               std::find(table_.column_axes.begin(), table_.column_axes.end(), "experiment") != table_.column_axes.end();
+    const bool by_experiment =
+        std::find(table_.row_axes.begin(), table_.row_axes.end(), "experiment") != table_.row_axes.end() ||
+        std::find(table_.column_axes.begin(), table_.column_axes.end(), "experiment") != table_.column_axes.end();
     std::set<std::string> seen, experiments;
     for (std::size_t row = 0; row < cells_.size(); ++row) {
       const auto key = cells_.text(row, "key");
@@ -140,11 +143,13 @@ class Maker {
   void see_dense(std::size_t row) {
     const auto value = points_.number(row, table_.value);
     if (!value) return;
-    const auto [found, is_new] = dense_.emplace(texts_of(points_.axes(row, {"model", "dataset", "base_seed", "compute"})), row);
+    const auto [found, is_new] =
+        dense_.emplace(texts_of(points_.axes(row, {"model", "dataset", "base_seed", "compute"})), row);
     if (is_new) return;
     // Other machines may round the last digits in another way; that is no other result.
     const double first = *points_.number(found->second, table_.value);
-    findings_.dense_differs = findings_.dense_differs || std::abs(*value - first) > 1e-6 * std::max(1.0, std::abs(first));
+    findings_.dense_differs =
+        findings_.dense_differs || std::abs(*value - first) > 1e-6 * std::max(1.0, std::abs(first));
   }
 
   // The points were read after the cells, so a cell that has one is done, whatever it was before.
@@ -180,9 +185,11 @@ class Maker {
     see_variant(row, place);
     findings_.computes.insert(cells_.text(row, "compute"));
     if (const auto seed = cells_.number(row, "seed")) findings_.seeds.insert(static_cast<std::int64_t>(*seed));
-    if (const auto seed = cells_.number(row, "base_seed")) findings_.base_seeds.insert(static_cast<std::int64_t>(*seed));
+    if (const auto seed = cells_.number(row, "base_seed"))
+      findings_.base_seeds.insert(static_cast<std::int64_t>(*seed));
     if (const auto split = points_.text(*point, "split"); !split.empty()) findings_.splits.insert(split);
-    if (const auto examples = points_.number(*point, "examples")) findings_.examples.insert(static_cast<std::int64_t>(*examples));
+    if (const auto examples = points_.number(*point, "examples"))
+      findings_.examples.insert(static_cast<std::int64_t>(*examples));
     if (points_.number(*point, "proof_passed") != 1.0) ++findings_.unproven;
     see_achieved(row, *point, place.cell);
   }
@@ -234,7 +241,8 @@ class Maker {
     return dense;
   }
 
-  bool dense_belongs(std::size_t point, const std::vector<std::string>& axes, const std::vector<AxisValue>& values) const {
+  bool dense_belongs(std::size_t point, const std::vector<std::string>& axes,
+                     const std::vector<AxisValue>& values) const {
     for (std::size_t i = 0; i < axes.size(); ++i) {
       if (is_axis_of_dense(axes[i]) && points_.axis(point, axes[i]).text != values[i].text) return false;
     }
@@ -256,8 +264,10 @@ class Maker {
         }
         TableCell cell;
         summarise(values, cell);
-        if (values.empty()) cell.missing = 1;
-        else cell.achieved_min = cell.achieved_max = 0;
+        if (values.empty())
+          cell.missing = 1;
+        else
+          cell.achieved_min = cell.achieved_max = 0;
         row.cells.push_back(cell);
       }
       table_.rows.push_back(std::move(row));

@@ -27,7 +27,8 @@ std::string without_trailing_spaces(std::string line) {
 }
 
 // Names to the left, what is measured to the right.
-std::string aligned(const std::vector<std::string>& line, const std::vector<std::size_t>& widths, std::size_t name_count) {
+std::string aligned(const std::vector<std::string>& line, const std::vector<std::size_t>& widths,
+                    std::size_t name_count) {
   std::string text;
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (i > 0) text += std::string(gap, ' ');

@@ -1,5 +1,7 @@
 // Who computes what: leases are taken and ended by single statements or short immediate transactions, so that a cell is
 // never handed out twice and a worker that came too late writes nothing.
+#include <nlohmann/json.hpp>
+
 #include "connection.h"
 #include "store/worker_name.h"
 #include "words/digest.h"
@@ -50,9 +52,15 @@ std::vector<Running> running_cells(ResultStore::State& state, const std::string&
 }
 
 void end_expired(ResultStore::State& state, std::int64_t attempts_allowed) {
-  for (const auto& cell : running_cells(state, "lease_until < " + std::to_string(now_seconds()), "")) {
+  for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(now_seconds()))) {
     end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out", true, attempts_allowed);
   }
+}
+
+// What is shown later is read as JSON, so nothing else is let in.
+void check_json(const ResultStore::State& state, const char* what, const std::string& text) {
+  if (text.empty() || nlohmann::json::accept(text)) return;
+  throw StoreError(state.file.string() + ": an attempt's " + what + " is no JSON and is not recorded");
 }
 
 std::int64_t environment_id(ResultStore::State& state, const std::string& content) {
@@ -213,6 +221,12 @@ void ResultStore::release(const Claim& claim) {
 }
 
 bool ResultStore::finish(const Claim& claim, const AttemptRecord& attempt) {
+  check_json(*state_, "timing", attempt.timing);
+  check_json(*state_, "environment", attempt.environment);
+  for (const auto& point : attempt.points) {
+    check_json(*state_, "proof", point.proof);
+    check_json(*state_, "details", point.details);
+  }
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const bool done = attempt.outcome == Outcome::Done;

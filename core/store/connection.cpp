@@ -62,7 +62,10 @@ void migrate(SQLite::Database& database, const fs::path& file) {
 }
 
 std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
-  const auto check = [](SQLite::Database& database) { database.execAndGet("SELECT count(*) FROM sqlite_master"); };
+  const auto check = [](SQLite::Database& database) {
+    database.exec("PRAGMA trusted_schema = OFF");
+    database.execAndGet("SELECT count(*) FROM sqlite_master");
+  };
   try {
     auto database = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READONLY, busy_timeout_milliseconds);
     check(*database);

@@ -77,6 +77,11 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto experiment_id = register_experiment(*state_, experiment);
+    // What waits from an earlier version of the file, or from another slice of it, is no longer asked for. It has no
+    // results yet, so nothing is lost; asking for it again joins it again.
+    auto& withdraw = state_->statement("DELETE FROM experiment_cell WHERE experiment_id = ? AND state = 'waiting'");
+    withdraw.bind(1, experiment_id);
+    withdraw.exec();
     std::int64_t inserted = 0, position = 0;
     for (const auto& cell : cells) {
       const auto settings = json::parse(cell.settings);

@@ -78,20 +78,21 @@ Progress ResultStore::progress(const std::string& experiment) const {
   Progress progress;
   progress.counts = counts(experiment);
   translated(state_->file, [&] {
-    auto& pace = state_->statement(R"sql(
-SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0) FROM (SELECT experiment.name AS experiment, cell.* FROM experiment JOIN experiment_cell AS joined
-      ON joined.experiment_id = experiment.id JOIN cell ON cell.id = joined.cell_id)
-WHERE (:experiment = '' OR experiment = :experiment) AND state IN ('done', 'failed'))sql");
+    // A cell of several experiments counts once.
+    const std::string of_experiment = R"sql(
+FROM cell WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE experiment_id =
+                                              (SELECT id FROM experiment WHERE name = :experiment))))sql";
+    auto& pace = state_->statement("SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0)" + of_experiment +
+                                   " AND state IN ('done', 'failed')");
     pace.bind(":experiment", experiment);
     pace.bind(":minute_ago", now_seconds() - 60);
     if (pace.executeStep()) {
       progress.mean_seconds = pace.getColumn(0).getDouble();
       progress.finished_in_last_minute = pace.getColumn(1).getDouble();
     }
-    auto& failures = state_->statement(R"sql(
-SELECT key, message FROM (SELECT experiment.name AS experiment, cell.* FROM experiment JOIN experiment_cell AS joined
-      ON joined.experiment_id = experiment.id JOIN cell ON cell.id = joined.cell_id) WHERE (:experiment = '' OR experiment = :experiment) AND state = 'failed'
-ORDER BY finished DESC LIMIT :most)sql");
+    pace.reset();  // else it would hold on to what it saw, and this connection could not write after another's write
+    auto& failures = state_->statement("SELECT key, message" + of_experiment +
+                                       " AND state = 'failed' ORDER BY finished DESC LIMIT :most");
     failures.bind(":experiment", experiment);
     failures.bind(":most", static_cast<std::int64_t>(most_failures));
     while (failures.executeStep()) progress.failures.push_back({failures.getColumn(0).getString(), failures.getColumn(1).getString()});

@@ -19,7 +19,9 @@ json row_of(SQLite::Statement& statement) {
     else if (column.isFloat()) row[name] = column.getDouble();
     else row[name] = column.getString();
     const bool holds_json = name == "settings" || name == "timing" || name == "environment" || name == "proof" || name == "details";
-    if (holds_json && row[name].is_string()) row[name] = json::parse(row[name].get<std::string>(), nullptr, false);
+    if (!holds_json || !row[name].is_string()) continue;
+    auto content = json::parse(row[name].get<std::string>(), nullptr, false);
+    if (!content.is_discarded()) row[name] = std::move(content);
   }
   return row;
 }
@@ -89,7 +91,8 @@ std::string ResultStore::show(const std::string& prefix) const {
       attempt["plugins"] = rows_of(*state_, "SELECT role, name, version, file_digest FROM plugin JOIN attempt_plugin ON plugin_id = plugin.id WHERE attempt_id = ?", id);
     }
     cell["attempts"] = std::move(list);
-    return cell.dump();
+    // A plugin's message may hold bytes that are no UTF-8.
+    return cell.dump(-1, ' ', false, json::error_handler_t::replace);
   });
 }
 

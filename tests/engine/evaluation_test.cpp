@@ -1,6 +1,7 @@
 #include "engine/evaluation.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include "engine/base_model.h"
@@ -20,7 +21,7 @@ TEST(Evaluation, GivesTheLogitsOfOneExampleAtATime) {
 
   const auto fast = engine::evaluate(*base.model, split);
 
-  const at::NoGradGuard no_gradient;
+  const c10::InferenceMode inference;
   std::vector<at::Tensor> plain;
   for (const auto& batch : data::in_file_order(split.examples, 0, 1)) {
     plain.push_back(base.model->outputs(batch.inputs).at("logits"));

@@ -21,9 +21,11 @@ TEST(CellPage, SaysEverythingOfACell) {
        {"cell k0\n", "state                done\n", "experiments          demo\n", "granularity          head\n",
         "name magnitude, plugin magnitude", "attempt 1: done in 1.5 s\n", "scores 1.0 s (cached), search 0.5 s",
         "peak memory          1 MiB", "point dense at step 0\n", "point pruned at step 0\n",
-        "sparsity             requested 0.5, achieved 0.25\n", "metrics              accuracy 0.8 (on test, 8 examples)\n",
-        "masked               250 of 1000 (25.0 %)\n", "multiply-adds done   3000 of 4000 (75.0 %)\n",
-        "passed: masked and compacted differ by 2e-06 at most, spread 3.5, tolerance 0.0001; 2 of 2 masked sites answered\n",
+        "sparsity             requested 0.5, achieved 0.25\n",
+        "metrics              accuracy 0.8 (on test, 8 examples)\n", "masked               250 of 1000 (25.0 %)\n",
+        "multiply-adds done   3000 of 4000 (75.0 %)\n",
+        "passed: masked and compacted differ by 2e-06 at most, spread 3.5, tolerance 0.0001; 2 of 2 masked sites "
+        "answered\n",
         "artifact             base-model /cache/base\n", "plugin               scorer magnitude 1, file digest def\n",
         "threads              1\n"}) {
     EXPECT_NE(page.find(expected), std::string::npos) << expected << "\n" << page;
@@ -38,7 +40,10 @@ TEST(CellPage, ShowsTheReasonOfAFailure) {
 
 TEST(CellPage, TakesWhatIsMissingOrOddAsAbsent) {
   EXPECT_FALSE(cell_page("{}").empty());
-  EXPECT_FALSE(cell_page(R"({"attempts":[1,{"points":[{"proof_passed":1,"proof":"text","metrics":null}],"environment":3}],"settings":[]})").empty());
+  EXPECT_FALSE(
+      cell_page(
+          R"({"attempts":[1,{"points":[{"proof_passed":1,"proof":"text","metrics":null}],"environment":3}],"settings":[]})")
+          .empty());
   EXPECT_THROW(cell_page("no JSON"), StoreError);
 }
 

@@ -13,7 +13,7 @@ TEST(Printable, KeepsTextAndShowsWhatWouldNotBeSeen) {
 
 TEST(Printable, ShowsBytesThatAreNoText) {
   EXPECT_EQ(printable("a\xff"), "a\\xff");
-  EXPECT_EQ(printable("\xc3"), "\\xc3");          // cut off
+  EXPECT_EQ(printable("\xc3"), "\\xc3");           // cut off
   EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");  // a longer form of /
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");
 }

@@ -150,7 +150,8 @@ TEST(Rendering, SaysNWhereItVaries) {
 
 TEST(Format, IsKnownByName) {
   EXPECT_EQ(format_from("latex"), Format::Latex);
-  EXPECT_NE(test::message_of<SettingsError>([] { format_from("markdwon"); }).find("did you mean 'markdown'?"), std::string::npos);
+  EXPECT_NE(test::message_of<SettingsError>([] { format_from("markdwon"); }).find("did you mean 'markdown'?"),
+            std::string::npos);
 }
 
 }  // namespace

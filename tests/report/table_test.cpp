@@ -63,7 +63,8 @@ TEST_F(Tables, MeanAndIntervalAreThoseOfStudent) {
   EXPECT_EQ(cell.n, 3);
   EXPECT_EQ(made.common_n, 3);
   EXPECT_NE(render(made, Format::Terminal).find("0.600 ± 0.248\n"), std::string::npos);
-  EXPECT_NE(notes(made).find("seeds 0, 1, 2; base seed 0; mean ± half-width of the 95 % t interval, n = 3"), std::string::npos);
+  EXPECT_NE(notes(made).find("seeds 0, 1, 2; base seed 0; mean ± half-width of the 95 % t interval, n = 3"),
+            std::string::npos);
   EXPECT_NE(notes(made).find("accuracy on test, 8 examples\n"), std::string::npos);
 }
 
@@ -139,8 +140,10 @@ TEST_F(Tables, FailedAndWaitingCellsAreMarked) {
 
   const auto made = table();
 
-  EXPECT_NE(render(made, Format::Markdown).find("| failed | 0.700 (1 failed) | ... |"), std::string::npos) << render(made, Format::Markdown);
-  EXPECT_NE(notes(made).find("failed: 3 cells failed: the scorer gave NaN (2); out of memory (1)\n"), std::string::npos) << notes(made);
+  EXPECT_NE(render(made, Format::Markdown).find("| failed | 0.700 (1 failed) | ... |"), std::string::npos)
+      << render(made, Format::Markdown);
+  EXPECT_NE(notes(made).find("failed: 3 cells failed: the scorer gave NaN (2); out of memory (1)\n"), std::string::npos)
+      << notes(made);
   EXPECT_NE(notes(made).find("...: 1 cell not run yet\n"), std::string::npos);
 }
 
@@ -165,7 +168,8 @@ TEST_F(Tables, AchievedSparsityIsSaidWhereItIsNotTheRequested) {
   EXPECT_EQ(made.columns[1][0].text, "0.5");
   EXPECT_EQ(made.rows[1].cells[1].achieved_min, 0.48);
   EXPECT_EQ(made.rows[1].cells[1].achieved_max, 0.51);
-  EXPECT_NE(notes(made).find("achieved sparsity differs from the requested: 0.480 to 0.510 for 0.5\n"), std::string::npos);
+  EXPECT_NE(notes(made).find("achieved sparsity differs from the requested: 0.480 to 0.510 for 0.5\n"),
+            std::string::npos);
 }
 
 TEST_F(Tables, MergedAxesAreSaid) {
@@ -229,7 +233,9 @@ TEST_F(Tables, TheMainMetricIsTheFirstThatWasMeasured) {
 TEST_F(Tables, WholeNumbersAreWrittenWhole) {
   add(with(0.5), done_attempt(0.7));
 
-  EXPECT_NE(render(table({{"scorer"}, {"sparsity"}, "parameters_total"}), Format::Markdown).find("| magnitude | 4500 |"), std::string::npos);
+  EXPECT_NE(
+      render(table({{"scorer"}, {"sparsity"}, "parameters_total"}), Format::Markdown).find("| magnitude | 4500 |"),
+      std::string::npos);
 }
 
 TEST_F(Tables, ACellOfTwoExperimentsCountsOnceInATableOfAll) {
@@ -241,14 +247,17 @@ TEST_F(Tables, ACellOfTwoExperimentsCountsOnceInATableOfAll) {
 }
 
 TEST_F(Tables, UnknownNamesAreRefused) {
-  const auto refusal = [&](const TableRequest& request) { return test::message_of<SettingsError>([&] { table(request); }); };
+  const auto refusal = [&](const TableRequest& request) {
+    return test::message_of<SettingsError>([&] { table(request); });
+  };
 
   EXPECT_NE(refusal({{"scorr"}, {"sparsity"}, ""}).find("did you mean 'scorer'?"), std::string::npos);
   EXPECT_NE(refusal({{"scorer"}, {"colour"}, ""}).find("unknown axis 'colour'"), std::string::npos);
   EXPECT_NE(refusal({{"scorer"}, {"sparsity"}, "acuracy"}).find("did you mean 'accuracy'?"), std::string::npos);
   EXPECT_NE(refusal({{"scorer"}, {"scorer"}, ""}).find("given twice"), std::string::npos);
   EXPECT_NE(refusal({{}, {"scorer"}, ""}).find("at least one axis"), std::string::npos);
-  EXPECT_NE(test::message_of<SettingsError>([&] { make_table(store, "other", {}); }).find("unknown experiment 'other'"), std::string::npos);
+  EXPECT_NE(test::message_of<SettingsError>([&] { make_table(store, "other", {}); }).find("unknown experiment 'other'"),
+            std::string::npos);
 }
 
 }  // namespace

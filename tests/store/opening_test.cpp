@@ -61,7 +61,8 @@ TEST(Opening, RefusesAFolder) {
 
 TEST(Opening, RefusesWhatIsNoDatabaseAndLeavesItAsItWas) {
   const test::TempDir folder;
-  const std::string text = "a text file that is longer than the header of a database, so that it is read as one: " + std::string(200, 'x');
+  const std::string text =
+      "a text file that is longer than the header of a database, so that it is read as one: " + std::string(200, 'x');
   const auto file = folder.write("notes.db", text);
 
   for (const auto mode : {Mode::ReadOnly, Mode::ReadWrite, Mode::Create}) {

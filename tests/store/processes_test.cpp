@@ -82,7 +82,8 @@ TEST(Processes, MakeOneDatabaseTogether) {
 
   std::vector<pid_t> children;
   for (int i = 0; i < 4; ++i) {
-    children.push_back(start([&] { ResultStore(file, Mode::Create).insert(sample_experiment(), sample_cells(10), false); }));
+    children.push_back(
+        start([&] { ResultStore(file, Mode::Create).insert(sample_experiment(), sample_cells(10), false); }));
   }
 
   for (const auto child : children) EXPECT_EQ(status_of(child), 0);
@@ -123,7 +124,9 @@ TEST(Processes, InsertAHundredThousandCellsInReasonableTime) {
   EXPECT_TRUE(store.claim("demo", "a", long_lease));
   const auto claimed = std::chrono::steady_clock::now();
 
-  const auto milliseconds = [](auto from, auto to) { return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count(); };
+  const auto milliseconds = [](auto from, auto to) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
+  };
   std::cout << "100000 cells inserted in " << milliseconds(begun, inserted) << " ms, the first claimed in "
             << milliseconds(inserted, claimed) << " ms\n";
 }

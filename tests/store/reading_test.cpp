@@ -36,15 +36,37 @@ class Reading : public ::testing::Test {
 // The public reading face: names are added, never taken away or moved.
 TEST_F(Reading, ViewsHaveTheirColumns) {
   const std::vector<std::string> cells = {
-      "experiment", "position", "key", "state", "model", "family", "dataset", "format", "granularity", "sites", "scorer",
-      "scorer_plugin", "searcher", "searcher_plugin", "scope", "budget", "requested", "sparsity", "schedule", "recovery",
-      "recovery_plugin", "rounding", "softmax_scale", "compute", "seed", "base_seed", "attempts", "message", "worker",
-      "seconds", "finished"};
+      "experiment", "position",      "key",       "state",    "model",         "family",   "dataset",
+      "format",     "granularity",   "sites",     "scorer",   "scorer_plugin", "searcher", "searcher_plugin",
+      "scope",      "budget",        "requested", "sparsity", "schedule",      "recovery", "recovery_plugin",
+      "rounding",   "softmax_scale", "compute",   "seed",     "base_seed",     "attempts", "message",
+      "worker",     "seconds",       "finished"};
   auto points = cells;
-  for (const auto* name : {"step", "kind", "last", "requested_sparsity", "achieved_sparsity", "parameters_dense", "parameters_masked",
-                           "parameters_removed", "parameters_total", "multiply_adds_dense", "multiply_adds_done", "proof_passed",
-                           "mask_digest", "split", "examples", "predictions_digest", "accuracy", "macro_f1", "mcc", "cross_entropy",
-                           "map", "mauc", "wer", "cer", "bleu"}) {
+  for (const auto* name : {"step",
+                           "kind",
+                           "last",
+                           "requested_sparsity",
+                           "achieved_sparsity",
+                           "parameters_dense",
+                           "parameters_masked",
+                           "parameters_removed",
+                           "parameters_total",
+                           "multiply_adds_dense",
+                           "multiply_adds_done",
+                           "proof_passed",
+                           "mask_digest",
+                           "split",
+                           "examples",
+                           "predictions_digest",
+                           "accuracy",
+                           "macro_f1",
+                           "mcc",
+                           "cross_entropy",
+                           "map",
+                           "mauc",
+                           "wer",
+                           "cer",
+                           "bleu"}) {
     points.emplace_back(name);
   }
 
@@ -190,7 +212,8 @@ TEST_F(Reading, ShowTellsLatencies) {
 TEST_F(Reading, ShowRefusesAPrefixOfNoneOrSeveral) {
   store.insert(sample_experiment(), {sample_cell("abc1"), sample_cell("abd2")}, false);
 
-  EXPECT_NE(message_of<StoreError>([&] { store.show("x"); }).find("no cell whose key starts with 'x'"), std::string::npos);
+  EXPECT_NE(message_of<StoreError>([&] { store.show("x"); }).find("no cell whose key starts with 'x'"),
+            std::string::npos);
   const auto several = message_of<StoreError>([&] { store.show("ab"); });
   EXPECT_NE(several.find("several cells"), std::string::npos);
   EXPECT_NE(several.find("abc1"), std::string::npos);

@@ -42,7 +42,8 @@ inline std::vector<store::NewCell> sample_cells(std::size_t count) {
   return cells;
 }
 
-inline store::PointRecord sample_point(const std::string& kind, double achieved, std::map<std::string, double> metrics) {
+inline store::PointRecord sample_point(const std::string& kind, double achieved,
+                                       std::map<std::string, double> metrics) {
   store::PointRecord point;
   point.kind = kind;
   if (kind != "dense") point.requested_sparsity = 0.5;
@@ -72,7 +73,8 @@ inline store::AttemptRecord done_attempt(double accuracy, double achieved = 0.5,
   attempt.seconds = 1.5;
   attempt.timing = R"({"seconds":{"scores":1.0,"search":0.5},"cached":{"scores":true},"peak_memory_bytes":1048576})";
   attempt.environment = R"({"espalier":"1.0","threads":1})";
-  attempt.points = {sample_point("dense", 0, {{"accuracy", dense_accuracy}}), sample_point("pruned", achieved, {{"accuracy", accuracy}})};
+  attempt.points = {sample_point("dense", 0, {{"accuracy", dense_accuracy}}),
+                    sample_point("pruned", achieved, {{"accuracy", accuracy}})};
   attempt.artifacts = {{"base-model", "abc", "/cache/base"}};
   attempt.plugins = {{"scorer", "magnitude", "1", "def"}};
   return attempt;

@@ -35,7 +35,8 @@ TEST(WorkerName, OfAnotherHostOrFormCannotBeToldAndCountsAsAlive) {
 }
 
 TEST(NetworkFileSystem, IsToldByItsNumberOrItsMount) {
-  std::istringstream none, sshfs("36 35 0:40 / /mnt/far rw - fuse.sshfs host:/ rw\n24 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
+  std::istringstream none,
+      sshfs("36 35 0:40 / /mnt/far rw - fuse.sshfs host:/ rw\n24 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
   constexpr long nfs = 0x6969, ext4 = 0xEF53, fuse = 0x65735546;
 
   EXPECT_EQ(network_file_system(nfs, "/mnt", none), "NFS");

@@ -27,7 +27,7 @@ struct Split {
 
 class TextTask {
  public:
-  // `labels` empty: the classes are those of the train split. Nothing is read before it is asked for.
+  // `labels` empty: the classes are those of the train file. Nothing is read before it is asked for.
   TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels, DigestMemory& digests);
 
   const DatasetSettings& dataset() const { return dataset_; }
@@ -40,14 +40,12 @@ class TextTask {
  private:
   const std::string& path_of(const std::string& split) const;
   const data::WordPiece& tokenizer();
-  const std::vector<data::TextRow>& rows(const std::string& split);
 
   DatasetSettings dataset_;
   std::string checkpoint_;
   std::vector<std::string> labels_;
   DigestMemory& digests_;
   std::optional<data::WordPiece> tokenizer_;
-  std::map<std::string, std::vector<data::TextRow>> rows_;
   std::map<std::string, Split> splits_;
 };
 

@@ -29,8 +29,8 @@ struct TableCell {
   double half_width = 0;       // of the 95 % t interval; 0 for one value or equal ones
   std::int64_t n = 0;          // values behind the mean
   std::int64_t failed = 0;
-  std::int64_t missing = 0;    // waiting or running
-  std::int64_t without = 0;    // done, but without this value
+  std::int64_t missing = 0;                          // waiting or running
+  std::int64_t without = 0;                          // done, but without this value
   std::optional<double> achieved_min, achieved_max;  // achieved sparsity of the values
 
   bool empty() const { return n + failed + missing + without == 0; }  // the grid holds no such cell
@@ -50,8 +50,8 @@ struct Table {
   std::vector<std::string> row_axes, column_axes;
   std::vector<std::vector<AxisValue>> columns;  // one a column, each with one value a column axis
   std::vector<TableRow> rows;                   // dense ones first
-  std::int64_t common_n = 0;  // what n is in every row but the dense ones; 0 where it varies
-  int decimals = 3;           // that the value is printed with
+  std::int64_t common_n = 0;                    // what n is in every row but the dense ones; 0 where it varies
+  int decimals = 3;                             // that the value is printed with
   std::vector<std::string> footnotes;
 };
 
