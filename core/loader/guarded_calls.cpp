@@ -1,50 +1,13 @@
-// The only place where plugin code is called: state restored, exceptions named, answers checked.
-#include <ATen/Context.h>
-#include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
+// Calls of plugins, their answers checked.
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/nonzero.h>
-#include <c10/core/DefaultDtype.h>
-#include <c10/util/Exception.h>
 #include <espalier/error.h>
 
+#include "guarded.h"
 #include "loader/plugin_catalog.h"
 
 namespace espalier::loader {
 namespace {
-
-// LibTorch's global state as it was, whatever the plugin does to it.
-class StateGuard {
- public:
-  StateGuard() : dtype_(c10::get_default_dtype()), threads_(at::get_num_threads()), gradients_(true) {}
-  ~StateGuard() {
-    c10::set_default_dtype(dtype_);
-    if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
-  }
-  StateGuard(const StateGuard&) = delete;
-  StateGuard& operator=(const StateGuard&) = delete;
-
- private:
-  caffe2::TypeMeta dtype_;
-  int threads_;
-  at::AutoGradMode gradients_;  // on during the call, restored after it
-};
-
-template <typename Call>
-auto guarded(const std::string& who, const Call& call) {
-  const StateGuard guard;
-  try {
-    return call();
-  } catch (const Error&) {
-    throw;
-  } catch (const c10::Error& error) {
-    throw PluginError(who + " failed: " + error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    throw PluginError(who + " failed: " + error.what());
-  } catch (...) {
-    throw PluginError(who + " failed: it threw something that is not a std::exception");
-  }
-}
 
 constexpr const char* expected_scores = "\n    expected one finite score per unit, in the units' order";
 
@@ -53,7 +16,7 @@ constexpr const char* expected_scores = "\n    expected one finite score per uni
 at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task) {
   const auto who = "scorer '" + name + "'";
   const auto units = task.units.count();
-  auto scores = guarded(who, [&] { return scorer.score(task); });
+  auto scores = guarded(who + " failed: ", [&] { return scorer.score(task); });
   if (!scores.defined()) throw PluginError(who + " returned no scores for " + std::to_string(units) + " units" + expected_scores);
   if (scores.dim() != 1 || scores.size(0) != units) {
     const auto found = scores.dim() == 1 ? std::to_string(scores.size(0)) + " scores"
@@ -74,7 +37,7 @@ at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& tas
 
 Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task) {
   const auto who = "searcher '" + name + "'";
-  auto mask = guarded(who, [&] { return searcher.search(task); });
+  auto mask = guarded(who + " failed: ", [&] { return searcher.search(task); });
   const auto& sites = task.units.sites();
   if (mask.size() != static_cast<std::int64_t>(sites.size())) {
     throw PluginError(who + " returned a mask of " + std::to_string(mask.size()) + " sites for a model of " + std::to_string(sites.size()));

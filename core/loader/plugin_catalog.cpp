@@ -1,11 +1,11 @@
 #include "loader/plugin_catalog.h"
 
-#include <c10/util/Exception.h>
 #include <espalier/error.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "guarded.h"
 #include "words/names.h"
 
 namespace espalier::loader {
@@ -30,17 +30,9 @@ std::unique_ptr<Role> make(const Plugin& plugin, const Settings& settings) {
   const auto& name = plugin.description;
   const std::string failed = name.role + " '" + name.name + "' (" + plugin.file.string() + ") could not be constructed: ";
   const auto complete = complete_settings(name, settings);
-  try {
-    return std::unique_ptr<Role>(static_cast<Role*>(plugin.card->create(complete)));
-  } catch (const Error&) {
-    throw;
-  } catch (const c10::Error& error) {
-    throw PluginError(failed + error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    throw PluginError(failed + error.what());
-  } catch (...) {
-    throw PluginError(failed + "it threw something that is not a std::exception");
-  }
+  std::unique_ptr<Role> made(static_cast<Role*>(guarded(failed, [&] { return plugin.card->create(complete); })));
+  if (made == nullptr) throw PluginError(failed + "its card's create gave nothing");
+  return made;
 }
 
 }  // namespace

@@ -5,15 +5,14 @@
 #include <espalier/error.h>
 
 #include <algorithm>
-#include <boost/dll/library_info.hpp>
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <list>
 #include <map>
 #include <regex>
 
+#include "abi_tag.h"
 #include "words/digest.h"
 #include "words/names.h"
 
@@ -31,16 +30,6 @@ constexpr const char* rebuild = "\n    rebuild it against this SDK: cmake -S . -
 std::list<dll::shared_library>& libraries() {
   static auto* opened = new std::list<dll::shared_library>();
   return *opened;
-}
-
-void check_is_library(const fs::path& file) {
-  std::error_code failed;
-  if (!fs::is_regular_file(file, failed)) throw PluginError(file.string() + ": no such plugin file");
-  std::ifstream bytes(file, std::ios::binary);
-  char magic[4] = {};
-  if (!bytes.read(magic, 4) || std::string(magic, 4) != "\x7f" "ELF") {
-    throw PluginError(file.string() + ": is no shared library\n    expected an ELF file built with espalier_add_plugin");
-  }
 }
 
 // "espalier_abi_1_torch_2_13_0_cxx11abi_1_std_20" as parts that people know.
@@ -67,17 +56,17 @@ std::string differences(const std::map<std::string, std::string>& plugin, const 
 
 // Step one: before the file is opened, so that none of its code has run.
 void check_tag(const fs::path& file) {
-  std::vector<std::string> tags;
-  try {
-    tags = dll::library_info(file).symbols("espalierabi");
-  } catch (const std::exception&) {
-    throw PluginError(file.string() + ": cannot be read as a shared library; it is damaged or cut off");
-  }
+  std::error_code failed;
+  if (!fs::is_regular_file(file, failed)) throw PluginError(file.string() + ": no such plugin file");
+  const auto tags = abi_tags(file);
   const std::string expected = ESPALIER_TEXT(ESPALIER_ABI_TAG);
   if (tags.size() == 1 && tags[0] == expected) return;
   if (tags.empty()) {
     throw PluginError(file.string() + ": is no Espalier plugin: it carries no ABI tag\n    the plugin's source ends with "
                                       "ESPALIER_SCORER(...) or ESPALIER_SEARCHER(...)");
+  }
+  if (tags.size() > 1) {
+    throw PluginError(file.string() + ": carries " + std::to_string(tags.size()) + " ABI tags\n    a file holds one plugin");
   }
   throw PluginError(file.string() + ": was built for another Espalier or LibTorch and cannot be loaded" +
                     differences(parts_of_tag(tags[0]), parts_of_tag(expected)) + rebuild);
@@ -198,7 +187,6 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
 }  // namespace
 
 Plugin load_plugin(const fs::path& file) {
-  check_is_library(file);
   check_tag(file);
   const auto& card = read_card(file, open(file));
   Plugin plugin;

@@ -1,7 +1,8 @@
 // One attention site: heads in groups of equal widths, computed over packed tokens.
 //
-// Letters: N packed tokens of all segments, B examples of a segment, T its tokens, H heads of a group, q and v the widths
-// of a head in Q and K, in V and O, D the width of the model. A compacted site may hold any number of groups, none included.
+// Letters: N packed tokens of all segments, B examples of a segment, T its tokens (S as keys), H heads of a group, q the
+// width of a head in Q and K, v in V and O, D the width of the model. A compacted site may hold any number of groups,
+// none included.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,7 +39,7 @@ struct Segment {
   std::int64_t start = 0;          // first token
   std::int64_t first_example = 0;  // among the examples of all segments
   std::int64_t examples = 0, tokens = 0;
-  at::Tensor attention = {};       // [B, 1, 1, T] additive: 0 or the lowest finite number; undefined: all tokens count
+  at::Tensor attention = {};  // [B, 1, 1, T] additive: 0 or the lowest finite number; undefined: all tokens count
 };
 
 // What one call computes besides the plain formula.

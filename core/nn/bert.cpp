@@ -51,8 +51,8 @@ std::vector<std::vector<Inputs>> chunked(const std::vector<const Inputs*>& batch
   std::int64_t tokens = 0;
   for (const auto* inputs : batches) {
     const auto ids = inputs->find("input_ids");
-    const bool regular = ids != inputs->end() && ids->second.defined() && ids->second.dim() == 2 && ids->second.numel() > 0 &&
-                         std::all_of(inputs->begin(), inputs->end(), [&](const auto& entry) {
+    const bool regular = ids != inputs->end() && ids->second.defined() && ids->second.dim() == 2 &&
+                         ids->second.numel() > 0 && std::all_of(inputs->begin(), inputs->end(), [&](const auto& entry) {
                            return entry.second.defined() && entry.second.sizes() == ids->second.sizes();
                          });
     const auto examples = regular ? ids->second.size(0) : 1, length = regular ? ids->second.size(1) : 0;
@@ -106,7 +106,8 @@ Linear fresh_linear(std::int64_t out, std::int64_t in, double deviation, const T
 
 }  // namespace
 
-Bert::Bert(std::shared_ptr<const BertConfig> config, BertWeights weights, std::string prefix, std::vector<std::string> skipped)
+Bert::Bert(std::shared_ptr<const BertConfig> config, BertWeights weights, std::string prefix,
+           std::vector<std::string> skipped)
     : config_(std::move(config)),
       weights_(std::move(weights)),
       prefix_(std::move(prefix)),
@@ -128,8 +129,9 @@ std::unique_ptr<Bert> Bert::with(BertWeights weights) const {
 
 void Bert::require_head(const char* what) const {
   if (!weights_.classifier) {
-    throw InputError(std::string("the checkpoint has no classification head, which ") + what +
-                     " needs\n    expected tensors classifier.weight and classifier.bias; train a head first (espalier train)");
+    throw InputError(
+        std::string("the checkpoint has no classification head, which ") + what +
+        " needs\n    expected tensors classifier.weight and classifier.bias; train a head first (espalier train)");
   }
 }
 
@@ -150,11 +152,14 @@ std::map<std::string, Tensor> Bert::outputs(const std::map<std::string, Tensor>&
   const auto found = inputs.find("input_ids");
   const auto ids = found == inputs.end() ? Tensor() : found->second;
   if (weights_.classifier) {
-    return {{"logits", in_chunks({&inputs}, [&](const auto& chunk) { return classify(weights_, *config_, pack(chunk, *config_, weights_)); })}};
+    return {{"logits", in_chunks({&inputs}, [&](const auto& chunk) {
+               return classify(weights_, *config_, pack(chunk, *config_, weights_));
+             })}};
   }
   auto hidden = in_chunks({&inputs}, [&](const auto& chunk) {
     const auto packed = pack(chunk, *config_, weights_);
-    return packed.examples == 0 ? weights_.words.new_empty({0, config_->hidden_size}) : encode(weights_, *config_, packed);
+    return packed.examples == 0 ? weights_.words.new_empty({0, config_->hidden_size})
+                                : encode(weights_, *config_, packed);
   });
   return {{"last_hidden_state", hidden.view({ids.size(0), ids.size(1), config_->hidden_size})}};  // [B, T, D]
 }
@@ -169,7 +174,8 @@ Tensor Bert::logits(std::span<const Batch> batches, const std::optional<Gates>& 
     return classify(weights_, *config_, packed, {.gates = &table});
   }
   if (at::GradMode::is_enabled()) return classify(weights_, *config_, pack(inputs_of(batches), *config_, weights_));
-  return in_chunks(inputs_of(batches), [&](const auto& chunk) { return classify(weights_, *config_, pack(chunk, *config_, weights_)); });
+  return in_chunks(inputs_of(batches),
+                   [&](const auto& chunk) { return classify(weights_, *config_, pack(chunk, *config_, weights_)); });
 }
 
 Tensor Bert::training_logits(std::span<const Batch> batches) const {
@@ -212,7 +218,8 @@ std::unique_ptr<Model> Bert::trainable_copy() const {
 
 std::unique_ptr<Model> Bert::converted(at::ScalarType type, at::Device device) const {
   const c10::InferenceMode ordinary(false);
-  return with(changed(weights_, [&](const std::string&, const Tensor& tensor) { return tensor.detach().to(device, type); }));
+  return with(
+      changed(weights_, [&](const std::string&, const Tensor& tensor) { return tensor.detach().to(device, type); }));
 }
 
 std::unique_ptr<Model> Bert::with_head(const std::vector<std::string>& labels, std::uint64_t seed) const {
@@ -222,19 +229,23 @@ std::unique_ptr<Model> Bert::with_head(const std::vector<std::string>& labels, s
   auto sorted = labels, own = labels_;
   std::sort(sorted.begin(), sorted.end());
   std::sort(own.begin(), own.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) throw InputError("a classification head needs labels that differ");
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+    throw InputError("a classification head needs labels that differ");
 
   auto weights = weights_;
   const auto width = config_->hidden_size;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  if (!weights.pooler) weights.pooler = fresh_linear(width, width, config_->initializer_range, weights.words, generator);
+  if (!weights.pooler)
+    weights.pooler = fresh_linear(width, width, config_->initializer_range, weights.words, generator);
   if (weights.classifier && sorted == own) {
     std::vector<std::int64_t> rows;
     for (const auto& label : labels) rows.push_back(std::find(labels_.begin(), labels_.end(), label) - labels_.begin());
     const auto index = at::tensor(rows, weights.words.options().dtype(at::kLong));
-    weights.classifier = Linear{weights.classifier->weight.index_select(0, index), weights.classifier->bias.index_select(0, index)};
+    weights.classifier =
+        Linear{weights.classifier->weight.index_select(0, index), weights.classifier->bias.index_select(0, index)};
   } else {
-    weights.classifier = fresh_linear(static_cast<std::int64_t>(labels.size()), width, config_->initializer_range, weights.words, generator);
+    weights.classifier = fresh_linear(static_cast<std::int64_t>(labels.size()), width, config_->initializer_range,
+                                      weights.words, generator);
   }
   auto config = std::make_shared<BertConfig>(*config_);
   config->labels = labels;
@@ -255,7 +266,8 @@ std::vector<Parameter> Bert::parameters() const {
 std::int64_t Bert::parameter_count() const {
   std::int64_t count = 0;
   for_each_tensor(weights_, [&](const std::string& name, const Tensor& tensor, Decay) {
-    const bool of_site = name.find(".attention.self.") != std::string::npos || name.find(".attention.output.dense.") != std::string::npos;
+    const bool of_site = name.find(".attention.self.") != std::string::npos ||
+                         name.find(".attention.output.dense.") != std::string::npos;
     const bool used = weights_.classifier || !name.starts_with("pooler.");
     if (used && !of_site) count += tensor.numel();
   });
@@ -267,7 +279,8 @@ std::int64_t Bert::parameter_count() const {
 std::int64_t Bert::multiply_adds(std::int64_t tokens) const {
   std::int64_t count = 0;
   for (const auto& layer : weights_.layers) {
-    count += layer.attention.multiply_adds(tokens) + tokens * (layer.intermediate.weight.numel() + layer.output.weight.numel());
+    count += layer.attention.multiply_adds(tokens) +
+             tokens * (layer.intermediate.weight.numel() + layer.output.weight.numel());
   }
   if (weights_.classifier) count += weights_.pooler->weight.numel() + weights_.classifier->weight.numel();
   return count;
@@ -282,16 +295,19 @@ std::vector<SiteInput> Bert::site_inputs(const Batch& batch) const {
   encode(weights_, *config_, packed, {.taps = &taps});
   const auto& segment = packed.segments[0];
   for (const auto& tap : taps) {
-    inputs.push_back({tap.hidden.view({segment.examples, segment.tokens, config_->hidden_size}), segment.attention});  // [B, T, D]
+    inputs.push_back(
+        {tap.hidden.view({segment.examples, segment.tokens, config_->hidden_size}), segment.attention});  // [B, T, D]
   }
   return inputs;
 }
 
 Tensor Bert::site_output(std::int64_t site, const SiteInput& input) const {
   const at::NoGradGuard no_gradients;
-  if (site < 0 || site >= static_cast<std::int64_t>(sites_.size())) throw InputError("there is no site number " + std::to_string(site));
+  if (site < 0 || site >= static_cast<std::int64_t>(sites_.size()))
+    throw InputError("there is no site number " + std::to_string(site));
   const auto& hidden = input.hidden;
-  if (!hidden.defined() || hidden.dim() != 3 || hidden.size(2) != config_->hidden_size) throw InputError("the input of a site has shape [examples, tokens, width]");
+  if (!hidden.defined() || hidden.dim() != 3 || hidden.size(2) != config_->hidden_size)
+    throw InputError("the input of a site has shape [examples, tokens, width]");
   const auto& attention = weights_.layers[static_cast<std::size_t>(site)].attention;
   const Segment segment{.examples = hidden.size(0), .tokens = hidden.size(1), .attention = input.attention};
   const auto projected = attention.project(hidden.reshape({-1, config_->hidden_size}));  // [B*T, Q, K and V]
@@ -315,7 +331,8 @@ std::unique_ptr<Model> read_bert(const std::filesystem::path& folder, nlohmann::
   const c10::InferenceMode ordinary(false);
   auto config = std::make_shared<BertConfig>(bert_config(folder / "config.json", std::move(json)));
   auto checkpoint = bert_checkpoint(folder / "model.safetensors", *config);
-  return std::make_unique<Bert>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.prefix), std::move(checkpoint.skipped));
+  return std::make_unique<Bert>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.prefix),
+                                std::move(checkpoint.skipped));
 }
 
 }  // namespace espalier::nn

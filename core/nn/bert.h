@@ -14,7 +14,8 @@ namespace espalier::nn {
 
 class Bert final : public Model {
  public:
-  Bert(std::shared_ptr<const BertConfig> config, BertWeights weights, std::string prefix, std::vector<std::string> skipped);
+  Bert(std::shared_ptr<const BertConfig> config, BertWeights weights, std::string prefix,
+       std::vector<std::string> skipped);
   ~Bert() override;
 
   const std::string& family() const override;

@@ -19,7 +19,8 @@ struct BertCheckpoint {
   std::vector<std::string> skipped;  // tensors of the file that the model does not use
 };
 
-// Throws InputError that lists every tensor that is missing or has another shape than config says, and which key says so.
+// Throws InputError that lists every tensor that is missing or has another shape than config says, and which key says
+// so.
 BertCheckpoint bert_checkpoint(const std::filesystem::path& path, const BertConfig& config);
 
 // One site's Q, K, V and O as files hold them: heads in ascending order, without padding.

@@ -22,9 +22,12 @@ class Keys {
   std::int64_t whole(const char* key, std::int64_t absent, std::int64_t smallest, std::int64_t largest) const {
     if (!json_.contains(key)) return absent;
     const auto& value = json_[key];
-    const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(largest) &&
-                                                       value.get<std::uint64_t>() >= static_cast<std::uint64_t>(std::max<std::int64_t>(smallest, 0))
-                                                 : value.is_number_integer() && value.get<std::int64_t>() >= smallest && value.get<std::int64_t>() <= largest;
+    const bool fits =
+        value.is_number_unsigned()
+            ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(largest) &&
+                  value.get<std::uint64_t>() >= static_cast<std::uint64_t>(std::max<std::int64_t>(smallest, 0))
+            : value.is_number_integer() && value.get<std::int64_t>() >= smallest &&
+                  value.get<std::int64_t>() <= largest;
     if (!fits) complain(key, "a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest));
     return value.get<std::int64_t>();
   }
@@ -47,7 +50,10 @@ class Keys {
   }
   [[noreturn]] void complain(const std::string& key, const std::string& expected) const {
     const Json* value = json_.contains(key) ? &json_[key] : nullptr;
-    throw InputError(path_ + ": " + key + (value == nullptr ? " is missing" : " is " + shortened(value->dump(-1, ' ', false, Json::error_handler_t::replace))) +
+    throw InputError(path_ + ": " + key +
+                     (value == nullptr
+                          ? " is missing"
+                          : " is " + shortened(value->dump(-1, ' ', false, Json::error_handler_t::replace))) +
                      ", expected " + expected);
   }
   bool has(const char* key) const { return json_.contains(key) && !json_[key].is_null(); }
@@ -84,12 +90,15 @@ std::vector<std::string> labels_of(const Keys& keys) {
   return labels;
 }
 
-std::vector<std::int64_t> whole_numbers(const Keys& keys, const Json& list, const char* key, const std::string& what, std::int64_t smallest, std::int64_t largest) {
+std::vector<std::int64_t> whole_numbers(const Keys& keys, const Json& list, const char* key, const std::string& what,
+                                        std::int64_t smallest, std::int64_t largest) {
   std::vector<std::int64_t> numbers;
-  const std::string expected = what + ": whole numbers from " + std::to_string(smallest) + " to " + std::to_string(largest);
+  const std::string expected =
+      what + ": whole numbers from " + std::to_string(smallest) + " to " + std::to_string(largest);
   if (!list.is_array()) keys.complain(key, expected);
   for (const auto& value : list) {
-    if (!value.is_number_integer() || value.get<std::int64_t>() < smallest || value.get<std::int64_t>() > largest) keys.complain(key, expected);
+    if (!value.is_number_integer() || value.get<std::int64_t>() < smallest || value.get<std::int64_t>() > largest)
+      keys.complain(key, expected);
     numbers.push_back(value.get<std::int64_t>());
   }
   return numbers;
@@ -105,7 +114,8 @@ std::optional<std::int64_t> layer_number(const std::string& text, std::int64_t l
 void read_widths(const Keys& keys, BertConfig& config) {
   const auto& own = keys.at("espalier");
   const std::string expected = "an object with format 1 and sites";
-  if (!own.is_object() || !own.contains("format") || own["format"] != 1 || !own.contains("sites") || !own["sites"].is_object()) {
+  if (!own.is_object() || !own.contains("format") || own["format"] != 1 || !own.contains("sites") ||
+      !own["sites"].is_object()) {
     keys.complain("espalier", expected);
   }
   for (const auto& [name, site] : own["sites"].items()) {
@@ -115,7 +125,8 @@ void read_widths(const Keys& keys, BertConfig& config) {
                            : layer_number(name.substr(begin + 14, end - begin - 14), config.layers);
     if (!layer) keys.complain("espalier", "site names of this model; there is " + in_quotes(name));
     for (const char* part : {"heads", "qk", "vo", "scale"}) {
-      if (!site.is_object() || !site.contains(part)) keys.complain("espalier", "heads, qk, vo and scale for " + in_quotes(name));
+      if (!site.is_object() || !site.contains(part))
+        keys.complain("espalier", "heads, qk, vo and scale for " + in_quotes(name));
     }
     SiteWidths widths;
     const auto what = [&](const char* part) { return std::string(part) + " of " + in_quotes(name); };
@@ -124,11 +135,13 @@ void read_widths(const Keys& keys, BertConfig& config) {
     widths.vo = whole_numbers(keys, site["vo"], "espalier", what("vo"), 1, config.head_dim());
     if (!site["scale"].is_array()) keys.complain("espalier", "a list of scales for " + in_quotes(name));
     for (const auto& scale : site["scale"]) {
-      if (!scale.is_number() || !std::isfinite(scale.get<double>())) keys.complain("espalier", "finite scales for " + in_quotes(name));
+      if (!scale.is_number() || !std::isfinite(scale.get<double>()))
+        keys.complain("espalier", "finite scales for " + in_quotes(name));
       widths.scale.push_back(scale.get<double>());
     }
     const auto count = widths.heads.size();
-    const bool ascending = std::adjacent_find(widths.heads.begin(), widths.heads.end(), std::greater_equal<>()) == widths.heads.end();
+    const bool ascending =
+        std::adjacent_find(widths.heads.begin(), widths.heads.end(), std::greater_equal<>()) == widths.heads.end();
     if (!ascending || widths.qk.size() != count || widths.vo.size() != count || widths.scale.size() != count) {
       keys.complain("espalier", "heads in ascending order with one qk, vo and scale each for " + in_quotes(name));
     }
@@ -163,7 +176,8 @@ Json read_config(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code error;
   if (!std::filesystem::is_directory(path.parent_path().empty() ? "." : path.parent_path(), error)) {
-    throw InputError(path.parent_path().string() + ": not found, expected a folder with config.json and model.safetensors");
+    throw InputError(path.parent_path().string() +
+                     ": not found, expected a folder with config.json and model.safetensors");
   }
   if (!std::filesystem::exists(path, error)) throw InputError(name + ": not found, expected a Hugging Face checkpoint");
   constexpr std::uintmax_t largest = 64 << 20;
@@ -181,7 +195,8 @@ Json read_config(const std::filesystem::path& path) {
 }
 
 std::string model_type(const Json& config) {
-  return config.contains("model_type") && config["model_type"].is_string() ? config["model_type"].get<std::string>() : "";
+  return config.contains("model_type") && config["model_type"].is_string() ? config["model_type"].get<std::string>()
+                                                                           : "";
 }
 
 BertConfig bert_config(const std::filesystem::path& path, Json json) {
@@ -197,17 +212,24 @@ BertConfig bert_config(const std::filesystem::path& path, Json json) {
   config.layer_norm_epsilon = keys.real("layer_norm_eps", 1e-12, 0, 1);
   config.hidden_dropout = keys.real("hidden_dropout_prob", 0.1, 0, 1);
   config.attention_dropout = keys.real("attention_probs_dropout_prob", 0.1, 0, 1);
-  config.classifier_dropout = keys.has("classifier_dropout") ? keys.real("classifier_dropout", 0.1, 0, 1) : config.hidden_dropout;
+  config.classifier_dropout =
+      keys.has("classifier_dropout") ? keys.real("classifier_dropout", 0.1, 0, 1) : config.hidden_dropout;
   config.initializer_range = keys.real("initializer_range", 0.02, 0, 1e6);
   if (config.hidden_size % config.heads != 0) {
-    throw InputError(keys.path() + ": hidden_size " + std::to_string(config.hidden_size) + " is not a multiple of num_attention_heads " + std::to_string(config.heads));
+    throw InputError(keys.path() + ": hidden_size " + std::to_string(config.hidden_size) +
+                     " is not a multiple of num_attention_heads " + std::to_string(config.heads));
   }
   const auto activation = keys.text("hidden_act", "gelu");
   const auto known = activation_from(activation);
-  if (!known) throw InputError(keys.path() + ": hidden_act " + in_quotes(activation) + " is not supported\n    supported: " + known_activations);
+  if (!known)
+    throw InputError(keys.path() + ": hidden_act " + in_quotes(activation) +
+                     " is not supported\n    supported: " + known_activations);
   config.activation = *known;
-  const auto positions = keys.has("position_embedding_type") ? keys.text("position_embedding_type", "absolute") : "absolute";
-  if (positions != "absolute") throw InputError(keys.path() + ": position_embedding_type " + in_quotes(positions) + " is not supported, expected 'absolute'");
+  const auto positions =
+      keys.has("position_embedding_type") ? keys.text("position_embedding_type", "absolute") : "absolute";
+  if (positions != "absolute")
+    throw InputError(keys.path() + ": position_embedding_type " + in_quotes(positions) +
+                     " is not supported, expected 'absolute'");
   keys.refuse_true("is_decoder");
   keys.refuse_true("add_cross_attention");
   config.labels = labels_of(keys);

@@ -26,9 +26,9 @@ struct BertConfig {
   double layer_norm_epsilon = 1e-12, hidden_dropout = 0.1, attention_dropout = 0.1, classifier_dropout = 0.1;
   double initializer_range = 0.02;
   Activation activation = Activation::Gelu;
-  std::vector<std::string> labels;             // as a checkpoint with a head has them
-  std::map<std::int64_t, SiteWidths> widths;   // by layer; absent: dense
-  nlohmann::ordered_json source;               // the file as it is
+  std::vector<std::string> labels;            // as a checkpoint with a head has them
+  std::map<std::int64_t, SiteWidths> widths;  // by layer; absent: dense
+  nlohmann::ordered_json source;              // the file as it is
 
   std::int64_t head_dim() const { return hidden_size / heads; }
 };

@@ -32,10 +32,12 @@ Tensor input(const Inputs& inputs, const char* name, const Tensor& ids) {
   if (found == inputs.end() || !found->second.defined()) return {};
   const auto& tensor = found->second;
   if (tensor.scalar_type() != at::kLong) {
-    throw InputError(std::string("input ") + name + " has dtype " + c10::toString(tensor.scalar_type()) + ", expected I64");
+    throw InputError(std::string("input ") + name + " has dtype " + c10::toString(tensor.scalar_type()) +
+                     ", expected I64");
   }
   if (ids.defined() && tensor.sizes() != ids.sizes()) {
-    throw InputError(std::string("input ") + name + " has shape " + shape_text(tensor.sizes()) + ", but input_ids has " + shape_text(ids.sizes()));
+    throw InputError(std::string("input ") + name + " has shape " + shape_text(tensor.sizes()) +
+                     ", but input_ids has " + shape_text(ids.sizes()));
   }
   return tensor;
 }
@@ -44,8 +46,8 @@ void check_range(const char* name, const Tensor& values, std::int64_t end, const
   if (values.numel() == 0) return;
   const auto smallest = values.min().item<std::int64_t>(), largest = values.max().item<std::int64_t>();
   if (smallest >= 0 && largest < end) return;
-  throw InputError(std::string("input ") + name + " holds " + std::to_string(smallest < 0 ? smallest : largest) + ", expected numbers from 0 to " +
-                   std::to_string(end - 1) + " (" + end_is + ")");
+  throw InputError(std::string("input ") + name + " holds " + std::to_string(smallest < 0 ? smallest : largest) +
+                   ", expected numbers from 0 to " + std::to_string(end - 1) + " (" + end_is + ")");
 }
 
 Tensor check_ids(const Inputs& inputs, const BertConfig& config) {
@@ -57,20 +59,22 @@ Tensor check_ids(const Inputs& inputs, const BertConfig& config) {
   const auto ids = input(inputs, "input_ids", {});
   if (!ids.defined()) throw InputError("input input_ids is missing");
   if (ids.dim() != 2 || ids.size(1) == 0) {
-    throw InputError("input input_ids has shape " + shape_text(ids.sizes()) + ", expected [examples, tokens] with at least one token");
+    throw InputError("input input_ids has shape " + shape_text(ids.sizes()) +
+                     ", expected [examples, tokens] with at least one token");
   }
   if (ids.size(1) > config.positions) {
-    throw InputError("input input_ids has " + std::to_string(ids.size(1)) + " tokens, the model takes at most " + std::to_string(config.positions) +
-                     " (max_position_embeddings)");
+    throw InputError("input input_ids has " + std::to_string(ids.size(1)) + " tokens, the model takes at most " +
+                     std::to_string(config.positions) + " (max_position_embeddings)");
   }
   return ids;
 }
 
-// [B, 1, 1, T]: 0 where a token counts, else the lowest finite number, as transformers has it: where no token counts, all
-// count alike and nothing becomes NaN. Undefined where all count.
+// [B, 1, 1, T]: 0 where a token counts, else the lowest finite number, as transformers has it: where no token counts,
+// all count alike and nothing becomes NaN. Undefined where all count.
 Tensor additive_mask(const Tensor& mask, at::ScalarType type) {
   if (!mask.defined() || mask.eq(1).all().item<bool>()) return {};
-  const double lowest = type == at::kDouble ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
+  const double lowest =
+      type == at::kDouble ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
   return at::zeros(mask.sizes(), mask.options().dtype(type)).masked_fill_(mask.eq(0), lowest).unsqueeze(1).unsqueeze(1);
 }
 
@@ -81,39 +85,44 @@ Tensor drop(const Tensor& tensor, double probability, Dropout dropout) {
 }
 
 Tensor embed(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, Dropout dropout) {
-  auto embedded = at::embedding(weights.words, inputs.words);                                          // [N, D]
+  auto embedded = at::embedding(weights.words, inputs.words);  // [N, D]
   embedded = inputs.token_types.defined() ? residual(embedded, at::embedding(weights.token_types, inputs.token_types))
-                                          : residual(embedded, weights.token_types[0]);                // [N, D]
-  embedded = residual(embedded, at::embedding(weights.positions, inputs.positions));                  // [N, D]
+                                          : residual(embedded, weights.token_types[0]);  // [N, D]
+  embedded = residual(embedded, at::embedding(weights.positions, inputs.positions));     // [N, D]
   return drop(weights.embedding_norm(embedded), config.hidden_dropout, dropout);
 }
 
 Tensor feed_forward(const BertLayer& layer, const BertConfig& config, const Tensor& attended, Dropout dropout) {
-  const auto inner = activate(config.activation, layer.intermediate(attended));     // [N, intermediate]
-  const auto output = drop(layer.output(inner), config.hidden_dropout, dropout);    // [N, D]
+  const auto inner = activate(config.activation, layer.intermediate(attended));   // [N, intermediate]
+  const auto output = drop(layer.output(inner), config.hidden_dropout, dropout);  // [N, D]
   return layer.output_norm(residual(output, attended));
 }
 
-Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden, const PackedInputs& inputs, const Pass& pass, std::int64_t site) {
+Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden, const PackedInputs& inputs,
+                    const Pass& pass, std::int64_t site) {
   const auto& attention = layer.attention;
   auto projected = attention.project(hidden);  // [N, Q, K and V]
   // Where nothing before requires gradients, they are to start here.
   const bool starts = pass.taps != nullptr && at::GradMode::is_enabled();
   if (starts && !projected.requires_grad()) projected.requires_grad_(true);
-  const auto context = attention.attend(projected, inputs.segments, {pass.gates, site, pass.dropout == Dropout::On ? config.attention_dropout : 0});
+  const auto context = attention.attend(projected, inputs.segments,
+                                        {pass.gates, site, pass.dropout == Dropout::On ? config.attention_dropout : 0});
   auto output = attention.write(context);  // [N, D]
   if (pass.taps != nullptr) {
     if (starts && !output.requires_grad()) output.requires_grad_(true);
     pass.taps->push_back({hidden, projected, context, output});
   }
-  const auto attended = layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), hidden));  // [N, D]
+  const auto attended =
+      layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), hidden));  // [N, D]
   return feed_forward(layer, config, attended, pass.dropout);
 }
 
 // The last layer where only the first token of each example is read: the others need no query, no output.
-Tensor first_token_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden, const PackedInputs& inputs, const Pass& pass) {
+Tensor first_token_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden,
+                          const PackedInputs& inputs, const Pass& pass) {
   const auto first = hidden.index_select(0, inputs.first);  // [examples, D]
-  const auto output = layer.attention.first_tokens(hidden, first, inputs.segments, pass.dropout == Dropout::On ? config.attention_dropout : 0);
+  const auto output = layer.attention.first_tokens(hidden, first, inputs.segments,
+                                                   pass.dropout == Dropout::On ? config.attention_dropout : 0);
   const auto attended = layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), first));
   return feed_forward(layer, config, attended, pass.dropout);  // [examples, D]
 }
@@ -175,8 +184,8 @@ Tensor classify(const BertWeights& weights, const BertConfig& config, const Pack
   } else {
     first = encode(weights, config, inputs, pass).index_select(0, inputs.first);
   }
-  const auto pooled = at::tanh((*weights.pooler)(first));                                     // [examples, D]
-  return (*weights.classifier)(drop(pooled, config.classifier_dropout, pass.dropout));       // [examples, classes]
+  const auto pooled = at::tanh((*weights.pooler)(first));                               // [examples, D]
+  return (*weights.classifier)(drop(pooled, config.classifier_dropout, pass.dropout));  // [examples, classes]
 }
 
 }  // namespace espalier::nn

@@ -43,8 +43,10 @@ struct Pass {
 };
 
 // [N, D], after the last layer.
-at::Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass = {});
+at::Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,
+                  const Pass& pass = {});
 // [examples, classes]
-at::Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass = {});
+at::Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,
+                    const Pass& pass = {});
 
 }  // namespace espalier::nn

@@ -89,12 +89,14 @@ Json config_json(const BertConfig& config, const BertWeights& weights, const std
 
 }  // namespace
 
-void write_bert(const std::filesystem::path& folder, const BertConfig& config, const BertWeights& weights, const std::string& prefix) {
+void write_bert(const std::filesystem::path& folder, const BertConfig& config, const BertWeights& weights,
+                const std::string& prefix) {
   const std::string encoder = weights.classifier ? "bert." : prefix;
   TensorFile file;
   file.metadata["format"] = "pt";
   for_each_tensor(weights, [&](const std::string& name, const at::Tensor& tensor, Decay) {
-    const bool of_site = name.find(".attention.self.") != std::string::npos || name.find(".attention.output.dense.") != std::string::npos;
+    const bool of_site = name.find(".attention.self.") != std::string::npos ||
+                         name.find(".attention.output.dense.") != std::string::npos;
     if (!of_site) file.tensors[(name.starts_with("classifier.") ? "" : encoder) + name] = tensor;
   });
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
@@ -104,7 +106,8 @@ void write_bert(const std::filesystem::path& folder, const BertConfig& config, c
   }
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(at::kFloat);
   write_safetensors(folder / "model.safetensors", file);
-  write_file(folder / "config.json", config_json(config, weights, encoder).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file(folder / "config.json",
+             config_json(config, weights, encoder).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace espalier::nn

@@ -9,6 +9,7 @@
 
 namespace espalier::nn {
 
-void write_bert(const std::filesystem::path& folder, const BertConfig& config, const BertWeights& weights, const std::string& prefix);
+void write_bert(const std::filesystem::path& folder, const BertConfig& config, const BertWeights& weights,
+                const std::string& prefix);
 
 }  // namespace espalier::nn

@@ -71,7 +71,8 @@ double cost(const HeadGroup& group, double model_width) {
 
 std::optional<HeadGroup> merged(const HeadGroup& a, const HeadGroup& b) {
   if (a.qk > 0 && b.qk > 0 && a.scale != b.scale) return std::nullopt;
-  HeadGroup both{.heads = a.heads, .qk = std::max(a.qk, b.qk), .vo = std::max(a.vo, b.vo), .scale = a.qk > 0 ? a.scale : b.scale};
+  HeadGroup both{
+      .heads = a.heads, .qk = std::max(a.qk, b.qk), .vo = std::max(a.vo, b.vo), .scale = a.qk > 0 ? a.scale : b.scale};
   both.heads.insert(both.heads.end(), b.heads.begin(), b.heads.end());
   std::sort(both.heads.begin(), both.heads.end(), [](const Head& x, const Head& y) { return x.index < y.index; });
   return both;
@@ -128,7 +129,8 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
     groups[first] = std::move(together);
     groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(second));
   }
-  std::sort(groups.begin(), groups.end(), [](const HeadGroup& a, const HeadGroup& b) { return a.heads[0].index < b.heads[0].index; });
+  std::sort(groups.begin(), groups.end(),
+            [](const HeadGroup& a, const HeadGroup& b) { return a.heads[0].index < b.heads[0].index; });
   return groups;
 }
 
@@ -152,7 +154,8 @@ AttentionSite regrouped(const AttentionSite& site, std::vector<HeadGroup> groups
     for (const auto& group : result.groups) {
       for (const auto& head : group.heads) {
         const auto found = old_scale.find(head.index);
-        ratio.insert(ratio.end(), static_cast<std::size_t>(group.qk), found == old_scale.end() ? 1.0 : found->second / group.scale);
+        ratio.insert(ratio.end(), static_cast<std::size_t>(group.qk),
+                     found == old_scale.end() ? 1.0 : found->second / group.scale);
       }
     }
     const auto factor = at::tensor(ratio, weights[0].options());
@@ -166,7 +169,8 @@ AttentionSite regrouped(const AttentionSite& site, std::vector<HeadGroup> groups
 
 AttentionSite masked_site(const AttentionSite& site, const Mask::SiteMask& mask) {
   const auto qk = site.qk_places(), vo = site.vo_places();
-  const auto rows = at::cat({kept_rows(mask.of(Projection::Q), qk), kept_rows(mask.of(Projection::K), qk), kept_rows(mask.of(Projection::V), vo)});
+  const auto rows = at::cat({kept_rows(mask.of(Projection::Q), qk), kept_rows(mask.of(Projection::K), qk),
+                             kept_rows(mask.of(Projection::V), vo)});
   const auto columns = kept_rows(mask.of(Projection::O), vo);
   if (rows.all().item<bool>() && columns.all().item<bool>()) return site;
   AttentionSite result = site;
@@ -180,14 +184,18 @@ AttentionSite compacted_site(const AttentionSite& site, const Mask::SiteMask& cl
   bool changed = false;
   for (const auto& group : site.groups) {
     for (const auto& head : group.heads) {
-      ScaledHead kept{{head.index, kept_channels(head.qk, closed.of(Projection::Q), head.index), kept_channels(head.vo, closed.of(Projection::V), head.index)}, 1};
+      ScaledHead kept{{head.index, kept_channels(head.qk, closed.of(Projection::Q), head.index),
+                       kept_channels(head.vo, closed.of(Projection::V), head.index)},
+                      1};
       kept.scale = scale_of(group, kept.head.qk.size(), scale);
-      changed = changed || kept.head.qk.size() != head.qk.size() || kept.head.vo.size() != head.vo.size() || kept.scale != group.scale;
+      changed = changed || kept.head.qk.size() != head.qk.size() || kept.head.vo.size() != head.vo.size() ||
+                kept.scale != group.scale;
       if (!kept.head.vo.empty()) heads.push_back(std::move(kept));
     }
   }
   if (!changed) return site;
-  std::sort(heads.begin(), heads.end(), [](const ScaledHead& a, const ScaledHead& b) { return a.head.index < b.head.index; });
+  std::sort(heads.begin(), heads.end(),
+            [](const ScaledHead& a, const ScaledHead& b) { return a.head.index < b.head.index; });
   return regrouped(site, grouped(heads, site.model_width()));
 }
 

@@ -28,21 +28,24 @@ Target target_of(UnitKind kind) {
 
 void check(const Gates& gates, const std::vector<const AttentionSite*>& sites, std::int64_t examples) {
   const auto& shape = gates.values.sizes();
-  const bool fits = gates.values.is_floating_point() && !shape.empty() && shape.size() <= 3 && shape.back() == gates.units.count() &&
-                    (shape.size() == 1 || shape[0] == examples);
+  const bool fits = gates.values.is_floating_point() && !shape.empty() && shape.size() <= 3 &&
+                    shape.back() == gates.units.count() && (shape.size() == 1 || shape[0] == examples);
   if (!fits) {
     throw PluginError("gates of shape " + shape_text(shape) + " do not fit\n    expected real numbers of shape [" +
-                      std::to_string(gates.units.count()) + "], [" + std::to_string(examples) + ", " + std::to_string(gates.units.count()) +
-                      "] or [" + std::to_string(examples) + ", tokens, " + std::to_string(gates.units.count()) + "]");
+                      std::to_string(gates.units.count()) + "], [" + std::to_string(examples) + ", " +
+                      std::to_string(gates.units.count()) + "] or [" + std::to_string(examples) + ", tokens, " +
+                      std::to_string(gates.units.count()) + "]");
   }
   const auto& spoken = gates.units.sites();
-  const bool same = spoken.size() == sites.size() && std::equal(spoken.begin(), spoken.end(), sites.begin(), [](const Site& a, const AttentionSite* b) {
+  const bool same = spoken.size() == sites.size() &&
+                    std::equal(spoken.begin(), spoken.end(), sites.begin(), [](const Site& a, const AttentionSite* b) {
                       return a.heads == b->heads && a.head_dim == b->head_dim;
                     });
   if (!same) throw PluginError("the units belong to another model: its sites differ");
 }
 
-at::Tensor gates_of_places(const std::vector<std::int64_t>& unit_of, std::int64_t open, const std::vector<std::int64_t>& places) {
+at::Tensor gates_of_places(const std::vector<std::int64_t>& unit_of, std::int64_t open,
+                           const std::vector<std::int64_t>& places) {
   std::vector<std::int64_t> index;
   bool gated = false;
   for (const auto place : places) {
@@ -54,7 +57,8 @@ at::Tensor gates_of_places(const std::vector<std::int64_t>& unit_of, std::int64_
 
 }  // namespace
 
-GateTable::GateTable(const Gates& gates, const std::vector<const AttentionSite*>& sites, std::int64_t examples, at::ScalarType type) {
+GateTable::GateTable(const Gates& gates, const std::vector<const AttentionSite*>& sites, std::int64_t examples,
+                     at::ScalarType type) {
   check(gates, sites, examples);
   const auto open = gates.units.count();
   values_ = at::constant_pad_nd(gates.values.to(type), {0, 1}, 1);  // [..., units + 1]
@@ -62,14 +66,16 @@ GateTable::GateTable(const Gates& gates, const std::vector<const AttentionSite*>
   // Each channel of each target has at most one unit, whatever the granularity.
   std::vector<std::array<std::vector<std::int64_t>, 4>> unit_of(sites.size());
   for (std::size_t site = 0; site < sites.size(); ++site) {
-    for (auto& units : unit_of[site]) units.assign(static_cast<std::size_t>(sites[site]->heads * sites[site]->head_dim), open);
+    for (auto& units : unit_of[site])
+      units.assign(static_cast<std::size_t>(sites[site]->heads * sites[site]->head_dim), open);
   }
   for (std::int64_t u = 0; u < open; ++u) {
     const auto& unit = gates.units[u];
     const auto& site = *sites[static_cast<std::size_t>(unit.site)];
     auto& units = unit_of[static_cast<std::size_t>(unit.site)][static_cast<std::size_t>(target_of(unit.kind))];
     const auto heads = unit.head < 0 ? std::pair(std::int64_t{0}, site.heads) : std::pair(unit.head, unit.head + 1);
-    const auto channels = unit.channel < 0 ? std::pair(std::int64_t{0}, site.head_dim) : std::pair(unit.channel, unit.channel + 1);
+    const auto channels =
+        unit.channel < 0 ? std::pair(std::int64_t{0}, site.head_dim) : std::pair(unit.channel, unit.channel + 1);
     for (auto head = heads.first; head < heads.second; ++head) {
       for (auto channel = channels.first; channel < channels.second; ++channel) {
         units[static_cast<std::size_t>(head * site.head_dim + channel)] = u;
@@ -86,7 +92,8 @@ GateTable::GateTable(const Gates& gates, const std::vector<const AttentionSite*>
       qk_start += group.qk_total();
       vo_start += group.vo_total();
       groups.push_back({gates_of_places(unit_of[site][0], open, of_qk), gates_of_places(unit_of[site][1], open, of_qk),
-                        gates_of_places(unit_of[site][2], open, of_vo), gates_of_places(unit_of[site][3], open, of_vo)});
+                        gates_of_places(unit_of[site][2], open, of_vo),
+                        gates_of_places(unit_of[site][3], open, of_vo)});
     }
   }
   for (auto& groups : index_) {
@@ -105,7 +112,8 @@ at::Tensor GateTable::of(std::int64_t site, std::size_t group, Target target, co
   const auto part = values_.narrow(0, segment.first_example, segment.examples);
   if (values_.dim() == 2) return part.index_select(1, index).unsqueeze(1);  // [B, 1, H*w]
   if (values_.size(1) != segment.tokens) {
-    throw PluginError("gates for " + std::to_string(values_.size(1)) + " tokens do not fit a batch of " + std::to_string(segment.tokens) + " tokens");
+    throw PluginError("gates for " + std::to_string(values_.size(1)) + " tokens do not fit a batch of " +
+                      std::to_string(segment.tokens) + " tokens");
   }
   return part.index_select(2, index);  // [B, T, H*w]
 }

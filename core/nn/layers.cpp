@@ -39,8 +39,6 @@ at::Tensor activate(Activation activation, at::Tensor input) {
   return input;
 }
 
-at::Tensor residual(at::Tensor a, const at::Tensor& b) {
-  return at::GradMode::is_enabled() ? a.add(b) : a.add_(b);
-}
+at::Tensor residual(at::Tensor a, const at::Tensor& b) { return at::GradMode::is_enabled() ? a.add(b) : a.add_(b); }
 
 }  // namespace espalier::nn

@@ -9,8 +9,8 @@
 namespace espalier::nn {
 
 struct Linear {
-  at::Tensor weight;  // [out, in]
-  at::Tensor bias;    // [out]
+  at::Tensor weight;                                     // [out, in]
+  at::Tensor bias;                                       // [out]
   at::Tensor operator()(const at::Tensor& input) const;  // [..., in] -> [..., out]
 };
 

@@ -22,7 +22,8 @@ using at::Tensor;
 // "bert.encoder.layer.0.attention.self" is the site "encoder.layer.0.attention.self", and the reverse.
 bool same_site(const std::string& a, const std::string& b) {
   const auto ends_with = [](const std::string& longer, const std::string& shorter) {
-    return longer.size() > shorter.size() && longer.ends_with(shorter) && longer[longer.size() - shorter.size() - 1] == '.';
+    return longer.size() > shorter.size() && longer.ends_with(shorter) &&
+           longer[longer.size() - shorter.size() - 1] == '.';
   };
   return a == b || ends_with(a, b) || ends_with(b, a);
 }
@@ -47,7 +48,8 @@ Named split_name(const std::string& name) {
 }
 
 // Tensors of a file by site and part. Throws on unknown sites and parts, and on one said twice.
-std::map<std::pair<std::size_t, std::string>, Tensor> by_site(const std::string& path, const TensorFile& file, const std::vector<Site>& sites,
+std::map<std::pair<std::size_t, std::string>, Tensor> by_site(const std::string& path, const TensorFile& file,
+                                                              const std::vector<Site>& sites,
                                                               const std::vector<std::string>& parts) {
   std::map<std::pair<std::size_t, std::string>, Tensor> found;
   for (const auto& [name, tensor] : file.tensors) {
@@ -62,7 +64,8 @@ std::map<std::pair<std::size_t, std::string>, Tensor> by_site(const std::string&
       throw InputError(path + ": " + unknown_name("site", shortened(named.site), known));
     }
     if (!found.emplace(std::pair(*site, named.part), tensor).second) {
-      throw InputError(path + ": site " + in_quotes(sites[*site].name) + " has two tensors ." + named.part + ", with and without its prefix");
+      throw InputError(path + ": site " + in_quotes(sites[*site].name) + " has two tensors ." + named.part +
+                       ", with and without its prefix");
     }
   }
   return found;
@@ -70,7 +73,8 @@ std::map<std::pair<std::size_t, std::string>, Tensor> by_site(const std::string&
 
 void check_shape(const std::string& path, const std::string& name, const Tensor& tensor, at::IntArrayRef expected) {
   if (tensor.sizes() == expected) return;
-  throw InputError(path + ": tensor " + in_quotes(name) + " has shape " + shape_text(tensor.sizes()) + ", expected " + shape_text(expected));
+  throw InputError(path + ": tensor " + in_quotes(name) + " has shape " + shape_text(tensor.sizes()) + ", expected " +
+                   shape_text(expected));
 }
 
 std::string metadata_of(const TensorFile& file, const char* key) {
@@ -132,13 +136,17 @@ Granularity granularity_in(const std::string& path, const TensorFile& file) {
     parts.insert(split_name(name).part);
     dimensions = std::max(dimensions, tensor.dim());
   }
-  for (const auto granularity : {Granularity::Head, Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel, Granularity::KChannel,
-                                 Granularity::VChannel, Granularity::OChannel, Granularity::ProjectionChannel}) {
+  for (const auto granularity :
+       {Granularity::Head, Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
+        Granularity::KChannel, Granularity::VChannel, Granularity::OChannel, Granularity::ProjectionChannel}) {
     const auto expected = parts_of(granularity);
     const bool flat = granularity == Granularity::Head || granularity == Granularity::SameChannel;
-    if (parts == std::set<std::string>(expected.begin(), expected.end()) && dimensions == (flat ? 1 : 2)) return granularity;
+    if (parts == std::set<std::string>(expected.begin(), expected.end()) && dimensions == (flat ? 1 : 2))
+      return granularity;
   }
-  throw InputError(path + ": is not a score file: its tensors are of no known granularity\n    expected names like SITE.head, SITE.qk and SITE.vo, or SITE.q");
+  throw InputError(path +
+                   ": is not a score file: its tensors are of no known granularity\n    expected names like SITE.head, "
+                   "SITE.qk and SITE.vo, or SITE.q");
 }
 
 }  // namespace
@@ -148,14 +156,17 @@ Mask read_mask(const std::filesystem::path& path, const std::vector<Site>& sites
   const auto name = path.string();
   if (metadata_of(file, "format") != "espalier-mask") {
     const auto format = metadata_of(file, "format");
-    throw InputError(name + ": is not a mask file: its metadata has " + (format.empty() ? "no format" : "format " + in_quotes(format)) + ", expected 'espalier-mask'");
+    throw InputError(name + ": is not a mask file: its metadata has " +
+                     (format.empty() ? "no format" : "format " + in_quotes(format)) + ", expected 'espalier-mask'");
   }
   if (metadata_of(file, "version") != "1") {
-    throw InputError(name + ": is a mask file of version " + in_quotes(metadata_of(file, "version")) + ", expected '1'");
+    throw InputError(name + ": is a mask file of version " + in_quotes(metadata_of(file, "version")) +
+                     ", expected '1'");
   }
   const auto digest = metadata_of(file, "model_digest");
   if (!digest.empty() && !model_digest.empty() && digest != model_digest) {
-    throw InputError(name + ": was made for another checkpoint\n    model_digest there " + in_quotes(digest) + ", here " + in_quotes(model_digest));
+    throw InputError(name + ": was made for another checkpoint\n    model_digest there " + in_quotes(digest) +
+                     ", here " + in_quotes(model_digest));
   }
   Mask mask(sites);
   const auto found = by_site(name, file, sites, {"q", "k", "v", "o"});
@@ -171,37 +182,44 @@ Mask read_mask(const std::filesystem::path& path, const std::vector<Site>& sites
       }
       ++parts;
       if (tensor->second.scalar_type() != at::kBool) {
-        throw InputError(name + ": tensor " + in_quotes(full) + " has dtype " + c10::toString(tensor->second.scalar_type()) + ", expected BOOL");
+        throw InputError(name + ": tensor " + in_quotes(full) + " has dtype " +
+                         c10::toString(tensor->second.scalar_type()) + ", expected BOOL");
       }
       check_shape(name, full, tensor->second, {sites[i].heads, sites[i].head_dim});
       mask.site(static_cast<std::int64_t>(i)).of(projection) = tensor->second;
     }
-    if (parts > 0 && !missing.empty()) throw InputError(name + ": lacks " + missing + ": a site has all of q, k, v, o or none");
+    if (parts > 0 && !missing.empty())
+      throw InputError(name + ": lacks " + missing + ": a site has all of q, k, v, o or none");
   }
   return mask;
 }
 
-void write_mask(const std::filesystem::path& path, const std::vector<Site>& sites, const Mask& mask, std::map<std::string, std::string> metadata) {
+void write_mask(const std::filesystem::path& path, const std::vector<Site>& sites, const Mask& mask,
+                std::map<std::string, std::string> metadata) {
   TensorFile file;
   file.metadata = std::move(metadata);
   file.metadata["format"] = "espalier-mask";
   file.metadata["version"] = "1";
   for (std::size_t i = 0; i < sites.size(); ++i) {
     for (const auto projection : all_projections) {
-      file.tensors[sites[i].name + "." + to_string(projection)] = mask.site(static_cast<std::int64_t>(i)).of(projection);
+      file.tensors[sites[i].name + "." + to_string(projection)] =
+          mask.site(static_cast<std::int64_t>(i)).of(projection);
     }
   }
   write_safetensors(path, file);
 }
 
-Granularity granularity_of_scores(const std::filesystem::path& path) { return granularity_in(path.string(), read_safetensors(path)); }
+Granularity granularity_of_scores(const std::filesystem::path& path) {
+  return granularity_in(path.string(), read_safetensors(path));
+}
 
 Scores read_scores(const std::filesystem::path& path, const Units& units) {
   const auto file = read_safetensors(path);
   const auto name = path.string();
   const auto granularity = granularity_in(name, file);
   if (granularity != units.granularity()) {
-    throw InputError(name + ": holds scores of granularity " + to_string(granularity) + ", expected " + to_string(units.granularity()));
+    throw InputError(name + ": holds scores of granularity " + to_string(granularity) + ", expected " +
+                     to_string(units.granularity()));
   }
   auto found = by_site(name, file, units.sites(), parts_of(granularity));
   std::map<std::pair<std::size_t, std::string>, Tensor> checked;
@@ -216,11 +234,13 @@ Scores read_scores(const std::filesystem::path& path, const Units& units) {
       const auto tensor = found.find(key);
       if (tensor == found.end()) throw InputError(name + ": lacks tensor " + in_quotes(full));
       if (!tensor->second.is_floating_point()) {
-        throw InputError(name + ": tensor " + in_quotes(full) + " has dtype " + c10::toString(tensor->second.scalar_type()) + ", expected F32");
+        throw InputError(name + ": tensor " + in_quotes(full) + " has dtype " +
+                         c10::toString(tensor->second.scalar_type()) + ", expected F32");
       }
       check_shape(name, full, tensor->second, part_shape(granularity, site));
       scores = tensor->second.to(at::kDouble).reshape({-1});
-      if (!at::isfinite(scores).all().item<bool>()) throw InputError(name + ": tensor " + in_quotes(full) + " holds a score that is not finite");
+      if (!at::isfinite(scores).all().item<bool>())
+        throw InputError(name + ": tensor " + in_quotes(full) + " holds a score that is not finite");
     }
     *value++ = scores.const_data_ptr<double>()[place_of(unit, site)];
   }

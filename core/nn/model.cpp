@@ -17,8 +17,10 @@ std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std
   const auto type = model_type(config);
   const std::string supported = "\n    supported families: bert";
   if (!family.empty() && family != "bert") throw InputError("unknown model family " + in_quotes(family) + supported);
-  if (type.empty() && family.empty()) throw InputError(path.string() + ": model_type is missing, expected 'bert'" + supported);
-  if (!type.empty() && type != "bert") throw InputError(path.string() + ": model_type is " + in_quotes(type) + ", expected 'bert'" + supported);
+  if (type.empty() && family.empty())
+    throw InputError(path.string() + ": model_type is missing, expected 'bert'" + supported);
+  if (!type.empty() && type != "bert")
+    throw InputError(path.string() + ": model_type is " + in_quotes(type) + ", expected 'bert'" + supported);
   return read_bert(folder, std::move(config));
 }
 

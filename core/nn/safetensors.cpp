@@ -53,14 +53,16 @@ class InputFile {
   explicit InputFile(const std::filesystem::path& path) : path_(path.string()) {
     descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor_ < 0) {
-      throw InputError(path_ + (errno == ENOENT ? ": not found" : std::string(": cannot be read: ") + std::strerror(errno)));
+      throw InputError(path_ +
+                       (errno == ENOENT ? ": not found" : std::string(": cannot be read: ") + std::strerror(errno)));
     }
     struct stat status {};
     const bool known = fstat(descriptor_, &status) == 0;
     if (!known || !S_ISREG(status.st_mode)) {
       close(descriptor_);
-      throw InputError(path_ + (known && S_ISDIR(status.st_mode) ? ": is a folder, expected a safetensors file"
-                                                                 : ": is not a regular file, expected a safetensors file"));
+      throw InputError(path_ + (known && S_ISDIR(status.st_mode)
+                                    ? ": is a folder, expected a safetensors file"
+                                    : ": is not a regular file, expected a safetensors file"));
     }
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
@@ -73,7 +75,8 @@ class InputFile {
   void read(void* target, std::uint64_t count, std::uint64_t offset) const {
     char* next = static_cast<char*>(target);
     while (count > 0) {
-      const ssize_t got = pread(descriptor_, next, std::min<std::uint64_t>(count, 1U << 30), static_cast<off_t>(offset));
+      const ssize_t got =
+          pread(descriptor_, next, std::min<std::uint64_t>(count, 1U << 30), static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) throw InputError(path_ + ": cannot be read: " + std::strerror(errno));
       if (got == 0) throw InputError(path_ + ": truncated: the file became shorter while it was read");
@@ -95,7 +98,8 @@ nlohmann::json parse_header(const std::string& path, const std::string& text) {
   const auto refuse_duplicates = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
     if (event == nlohmann::json::parse_event_t::object_start) keys.emplace_back();
     if (event == nlohmann::json::parse_event_t::object_end) keys.pop_back();
-    if (event == nlohmann::json::parse_event_t::key && !keys.back().insert(parsed.get_ref<const std::string&>()).second) {
+    if (event == nlohmann::json::parse_event_t::key &&
+        !keys.back().insert(parsed.get_ref<const std::string&>()).second) {
       throw InputError(path + ": the header has the key " + in_quotes(parsed.get_ref<const std::string&>()) + " twice");
     }
     return true;
@@ -115,7 +119,8 @@ struct Entry {
 };
 
 std::uint64_t unsigned_from(const nlohmann::json& value, const std::string& what) {
-  if (!value.is_number_unsigned()) throw InputError(what + " is " + shortened(value.dump()) + ", expected a whole number, 0 or larger");
+  if (!value.is_number_unsigned())
+    throw InputError(what + " is " + shortened(value.dump()) + ", expected a whole number, 0 or larger");
   return value.get<std::uint64_t>();
 }
 
@@ -132,14 +137,17 @@ Entry read_entry(const std::string& path, const std::string& name, const nlohman
   }
   Entry entry{.name = name};
   const auto& dtype = json["dtype"];
-  const auto* known = std::find_if(dtypes.begin(), dtypes.end(), [&](const DtypeName& candidate) { return dtype == candidate.name; });
+  const auto* known =
+      std::find_if(dtypes.begin(), dtypes.end(), [&](const DtypeName& candidate) { return dtype == candidate.name; });
   if (known == dtypes.end()) {
-    throw InputError(where + ": dtype " + shortened(dtype.dump()) + " is not supported\n    supported: " + known_dtypes());
+    throw InputError(where + ": dtype " + shortened(dtype.dump()) +
+                     " is not supported\n    supported: " + known_dtypes());
   }
   entry.type = known->type;
 
   const auto& shape = json["shape"];
-  if (!shape.is_array() || shape.size() > largest_rank) throw InputError(where + ": its shape is not a list of at most 64 numbers");
+  if (!shape.is_array() || shape.size() > largest_rank)
+    throw InputError(where + ": its shape is not a list of at most 64 numbers");
   std::uint64_t bytes = c10::elementSize(entry.type), strides = bytes;
   for (const auto& value : shape) {
     const std::uint64_t extent = unsigned_from(value, where + ": an entry of its shape");
@@ -157,8 +165,8 @@ Entry read_entry(const std::string& path, const std::string& name, const nlohman
   entry.end = unsigned_from(offsets[1], where + ": the end of its data");
   if (entry.begin > entry.end) throw InputError(where + ": its data ends before it begins");
   if (entry.end - entry.begin != bytes) {
-    throw InputError(where + ": its data has " + std::to_string(entry.end - entry.begin) + " bytes, but shape " + shortened(shape.dump()) +
-                     " of " + known->name + " needs " + std::to_string(bytes));
+    throw InputError(where + ": its data has " + std::to_string(entry.end - entry.begin) + " bytes, but shape " +
+                     shortened(shape.dump()) + " of " + known->name + " needs " + std::to_string(bytes));
   }
   return entry;
 }
@@ -167,7 +175,8 @@ std::map<std::string, std::string> read_metadata(const std::string& path, const 
   std::map<std::string, std::string> metadata;
   if (!json.is_object()) throw InputError(path + ": __metadata__ is not an object");
   for (const auto& [key, value] : json.items()) {
-    if (!value.is_string()) throw InputError(path + ": the entry " + in_quotes(key) + " of __metadata__ is not a string");
+    if (!value.is_string())
+      throw InputError(path + ": the entry " + in_quotes(key) + " of __metadata__ is not a string");
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -175,21 +184,26 @@ std::map<std::string, std::string> read_metadata(const std::string& path, const 
 
 // No gap, no overlap, and the last end is the end of the file.
 void check_layout(const std::string& path, std::vector<Entry>& entries, std::uint64_t data_size) {
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::uint64_t end = 0;
   for (const auto& entry : entries) {
     if (entry.begin != end) {
-      throw InputError(path + ": tensor " + in_quotes(entry.name) + ": its data begins at byte " + std::to_string(entry.begin) +
-                       (entry.begin < end ? " and overlaps the tensor before, which ends at byte " : ", after a gap: the tensor before ends at byte ") +
+      throw InputError(path + ": tensor " + in_quotes(entry.name) + ": its data begins at byte " +
+                       std::to_string(entry.begin) +
+                       (entry.begin < end ? " and overlaps the tensor before, which ends at byte "
+                                          : ", after a gap: the tensor before ends at byte ") +
                        std::to_string(end));
     }
     end = entry.end;
   }
   if (end > data_size) {
-    throw InputError(path + ": truncated: the header says " + std::to_string(end) + " bytes of data, the file has " + std::to_string(data_size));
+    throw InputError(path + ": truncated: the header says " + std::to_string(end) + " bytes of data, the file has " +
+                     std::to_string(data_size));
   }
   if (end < data_size) {
-    throw InputError(path + ": " + std::to_string(data_size - end) + " bytes at the end of the file belong to no tensor");
+    throw InputError(path + ": " + std::to_string(data_size - end) +
+                     " bytes at the end of the file belong to no tensor");
   }
 }
 
@@ -198,18 +212,23 @@ void check_layout(const std::string& path, std::vector<Entry>& entries, std::uin
 TensorFile read_safetensors(const std::filesystem::path& path) {
   const InputFile file(path);
   const auto& name = file.path();
-  if (file.size() < 8) throw InputError(name + ": truncated: a safetensors file has at least 8 bytes, this one has " + std::to_string(file.size()));
+  if (file.size() < 8)
+    throw InputError(name + ": truncated: a safetensors file has at least 8 bytes, this one has " +
+                     std::to_string(file.size()));
   std::uint64_t header_size = 0;
   file.read(&header_size, sizeof header_size, 0);
   if (header_size > largest_header) {
-    throw InputError(name + ": the header claims " + std::to_string(header_size) + " bytes, at most 100000000 are allowed\n    is it a safetensors file?");
+    throw InputError(name + ": the header claims " + std::to_string(header_size) +
+                     " bytes, at most 100000000 are allowed\n    is it a safetensors file?");
   }
   if (header_size > file.size() - 8) {
-    throw InputError(name + ": truncated: the header claims " + std::to_string(header_size) + " bytes, the file has " + std::to_string(file.size() - 8) + " after its first 8");
+    throw InputError(name + ": truncated: the header claims " + std::to_string(header_size) + " bytes, the file has " +
+                     std::to_string(file.size() - 8) + " after its first 8");
   }
   std::string text(header_size, '\0');
   file.read(text.data(), header_size, 8);
-  if (text.empty() || text[0] != '{') throw InputError(name + ": the header does not start with '{': is it a safetensors file?");
+  if (text.empty() || text[0] != '{')
+    throw InputError(name + ": the header does not start with '{': is it a safetensors file?");
 
   const auto header = parse_header(name, text);
   TensorFile content;
@@ -246,9 +265,11 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& cont
   };
   std::vector<Item> items;
   for (const auto& [name, tensor] : content.tensors) {
-    const auto* known = std::find_if(dtypes.begin(), dtypes.end(), [&](const DtypeName& dtype) { return dtype.type == tensor.scalar_type(); });
+    const auto* known = std::find_if(dtypes.begin(), dtypes.end(),
+                                     [&](const DtypeName& dtype) { return dtype.type == tensor.scalar_type(); });
     if (known == dtypes.end()) {
-      throw InputError(path.string() + ": tensor " + in_quotes(name) + " has dtype " + c10::toString(tensor.scalar_type()) +
+      throw InputError(path.string() + ": tensor " + in_quotes(name) + " has dtype " +
+                       c10::toString(tensor.scalar_type()) +
                        ", which cannot be written\n    supported: " + known_dtypes());
     }
     items.push_back({static_cast<std::size_t>(known - dtypes.begin()), name, tensor.detach().cpu().contiguous()});
@@ -260,7 +281,8 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& cont
   std::uint64_t offset = 0;
   for (const auto& item : items) {
     const std::uint64_t end = offset + item.tensor.nbytes();
-    header[item.name] = {{"dtype", dtypes[item.order].name}, {"shape", item.tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
+    header[item.name] = {
+        {"dtype", dtypes[item.order].name}, {"shape", item.tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

@@ -1,5 +1,6 @@
 // The catalogue keeps refusals until they are asked for; calls restore, name and check.
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <c10/core/DefaultDtype.h>
 #include <gtest/gtest.h>
 

@@ -13,13 +13,13 @@ namespace {
 using loader::load_plugin;
 namespace fs = std::filesystem;
 
-std::string refusal_of(const fs::path& file) {
+std::string refusal_of_file(const fs::path& file) {
   return message_of<PluginError>([&] { load_plugin(file); });
 }
 
 // The refusal of a broken plugin, without its path in front.
 std::string refusal_of(const std::string& name) {
-  const auto message = refusal_of(plugin_file(name));
+  const auto message = refusal_of_file(plugin_file(name));
   const auto path = plugin_file(name).string();
   EXPECT_TRUE(message.starts_with(path)) << message;
   return message.substr(std::min(path.size(), message.size()));
@@ -47,16 +47,16 @@ TEST(PluginFile, AGoodOneIsDescribed) {
 }
 
 TEST(PluginFile, MustExist) {
-  EXPECT_EQ(refusal_of(fs::path("/nowhere/salience.so")), "/nowhere/salience.so: no such plugin file");
+  EXPECT_EQ(refusal_of_file("/nowhere/salience.so"), "/nowhere/salience.so: no such plugin file");
   EXPECT_TRUE(
-      says(refusal_of(fs::temp_directory_path()), fs::temp_directory_path().string() + ": no such plugin file"));
+      says(refusal_of_file(fs::temp_directory_path()), fs::temp_directory_path().string() + ": no such plugin file"));
 }
 
 TEST(PluginFile, MustBeALibrary) {
   const TempDir folder;
   for (const std::string content : {"", "E", "#!/bin/sh\necho no library\n"}) {
     const auto file = folder.write("text.so", content);
-    EXPECT_EQ(refusal_of(file),
+    EXPECT_EQ(refusal_of_file(file),
               file.string() + ": is no shared library\n    expected an ELF file built with espalier_add_plugin");
   }
 }
@@ -67,7 +67,7 @@ TEST(PluginFile, MayNotBeCutOff) {
   for (const std::size_t size :
        {std::size_t{4}, std::size_t{63}, std::size_t{64}, whole.size() / 2, whole.size() - 1}) {
     const auto file = folder.write("cut.so", whole.substr(0, size));
-    EXPECT_TRUE(says(refusal_of(file), file.string(), {size < 64 ? "damaged or cut off" : "cut off"})) << size;
+    EXPECT_TRUE(says(refusal_of_file(file), file.string(), {size < 64 ? "damaged or cut off" : "cut off"})) << size;
   }
 }
 
@@ -82,7 +82,7 @@ TEST(PluginFile, DamagedTablesAreRefused) {
     copy[place] = static_cast<char>(copy[place] ^ 0x55);
     copy[place + 1] = static_cast<char>(copy[place + 1] ^ 0x55);
     const auto file = folder.write("damaged.so", copy);
-    EXPECT_TRUE(says(refusal_of(file), file.string(), {": "})) << place;
+    EXPECT_TRUE(says(refusal_of_file(file), file.string(), {": "})) << place;
   }
 }
 
@@ -91,7 +91,7 @@ TEST(PluginFile, OfAnotherMachineIsRefused) {
   auto bytes = bytes_of(plugin_file("steady"));
   bytes[4] = 1;  // ELFCLASS32
 
-  EXPECT_TRUE(says(refusal_of(folder.write("small.so", bytes)),
+  EXPECT_TRUE(says(refusal_of_file(folder.write("small.so", bytes)),
                    (folder / "small.so").string() + ": was built for another machine"));
 }
 

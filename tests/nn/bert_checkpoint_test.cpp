@@ -46,21 +46,31 @@ TEST_F(BertCheckpoint, AbsurdNumbersAreRefusedBeforeMemoryIsSpent) {
     config[key] = value;
     return refusal(config);
   };
-  EXPECT_EQ(with("num_hidden_layers", 1000000000000), "config.json: num_hidden_layers is 1000000000000, expected a whole number from 1 to 10000");
+  EXPECT_EQ(with("num_hidden_layers", 1000000000000),
+            "config.json: num_hidden_layers is 1000000000000, expected a whole number from 1 to 10000");
   EXPECT_EQ(with("hidden_size", -3), "config.json: hidden_size is -3, expected a whole number from 1 to 1000000");
   EXPECT_EQ(with("hidden_size", 15.5), "config.json: hidden_size is 15.5, expected a whole number from 1 to 1000000");
-  EXPECT_EQ(with("vocab_size", "many"), "config.json: vocab_size is \"many\", expected a whole number from 1 to 1000000000");
-  EXPECT_EQ(with("vocab_size", nullptr), "config.json: vocab_size is null, expected a whole number from 1 to 1000000000");
-  EXPECT_EQ(with("intermediate_size", 18446744073709551615ULL), "config.json: intermediate_size is 18446744073709551615, expected a whole number from 1 to 10000000");
+  EXPECT_EQ(with("vocab_size", "many"),
+            "config.json: vocab_size is \"many\", expected a whole number from 1 to 1000000000");
+  EXPECT_EQ(with("vocab_size", nullptr),
+            "config.json: vocab_size is null, expected a whole number from 1 to 1000000000");
+  EXPECT_EQ(with("intermediate_size", 18446744073709551615ULL),
+            "config.json: intermediate_size is 18446744073709551615, expected a whole number from 1 to 10000000");
   EXPECT_EQ(with("num_attention_heads", 4), "config.json: hidden_size 15 is not a multiple of num_attention_heads 4");
   EXPECT_EQ(with("hidden_act", "gelu_fast"),
-            "config.json: hidden_act 'gelu_fast' is not supported\n    supported: gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh");
-  EXPECT_EQ(with("position_embedding_type", "relative_key"), "config.json: position_embedding_type 'relative_key' is not supported, expected 'absolute'");
+            "config.json: hidden_act 'gelu_fast' is not supported\n    supported: gelu, gelu_new, gelu_pytorch_tanh, "
+            "relu, silu, tanh");
+  EXPECT_EQ(with("position_embedding_type", "relative_key"),
+            "config.json: position_embedding_type 'relative_key' is not supported, expected 'absolute'");
   EXPECT_EQ(with("is_decoder", true), "config.json: is_decoder is true, expected false: only encoders are supported");
-  EXPECT_EQ(with("hidden_dropout_prob", 1.5), "config.json: hidden_dropout_prob is 1.5, expected a number from 0.0 to 1.0");
-  EXPECT_EQ(with("id2label", {{"1", "a"}}), "config.json: id2label is {\"1\":\"a\"}, expected an object of class names under \"0\", \"1\", ...");
-  EXPECT_EQ(with("pruned_heads", {{"9", {0}}}), "config.json: pruned_heads is {\"9\":[0]}, expected layers from 0 to 0");
-  EXPECT_EQ(with("espalier", {{"format", 2}}), "config.json: espalier is {\"format\":2}, expected an object with format 1 and sites");
+  EXPECT_EQ(with("hidden_dropout_prob", 1.5),
+            "config.json: hidden_dropout_prob is 1.5, expected a number from 0.0 to 1.0");
+  EXPECT_EQ(with("id2label", {{"1", "a"}}),
+            "config.json: id2label is {\"1\":\"a\"}, expected an object of class names under \"0\", \"1\", ...");
+  EXPECT_EQ(with("pruned_heads", {{"9", {0}}}),
+            "config.json: pruned_heads is {\"9\":[0]}, expected layers from 0 to 0");
+  EXPECT_EQ(with("espalier", {{"format", 2}}),
+            "config.json: espalier is {\"format\":2}, expected an object with format 1 and sites");
 }
 
 TEST_F(BertCheckpoint, AConfigThatLiesIsToldAboutEveryTensor) {
@@ -70,10 +80,14 @@ TEST_F(BertCheckpoint, AConfigThatLiesIsToldAboutEveryTensor) {
   config["id2label"].erase("3");
   EXPECT_EQ(refusal(config),
             "model.safetensors: 6 tensors do not fit config.json\n"
-            "    bert.embeddings.word_embeddings.weight has shape [30, 15], config.json says [31, 15] (vocab_size, hidden_size)\n"
-            "    bert.encoder.layer.0.intermediate.dense.weight has shape [11, 15], config.json says [12, 15] (intermediate_size, hidden_size)\n"
-            "    bert.encoder.layer.0.intermediate.dense.bias has shape [11], config.json says [12] (intermediate_size, hidden_size)\n"
-            "    bert.encoder.layer.0.output.dense.weight has shape [15, 11], config.json says [15, 12] (hidden_size, intermediate_size)\n"
+            "    bert.embeddings.word_embeddings.weight has shape [30, 15], config.json says [31, 15] (vocab_size, "
+            "hidden_size)\n"
+            "    bert.encoder.layer.0.intermediate.dense.weight has shape [11, 15], config.json says [12, 15] "
+            "(intermediate_size, hidden_size)\n"
+            "    bert.encoder.layer.0.intermediate.dense.bias has shape [11], config.json says [12] "
+            "(intermediate_size, hidden_size)\n"
+            "    bert.encoder.layer.0.output.dense.weight has shape [15, 11], config.json says [15, 12] (hidden_size, "
+            "intermediate_size)\n"
             "    classifier.weight has shape [4, 15], config.json says [3, 15] (id2label, hidden_size)\n"
             "    classifier.bias has shape [4], config.json says [3] (id2label, hidden_size)");
 }
@@ -82,7 +96,8 @@ TEST_F(BertCheckpoint, MissingTensorsAreNamedAndTheListEnds) {
   auto config = shape.config();
   config["num_hidden_layers"] = 5000;
   const auto message = refusal(config);
-  EXPECT_NE(message.find("bert.encoder.layer.1.attention.self.query.weight is missing; did you mean 'bert.encoder.layer.0.attention.self.query.weight'?"),
+  EXPECT_NE(message.find("bert.encoder.layer.1.attention.self.query.weight is missing; did you mean "
+                         "'bert.encoder.layer.0.attention.self.query.weight'?"),
             std::string::npos);
   EXPECT_NE(message.find("... and 79972 more"), std::string::npos) << message;
 }
@@ -94,7 +109,9 @@ TEST_F(BertCheckpoint, MissingAndTruncatedFilesAreNamed) {
   std::filesystem::remove(weights);
   EXPECT_EQ(refusal(), "model.safetensors: not found");
   folder.write("pytorch_model.bin", "");
-  EXPECT_EQ(refusal(), "model.safetensors: not found\n    the folder has pytorch_model.bin, which is not read; save the model again as one safetensors file");
+  EXPECT_EQ(refusal(),
+            "model.safetensors: not found\n    the folder has pytorch_model.bin, which is not read; save the model "
+            "again as one safetensors file");
   folder.write("config.json", "{");
   EXPECT_EQ(refusal(), "config.json: is not valid JSON (byte 2)");
   folder.write("config.json", "[]");
@@ -132,21 +149,29 @@ TEST_F(BertCheckpoint, OldNamesOfLayerNormsAreUnderstood) {
 
 TEST_F(BertCheckpoint, InputsThatDoNotFitAreNamed) {
   const auto model = nn::read_model(folder.path());
-  const auto refused = [&](const std::map<std::string, at::Tensor>& inputs) { return message_of<InputError>([&] { model->outputs(inputs); }); };
+  const auto refused = [&](const std::map<std::string, at::Tensor>& inputs) {
+    return message_of<InputError>([&] { model->outputs(inputs); });
+  };
   const auto ids = at::ones({2, 3}, at::kLong);
   EXPECT_EQ(refused({}), "input input_ids is missing");
   EXPECT_EQ(refused({{"input_ids", ids}, {"attention_masks", ids}}),
-            "unknown input 'attention_masks'\n    did you mean 'attention_mask'?\n    known: attention_mask, input_ids, token_type_ids");
+            "unknown input 'attention_masks'\n    did you mean 'attention_mask'?\n    known: attention_mask, "
+            "input_ids, token_type_ids");
   EXPECT_EQ(refused({{"input_ids", at::ones({2, 3})}}), "input input_ids has dtype Float, expected I64");
-  EXPECT_EQ(refused({{"input_ids", at::ones({3}, at::kLong)}}), "input input_ids has shape [3], expected [examples, tokens] with at least one token");
-  EXPECT_EQ(refused({{"input_ids", at::ones({2, 0}, at::kLong)}}), "input input_ids has shape [2, 0], expected [examples, tokens] with at least one token");
-  EXPECT_EQ(refused({{"input_ids", at::ones({1, 25}, at::kLong)}}), "input input_ids has 25 tokens, the model takes at most 24 (max_position_embeddings)");
+  EXPECT_EQ(refused({{"input_ids", at::ones({3}, at::kLong)}}),
+            "input input_ids has shape [3], expected [examples, tokens] with at least one token");
+  EXPECT_EQ(refused({{"input_ids", at::ones({2, 0}, at::kLong)}}),
+            "input input_ids has shape [2, 0], expected [examples, tokens] with at least one token");
+  EXPECT_EQ(refused({{"input_ids", at::ones({1, 25}, at::kLong)}}),
+            "input input_ids has 25 tokens, the model takes at most 24 (max_position_embeddings)");
   EXPECT_EQ(refused({{"input_ids", ids * 30}}), "input input_ids holds 30, expected numbers from 0 to 29 (vocab_size)");
   EXPECT_EQ(refused({{"input_ids", ids * -1}}), "input input_ids holds -1, expected numbers from 0 to 29 (vocab_size)");
   EXPECT_EQ(refused({{"input_ids", ids}, {"attention_mask", at::ones({2, 4}, at::kLong)}}),
             "input attention_mask has shape [2, 4], but input_ids has [2, 3]");
-  EXPECT_EQ(refused({{"input_ids", ids}, {"attention_mask", ids * 2}}), "input attention_mask holds 2, expected numbers from 0 to 1 (0: left out, 1: counts)");
-  EXPECT_EQ(refused({{"input_ids", ids}, {"token_type_ids", ids * 2}}), "input token_type_ids holds 2, expected numbers from 0 to 1 (type_vocab_size)");
+  EXPECT_EQ(refused({{"input_ids", ids}, {"attention_mask", ids * 2}}),
+            "input attention_mask holds 2, expected numbers from 0 to 1 (0: left out, 1: counts)");
+  EXPECT_EQ(refused({{"input_ids", ids}, {"token_type_ids", ids * 2}}),
+            "input token_type_ids holds 2, expected numbers from 0 to 1 (type_vocab_size)");
   EXPECT_EQ(model->outputs({{"input_ids", at::ones({0, 3}, at::kLong)}}).at("logits").sizes(), at::IntArrayRef({0, 4}));
 }
 

@@ -61,20 +61,25 @@ TEST_P(BertParity, OutputsEqualThoseOfTransformers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, BertParity,
-                         testing::Values("three_heads_of_five", "one_head", "half_precision", "prefixed_headless", "bfloat_tanh"),
+                         testing::Values("three_heads_of_five", "one_head", "half_precision", "prefixed_headless",
+                                         "bfloat_tanh"),
                          [](const auto& one) { return std::string(one.param); });
 
 TEST(BertParityOnRealWeights, MiniLmEqualsTransformers) {
   at::set_num_threads(1);
   const char* data = std::getenv("ESPALIER_DATA");
-  const auto folder = (data != nullptr ? std::filesystem::path(data) : std::filesystem::path(ESPALIER_SOURCE_DIR) / ".deps/data") / "minilm";
+  const auto folder =
+      (data != nullptr ? std::filesystem::path(data) : std::filesystem::path(ESPALIER_SOURCE_DIR) / ".deps/data") /
+      "minilm";
   if (!std::filesystem::exists(folder / "model.safetensors")) GTEST_SKIP() << "there is no MiniLM at " << folder;
 
   const auto golden = nn::read_safetensors(fixtures / "minilm/golden.safetensors");
   const auto model = nn::read_model(folder);
 
   EXPECT_EQ(model->parameter_count(), 22'713'216 - 384 * 384 - 384);  // without the pooler, which nothing uses
-  EXPECT_TRUE(is_close(model->outputs({{"input_ids", golden.tensors.at("input_ids")}, {"attention_mask", golden.tensors.at("attention_mask")}})
+  EXPECT_TRUE(is_close(model
+                           ->outputs({{"input_ids", golden.tensors.at("input_ids")},
+                                      {"attention_mask", golden.tensors.at("attention_mask")}})
                            .at("last_hidden_state"),
                        golden.tensors.at("expected"), parity));
 }
@@ -83,7 +88,8 @@ TEST(BertPacking, MixedLengthsGiveWhatEachExampleGivesAlone) {
   at::set_num_threads(1);
   const TinyBert shape;
   const auto model = shape.double_model();
-  const std::vector<Batch> batches = {random_batch(shape, 3, 7, 1), random_batch(shape, 2, 1, 2), random_batch(shape, 4, 24, 3, true),
+  const std::vector<Batch> batches = {random_batch(shape, 3, 7, 1), random_batch(shape, 2, 1, 2),
+                                      random_batch(shape, 4, 24, 3, true),
                                       random_batch(shape, 150, 13, 4)};  // the last is longer than one chunk
 
   const at::NoGradGuard no_gradients;

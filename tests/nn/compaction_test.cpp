@@ -18,7 +18,8 @@ class Compaction : public testing::Test {
 
 void expect_same(const nn::Model& model, const Mask& mask, const TinyBert& shape) {
   const auto masked = model.masked(mask), compacted = model.compacted(mask);
-  for (const auto& batch : {random_batch(shape, 4, 6, 1, true), random_batch(shape, 2, 1, 2), random_batch(shape, 2, 9, 3)}) {
+  for (const auto& batch :
+       {random_batch(shape, 4, 6, 1, true), random_batch(shape, 2, 1, 2), random_batch(shape, 2, 9, 3)}) {
     EXPECT_TRUE(is_close(logits(*compacted, batch), logits(*masked, batch), {0, 1e-10}));
   }
   EXPECT_LE(compacted->parameter_count(), model.parameter_count());
@@ -26,8 +27,9 @@ void expect_same(const nn::Model& model, const Mask& mask, const TinyBert& shape
 
 TEST_F(Compaction, EqualsMaskingForRandomMasksAndShapes) {
   std::uint64_t seed = 0;
-  for (const auto& shape : {TinyBert{}, TinyBert{.heads = 1, .head_dim = 7, .layers = 1}, TinyBert{.heads = 6, .head_dim = 3, .layers = 3},
-                            TinyBert{.heads = 4, .head_dim = 16, .layers = 2}}) {
+  for (const auto& shape :
+       {TinyBert{}, TinyBert{.heads = 1, .head_dim = 7, .layers = 1}, TinyBert{.heads = 6, .head_dim = 3, .layers = 3},
+        TinyBert{.heads = 4, .head_dim = 16, .layers = 2}}) {
     const auto model = shape.double_model();
     for (const double kept : {0.97, 0.8, 0.5, 0.2, 0.0}) {
       SCOPED_TRACE(testing::Message() << shape.heads << " heads of " << shape.head_dim << ", kept " << kept);
@@ -55,7 +57,8 @@ TEST_F(Compaction, OfNothingSharesEveryTensor) {
   const auto same = model->compacted(Mask(model->sites()));
   const auto before = model->parameters(), after = same->parameters();
   ASSERT_EQ(before.size(), after.size());
-  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(before[i].tensor.is_same(after[i].tensor)) << before[i].name;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_TRUE(before[i].tensor.is_same(after[i].tensor)) << before[i].name;
 }
 
 TEST_F(Compaction, OfAClosureIsCompactionOfTheMask) {

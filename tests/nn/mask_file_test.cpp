@@ -14,7 +14,11 @@ namespace {
 std::vector<Site> two_sites(const std::string& prefix = "") {
   std::vector<Site> sites;
   for (const char* layer : {"0", "1"}) {
-    sites.push_back({.name = prefix + "encoder.layer." + layer + ".attention.self", .kind = SiteKind::EncoderSelf, .heads = 3, .head_dim = 4, .model_width = 12});
+    sites.push_back({.name = prefix + "encoder.layer." + layer + ".attention.self",
+                     .kind = SiteKind::EncoderSelf,
+                     .heads = 3,
+                     .head_dim = 4,
+                     .model_width = 12});
   }
   return sites;
 }
@@ -32,7 +36,8 @@ class MaskFile : public testing::Test {
   static nn::TensorFile content() {
     nn::TensorFile file;
     file.metadata = {{"format", "espalier-mask"}, {"version", "1"}};
-    for (const char* part : {"q", "k", "v", "o"}) file.tensors[std::string("encoder.layer.1.attention.self.") + part] = at::ones({3, 4}, at::kBool);
+    for (const char* part : {"q", "k", "v", "o"})
+      file.tensors[std::string("encoder.layer.1.attention.self.") + part] = at::ones({3, 4}, at::kBool);
     return file;
   }
   TempDir folder;
@@ -91,8 +96,9 @@ TEST_F(MaskFile, SaysWhatDoesNotFit) {
 TEST(ScoreFile, ComesBackForEveryGranularity) {
   const TempDir folder;
   const auto path = folder / "scores.safetensors";
-  for (const auto granularity : {Granularity::Head, Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel, Granularity::KChannel,
-                                 Granularity::VChannel, Granularity::OChannel, Granularity::ProjectionChannel}) {
+  for (const auto granularity :
+       {Granularity::Head, Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
+        Granularity::KChannel, Granularity::VChannel, Granularity::OChannel, Granularity::ProjectionChannel}) {
     SCOPED_TRACE(to_string(granularity));
     const Units units(two_sites(), granularity);
     const auto values = at::arange(units.count(), at::kDouble) * 0.25;
@@ -122,7 +128,8 @@ TEST(ScoreFile, SaysWhatDoesNotFit) {
             path.string() + ": tensor 'encoder.layer.1.attention.self.head' holds a score that is not finite");
   file.tensors.erase("encoder.layer.1.attention.self.head");
   nn::write_safetensors(path, file);
-  EXPECT_EQ(message_of<InputError>([&] { nn::read_scores(path, heads); }), path.string() + ": lacks tensor 'encoder.layer.1.attention.self.head'");
+  EXPECT_EQ(message_of<InputError>([&] { nn::read_scores(path, heads); }),
+            path.string() + ": lacks tensor 'encoder.layer.1.attention.self.head'");
 }
 
 }  // namespace

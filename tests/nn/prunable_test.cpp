@@ -23,8 +23,9 @@ class Prunable : public testing::Test {
   Batch batch = random_batch(shape, 4, 6, 3, /*padded=*/true);
 };
 
-const std::vector<Granularity> granularities = {Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
-                                                Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
+const std::vector<Granularity> granularities = {
+    Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
+    Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
 
 at::Tensor plain_losses(const nn::Model& model, const Batch& batch) {
   return at::cross_entropy_loss(logits(model, batch), batch.labels, {}, at::Reduction::None);
@@ -34,8 +35,10 @@ TEST_F(Prunable, GatesOfOneChangeNothing) {
   const auto expected = plain_losses(*model, batch);
   for (const auto granularity : granularities) {
     const Units units(model->sites(), granularity);
-    for (const std::vector<std::int64_t>& gates : {std::vector<std::int64_t>{units.count()}, {4, units.count()}, {4, 6, units.count()}}) {
-      EXPECT_TRUE(is_close(prunable->losses(batch, units, prunable->open_gates(gates)), expected, {0, 1e-12})) << to_string(granularity);
+    for (const std::vector<std::int64_t>& gates :
+         {std::vector<std::int64_t>{units.count()}, {4, units.count()}, {4, 6, units.count()}}) {
+      EXPECT_TRUE(is_close(prunable->losses(batch, units, prunable->open_gates(gates)).detach(), expected, {0, 1e-12}))
+          << to_string(granularity);
     }
   }
 }
@@ -44,11 +47,12 @@ TEST_F(Prunable, AZeroGateEqualsRemovingItsUnit) {
   for (const auto granularity : granularities) {
     const Units units(model->sites(), granularity);
     for (std::int64_t unit = 0; unit < units.count(); unit += 5) {
-      auto gates = prunable->open_gates({units.count()});
+      auto gates = prunable->open_gates({units.count()}).detach();
       gates[unit] = 0;
       auto kept = at::ones({units.count()}, at::kBool);
       kept[unit] = false;
-      EXPECT_TRUE(is_close(prunable->losses(batch, units, gates), plain_losses(*model->masked(units.mask(kept)), batch), {0, 1e-10}))
+      EXPECT_TRUE(is_close(prunable->losses(batch, units, gates), plain_losses(*model->masked(units.mask(kept)), batch),
+                           {0, 1e-10}))
           << to_string(granularity) << " unit " << unit;
     }
   }
@@ -58,15 +62,16 @@ TEST_F(Prunable, GradientsOfGatesAgreeWithFiniteDifferences) {
   constexpr double step = 1e-5;
   for (const auto granularity : {Granularity::Head, Granularity::HeadChannel, Granularity::ProjectionChannel}) {
     const Units units(model->sites(), granularity);
-    const auto gates = prunable->open_gates({4, 6, units.count()}).requires_grad_(true);
+    const auto gates = prunable->open_gates({4, 6, units.count()});
     const auto gradient = torch::autograd::grad({prunable->losses(batch, units, gates).sum()}, {gates})[0];
     for (std::int64_t unit = 0; unit < units.count(); unit += 7) {
       const auto loss = [&](double offset) {
-        auto moved = prunable->open_gates({4, 6, units.count()});
+        auto moved = prunable->open_gates({4, 6, units.count()}).detach();
         moved[1][0][unit] += offset;
         return prunable->losses(batch, units, moved).sum().item<double>();
       };
-      EXPECT_NEAR(gradient[1][0][unit].item<double>(), (loss(step) - loss(-step)) / (2 * step), 1e-6) << to_string(granularity) << " unit " << unit;
+      EXPECT_NEAR(gradient[1][0][unit].item<double>(), (loss(step) - loss(-step)) / (2 * step), 1e-6)
+          << to_string(granularity) << " unit " << unit;
     }
   }
 }
@@ -76,8 +81,10 @@ TEST_F(Prunable, GatesOfACompactedModelAreThoseOfWhatIsLeft) {
   const Units units(model->sites(), Granularity::HeadChannel);
   const auto gates = at::rand({units.count()}, at::kDouble);
   const auto compacted = model->compacted(mask), masked = model->masked(mask);
-  EXPECT_TRUE(is_close(compacted->logits({&batch, 1}, nn::Gates{units, gates}), masked->logits({&batch, 1}, nn::Gates{units, gates}), {0, 1e-10}));
-  EXPECT_TRUE(is_close(compacted->prunable()->losses(batch, units, gates), masked->prunable()->losses(batch, units, gates), {0, 1e-10}));
+  EXPECT_TRUE(is_close(compacted->logits({&batch, 1}, nn::Gates{units, gates}),
+                       masked->logits({&batch, 1}, nn::Gates{units, gates}), {0, 1e-10}));
+  EXPECT_TRUE(is_close(compacted->prunable()->losses(batch, units, gates),
+                       masked->prunable()->losses(batch, units, gates), {0, 1e-10}));
 }
 
 TEST_F(Prunable, WeightsAreViewsByHeadAndChannel) {
@@ -99,7 +106,8 @@ std::vector<std::array<at::Tensor, 4>> literal_gradient(const nn::Model& model, 
     if (parameter.name.ends_with(".attention.output.dense.weight")) {
       const auto rows = qkv.chunk(3);
       const std::vector<std::int64_t> view = {model.sites()[0].heads, model.sites()[0].head_dim, qkv.size(1)};
-      gradients.push_back({rows[0].view(view), rows[1].view(view), rows[2].view(view), parameter.tensor.grad().t().reshape(view)});
+      gradients.push_back(
+          {rows[0].view(view), rows[1].view(view), rows[2].view(view), parameter.tensor.grad().t().reshape(view)});
     }
   }
   return gradients;
@@ -133,7 +141,8 @@ TEST_F(Prunable, PerSampleSquaresEqualSingleExampleLoops) {
         }
         expected += units.reduce(gradient);
       }
-      EXPECT_TRUE(is_close(prunable->squared_gradients(examples, units, Squares::PerSample), expected, {1e-8, 1e-14})) << tokens << " tokens";
+      EXPECT_TRUE(is_close(prunable->squared_gradients(examples, units, Squares::PerSample), expected, {1e-8, 1e-14}))
+          << tokens << " tokens";
     }
   }
 }
@@ -144,7 +153,8 @@ TEST_F(Prunable, PerBatchSquaresAreThoseOfTheMeanLoss) {
   for (auto& site : gradient) {
     for (auto& one : site) one = one.square();
   }
-  EXPECT_TRUE(is_close(prunable->squared_gradients(batch, units, Squares::PerBatch), units.reduce(gradient), {1e-8, 1e-14}));
+  EXPECT_TRUE(
+      is_close(prunable->squared_gradients(batch, units, Squares::PerBatch), units.reduce(gradient), {1e-8, 1e-14}));
 }
 
 TEST_F(Prunable, WorksUnderNoGradientsAndInferenceMode) {
@@ -160,11 +170,14 @@ TEST_F(Prunable, WorksUnderNoGradientsAndInferenceMode) {
 
 TEST_F(Prunable, RefusesGatesAndLabelsThatDoNotFit) {
   const Units units(model->sites(), Granularity::Head);
-  EXPECT_NE(message_of<PluginError>([&] { prunable->losses(batch, units, at::ones({5}, at::kDouble)); }).find("expected real numbers of shape [6], [4, 6]"),
+  EXPECT_NE(message_of<PluginError>([&] {
+              prunable->losses(batch, units, at::ones({5}, at::kDouble));
+            }).find("expected real numbers of shape [6], [4, 6]"),
             std::string::npos);
   auto wrong = batch;
   wrong.labels = batch.labels + 4;
-  EXPECT_EQ(message_of<InputError>([&] { prunable->gradients(wrong); }), "a label is outside 0 to 3, the classes of the model");
+  EXPECT_EQ(message_of<InputError>([&] { prunable->gradients(wrong); }),
+            "a label is outside 0 to 3, the classes of the model");
 }
 
 TEST_F(Prunable, TrainingStartsFromACopyAndDropsOut) {

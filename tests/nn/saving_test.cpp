@@ -6,6 +6,8 @@
 #include <nn/model.h>
 #include <words/atomic_file.h>
 
+#include <cstdlib>
+
 #include "nn/tiny_bert.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
@@ -39,7 +41,8 @@ TEST_F(Saving, DenseModelsComeBackBitByBit) {
   const auto back = reloaded(*model);
   const auto before = model->parameters(), after = back->parameters();
   ASSERT_EQ(before.size(), after.size());
-  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(is_close(after[i].tensor, before[i].tensor)) << before[i].name;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_TRUE(is_close(after[i].tensor, before[i].tensor)) << before[i].name;
   EXPECT_EQ(config["architectures"], nlohmann::json({"BertForSequenceClassification"}));
   EXPECT_EQ(config["label2id"]["class 2"], 2);
   EXPECT_FALSE(config.contains("espalier"));
@@ -58,7 +61,10 @@ TEST_F(Saving, WholeHeadsAreToldToTransformersToo) {
   EXPECT_EQ(config["pruned_heads"], nlohmann::json::parse(R"({"0":[1],"2":[1,2,3]})"));
   EXPECT_EQ(back->sites()[0].heads, 3);
   EXPECT_EQ(back->sites()[1].heads, 4);
-  EXPECT_EQ(nn::read_safetensors(folder / "model.safetensors").tensors.at("bert.encoder.layer.2.attention.self.query.weight").size(0), 6);
+  EXPECT_EQ(nn::read_safetensors(folder / "model.safetensors")
+                .tensors.at("bert.encoder.layer.2.attention.self.query.weight")
+                .size(0),
+            6);
 
   // transformers alone writes pruned_heads and nothing else.
   config.erase("espalier");
@@ -109,7 +115,8 @@ TEST_F(Saving, AHeadIsMadeFromItsSeedAndKeptByItsLabels) {
   EXPECT_TRUE(encoder->labels().empty());
   const std::vector<std::string> labels = {"b", "a", "c"};
 
-  const auto one = encoder->with_head(labels, 7), two = encoder->with_head(labels, 7), other = encoder->with_head(labels, 8);
+  const auto one = encoder->with_head(labels, 7), two = encoder->with_head(labels, 7),
+             other = encoder->with_head(labels, 8);
 
   const auto batch = random_batch(shape, 3, 6, 1);
   EXPECT_TRUE(is_close(logits(*one, batch), logits(*two, batch)));
@@ -119,6 +126,34 @@ TEST_F(Saving, AHeadIsMadeFromItsSeedAndKeptByItsLabels) {
   // The same labels in another order: the same head, its rows reordered.
   const auto reordered = one->with_head({"a", "b", "c"}, 99);
   EXPECT_TRUE(is_close(logits(*reordered, batch), logits(*one, batch).index_select(1, at::tensor({1, 0, 2}))));
+}
+
+// For check_with_transformers.py, which needs Python and is run by hand.
+TEST_F(Saving, CheckpointsAreKeptForTransformers) {
+  const char* keep = std::getenv("NN_TEST_KEEP");
+  if (keep == nullptr) GTEST_SKIP() << "set NN_TEST_KEEP=FOLDER to keep checkpoints for check_with_transformers.py";
+  TinyBert headless = shape;
+  headless.labels = 0;
+  const auto encoder = headless.model();
+  Mask heads(model->sites());
+  for (auto& kept : heads.site(0).kept) kept[1].zero_();
+  for (auto& kept : heads.site(2).kept) kept.slice(0, 1, 4).zero_();
+  std::map<std::string, std::unique_ptr<nn::Model>> models;
+  models["dense"] = model->with_head(model->labels(), 0);
+  models["fresh_head"] = encoder->with_head({"x", "y"}, 1);
+  models["masked"] = model->masked(random_mask(model->sites(), 0.5, 1));
+  models["pruned_heads"] = model->compacted(heads);
+  models["pruned_heads_again"] = encoder->with_head({"x", "y", "z"}, 1)->compacted(heads);
+
+  for (const auto& [name, one] : models) {
+    const auto place = std::filesystem::path(keep) / name;
+    std::filesystem::create_directories(place);
+    one->save(place);
+    nn::TensorFile file;
+    file.tensors = random_batch(shape, 3, 6, 1, /*padded=*/true).inputs;
+    for (const auto& [output, tensor] : one->outputs(file.tensors)) file.tensors[output] = tensor;
+    nn::write_safetensors(place / "expected.safetensors", file);
+  }
 }
 
 TEST_F(Saving, IntoAFolderThatIsNotThereSaysSo) {

@@ -89,9 +89,12 @@ struct TinyBert {
 };
 
 // Random ids and labels; `padded`: an attention_mask that leaves out the last tokens of every second example.
-inline Batch random_batch(const TinyBert& shape, std::int64_t examples, std::int64_t tokens, std::uint64_t seed, bool padded = false) {
+inline Batch random_batch(const TinyBert& shape, std::int64_t examples, std::int64_t tokens, std::uint64_t seed,
+                          bool padded = false) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  const auto ids = [&](std::int64_t end, std::vector<std::int64_t> sizes) { return at::zeros(sizes, at::kLong).random_(0, end, generator); };
+  const auto ids = [&](std::int64_t end, std::vector<std::int64_t> sizes) {
+    return at::zeros(sizes, at::kLong).random_(0, end, generator);
+  };
   Batch batch;
   batch.inputs["input_ids"] = ids(shape.vocabulary, {examples, tokens});
   if (padded) {

@@ -33,7 +33,8 @@ TEST(Experiment, RunsToAProvenTableAndRepeatsNothing) {
   ASSERT_EQ(first.exit_code, 0) << first.err;
   EXPECT_NE(first.out.find("gate-gradient"), std::string::npos) << first.out;
   EXPECT_EQ(second.exit_code, 0) << second.err;
-  EXPECT_EQ(first.out, second.out);
+  const auto table_of = [](const std::string& out) { return out.substr(0, out.find("database:")); };
+  EXPECT_EQ(table_of(first.out), table_of(second.out));
   const auto counts = status(world);
   EXPECT_EQ(counts["cells"], 32);
   EXPECT_EQ(counts["done"], 32);

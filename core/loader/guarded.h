@@ -1,0 +1,49 @@
+// The only way into plugin code: state of LibTorch restored, every exception an error of ours with a name in it.
+#pragma once
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/DefaultDtype.h>
+#include <c10/util/Exception.h>
+#include <espalier/error.h>
+
+#include <string>
+
+namespace espalier::loader {
+
+// LibTorch's global state as it was, whatever the plugin does to it.
+class StateGuard {
+ public:
+  StateGuard() : dtype_(c10::get_default_dtype()), threads_(at::get_num_threads()), gradients_(true) {}
+  ~StateGuard() {
+    c10::set_default_dtype(dtype_);
+    if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
+  }
+  StateGuard(const StateGuard&) = delete;
+  StateGuard& operator=(const StateGuard&) = delete;
+
+ private:
+  caffe2::TypeMeta dtype_;
+  int threads_;
+  at::AutoGradMode gradients_;  // on during the call, restored after it
+};
+
+// `failed` begins the message, for instance "scorer 'fisher' failed: ".
+template <typename Call>
+auto guarded(const std::string& failed, const Call& call) {
+  const StateGuard guard;
+  try {
+    return call();
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    throw PluginError(failed + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    throw PluginError(failed + error.what());
+  } catch (...) {
+    throw PluginError(failed + "it threw something that is not a std::exception");
+  }
+}
+
+}  // namespace espalier::loader
