@@ -127,14 +127,6 @@ std::unique_ptr<Bert> Bert::with(BertWeights weights) const {
   return std::make_unique<Bert>(config_, std::move(weights), prefix_, skipped_);
 }
 
-void Bert::require_head(const char* what) const {
-  if (!weights_.classifier) {
-    throw InputError(
-        std::string("the checkpoint has no classification head, which ") + what +
-        " needs\n    expected tensors classifier.weight and classifier.bias; train a head first (espalier train)");
-  }
-}
-
 void Bert::check_mask(const Mask& mask) const {
   bool fits = mask.size() == static_cast<std::int64_t>(sites_.size());
   for (std::size_t i = 0; fits && i < sites_.size(); ++i) {
@@ -165,7 +157,7 @@ std::map<std::string, Tensor> Bert::outputs(const std::map<std::string, Tensor>&
 }
 
 Tensor Bert::logits(std::span<const Batch> batches, const std::optional<Gates>& gates) const {
-  require_head("this");
+  require_head(weights_, "this");
   if (gates) {
     const auto packed = pack(inputs_of(batches), *config_, weights_);
     std::vector<const AttentionSite*> attention;
@@ -179,7 +171,7 @@ Tensor Bert::logits(std::span<const Batch> batches, const std::optional<Gates>& 
 }
 
 Tensor Bert::training_logits(std::span<const Batch> batches) const {
-  require_head("training");
+  require_head(weights_, "training");
   return classify(weights_, *config_, pack(inputs_of(batches), *config_, weights_), {.dropout = Dropout::On});
 }
 
@@ -315,7 +307,6 @@ Tensor Bert::site_output(std::int64_t site, const SiteInput& input) const {
 }
 
 std::unique_ptr<PrunableModel> Bert::prunable() const {
-  require_head("a task loss");
   const c10::InferenceMode ordinary(false);
   auto weights = changed(weights_, [](const std::string&, const Tensor& tensor) { return tensor.detach(); });
   for (auto& layer : weights.layers) layer.attention = expanded_site(layer.attention);

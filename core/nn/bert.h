@@ -41,7 +41,6 @@ class Bert final : public Model {
 
  private:
   std::unique_ptr<Bert> with(BertWeights weights) const;
-  void require_head(const char* what) const;
   void check_mask(const Mask& mask) const;
 
   std::shared_ptr<const BertConfig> config_;

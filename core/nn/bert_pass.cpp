@@ -172,6 +172,13 @@ Tensor encode(const BertWeights& weights, const BertConfig& config, const Packed
   return hidden;
 }
 
+void require_head(const BertWeights& weights, const char* what) {
+  if (weights.classifier) return;
+  throw InputError(
+      std::string("the checkpoint has no classification head, which ") + what +
+      " needs\n    expected tensors classifier.weight and classifier.bias; train a head first (espalier train)");
+}
+
 Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass) {
   if (inputs.examples == 0) return weights.words.new_empty({0, weights.classifier->weight.size(0)});
   Tensor first;  // [examples, D]

@@ -45,6 +45,8 @@ struct Pass {
 // [N, D], after the last layer.
 at::Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,
                   const Pass& pass = {});
+// Throws InputError, naming what needs it, where there is no classification head.
+void require_head(const BertWeights& weights, const char* what);
 // [examples, classes]
 at::Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,
                     const Pass& pass = {});

@@ -83,6 +83,7 @@ Tensor PrunableClassifier::weights(std::int64_t site, Projection projection) con
 }
 
 Tensor PrunableClassifier::losses(const Batch& batch, const Units& units, const Tensor& gates) {
+  require_head(weights_, "a task loss");
   const c10::InferenceMode ordinary(false);
   const auto packed = pack({&batch.inputs}, *config_, weights_);
   std::vector<const AttentionSite*> attention;
@@ -98,6 +99,7 @@ Tensor PrunableClassifier::open_gates(std::vector<std::int64_t> shape) const {
 }
 
 std::vector<Projections> PrunableClassifier::gradients(const Batch& batch) {
+  require_head(weights_, "a task loss");
   const WithGradients with_gradients;
   auto weights = weights_;
   std::vector<Tensor> leaves;
@@ -122,6 +124,7 @@ std::vector<Projections> PrunableClassifier::gradients(const Batch& batch) {
 }
 
 std::vector<Projections> PrunableClassifier::per_sample_sums(const Batch& batch) const {
+  require_head(weights_, "a task loss");
   const WithGradients with_gradients;
   const auto packed = pack({&batch.inputs}, *config_, weights_);
   std::vector<Tap> taps;

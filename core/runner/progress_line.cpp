@@ -67,9 +67,15 @@ std::string ProgressLine::text(const ProgressState& state, double now) const {
 
 void ProgressLine::update(const ProgressState& state, double now) {
   const auto finished = state.done + state.failed;
-  // A sample is taken when a cell ends, so the long silence before the first one (a base model that is trained) does
-  // not count as slowness, and the rate does not decay between two cells.
-  if (samples_.empty() || samples_.back().finished != finished) samples_.push_back({now, finished});
+  // A sample is taken when a cell ends, so that the rate does not decay between two cells. Pace is counted from the
+  // first cell that ends: what came before it (a base model that is trained) comes once and is no cell's pace.
+  if (samples_.empty() || samples_.back().finished != finished) {
+    if (samples_.size() == 1 && !first_cell_ended_) {
+      first_cell_ended_ = true;
+      samples_.clear();
+    }
+    samples_.push_back({now, finished});
+  }
   while (samples_.size() > 2 && now - samples_[1].time > window_seconds) samples_.pop_front();
 
   if (now < first_after_seconds) return;

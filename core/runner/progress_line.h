@@ -41,6 +41,7 @@ class ProgressLine {
   bool terminal_;
   std::string name_;
   std::deque<Sample> samples_;
+  bool first_cell_ended_ = false;
   double shown_at_ = -1;
   double shown_share_ = 0;
   bool line_open_ = false;

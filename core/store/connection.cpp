@@ -21,6 +21,8 @@ std::int64_t pragma(SQLite::Database& database, const char* name) {
 }
 
 void refuse_foreign(SQLite::Database& database, const fs::path& file) {
+  // Both in one snapshot: between the two another process may make the schema.
+  SQLite::Transaction snapshot(database);
   const auto id = pragma(database, "application_id");
   const auto tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt64();
   if (id == application_id || (id == 0 && tables == 0)) return;
@@ -91,6 +93,18 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
   return database;
 }
 
+// Turning the log on needs the file for oneself for a moment, and SQLite does not wait for that on its own.
+std::string write_ahead_log(SQLite::Database& database) {
+  for (int waited_milliseconds = 0;; waited_milliseconds += 10) {
+    try {
+      return database.execAndGet("PRAGMA journal_mode = WAL").getString();
+    } catch (const SQLite::Exception& error) {
+      if (error.getErrorCode() != SQLITE_BUSY || waited_milliseconds >= busy_timeout_milliseconds) throw;
+    }
+    usleep(10000);
+  }
+}
+
 std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_create) {
   const auto network = network_file_system(file.parent_path());
   if (!network.empty()) {
@@ -101,7 +115,7 @@ std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_c
       file.string(), SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0), busy_timeout_milliseconds);
   refuse_foreign(*database, file);
   refuse_newer(*database, file);
-  const auto journal = database->execAndGet("PRAGMA journal_mode = WAL").getString();
+  const auto journal = write_ahead_log(*database);
   if (journal != "wal") {
     throw StoreError(file.string() + ": cannot be used by several processes here (journal mode '" + journal +
                      "', expected 'wal')\n    put it on a local disk with --db");

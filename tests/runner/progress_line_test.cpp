@@ -60,15 +60,17 @@ TEST_F(ProgressLines, AppearAfterASecondThenEveryTenSecondsOrTenPercent) {
 TEST_F(ProgressLines, RewriteOneLineOnATerminal) {
   ProgressLine progress(file_, true, "demo");
   progress.update({100, 0, 0, ""}, 1);
-  progress.update({100, 1, 0, ""}, 2);
+  progress.update({100, 1, 0, ""}, 600);  // the first cell makes the base model: no pace yet
+  progress.update({100, 2, 0, ""}, 601);
   progress.note("a sentence");
   progress.end();
 
   std::ostringstream text;
   text << std::ifstream(folder_ / "out").rdbuf();
   EXPECT_EQ(text.str(),
-            "\r\x1b[Kdemo: 0 of 100 cells, 1 s so far\r\x1b[Kdemo: 1 of 100 cells, 60 cells/min, 1 min 39 s left"
-            "\r\x1b[Ka sentence\n\r\x1b[Kdemo: 1 of 100 cells, 60 cells/min, 1 min 39 s left\n");
+            "\r\x1b[Kdemo: 0 of 100 cells, 1 s so far\r\x1b[Kdemo: 1 of 100 cells, 10 min 0 s so far"
+            "\r\x1b[Kdemo: 2 of 100 cells, 60 cells/min, 1 min 38 s left"
+            "\r\x1b[Ka sentence\n\r\x1b[Kdemo: 2 of 100 cells, 60 cells/min, 1 min 38 s left\n");
 }
 
 }  // namespace

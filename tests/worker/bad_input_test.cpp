@@ -98,7 +98,6 @@ TEST(BadInput, TokenIdsOutsideTheVocabulary) {
                  {"input_ids", "99"});
 }
 
-// /dev/full answers every write with "no space left"; a checkpoint half written must not stay.
 TEST(BadInput, AFolderThatCannotBeWritten) {
   const TinyWorld world;
   expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--output", "/proc/s.safetensors"}), 5,
