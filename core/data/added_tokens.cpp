@@ -23,9 +23,7 @@ bool ends_with_word(std::string_view text) {
   return !text.empty() && is_word(first_character(text.substr(last_character(text))));
 }
 
-bool starts_with_word(std::string_view text) {
-  return !text.empty() && is_word(first_character(text));
-}
+bool starts_with_word(std::string_view text) { return !text.empty() && is_word(first_character(text)); }
 
 std::size_t spaces_at_start(std::string_view text) {
   std::size_t position = 0;

@@ -42,9 +42,7 @@ std::vector<std::string> TableReading::wanted() const {
   return names;
 }
 
-std::string TableReading::at(std::int64_t line) const {
-  return file_.string() + ":" + std::to_string(line) + ": ";
-}
+std::string TableReading::at(std::int64_t line) const { return file_.string() + ":" + std::to_string(line) + ": "; }
 
 void TableReading::problem(std::int64_t line, const std::string& what) {
   ++count_;

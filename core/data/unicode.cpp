@@ -25,9 +25,7 @@ bool is_newer(char32_t character, int unicode_version) {
   return version[0] > unicode_version || version[0] == 0 || (version[0] == unicode_version && version[1] > 0);
 }
 
-std::uint32_t category(char32_t character) {
-  return U_GET_GC_MASK(static_cast<UChar32>(character));
-}
+std::uint32_t category(char32_t character) { return U_GET_GC_MASK(static_cast<UChar32>(character)); }
 
 // Cc, Cf and Co; unassigned characters stay.
 bool is_control(char32_t character) {
@@ -73,14 +71,10 @@ char32_t lower(char32_t character) {
     case 0xA7CE:
     case 0xA7D2:
     case 0xA7D4:
-    case 0xA7DA:
-      return character + 1;
-    case 0xA7CB:
-      return 0x264;
-    case 0xA7DC:
-      return 0x19B;
-    default:
-      return static_cast<char32_t>(u_tolower(static_cast<UChar32>(character)));
+    case 0xA7DA: return character + 1;
+    case 0xA7CB: return 0x264;
+    case 0xA7DC: return 0x19B;
+    default: return static_cast<char32_t>(u_tolower(static_cast<UChar32>(character)));
   }
 }
 

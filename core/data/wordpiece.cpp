@@ -199,11 +199,7 @@ Encoding WordPiece::encode(std::string_view text, std::optional<std::string_view
   return encoding;
 }
 
-std::int64_t WordPiece::vocabulary_size() const {
-  return state_->vocabulary_size;
-}
-std::int32_t WordPiece::padding() const {
-  return state_->padding;
-}
+std::int64_t WordPiece::vocabulary_size() const { return state_->vocabulary_size; }
+std::int32_t WordPiece::padding() const { return state_->padding; }
 
 }  // namespace espalier::data

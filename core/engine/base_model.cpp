@@ -68,7 +68,8 @@ std::string base_digest(const CellSettings& cell, DigestMemory& digests, TextTas
 nlohmann::json report_json(const TrainingReport& report) {
   auto epochs = nlohmann::json::array();
   for (const auto& epoch : report.epochs) {
-    epochs.push_back({{"epoch", epoch.epoch}, {"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
+    epochs.push_back(
+        {{"epoch", epoch.epoch}, {"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
   }
   return {{"epochs", epochs}, {"best_epoch", report.best_epoch}, {"steps", report.steps}, {"seconds", report.seconds}};
 }
@@ -128,6 +129,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   if (!cell.model.train) {
     base->model = nn::read_model(base->folder, cell.model.family);
     check_labels(*base->model, cell);
+    base->checkpoint_digest = digests_.of_checkpoint(base->folder);
     base->task = std::make_unique<TextTask>(cell.dataset, cell.model.checkpoint, base->model->labels(), digests_);
     return base;
   }
@@ -139,12 +141,13 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   if (!fs::exists(base->folder / "training.json")) {
     const auto start = nn::read_model(cell.model.checkpoint, cell.model.family);
     TextTask task(cell.dataset, cell.model.checkpoint, {}, digests_);
-    const auto headed = start->with_head(task.labels(), seed_for("head", cell.model.train->seed + 1000003 * cell.base_seed));
+    const auto headed =
+        start->with_head(task.labels(), seed_for("head", cell.model.train->seed + 1000003 * cell.base_seed));
     TrainingReport report;
     const ComputeType compute(cell.compute);
     const auto trained =
-        fine_tune(*headed, task, *cell.model.train, seed_for("training", cell.model.train->seed + 1000003 * cell.base_seed),
-                  report, say_, interrupted_);
+        fine_tune(*headed, task, *cell.model.train,
+                  seed_for("training", cell.model.train->seed + 1000003 * cell.base_seed), report, say_, interrupted_);
     const fs::path aside = base->folder.string() + ".part";
     fs::remove_all(aside, failed);
     fs::create_directories(aside);
@@ -157,6 +160,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   }
   // Always through the file, so that a model trained now and one found later are the same.
   base->model = nn::read_model(base->folder, cell.model.family);
+  base->checkpoint_digest = digests_.of_checkpoint(base->folder);
   base->task = std::make_unique<TextTask>(cell.dataset, cell.model.checkpoint, base->model->labels(), digests_);
   return base;
 }

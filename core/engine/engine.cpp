@@ -15,6 +15,7 @@
 #include "engine/scoring.h"
 #include "engine/searching.h"
 #include "nn/mask_file.h"
+#include "words/digest.h"
 
 namespace espalier::engine {
 namespace {
@@ -48,10 +49,12 @@ void refuse_what_is_not_built(const CellSettings& cell) {
   std::string problems;
   const auto complain = [&](const std::string& problem) { problems += (problems.empty() ? "" : "\n") + problem; };
   if (cell.dataset.format != "text-classification") {
-    complain("dataset format '" + cell.dataset.format + "' cannot be computed by this version; it computes text-classification");
+    complain("dataset format '" + cell.dataset.format +
+             "' cannot be computed by this version; it computes text-classification");
   }
   if (cell.schedule) complain("a schedule cannot be computed by this version; leave it out for one-shot pruning");
-  if (cell.recovery.plugin != "none") complain("recovery '" + cell.recovery.plugin + "' cannot be computed by this version");
+  if (cell.recovery.plugin != "none")
+    complain("recovery '" + cell.recovery.plugin + "' cannot be computed by this version");
   if (cell.measure.latency) complain("latency cannot be measured by this version; leave [measure] latency out");
   if (!problems.empty()) throw SettingsError(problems);
 }
@@ -105,7 +108,8 @@ struct Engine::State {
   Evaluation evaluation_of_mask(BaseModel& base, const Mask& mask, const std::string& split, const CellSettings& cell,
                                 bool& from_cache) {
     const auto& data = base.task->split(split);
-    const auto key = base.digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + cell.compute + ' ' + cell.softmax_scale;
+    const auto key =
+        base.digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + cell.compute + ' ' + cell.softmax_scale;
     for (auto entry = evaluations.begin(); entry != evaluations.end(); ++entry) {
       if (entry->first != key) continue;
       from_cache = true;
@@ -134,11 +138,12 @@ struct Engine::State {
   }
 
   std::string keep_mask(BaseModel& base, const Mask& mask, const CellSettings& cell) {
-    const auto file = cache_folder / "masks" / (mask.digest() + ".safetensors");
+    const auto file = cache_folder / "masks" / (sha256_hex(base.checkpoint_digest + mask.digest()) + ".safetensors");
     std::error_code ignored;
     if (fs::exists(file, ignored)) return file.string();
     fs::create_directories(file.parent_path(), ignored);
-    nn::write_mask(file, base.model->sites(), mask, {{"model_digest", base.digest}, {"granularity", cell.granularity}});
+    nn::write_mask(file, base.model->sites(), mask,
+                   {{"model_digest", base.checkpoint_digest}, {"granularity", cell.granularity}});
     return file.string();
   }
 

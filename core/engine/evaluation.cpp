@@ -1,8 +1,8 @@
 #include "engine/evaluation.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/from_blob.h>
@@ -29,10 +29,10 @@ Evaluation evaluate(const nn::Model& model, const Split& split, const InterruptC
     parts.push_back(model.logits(some).to(at::kFloat));  // [examples of these batches, classes]
     for (const auto& batch : some) rows.insert(rows.end(), batch.rows.begin(), batch.rows.end());
   }
-  const auto computed = at::cat(parts);                // [examples, classes], by length
+  const auto computed = at::cat(parts);  // [examples, classes], by length
   const auto order = at::from_blob(rows.data(), {static_cast<std::int64_t>(rows.size())}, at::kLong);
   auto logits = at::empty_like(computed);
-  logits.index_copy_(0, order, computed);              // [examples, classes], in file order
+  logits.index_copy_(0, order, computed);  // [examples, classes], in file order
   return evaluation_of(logits, split, multiply_adds_of(model, split));
 }
 

@@ -26,8 +26,8 @@ double spread_of(const at::Tensor& values) {
 // Whether every weight that the mask takes from a site is zero already, so that the site need not answer.
 bool removed_weights_are_zero(PrunableModel& model, const Mask& mask, std::int64_t site) {
   for (const auto projection : all_projections) {
-    const auto removed = mask.site(site).of(projection).logical_not();                 // [heads, head_dim]
-    const auto weights = model.weights(site, projection);                              // [heads, head_dim, features]
+    const auto removed = mask.site(site).of(projection).logical_not();  // [heads, head_dim]
+    const auto weights = model.weights(site, projection);               // [heads, head_dim, features]
     if ((weights.abs().amax(-1) * removed).max().item<double>() > 0) return false;
   }
   return true;
@@ -81,9 +81,10 @@ Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& 
     if (!answer.answered && proof.failure.empty()) {
       proof.failure = changed ? fmt::format("{}: the compacted site differs from the zeroed one by {:.3g}", answer.site,
                                             answer.difference_from_zeroed)
-                              : fmt::format("{}: the mask removes weights that are not zero, yet the site's output did not "
-                                            "change",
-                                            answer.site);
+                              : fmt::format(
+                                    "{}: the mask removes weights that are not zero, yet the site's output did not "
+                                    "change",
+                                    answer.site);
     }
     proof.sites.push_back(answer);
   }
@@ -99,13 +100,10 @@ std::string to_json_text(const Proof& proof) {
                      {"difference_from_zeroed", site.difference_from_zeroed},
                      {"answered", site.answered}});
   }
-  return nlohmann::json{{"passed", proof.passed},
-                        {"examples", proof.examples},
-                        {"largest_difference", proof.largest_difference},
-                        {"spread", proof.spread},
-                        {"tolerance", proof_tolerance},
-                        {"failure", proof.failure},
-                        {"sites", sites}}
+  return nlohmann::json{
+      {"passed", proof.passed}, {"examples", proof.examples},   {"largest_difference", proof.largest_difference},
+      {"spread", proof.spread}, {"tolerance", proof_tolerance}, {"failure", proof.failure},
+      {"sites", sites}}
       .dump();
 }
 

@@ -89,19 +89,21 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
       nn::write_scores(answer.file, units,
-                       {values, {{"scorer", request.scorer},
-                                 {"settings", to_json(request.settings).dump()},
-                                 {"granularity", to_string(fine.granularity)},
-                                 {"model_digest", base.digest},
-                                 {"data_digest", split == nullptr ? "" : split->digest}}});
+                       {values,
+                        {{"scorer", request.scorer},
+                         {"settings", to_json(request.settings).dump()},
+                         {"granularity", to_string(fine.granularity)},
+                         {"model_digest", base.checkpoint_digest},
+                         {"data_digest", split == nullptr ? "" : split->digest}}});
     } catch (const InputError& error) {
       if (say_) say_(std::string("scores are not kept: ") + error.what());
     }
     known = known_.emplace(answer.digest, values).first;
   }
-  answer.values = fine.granularity == request.granularity
-                      ? known->second
-                      : heads_from_channels(Units(base.model->sites(), request.granularity, request.sites), units, known->second);
+  answer.values =
+      fine.granularity == request.granularity
+          ? known->second
+          : heads_from_channels(Units(base.model->sites(), request.granularity, request.sites), units, known->second);
   return answer;
 }
 

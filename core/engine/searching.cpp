@@ -33,8 +33,9 @@ Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const 
                               {"latency", Kind::Latency},
                               {"loss_of_metric", Kind::LossOfMetric}});
   budget.value = request.budget.value;
-  budget.rounding = chosen<Rounding>(
-      "rounding", request.rounding, {{"nearest", Rounding::Nearest}, {"floor", Rounding::Floor}, {"ceil", Rounding::Ceil}});
+  budget.rounding =
+      chosen<Rounding>("rounding", request.rounding,
+                       {{"nearest", Rounding::Nearest}, {"floor", Rounding::Floor}, {"ceil", Rounding::Ceil}});
   const auto scope = chosen<Scope>("scope", request.scope, {{"global", Scope::Global}, {"local", Scope::Local}});
   const auto searcher = catalog.make_searcher(request.searcher, request.settings);
   const auto prunable = model.prunable();

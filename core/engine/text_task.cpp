@@ -27,7 +27,8 @@ std::int64_t integer_or(const Settings& settings, const char* name, std::int64_t
 
 }  // namespace
 
-TextTask::TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels, DigestMemory& digests)
+TextTask::TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels,
+                   DigestMemory& digests)
     : dataset_(std::move(dataset)), checkpoint_(std::move(checkpoint)), labels_(std::move(labels)), digests_(digests) {}
 
 const std::string& TextTask::path_of(const std::string& split) const {

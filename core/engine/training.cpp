@@ -79,8 +79,9 @@ class AdamW {
     group.collect();
     if (group.used.empty()) return;
     at::_foreach_add_(group.used_steps, 1);
-    at::_fused_adamw_(group.used, group.gradients, group.used_first, group.used_second, {}, group.used_steps, learning_rate,
-                      /*beta1=*/0.9, /*beta2=*/0.999, weight_decay, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_(
+        group.used, group.gradients, group.used_first, group.used_second, {}, group.used_steps, learning_rate,
+        /*beta1=*/0.9, /*beta2=*/0.999, weight_decay, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
     for (auto& parameter : group.used) parameter.mutable_grad() = at::Tensor();
   }
 
@@ -93,7 +94,8 @@ double rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& setti
   const double warmup_steps = std::ceil(settings.warmup * static_cast<double>(steps));
   const double now = static_cast<double>(step);
   if (now < warmup_steps) return settings.learning_rate * (now + 1) / warmup_steps;
-  return settings.learning_rate * std::max(0.0, (static_cast<double>(steps) - now) / std::max(1.0, static_cast<double>(steps) - warmup_steps));
+  return settings.learning_rate *
+         std::max(0.0, (static_cast<double>(steps) - now) / std::max(1.0, static_cast<double>(steps) - warmup_steps));
 }
 
 std::vector<at::Tensor> copies(const std::vector<nn::Parameter>& parameters) {
@@ -135,13 +137,14 @@ std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, TextTask& task, con
       if (interrupted && interrupted()) throw Interrupted{};
       std::vector<at::Tensor> labels;
       for (const auto& group : step) labels.push_back(group.labels);
-      const auto target = at::cat(labels);                                              // [batch]
+      const auto target = at::cat(labels);  // [batch]
       const auto loss = at::cross_entropy_loss(model->training_logits(step).to(at::kFloat), target);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) {
-        throw InputError(fmt::format("training diverged: the loss is {} at step {} of {}\n    lower the learning rate "
-                                     "(found {}) or raise the warm-up (found {})",
-                                     value, report.steps + 1, steps, settings.learning_rate, settings.warmup));
+        throw InputError(
+            fmt::format("training diverged: the loss is {} at step {} of {}\n    lower the learning rate "
+                        "(found {}) or raise the warm-up (found {})",
+                        value, report.steps + 1, steps, settings.learning_rate, settings.warmup));
       }
       loss.backward();
       optimiser.step(rate_at(report.steps, steps, settings), settings.clip_norm);
@@ -165,8 +168,9 @@ std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, TextTask& task, con
                                                    now.validation.at("accuracy"), now.validation.at("cross_entropy"))
                                      : std::string()));
     }
-    const bool is_best = !has_validation || report.best_epoch == 0 ||
-                         better(now.validation, report.epochs[static_cast<std::size_t>(report.best_epoch - 1)].validation);
+    const bool is_best =
+        !has_validation || report.best_epoch == 0 ||
+        better(now.validation, report.epochs[static_cast<std::size_t>(report.best_epoch - 1)].validation);
     report.epochs.push_back(now);
     if (is_best) {
       report.best_epoch = epoch;

@@ -36,29 +36,20 @@ std::optional<TrainSettings> read_train(const Value& value, const std::string& t
 
 std::optional<SettingValue> setting_of(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::Bool:
-      return value.boolean;
-    case Value::Kind::Integer:
-      return value.integer;
-    case Value::Kind::Real:
-      return value.real;
-    case Value::Kind::Text:
-      return value.text;
-    default:
-      return std::nullopt;
+    case Value::Kind::Bool: return value.boolean;
+    case Value::Kind::Integer: return value.integer;
+    case Value::Kind::Real: return value.real;
+    case Value::Kind::Text: return value.text;
+    default: return std::nullopt;
   }
 }
 
 std::string plain(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::Bool:
-      return value.boolean ? "true" : "false";
-    case Value::Kind::Integer:
-      return fmt::format("{}", value.integer);
-    case Value::Kind::Real:
-      return fmt::format("{}", value.real);
-    default:
-      return value.text;
+    case Value::Kind::Bool: return value.boolean ? "true" : "false";
+    case Value::Kind::Integer: return fmt::format("{}", value.integer);
+    case Value::Kind::Real: return fmt::format("{}", value.real);
+    default: return value.text;
   }
 }
 

@@ -123,13 +123,9 @@ void expand_text(Value& value, const Environment& environment, Complaints& compl
 
 }  // namespace
 
-std::string Place::text() const {
-  return line == 0 ? *source : fmt::format("{}:{}:{}", *source, line, column);
-}
+std::string Place::text() const { return line == 0 ? *source : fmt::format("{}:{}:{}", *source, line, column); }
 
-void Complaints::add(const Place& place, const std::string& message) {
-  found_.emplace_back(place, message);
-}
+void Complaints::add(const Place& place, const std::string& message) { found_.emplace_back(place, message); }
 
 void Complaints::throw_if_any() const {
   if (found_.empty()) return;
@@ -155,26 +151,17 @@ Entry* Value::find(std::string_view key) {
   return found == entries.end() ? nullptr : &*found;
 }
 
-const Entry* Value::find(std::string_view key) const {
-  return const_cast<Value*>(this)->find(key);
-}
+const Entry* Value::find(std::string_view key) const { return const_cast<Value*>(this)->find(key); }
 
 std::string describe(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::Bool:
-      return value.boolean ? "true" : "false";
-    case Value::Kind::Integer:
-      return fmt::format("the integer {}", value.integer);
-    case Value::Kind::Real:
-      return fmt::format("the number {}", value.real);
-    case Value::Kind::Text:
-      return fmt::format("the text '{}'", value.text);
-    case Value::Kind::List:
-      return value.items.empty() ? "an empty list" : "a list";
-    case Value::Kind::Table:
-      return "a table";
-    case Value::Kind::Date:
-      return "a date or time";
+    case Value::Kind::Bool: return value.boolean ? "true" : "false";
+    case Value::Kind::Integer: return fmt::format("the integer {}", value.integer);
+    case Value::Kind::Real: return fmt::format("the number {}", value.real);
+    case Value::Kind::Text: return fmt::format("the text '{}'", value.text);
+    case Value::Kind::List: return value.items.empty() ? "an empty list" : "a list";
+    case Value::Kind::Table: return "a table";
+    case Value::Kind::Date: return "a date or time";
   }
   return "nothing";
 }

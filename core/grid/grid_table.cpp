@@ -133,23 +133,16 @@ class GridReader {
 
   bool resolve(const std::string& name, const Value& value, AxisValue& resolved) {
     switch (*member_of(name)) {
-      case Member::Model:
-        return resolve_model(value, resolved);
-      case Member::Dataset:
-        return resolve_dataset(value, resolved);
+      case Member::Model: return resolve_model(value, resolved);
+      case Member::Dataset: return resolve_dataset(value, resolved);
       case Member::Scorer:
       case Member::Searcher:
-      case Member::Recovery:
-        return resolve_plugin(name, value, resolved);
-      case Member::Budget:
-        return resolve_budget(name, value, resolved);
-      case Member::Schedule:
-        return resolve_schedule(value, resolved);
-      case Member::SoftmaxScale:
-        return resolve_softmax_scale(value, resolved);
+      case Member::Recovery: return resolve_plugin(name, value, resolved);
+      case Member::Budget: return resolve_budget(name, value, resolved);
+      case Member::Schedule: return resolve_schedule(value, resolved);
+      case Member::SoftmaxScale: return resolve_softmax_scale(value, resolved);
       case Member::Seed:
-      case Member::BaseSeed:
-        return resolve_seed(name, value, resolved);
+      case Member::BaseSeed: return resolve_seed(name, value, resolved);
       case Member::CountOutputBias: {
         bool counts = false;
         if (!read_bool(value, name, counts, complaints_)) return false;
@@ -157,16 +150,11 @@ class GridReader {
         resolved.names = {resolved.json};
         return true;
       }
-      case Member::Granularity:
-        return resolve_word(value, "granularity", known_granularities(), resolved);
-      case Member::Sites:
-        return resolve_word(value, "site filter", known_site_filters(), resolved);
-      case Member::Scope:
-        return resolve_word(value, "scope", scopes, resolved);
-      case Member::Compute:
-        return resolve_word(value, "compute type", compute_types, resolved);
-      case Member::Rounding:
-        return resolve_word(value, "rounding", roundings, resolved);
+      case Member::Granularity: return resolve_word(value, "granularity", known_granularities(), resolved);
+      case Member::Sites: return resolve_word(value, "site filter", known_site_filters(), resolved);
+      case Member::Scope: return resolve_word(value, "scope", scopes, resolved);
+      case Member::Compute: return resolve_word(value, "compute type", compute_types, resolved);
+      case Member::Rounding: return resolve_word(value, "rounding", roundings, resolved);
     }
     return false;
   }

@@ -22,12 +22,8 @@ bool is_folder(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::string json_text(const std::string& text) {
-  return json(text).dump();
-}
-std::string json_number(double number) {
-  return json(number).dump();
-}
+std::string json_text(const std::string& text) { return json(text).dump(); }
+std::string json_number(double number) { return json(number).dump(); }
 
 void render(AxisValue& value) {
   if (value.model) value.json = to_json(value.model->settings).dump();

@@ -20,16 +20,12 @@ std::optional<double> number_in(const std::string& text) {
 
 std::optional<PatternValue> pattern_value(const Value& value, const std::string& axis, Complaints& complaints) {
   switch (value.kind) {
-    case Value::Kind::Text:
-      return PatternValue{value.text, number_in(value.text)};
+    case Value::Kind::Text: return PatternValue{value.text, number_in(value.text)};
     case Value::Kind::Integer:
       return PatternValue{fmt::format("{}", value.integer), static_cast<double>(value.integer)};
-    case Value::Kind::Real:
-      return PatternValue{fmt::format("{}", value.real), value.real};
-    case Value::Kind::Bool:
-      return PatternValue{value.boolean ? "true" : "false", std::nullopt};
-    default:
-      break;
+    case Value::Kind::Real: return PatternValue{fmt::format("{}", value.real), value.real};
+    case Value::Kind::Bool: return PatternValue{value.boolean ? "true" : "false", std::nullopt};
+    default: break;
   }
   complaints.add(value.place,
                  fmt::format("'{}' is {}, expected a name, a number, a glob such as \"lora*\", or a list of them", axis,
@@ -37,9 +33,7 @@ std::optional<PatternValue> pattern_value(const Value& value, const std::string&
   return std::nullopt;
 }
 
-bool is_axis(const std::string& name) {
-  return member_of(name).has_value();
-}
+bool is_axis(const std::string& name) { return member_of(name).has_value(); }
 
 }  // namespace
 

@@ -17,7 +17,8 @@ at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& tas
   const auto who = "scorer '" + name + "'";
   const auto units = task.units.count();
   auto scores = guarded(who + " failed: ", [&] { return scorer.score(task); });
-  if (!scores.defined()) throw PluginError(who + " returned no scores for " + std::to_string(units) + " units" + expected_scores);
+  if (!scores.defined())
+    throw PluginError(who + " returned no scores for " + std::to_string(units) + " units" + expected_scores);
   if (scores.dim() != 1 || scores.size(0) != units) {
     const auto found = scores.dim() == 1 ? std::to_string(scores.size(0)) + " scores"
                                          : "a tensor of " + std::to_string(scores.dim()) + " dimensions";
@@ -40,12 +41,14 @@ Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task
   auto mask = guarded(who + " failed: ", [&] { return searcher.search(task); });
   const auto& sites = task.units.sites();
   if (mask.size() != static_cast<std::int64_t>(sites.size())) {
-    throw PluginError(who + " returned a mask of " + std::to_string(mask.size()) + " sites for a model of " + std::to_string(sites.size()));
+    throw PluginError(who + " returned a mask of " + std::to_string(mask.size()) + " sites for a model of " +
+                      std::to_string(sites.size()));
   }
   for (std::size_t i = 0; i < sites.size(); ++i) {
     for (const auto projection : all_projections) {
       auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);
-      if (kept.defined() && kept.scalar_type() == at::kBool && kept.sizes() == at::IntArrayRef({sites[i].heads, sites[i].head_dim})) {
+      if (kept.defined() && kept.scalar_type() == at::kBool &&
+          kept.sizes() == at::IntArrayRef({sites[i].heads, sites[i].head_dim})) {
         kept = kept.cpu().contiguous();
         continue;
       }

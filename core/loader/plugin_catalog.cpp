@@ -28,7 +28,8 @@ std::vector<fs::path> files_of(const fs::path& folder_or_file) {
 template <typename Role>
 std::unique_ptr<Role> make(const Plugin& plugin, const Settings& settings) {
   const auto& name = plugin.description;
-  const std::string failed = name.role + " '" + name.name + "' (" + plugin.file.string() + ") could not be constructed: ";
+  const std::string failed =
+      name.role + " '" + name.name + "' (" + plugin.file.string() + ") could not be constructed: ";
   const auto complete = complete_settings(name, settings);
   std::unique_ptr<Role> made(static_cast<Role*>(guarded(failed, [&] { return plugin.card->create(complete); })));
   if (made == nullptr) throw PluginError(failed + "its card's create gave nothing");
@@ -52,8 +53,8 @@ PluginCatalog::PluginCatalog(const std::vector<fs::path>& folders_or_files) {
           return other.description.role == name.role && other.description.name == name.name;
         });
         if (same != plugins_.end()) {
-          throw PluginError(file.string() + ": " + name.role + " '" + name.name + "' is already provided by " + same->file.string() +
-                            "\n    give one of the two another name");
+          throw PluginError(file.string() + ": " + name.role + " '" + name.name + "' is already provided by " +
+                            same->file.string() + "\n    give one of the two another name");
         }
         plugins_.push_back(std::move(plugin));
       } catch (const Error& error) {
@@ -90,7 +91,8 @@ std::vector<fs::path> plugin_folders() {
   std::vector<fs::path> folders;
   std::error_code failed;
   const auto program = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  for (const auto& folder : {program.parent_path() / "plugins", program.parent_path() / "lib" / "espalier" / "plugins"}) {
+  for (const auto& folder :
+       {program.parent_path() / "plugins", program.parent_path() / "lib" / "espalier" / "plugins"}) {
     if (fs::is_directory(folder, failed)) folders.push_back(folder);
   }
   const char* given = std::getenv("ESPALIER_PLUGINS");

@@ -23,7 +23,8 @@ namespace fs = std::filesystem;
 namespace dll = boost::dll;
 
 constexpr const char* card_symbol = "espalier_plugin_card";
-constexpr const char* rebuild = "\n    rebuild it against this SDK: cmake -S . -B build -DEspalier_DIR=PREFIX/lib/cmake/Espalier";
+constexpr const char* rebuild =
+    "\n    rebuild it against this SDK: cmake -S . -B build -DEspalier_DIR=PREFIX/lib/cmake/Espalier";
 
 // Libraries are opened once and held for ever, in a list that is deliberately never destroyed: virtual tables,
 // exceptions and tensor deleters that live in a plugin may be used until the process ends.
@@ -44,7 +45,8 @@ std::map<std::string, std::string> parts_of_tag(const std::string& tag) {
 }
 
 // Every part in which two descriptions differ, both sides named.
-std::string differences(const std::map<std::string, std::string>& plugin, const std::map<std::string, std::string>& host) {
+std::string differences(const std::map<std::string, std::string>& plugin,
+                        const std::map<std::string, std::string>& host) {
   std::string text;
   for (const auto& [name, expected] : host) {
     const auto found = plugin.find(name);
@@ -62,11 +64,13 @@ void check_tag(const fs::path& file) {
   const std::string expected = ESPALIER_TEXT(ESPALIER_ABI_TAG);
   if (tags.size() == 1 && tags[0] == expected) return;
   if (tags.empty()) {
-    throw PluginError(file.string() + ": is no Espalier plugin: it carries no ABI tag\n    the plugin's source ends with "
-                                      "ESPALIER_SCORER(...) or ESPALIER_SEARCHER(...)");
+    throw PluginError(file.string() +
+                      ": is no Espalier plugin: it carries no ABI tag\n    the plugin's source ends with "
+                      "ESPALIER_SCORER(...) or ESPALIER_SEARCHER(...)");
   }
   if (tags.size() > 1) {
-    throw PluginError(file.string() + ": carries " + std::to_string(tags.size()) + " ABI tags\n    a file holds one plugin");
+    throw PluginError(file.string() + ": carries " + std::to_string(tags.size()) +
+                      " ABI tags\n    a file holds one plugin");
   }
   throw PluginError(file.string() + ": was built for another Espalier or LibTorch and cannot be loaded" +
                     differences(parts_of_tag(tags[0]), parts_of_tag(expected)) + rebuild);
@@ -81,7 +85,8 @@ std::string readable(const std::string& sentence) {
   char* name = abi::__cxa_demangle(found[1].str().c_str(), nullptr, nullptr, &status);
   const std::string shown = status == 0 ? name : found[1].str();
   std::free(name);
-  return "symbol '" + shown + "' is used and defined nowhere\n    link the library that defines it, or build with "
+  return "symbol '" + shown +
+         "' is used and defined nowhere\n    link the library that defines it, or build with "
          "espalier_add_plugin, which refuses such a plugin when it is linked";
 }
 
@@ -110,7 +115,8 @@ std::map<std::string, std::string> parts_of_build(const char* build) {
 
 // Step two: the card, read as plain data until it matches.
 const PluginCard& read_card(const fs::path& file, const dll::shared_library& library) {
-  if (!library.has(card_symbol)) throw PluginError(file.string() + ": carries an ABI tag but no plugin card" + std::string(rebuild));
+  if (!library.has(card_symbol))
+    throw PluginError(file.string() + ": carries an ABI tag but no plugin card" + std::string(rebuild));
   const auto& card = library.get<const PluginCard>(card_symbol);
   // dlsym also searches what a library depends on.
   std::error_code ignored;
@@ -120,10 +126,12 @@ const PluginCard& read_card(const fs::path& file, const dll::shared_library& lib
   if (card.abi != ESPALIER_ABI || card.size != sizeof(PluginCard)) {
     throw PluginError(file.string() + ": its plugin card does not fit\n    found SDK ABI " + std::to_string(card.abi) +
                       ", card of " + std::to_string(card.size) + " bytes; this program has SDK ABI " +
-                      std::to_string(ESPALIER_ABI) + ", card of " + std::to_string(sizeof(PluginCard)) + " bytes" + rebuild);
+                      std::to_string(ESPALIER_ABI) + ", card of " + std::to_string(sizeof(PluginCard)) + " bytes" +
+                      rebuild);
   }
   const auto other = differences(parts_of_build(card.build), parts_of_build(ESPALIER_BUILD));
-  if (!other.empty()) throw PluginError(file.string() + ": was built in another way and cannot be loaded" + other + rebuild);
+  if (!other.empty())
+    throw PluginError(file.string() + ": was built in another way and cannot be loaded" + other + rebuild);
   return card;
 }
 
@@ -148,7 +156,8 @@ std::vector<std::string> split_at_bars(const std::string& text) {
 
 PluginDescription describe(const fs::path& file, const PluginCard& card) {
   for (const char* text : {card.role, card.name, card.version, card.summary}) {
-    if (text == nullptr) throw PluginError(file.string() + ": its plugin card leaves role, name, version or summary out");
+    if (text == nullptr)
+      throw PluginError(file.string() + ": its plugin card leaves role, name, version or summary out");
   }
   PluginDescription plugin;
   plugin.file = file.string();
@@ -164,23 +173,27 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   }
   static const std::regex kebab("[a-z0-9]+(-[a-z0-9]+)*");
   if (!std::regex_match(plugin.name, kebab) || plugin.name == "none") {
-    throw PluginError(file.string() + ": plugin name '" + plugin.name + "' is not in kebab-case\n    expected lower-case words "
-                                      "joined by '-', for instance gate-gradient");
+    throw PluginError(file.string() + ": plugin name '" + plugin.name +
+                      "' is not in kebab-case\n    expected lower-case words "
+                      "joined by '-', for instance gate-gradient");
   }
   for (std::uint32_t i = 0; i < card.setting_count; ++i) {
     const auto& setting = card.settings[i];
     plugin.settings.push_back({setting.name, default_of(setting), setting.doc, split_at_bars(setting.choices)});
     if (setting.type == Setting::Type::None || *setting.name == '\0') {
-      throw PluginError(file.string() + ": setting " + std::to_string(i + 1) + " of '" + plugin.name + "' has no name or type");
+      throw PluginError(file.string() + ": setting " + std::to_string(i + 1) + " of '" + plugin.name +
+                        "' has no name or type");
     }
   }
   const auto is_split = [](const SettingDescription& setting) { return setting.name == "split"; };
   if (plugin.needs_data && plugin.role == "scorer" &&
       std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
-    throw PluginError(file.string() + ": scorer '" + plugin.name + "' reads data but declares no setting 'split'\n    add "
-                                      "espalier::Setting{\"split\", \"validation\", \"...\", \"train|validation\"}");
+    throw PluginError(file.string() + ": scorer '" + plugin.name +
+                      "' reads data but declares no setting 'split'\n    add "
+                      "espalier::Setting{\"split\", \"validation\", \"...\", \"train|validation\"}");
   }
-  if (card.create == nullptr) throw PluginError(file.string() + ": '" + plugin.name + "' cannot be constructed: its card has no create");
+  if (card.create == nullptr)
+    throw PluginError(file.string() + ": '" + plugin.name + "' cannot be constructed: its card has no create");
   return plugin;
 }
 

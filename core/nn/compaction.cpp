@@ -110,6 +110,7 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
     group.heads.push_back(head);
   }
   std::vector<HeadGroup> groups;
+  groups.reserve(equal.size());
   for (auto& [key, group] : equal) groups.push_back(std::move(group));
 
   const auto width = static_cast<double>(model_width);

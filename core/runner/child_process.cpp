@@ -86,7 +86,7 @@ std::string Ending::text() const {
   if (signal == 0) return "ended with exit code " + std::to_string(exit_code);
   std::string name = ::strsignal(signal);
   std::string text = "died by signal " + std::to_string(signal) + " (" + name + ")";
-  if (signal == SIGKILL) text += ", as the system does when memory runs out";
+  if (signal == SIGKILL) text += " (the system does this when memory runs out)";
   return text;
 }
 

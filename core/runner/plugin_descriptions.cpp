@@ -125,14 +125,16 @@ std::string ask_worker(const fs::path& worker, const std::vector<std::string>& p
   for (double waited = 0; !(ending = child.ending()); waited += 0.002) {
     if (waited > patience_seconds) {
       child.send(SIGKILL);
-      throw PluginError(worker.string() + " did not describe its plugins within 2 minutes\n" +
-                        "    one of them hangs while it is loaded; leave them out one by one (--plugins, $ESPALIER_PLUGINS)");
+      throw PluginError(
+          worker.string() + " did not describe its plugins within 2 minutes\n" +
+          "    one of them hangs while it is loaded; leave them out one by one (--plugins, $ESPALIER_PLUGINS)");
     }
     ::usleep(2000);
   }
   if (!ending->well()) {
     throw PluginError("the plugins cannot be described: " + worker.string() + " " + ending->text() +
-                      indented(content(error.get())) + "\n    leave plugin files out one by one to find the one that does this");
+                      indented(content(error.get())) +
+                      "\n    leave plugin files out one by one to find the one that does this");
   }
   return content(out.get());
 }

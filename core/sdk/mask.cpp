@@ -38,7 +38,8 @@ Mask Mask::closure() const {
   for (const auto& site : sites_) {
     const auto vo = site.of(Projection::V).logical_and(site.of(Projection::O));  // [heads, head_dim]
     const auto head_lives = vo.any(1, /*keepdim=*/true);                         // [heads, 1]
-    const auto qk = site.of(Projection::Q).logical_and(site.of(Projection::K)).logical_and(head_lives);  // [heads, head_dim]
+    const auto qk =
+        site.of(Projection::Q).logical_and(site.of(Projection::K)).logical_and(head_lives);  // [heads, head_dim]
     closed.sites_.push_back({{qk, qk.clone(), vo, vo.clone()}});
   }
   return closed;

@@ -106,7 +106,8 @@ ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask
       const std::int64_t of_channel = site.model_width + (has_bias && !is_output ? 1 : 0);
       const std::int64_t always = has_bias && is_output && count_output_bias ? site.model_width : 0;
       count.dense += site.heads * site.head_dim * of_channel + always;
-      count.kept += mask.site(static_cast<std::int64_t>(i)).of(projection).sum().item<std::int64_t>() * of_channel + always;
+      count.kept +=
+          mask.site(static_cast<std::int64_t>(i)).of(projection).sum().item<std::int64_t>() * of_channel + always;
     }
   }
   return count;
@@ -132,14 +133,16 @@ Units::Units(std::vector<Site> sites, Granularity granularity, const std::string
           units_.push_back({index, kind, head, -1});
           continue;
         }
-        for (std::int64_t channel = 0; channel < site.head_dim; ++channel) units_.push_back({index, kind, head, channel});
+        for (std::int64_t channel = 0; channel < site.head_dim; ++channel)
+          units_.push_back({index, kind, head, channel});
       }
     }
   }
   if (units_.empty()) {
     std::vector<std::string> kinds;
     for (const auto& site : sites_) {
-      if (std::find(kinds.begin(), kinds.end(), to_string(site.kind)) == kinds.end()) kinds.emplace_back(to_string(site.kind));
+      if (std::find(kinds.begin(), kinds.end(), to_string(site.kind)) == kinds.end())
+        kinds.emplace_back(to_string(site.kind));
     }
     throw SettingsError("sites = \"" + site_filter + "\" leaves no attention site of this model\n    its sites: " +
                         (kinds.empty() ? "none" : join(kinds)));
@@ -158,8 +161,9 @@ at::Tensor Units::reduce(const std::vector<std::array<at::Tensor, 4>>& values) c
     const auto shape = shape_of(site, granularity_);
     auto sum = at::zeros(shape, at::kDouble);
     for (const auto projection : projections_of(first.kind)) {
-      auto value = values.at(static_cast<std::size_t>(first.site))[static_cast<std::size_t>(projection)].to(at::kCPU, at::kDouble);
-      if (value.dim() == 3) value = value.sum(-1);  // [heads, head_dim]
+      auto value = values.at(static_cast<std::size_t>(first.site))[static_cast<std::size_t>(projection)].to(
+          at::kCPU, at::kDouble);
+      if (value.dim() == 3) value = value.sum(-1);                         // [heads, head_dim]
       if (granularity_ == Granularity::Head) value = value.sum(1);         // [heads]
       if (granularity_ == Granularity::SameChannel) value = value.sum(0);  // [head_dim]
       sum += value;
@@ -173,7 +177,8 @@ at::Tensor Units::reduce(const std::vector<std::array<at::Tensor, 4>>& values) c
 at::Tensor Units::weight_counts() const {
   std::vector<std::array<at::Tensor, 4>> ones;
   for (const auto& site : sites_) {
-    const auto weights = at::ones({site.heads, site.head_dim}, at::kDouble) * static_cast<double>(site.model_width);  // [heads, head_dim]
+    const auto weights = at::ones({site.heads, site.head_dim}, at::kDouble) *
+                         static_cast<double>(site.model_width);  // [heads, head_dim]
     ones.push_back({weights, weights, weights, weights});
   }
   return reduce(ones);

@@ -13,7 +13,8 @@ namespace {
 void end_attempt(ResultStore::State& state, std::int64_t cell, std::int64_t attempt, const std::string& outcome,
                  const std::string& message, bool counts, std::int64_t attempts_allowed) {
   auto& end = state.statement(
-      "UPDATE attempt SET outcome = ?, message = ?, ended = ? WHERE cell_id = ? AND number = ? AND outcome = 'running'");
+      "UPDATE attempt SET outcome = ?, message = ?, ended = ? WHERE cell_id = ? AND number = ? AND outcome = "
+      "'running'");
   end.bind(1, outcome);
   end.bind(2, message);
   end.bind(3, now_seconds());
@@ -53,7 +54,8 @@ std::vector<Running> running_cells(ResultStore::State& state, const std::string&
 
 void end_expired(ResultStore::State& state, std::int64_t attempts_allowed) {
   for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(now_seconds()))) {
-    end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out", true, attempts_allowed);
+    end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out", true,
+                attempts_allowed);
   }
 }
 
@@ -64,7 +66,9 @@ void check_json(const ResultStore::State& state, const char* what, const std::st
 }
 
 std::int64_t environment_id(ResultStore::State& state, const std::string& content) {
-  auto& insert = state.statement("INSERT INTO environment (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = digest RETURNING id");
+  auto& insert = state.statement(
+      "INSERT INTO environment (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = digest "
+      "RETURNING id");
   insert.bind(1, sha256_hex(content));
   insert.bind(2, content);
   insert.executeStep();
@@ -82,7 +86,9 @@ void insert_predictions(ResultStore::State& state, const PointRecord& point) {
     if (point.predictions[i] == '1') bits[i / 8] = static_cast<char>(bits[i / 8] | (0x80 >> (i % 8)));
   }
   const auto& kept = binary ? bits : point.predictions;
-  auto& insert = state.statement("INSERT INTO predictions (digest, length, encoding, outcomes) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING");
+  auto& insert = state.statement(
+      "INSERT INTO predictions (digest, length, encoding, outcomes) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO "
+      "NOTHING");
   insert.bind(1, point.predictions_digest);
   insert.bind(2, static_cast<std::int64_t>(point.predictions.size()));
   insert.bind(3, binary ? "bits" : "bytes");
@@ -90,7 +96,8 @@ void insert_predictions(ResultStore::State& state, const PointRecord& point) {
   insert.exec();
 }
 
-std::int64_t insert_point(ResultStore::State& state, std::int64_t attempt_id, std::int64_t number, const PointRecord& point) {
+std::int64_t insert_point(ResultStore::State& state, std::int64_t attempt_id, std::int64_t number,
+                          const PointRecord& point) {
   insert_predictions(state, point);
   auto& insert = state.statement(R"sql(
 INSERT INTO point (attempt_id, number, step, kind, requested_sparsity, achieved_sparsity, parameters_dense,
@@ -130,7 +137,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id)sq
     metric.exec();
   }
   for (const auto& latency : point.latency) {
-    auto& row = state.statement("INSERT INTO latency (point_id, batch, length, dense_milliseconds, pruned_milliseconds, repeats) VALUES (?, ?, ?, ?, ?, ?)");
+    auto& row = state.statement(
+        "INSERT INTO latency (point_id, batch, length, dense_milliseconds, pruned_milliseconds, repeats) VALUES (?, ?, "
+        "?, ?, ?, ?)");
     row.bind(1, id);
     row.bind(2, latency.batch);
     row.bind(3, latency.length);
@@ -152,9 +161,11 @@ void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const
     row.exec();
   }
   for (const auto& plugin : attempt.plugins) {
-    auto& insert = state.statement("INSERT INTO plugin (role, name, version, file_digest) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    auto& insert = state.statement(
+        "INSERT INTO plugin (role, name, version, file_digest) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
     auto& join = state.statement(
-        "INSERT INTO attempt_plugin (attempt_id, plugin_id) SELECT ?5, id FROM plugin WHERE role = ?1 AND name = ?2 AND version = ?3 AND file_digest = ?4 ON CONFLICT DO NOTHING");
+        "INSERT INTO attempt_plugin (attempt_id, plugin_id) SELECT ?5, id FROM plugin WHERE role = ?1 AND name = ?2 "
+        "AND version = ?3 AND file_digest = ?4 ON CONFLICT DO NOTHING");
     for (auto* statement : {&insert, &join}) {
       statement->bind(1, plugin.role);
       statement->bind(2, plugin.name);
@@ -203,7 +214,8 @@ RETURNING id, key, settings, attempts)sql");
 
 bool ResultStore::renew(const Claim& claim, double lease_seconds) {
   return translated(state_->file, [&] {
-    auto& renew = state_->statement("UPDATE cell SET lease_until = ? WHERE id = ? AND worker = ? AND attempts = ? AND state = 'running'");
+    auto& renew = state_->statement(
+        "UPDATE cell SET lease_until = ? WHERE id = ? AND worker = ? AND attempts = ? AND state = 'running'");
     renew.bind(1, now_seconds() + lease_seconds);
     renew.bind(2, claim.cell_id);
     renew.bind(3, claim.worker);
@@ -246,7 +258,9 @@ WHERE id = :cell AND worker = :worker AND attempts = :attempt AND state = 'runni
     finish.reset();
     if (!held) return false;
     const auto environment = attempt.environment.empty() ? 0 : environment_id(*state_, attempt.environment);
-    auto& end = state_->statement("UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id = ?");
+    auto& end = state_->statement(
+        "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id "
+        "= ?");
     end.bind(1, done ? "done" : "failed");
     end.bind(2, now_seconds());
     end.bind(3, attempt.seconds);

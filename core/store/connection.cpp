@@ -34,8 +34,9 @@ void refuse_newer(SQLite::Database& database, const fs::path& file) {
   const auto found = pragma(database, "user_version");
   const auto known = static_cast<std::int64_t>(migrations().size());
   if (found <= known) return;
-  throw StoreError(file.string() + ": has schema version " + std::to_string(found) + ", this program knows versions up to " +
-                   std::to_string(known) + "\n    use the Espalier that wrote it, or a newer one");
+  throw StoreError(file.string() + ": has schema version " + std::to_string(found) +
+                   ", this program knows versions up to " + std::to_string(known) +
+                   "\n    use the Espalier that wrote it, or a newer one");
 }
 
 // Each step in a transaction of its own; whoever comes second finds the work done.
@@ -87,8 +88,8 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
       uri += c;
     }
   }
-  auto database = std::make_unique<SQLite::Database>(uri + "?mode=ro&immutable=1", SQLite::OPEN_READONLY | SQLite::OPEN_URI,
-                                                     busy_timeout_milliseconds);
+  auto database = std::make_unique<SQLite::Database>(
+      uri + "?mode=ro&immutable=1", SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_timeout_milliseconds);
   check(*database);
   return database;
 }
@@ -145,22 +146,32 @@ double now_seconds() {
 void throw_translated(const fs::path& file, const SQLite::Exception& error) {
   const auto name = file.string();
   switch (error.getErrorCode()) {
-    case SQLITE_NOTADB: throw StoreError(name + ": is no SQLite database\n    choose another file with --db, or move this one away");
+    case SQLITE_NOTADB:
+      throw StoreError(name + ": is no SQLite database\n    choose another file with --db, or move this one away");
     case SQLITE_CORRUPT:
-      throw StoreError(name + ": the database is damaged (" + error.what() + ")\n    copy what can be read: sqlite3 " + name +
-                       " .recover | sqlite3 recovered.db");
+      throw StoreError(name + ": the database is damaged (" + error.what() + ")\n    copy what can be read: sqlite3 " +
+                       name + " .recover | sqlite3 recovered.db");
     case SQLITE_FULL:
-      throw StoreError(name + ": cannot be written: the disk is full\n    free some space and run the same command again: what "
-                              "was recorded is kept");
-    case SQLITE_READONLY: throw StoreError(name + ": cannot be written: the file or its folder is read-only\n    choose another file with --db");
-    case SQLITE_CANTOPEN: throw StoreError(name + ": cannot be opened: the file or its folder cannot be read or written\n    choose another file with --db");
+      throw StoreError(
+          name +
+          ": cannot be written: the disk is full\n    free some space and run the same command again: what "
+          "was recorded is kept");
+    case SQLITE_READONLY:
+      throw StoreError(name +
+                       ": cannot be written: the file or its folder is read-only\n    choose another file with --db");
+    case SQLITE_CANTOPEN:
+      throw StoreError(
+          name +
+          ": cannot be opened: the file or its folder cannot be read or written\n    choose another file with --db");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw StoreError(name + ": another program has kept the database locked for " +
-                       std::to_string(busy_timeout_milliseconds / 1000) + " s\n    end it and run the same command again");
+                       std::to_string(busy_timeout_milliseconds / 1000) +
+                       " s\n    end it and run the same command again");
     case SQLITE_IOERR:
-      throw StoreError(name + ": reading or writing failed (" + error.what() + ")\n    check the disk, its space and its limits, then "
-                              "run the same command again: what was recorded is kept");
+      throw StoreError(name + ": reading or writing failed (" + error.what() +
+                       ")\n    check the disk, its space and its limits, then "
+                       "run the same command again: what was recorded is kept");
     default: throw StoreError(name + ": the database refused (" + error.what() + ")");
   }
 }
@@ -177,7 +188,8 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode)
   if (mode == Mode::Create && !file.parent_path().empty()) {
     fs::create_directories(file.parent_path(), failed);
     if (failed) {
-      throw StoreError(file.string() + ": its folder cannot be made: " + failed.message() + "\n    choose another file with --db");
+      throw StoreError(file.string() + ": its folder cannot be made: " + failed.message() +
+                       "\n    choose another file with --db");
     }
   }
   return translated(file, [&] {
@@ -186,8 +198,9 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode)
     refuse_foreign(*database, file);
     refuse_newer(*database, file);
     if (pragma(*database, "user_version") < static_cast<std::int64_t>(migrations().size())) {
-      throw StoreError(file.string() + ": has an older schema\n    open it once for writing ('espalier run FILE'): it is backed "
-                                       "up and brought up to date");
+      throw StoreError(file.string() +
+                       ": has an older schema\n    open it once for writing ('espalier run FILE'): it is backed "
+                       "up and brought up to date");
     }
     return database;
   });

@@ -49,7 +49,8 @@ std::string type_of_mount(const std::string& folder, std::istream& mounts) {
 std::string network_file_system(long type, const std::string& absolute_folder, std::istream& mounts) {
   for (const auto& [number, name] : network_types) {
     // f_type is a signed word on some machines: compare the 32 bits that carry the number.
-    if ((static_cast<unsigned long>(type) & 0xFFFFFFFFUL) == (static_cast<unsigned long>(number) & 0xFFFFFFFFUL)) return name;
+    if ((static_cast<unsigned long>(type) & 0xFFFFFFFFUL) == (static_cast<unsigned long>(number) & 0xFFFFFFFFUL))
+      return name;
   }
   if (type != fuse_type) return "";
   const std::string mounted = type_of_mount(absolute_folder, mounts);

@@ -15,8 +15,10 @@ std::string label_of(const json& entry) {
 
 void bind_cell(SQLite::Statement& insert, const NewCell& cell, const json& settings) {
   const auto text = [&](const char* parameter, const json& value) {
-    if (value.is_string()) insert.bind(parameter, value.get<std::string>());
-    else if (!value.is_null()) insert.bind(parameter, value.dump());
+    if (value.is_string())
+      insert.bind(parameter, value.get<std::string>());
+    else if (!value.is_null())
+      insert.bind(parameter, value.dump());
   };
   insert.bind(":key", cell.key);
   insert.bind(":settings", cell.settings);
@@ -47,7 +49,8 @@ ON CONFLICT (key) DO NOTHING)sql";
 
 // A cell's paths may have moved since it was inserted; what is not done yet is computed where the files are now.
 constexpr const char* refresh_settings =
-    "UPDATE cell SET settings = :settings WHERE key = :key AND state IN ('waiting', 'failed') AND settings <> :settings";
+    "UPDATE cell SET settings = :settings WHERE key = :key AND state IN ('waiting', 'failed') AND settings <> "
+    ":settings";
 
 constexpr const char* join_cell = R"sql(
 INSERT INTO experiment_cell (experiment_id, cell_id, position, state, model, dataset, scorer, searcher, recovery)
@@ -73,7 +76,8 @@ RETURNING id)sql");
 
 }  // namespace
 
-std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed) {
+std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells,
+                                 bool retry_failed) {
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto experiment_id = register_experiment(*state_, experiment);
@@ -96,7 +100,8 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
         refresh.exec();
       }
       if (!is_new && retry_failed) {
-        auto& retry = state_->statement("UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'failed'");
+        auto& retry = state_->statement(
+            "UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'failed'");
         retry.bind(1, cell.key);
         retry.exec();
       }

@@ -82,8 +82,8 @@ Progress ResultStore::progress(const std::string& experiment) const {
     const std::string of_experiment = R"sql(
 FROM cell WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE experiment_id =
                                               (SELECT id FROM experiment WHERE name = :experiment))))sql";
-    auto& pace = state_->statement("SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0)" + of_experiment +
-                                   " AND state IN ('done', 'failed')");
+    auto& pace = state_->statement("SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0)" +
+                                   of_experiment + " AND state IN ('done', 'failed')");
     pace.bind(":experiment", experiment);
     pace.bind(":minute_ago", now_seconds() - 60);
     if (pace.executeStep()) {
@@ -95,7 +95,8 @@ FROM cell WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell 
                                        " AND state = 'failed' ORDER BY finished DESC LIMIT :most");
     failures.bind(":experiment", experiment);
     failures.bind(":most", static_cast<std::int64_t>(most_failures));
-    while (failures.executeStep()) progress.failures.push_back({failures.getColumn(0).getString(), failures.getColumn(1).getString()});
+    while (failures.executeStep())
+      progress.failures.push_back({failures.getColumn(0).getString(), failures.getColumn(1).getString()});
   });
   return progress;
 }
@@ -103,7 +104,8 @@ FROM cell WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell 
 std::map<std::string, double> ResultStore::mean_seconds() const {
   return translated(state_->file, [&] {
     auto& select = state_->statement(
-        "SELECT granularity || '/' || scorer_plugin, avg(seconds) FROM cell WHERE state = 'done' AND seconds IS NOT NULL GROUP BY 1");
+        "SELECT granularity || '/' || scorer_plugin, avg(seconds) FROM cell WHERE state = 'done' AND seconds IS NOT "
+        "NULL GROUP BY 1");
     std::map<std::string, double> means;
     while (select.executeStep()) means[select.getColumn(0).getString()] = select.getColumn(1).getDouble();
     return means;
@@ -115,19 +117,21 @@ std::vector<ExperimentRecord> ResultStore::experiments() const {
     auto& select = state_->statement("SELECT name, question, file, file_digest FROM experiment ORDER BY id");
     std::vector<ExperimentRecord> experiments;
     while (select.executeStep()) {
-      experiments.push_back({select.getColumn(0).getString(), select.getColumn(1).getString(), select.getColumn(2).getString(),
-                             select.getColumn(3).getString()});
+      experiments.push_back({select.getColumn(0).getString(), select.getColumn(1).getString(),
+                             select.getColumn(2).getString(), select.getColumn(3).getString()});
     }
     return experiments;
   });
 }
 
 Rows ResultStore::points(const std::string& experiment) const {
-  return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
+  return translated(state_->file,
+                    [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
 }
 
 Rows ResultStore::failed_cells(const std::string& experiment) const {
-  return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });
+  return translated(state_->file,
+                    [&] { return rows_of(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });
 }
 
 Rows ResultStore::cells(const std::string& experiment) const {

@@ -13,7 +13,8 @@ namespace {
 
 [[noreturn]] void cannot_write(const std::filesystem::path& path, int error) {
   std::string message = path.string() + ": cannot be written: " + std::strerror(error);
-  if (error == ENOSPC || error == EDQUOT) message += "\n    free some space or choose another folder, then run the same command again";
+  if (error == ENOSPC || error == EDQUOT)
+    message += "\n    free some space or choose another folder, then run the same command again";
   if (error == EROFS || error == EACCES || error == EPERM) message += "\n    choose a folder that you may write to";
   if (error == ENOENT) message += "\n    the folder " + path.parent_path().string() + " does not exist";
   throw InputError(message);

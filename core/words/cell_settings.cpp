@@ -55,7 +55,8 @@ CellSettings read_cell(const json& entry) {
   cell.softmax_scale = entry.at("softmax_scale");
   cell.compute = entry.at("compute");
   if (const auto& schedule = entry.at("schedule"); !schedule.is_null()) {
-    cell.schedule = ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), schedule.at("of"), schedule.at("rounding")};
+    cell.schedule =
+        ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), schedule.at("of"), schedule.at("rounding")};
   }
   cell.seed = entry.at("seed");
   cell.base_seed = entry.at("base_seed");
@@ -70,8 +71,12 @@ CellSettings read_cell(const json& entry) {
 }  // namespace
 
 json to_json(const TrainSettings& train) {
-  return {{"epochs", train.epochs},   {"batch", train.batch},         {"learning_rate", train.learning_rate},
-          {"weight_decay", train.weight_decay}, {"warmup", train.warmup}, {"clip_norm", train.clip_norm},
+  return {{"epochs", train.epochs},
+          {"batch", train.batch},
+          {"learning_rate", train.learning_rate},
+          {"weight_decay", train.weight_decay},
+          {"warmup", train.warmup},
+          {"clip_norm", train.clip_norm},
           {"seed", train.seed}};
 }
 
@@ -83,13 +88,16 @@ json to_json(const ModelSettings& model) {
 }
 
 json to_json(const DatasetSettings& dataset) {
-  return {{"name", dataset.name},   {"format", dataset.format}, {"split", dataset.split},
-          {"text", dataset.text},   {"pair", dataset.pair},     {"label", dataset.label},
-          {"limit", dataset.limit}, {"max_tokens", dataset.max_tokens}};
+  return {
+      {"name", dataset.name}, {"format", dataset.format}, {"split", dataset.split}, {"text", dataset.text},
+      {"pair", dataset.pair}, {"label", dataset.label},   {"limit", dataset.limit}, {"max_tokens", dataset.max_tokens}};
 }
 
 json to_json(const PluginSettings& plugin) {
-  return {{"name", plugin.name}, {"plugin", plugin.plugin}, {"version", plugin.version}, {"settings", to_json(plugin.settings)}};
+  return {{"name", plugin.name},
+          {"plugin", plugin.plugin},
+          {"version", plugin.version},
+          {"settings", to_json(plugin.settings)}};
 }
 
 json to_json(const MeasureSettings& measure) {

@@ -17,10 +17,18 @@
 namespace espalier {
 namespace {
 
-constexpr const char* checkpoint_files[] = {
-    "added_tokens.json",        "config.json",       "generation_config.json",  "merges.txt",
-    "model.safetensors",        "normalizer.json",   "preprocessor_config.json", "special_tokens_map.json",
-    "tokenizer.json",           "tokenizer_config.json", "vocab.json",          "vocab.txt"};
+constexpr const char* checkpoint_files[] = {"added_tokens.json",
+                                            "config.json",
+                                            "generation_config.json",
+                                            "merges.txt",
+                                            "model.safetensors",
+                                            "normalizer.json",
+                                            "preprocessor_config.json",
+                                            "special_tokens_map.json",
+                                            "tokenizer.json",
+                                            "tokenizer_config.json",
+                                            "vocab.json",
+                                            "vocab.txt"};
 
 // Path, size and time of a file, as one line's beginning; empty when there is no such file.
 std::string identity(const std::filesystem::path& path) {
@@ -85,8 +93,8 @@ struct DigestMemory::State {
   bool changed = false;
 };
 
-DigestMemory::DigestMemory(std::filesystem::path cache_folder) : state_(std::make_unique<State>()) {
-  state_->file = std::move(cache_folder) / "digests.txt";
+DigestMemory::DigestMemory(const std::filesystem::path& cache_folder) : state_(std::make_unique<State>()) {
+  state_->file = cache_folder / "digests.txt";
   std::error_code ignored;
   if (!std::filesystem::exists(state_->file, ignored)) return;
   try {

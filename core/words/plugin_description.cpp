@@ -86,7 +86,8 @@ Settings settings_from_json(const nlohmann::json& json) {
 nlohmann::json to_json(const PluginDescription& plugin) {
   auto settings = nlohmann::json::array();
   for (const auto& setting : plugin.settings) {
-    auto json = nlohmann::json{{"name", setting.name}, {"default", to_json(setting.default_value)}, {"doc", setting.doc}};
+    auto json =
+        nlohmann::json{{"name", setting.name}, {"default", to_json(setting.default_value)}, {"doc", setting.doc}};
     json["type"] = std::holds_alternative<bool>(setting.default_value)           ? "bool"
                    : std::holds_alternative<std::int64_t>(setting.default_value) ? "integer"
                    : std::holds_alternative<double>(setting.default_value)       ? "real"

@@ -15,6 +15,7 @@ const SettingValue& value_of(const std::map<std::string, SettingValue>& values, 
   const auto found = values.find(name);
   if (found != values.end()) return found->second;
   std::vector<std::string> known;
+  known.reserve(values.size());
   for (const auto& [key, value] : values) known.push_back(key);
   throw SettingsError(unknown_name("setting", name, known));
 }

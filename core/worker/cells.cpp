@@ -100,7 +100,8 @@ store::AttemptRecord attempt(engine::Engine& engine, const store::Claim& claim) 
     for (auto& point : result.points) record.points.push_back(record_of(std::move(point)));
     for (auto& artifact : result.artifacts) record.artifacts.push_back({artifact.kind, artifact.digest, artifact.path});
     for (const auto* plugin : result.plugins) {
-      record.plugins.push_back({plugin->description.role, plugin->description.name, plugin->description.version, plugin->file_digest});
+      record.plugins.push_back(
+          {plugin->description.role, plugin->description.name, plugin->description.version, plugin->file_digest});
     }
     record.timing = result.timing;
     if (!result.failure.empty()) {

@@ -29,7 +29,7 @@ struct DataWords {
   std::string text = "text";
   std::string pair;
   std::string label = "label";
-  std::int64_t limit = 0;       // first so many rows; 0: all
+  std::int64_t limit = 0;  // first so many rows; 0: all
   std::int64_t max_tokens = 128;
 };
 

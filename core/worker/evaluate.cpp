@@ -17,8 +17,10 @@ namespace {
 
 void print(const nlohmann::json& answer, const std::string& name) {
   std::string line = name + ":";
-  for (const auto& [metric, value] : answer["metrics"].items()) line += fmt::format("  {} {:.4f}", metric, value.get<double>());
-  std::printf("%s  (%lld examples, %.2f s)\n", line.c_str(), answer["examples"].get<long long>(), answer["seconds"].get<double>());
+  for (const auto& [metric, value] : answer["metrics"].items())
+    line += fmt::format("  {} {:.4f}", metric, value.get<double>());
+  std::printf("%s  (%lld examples, %.2f s)\n", line.c_str(), answer["examples"].get<long long>(),
+              answer["seconds"].get<double>());
 }
 
 }  // namespace
@@ -27,7 +29,8 @@ ExitCode evaluate(const EvaluateWords& words) {
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
   if (model->labels().empty()) {
-    throw InputError(words.model + ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
+    throw InputError(words.model +
+                     ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
   DigestMemory digests(cache_folder());
   engine::TextTask task(dataset_from_words(words.data, "data"), words.model, model->labels(), digests);

@@ -16,7 +16,8 @@ SettingValue value_from(const std::string& text) {
   if (text == "false") return false;
   const char* end = text.data() + text.size();
   std::int64_t integer = 0;
-  if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) return integer;
+  if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end)
+    return integer;
   double real = 0;
   if (const auto read = std::from_chars(text.data(), end, real); read.ec == std::errc() && read.ptr == end) return real;
   return text;
@@ -28,7 +29,8 @@ std::unique_ptr<loader::PluginCatalog> open_catalog(const PluginPaths& plugins) 
   auto folders = loader::plugin_folders();
   for (const auto& path : plugins.extra) {
     std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) throw PluginError(path + ": no such plugin file or folder (--plugins)");
+    if (!std::filesystem::exists(path, ignored))
+      throw PluginError(path + ": no such plugin file or folder (--plugins)");
     folders.emplace_back(path);
   }
   return std::make_unique<loader::PluginCatalog>(folders);
@@ -68,7 +70,8 @@ void make_folder(const std::string& folder) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   if (failed || !std::filesystem::is_directory(folder, failed)) {
-    throw InputError(folder + ": cannot be made: " + (failed ? failed.message() : std::string("a file of that name exists")) +
+    throw InputError(folder +
+                     ": cannot be made: " + (failed ? failed.message() : std::string("a file of that name exists")) +
                      "\n    choose a folder that you may write to");
   }
 }

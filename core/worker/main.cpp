@@ -1,8 +1,8 @@
 // espalier-worker: the program that loads LibTorch. People call it through espalier.
 #include <c10/util/Exception.h>
 
-#include <CLI/CLI.hpp>
 #include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
 
 #include <atomic>
 #include <csignal>
@@ -21,17 +21,24 @@ volatile std::sig_atomic_t stop_requested = 0;
 void request_stop(int) { stop_requested = 1; }
 
 void add_plugins(CLI::App& command, PluginPaths& plugins) {
-  command.add_option("--plugins", plugins.extra, "A plugin file, or a folder of them; may be repeated")->type_name("PATH");
+  command.add_option("--plugins", plugins.extra, "A plugin file, or a folder of them; may be repeated")
+      ->type_name("PATH");
 }
 
 void add_data(CLI::App& command, DataWords& data, bool required) {
-  command.add_option("--data", data.file, "Table with a header: .tsv, .csv or .jsonl")->required(required)->type_name("FILE");
+  command.add_option("--data", data.file, "Table with a header: .tsv, .csv or .jsonl")
+      ->required(required)
+      ->type_name("FILE");
   command.add_option("--format", data.format, "What the data is: text-classification")->capture_default_str();
   command.add_option("--text", data.text, "Column of the text")->capture_default_str();
   command.add_option("--pair", data.pair, "Column of a second text");
   command.add_option("--label", data.label, "Column of the label")->capture_default_str();
-  command.add_option("--limit", data.limit, "First so many rows; 0: all")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command.add_option("--max-tokens", data.max_tokens, "Longer texts are cut")->check(CLI::PositiveNumber)->capture_default_str();
+  command.add_option("--limit", data.limit, "First so many rows; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--max-tokens", data.max_tokens, "Longer texts are cut")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
 }
 
 // The words of every command; a command's callback stores what is to be done.
@@ -51,7 +58,8 @@ struct CommandLine {
   CLI::App* command(const char* name, const char* description, const char* example) {
     auto* sub = app.add_subcommand(name, description);
     sub->footer(std::string("Example:\n  ") + example);
-    sub->add_option("--threads", threads, "Threads to compute with; 0: as many as there are cores")->check(CLI::NonNegativeNumber);
+    sub->add_option("--threads", threads, "Threads to compute with; 0: as many as there are cores")
+        ->check(CLI::NonNegativeNumber);
     return sub;
   }
 
@@ -67,8 +75,9 @@ struct CommandLine {
   }
 
   void add_cells() {
-    auto* sub = command("cells", "Claim cells of an experiment and run them until none is left (espalier run starts this)",
-                        "espalier-worker cells --db results/demo.db --experiment demo");
+    auto* sub =
+        command("cells", "Claim cells of an experiment and run them until none is left (espalier run starts this)",
+                "espalier-worker cells --db results/demo.db --experiment demo");
     sub->add_option("--db", cells.database, "Database")->required();
     sub->add_option("--experiment", cells.experiment, "Name of the experiment")->required();
     sub->add_option("--lease-seconds", cells.lease_seconds, "A cell whose worker is silent so long is handed out again")
@@ -77,9 +86,15 @@ struct CommandLine {
     sub->add_option("--cells-at-most", cells.cells_at_most, "End after so many cells; 0: when none is left")
         ->check(CLI::NonNegativeNumber);
     add_plugins(*sub, cells.plugins);
-    sub->callback([this] { chosen = [this] { cells.threads = threads; return run_cells(cells); }; });
+    sub->callback([this] {
+      chosen = [this] {
+        cells.threads = threads;
+        return run_cells(cells);
+      };
+    });
 
-    auto* list = command("describe", "Describe the plugins as JSON (espalier keeps the answer)", "espalier-worker describe");
+    auto* list =
+        command("describe", "Describe the plugins as JSON (espalier keeps the answer)", "espalier-worker describe");
     add_plugins(*list, describing);
     list->callback([this] { chosen = [this] { return describe(describing); }; });
   }
@@ -98,14 +113,16 @@ struct CommandLine {
   }
 
   void add_scoring() {
-    auto* sub = command("score", "Score the units of a checkpoint; writes a score file",
-                        "espalier score --model DIR --data validation.tsv --format text-classification --scorer fisher\n"
-                        "      --set squares=per-sample --granularity head --output scores.safetensors");
+    auto* sub =
+        command("score", "Score the units of a checkpoint; writes a score file",
+                "espalier score --model DIR --data validation.tsv --format text-classification --scorer fisher\n"
+                "      --set squares=per-sample --granularity head --output scores.safetensors");
     sub->add_option("--model", score.model, "A Hugging Face directory")->required()->type_name("DIR");
     add_data(*sub, score.data, false);
     sub->add_option("--scorer", score.scorer, "Name of a scorer plugin (espalier plugins lists them)")->required();
     sub->add_option("--set", score.set, "A setting of the scorer")->type_name("NAME=VALUE");
-    sub->add_option("--granularity", score.granularity, "head, head-channel, same-channel, q-channel, ...")->capture_default_str();
+    sub->add_option("--granularity", score.granularity, "head, head-channel, same-channel, q-channel, ...")
+        ->capture_default_str();
     sub->add_option("--sites", score.sites, "all, encoder-self, decoder-self or decoder-cross")->capture_default_str();
     sub->add_option("--compute", score.compute, "float32 or bfloat16")->capture_default_str();
     sub->add_option("--seed", score.seed, "For scorers that draw random numbers")->check(CLI::NonNegativeNumber);
@@ -128,8 +145,10 @@ struct CommandLine {
     sub->add_option("--sparsity", prune.sparsity, "Share of the units to remove, 0 to 1");
     sub->add_option("--heads", prune.heads, "Heads to keep")->check(CLI::NonNegativeNumber);
     sub->add_option("--rounding", prune.rounding, "nearest, floor or ceil")->capture_default_str();
-    sub->add_option("--format", prune.format, "masked: full size with zeros; compact: the smaller one")->capture_default_str();
-    sub->add_option("--softmax-scale", prune.softmax_scale, "original, pruned-width or a number (compact)")->capture_default_str();
+    sub->add_option("--format", prune.format, "masked: full size with zeros; compact: the smaller one")
+        ->capture_default_str();
+    sub->add_option("--softmax-scale", prune.softmax_scale, "original, pruned-width or a number (compact)")
+        ->capture_default_str();
     sub->add_option("--seed", prune.seed, "For searchers that draw random numbers")->check(CLI::NonNegativeNumber);
     sub->add_option("--output", prune.output, "Folder to write")->required()->type_name("DIR");
     add_plugins(*sub, prune.plugins);
@@ -138,32 +157,41 @@ struct CommandLine {
 
   void add_measuring() {
     auto* sub = command("predict", "Outputs of a checkpoint for input tensors",
-                        "espalier predict --model DIR --input in.safetensors --output out.safetensors --mask mask.safetensors --compact");
+                        "espalier predict --model DIR --input in.safetensors --output out.safetensors --mask "
+                        "mask.safetensors --compact");
     sub->add_option("--model", predict.model, "A Hugging Face directory")->required()->type_name("DIR");
-    sub->add_option("--input", predict.input, "Tensors by Hugging Face name: input_ids, attention_mask, ...")->required()->type_name("FILE");
-    sub->add_option("--output", predict.output, "File to write: logits or last_hidden_state")->required()->type_name("FILE");
+    sub->add_option("--input", predict.input, "Tensors by Hugging Face name: input_ids, attention_mask, ...")
+        ->required()
+        ->type_name("FILE");
+    sub->add_option("--output", predict.output, "File to write: logits or last_hidden_state")
+        ->required()
+        ->type_name("FILE");
     sub->add_option("--mask", predict.mask, "Mask file")->type_name("FILE");
     sub->add_flag("--compact", predict.compact, "Compute with the compacted model instead of zeroed weights");
     sub->callback([this] { chosen = [this] { return worker::predict(predict); }; });
 
-    auto* measure = command("evaluate", "Metrics of a checkpoint on a labelled table, whole or under masks",
-                            "espalier evaluate --model DIR --data test.tsv --format text-classification --mask mask.safetensors --json");
+    auto* measure = command(
+        "evaluate", "Metrics of a checkpoint on a labelled table, whole or under masks",
+        "espalier evaluate --model DIR --data test.tsv --format text-classification --mask mask.safetensors --json");
     measure->add_option("--model", evaluate.model, "A Hugging Face directory")->required()->type_name("DIR");
     add_data(*measure, evaluate.data, true);
     measure->add_option("--mask", evaluate.masks, "Mask file; may be repeated")->type_name("FILE");
     measure->add_flag("--plain", evaluate.plain, "Zero the weights instead of leaving pruned heads out");
     measure->add_option("--compute", evaluate.compute, "float32 or bfloat16")->capture_default_str();
-    measure->add_option("--predictions", evaluate.predictions, "Write one 1 (right) or 0 an example")->type_name("FILE");
+    measure->add_option("--predictions", evaluate.predictions, "Write one 1 (right) or 0 an example")
+        ->type_name("FILE");
     measure->add_flag("--json", evaluate.json, "For machines");
     measure->callback([this] { chosen = [this] { return worker::evaluate(evaluate); }; });
   }
 
   void add_preparing() {
-    auto* data = command("data", "Real datasets from packages on the system", "espalier data prepare wordnet --output .deps/data/wordnet");
+    auto* data = command("data", "Real datasets from packages on the system",
+                         "espalier data prepare wordnet --output .deps/data/wordnet");
     data->require_subcommand(1);
     auto* sub = data->add_subcommand("prepare", "Write a dataset in the formats that experiments read: wordnet");
     sub->footer("Example:\n  espalier data prepare wordnet --output .deps/data/wordnet");
-    sub->add_option("name", prepare.name, "wordnet: noun glosses, 26 classes (Debian package wordnet-base)")->required();
+    sub->add_option("name", prepare.name, "wordnet: noun glosses, 26 classes (Debian package wordnet-base)")
+        ->required();
     sub->add_option("--output", prepare.output, "Folder to write")->required()->type_name("DIR");
     sub->add_option("--source", prepare.source, "data.noun, where it is not in /usr/share/wordnet")->type_name("FILE");
     sub->callback([this] { chosen = [this] { return worker::prepare(prepare); }; });

@@ -12,7 +12,8 @@ namespace espalier::worker {
 
 ExitCode predict(const PredictWords& words) {
   const c10::InferenceMode inference;
-  if (words.compact && words.mask.empty()) throw SettingsError("--compact needs --mask FILE: there is nothing to compact away");
+  if (words.compact && words.mask.empty())
+    throw SettingsError("--compact needs --mask FILE: there is nothing to compact away");
   auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
   if (!words.mask.empty()) {

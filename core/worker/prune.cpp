@@ -31,14 +31,14 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
     throw InputError(words.scores + ": the scores are of another model than " + words.model +
                      "\n    score this one: espalier score --model " + words.model);
   }
-  const Budget budget = words.sparsity ? Budget{"sparsity", *words.sparsity}
-                                       : Budget{"heads", static_cast<double>(*words.heads)};
+  const Budget budget =
+      words.sparsity ? Budget{"sparsity", *words.sparsity} : Budget{"heads", static_cast<double>(*words.heads)};
   const auto no_data = [](const Mask&) -> std::map<std::string, double> {
     throw SettingsError("this searcher evaluates masks on data; use it in an experiment");
   };
   return engine::search(*catalog, model, units, scores.values,
-                        {words.searcher, complete_settings(searcher.description, settings_from_words(words.set)), budget,
-                         words.rounding, words.scope, words.seed},
+                        {words.searcher, complete_settings(searcher.description, settings_from_words(words.set)),
+                         budget, words.rounding, words.scope, words.seed},
                         no_data);
 }
 
@@ -52,23 +52,27 @@ ExitCode prune(const PruneWords& words) {
   say_skipped(*model, words.model);
   if (!words.mask.empty() && !words.scores.empty()) throw SettingsError("give --scores or --mask, not both");
   const auto digest = checkpoint_digest(words.model);
-  const auto mask = words.mask.empty() ? mask_from_scores(words, *model) : nn::read_mask(words.mask, model->sites(), digest);
+  const auto mask =
+      words.mask.empty() ? mask_from_scores(words, *model) : nn::read_mask(words.mask, model->sites(), digest);
   std::error_code ignored;
   make_folder(words.output);
   if (std::filesystem::equivalent(words.model, words.output, ignored)) {
     throw SettingsError("--output " + words.output + " is the model's own folder: the dense checkpoint would be lost");
   }
-  const auto pruned = words.format == "masked" ? model->masked(mask)
-                                               : model->compacted(mask, engine::softmax_scale_from(words.softmax_scale));
+  const auto pruned = words.format == "masked"
+                          ? model->masked(mask)
+                          : model->compacted(mask, engine::softmax_scale_from(words.softmax_scale));
   pruned->save(words.output);
   engine::copy_companions(words.model, words.output);
-  nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask, {{"model_digest", digest}});
+  nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask,
+                 {{"model_digest", digest}});
   const auto removed = count_parameters(model->sites(), mask.closure(), false);
-  std::printf("%s\n",
-              fmt::format("{}: {} checkpoint, {:.2f} % of the attention parameters removed ({} of {}), {} parameters left",
-                          words.output, words.format, 100 * removed.sparsity(), removed.dense - removed.kept, removed.dense,
-                          model->parameter_count() - (removed.dense - removed.kept))
-                  .c_str());
+  std::printf(
+      "%s\n",
+      fmt::format("{}: {} checkpoint, {:.2f} % of the attention parameters removed ({} of {}), {} parameters left",
+                  words.output, words.format, 100 * removed.sparsity(), removed.dense - removed.kept, removed.dense,
+                  model->parameter_count() - (removed.dense - removed.kept))
+          .c_str());
   return ExitCode::Done;
 }
 

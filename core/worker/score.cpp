@@ -19,7 +19,8 @@ ExitCode score(const ScoreWords& words) {
   const auto granularity = granularity_from(words.granularity);
   const bool reads_data = (plugin.traits & needs_data) != 0;
   if (reads_data && words.data.file.empty()) {
-    throw SettingsError("scorer '" + words.scorer + "' reads data, and none is given\n    add --data FILE --format text-classification");
+    throw SettingsError("scorer '" + words.scorer +
+                        "' reads data, and none is given\n    add --data FILE --format text-classification");
   }
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
@@ -28,10 +29,12 @@ ExitCode score(const ScoreWords& words) {
   const engine::Split* split = nullptr;
   if (reads_data) {
     if (model->labels().empty()) {
-      throw InputError(words.model + ": has no classification head, so scorer '" + words.scorer +
-                       "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
+      throw InputError(
+          words.model + ": has no classification head, so scorer '" + words.scorer +
+          "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
-    task = std::make_unique<engine::TextTask>(dataset_from_words(words.data, "data"), words.model, model->labels(), digests);
+    task = std::make_unique<engine::TextTask>(dataset_from_words(words.data, "data"), words.model, model->labels(),
+                                              digests);
     split = &task->split("data");
   }
   const auto values = engine::compute_scores(
@@ -44,8 +47,8 @@ ExitCode score(const ScoreWords& words) {
                      {"granularity", to_string(granularity)},
                      {"model_digest", digests.of_checkpoint(words.model)},
                      {"data_digest", split == nullptr ? std::string() : split->digest}}});
-  std::printf("%s\n", fmt::format("{}: {} scores by {} {} for {} units of {}", words.output, units.count(), words.scorer,
-                                  plugin.description.version, words.granularity, words.model)
+  std::printf("%s\n", fmt::format("{}: {} scores by {} {} for {} units of {}", words.output, units.count(),
+                                  words.scorer, plugin.description.version, words.granularity, words.model)
                           .c_str());
   return ExitCode::Done;
 }

@@ -65,10 +65,11 @@ ExitCode train(const TrainWords& words) {
   engine::copy_companions(words.model, words.output);
   const auto& best = report.epochs[static_cast<std::size_t>(report.best_epoch - 1)];
   std::printf("%s\n", fmt::format("{}: {} examples, {} classes, {} steps in {:.0f} s; epoch {} kept{}", words.output,
-                                  task.split("train").examples.size(), task.labels().size(), report.steps, report.seconds,
-                                  report.best_epoch,
-                                  best.validation.empty() ? std::string(" (the last: no validation split was given)")
-                                                          : fmt::format(", validation accuracy {:.4f}", best.validation.at("accuracy")))
+                                  task.split("train").examples.size(), task.labels().size(), report.steps,
+                                  report.seconds, report.best_epoch,
+                                  best.validation.empty()
+                                      ? std::string(" (the last: no validation split was given)")
+                                      : fmt::format(", validation accuracy {:.4f}", best.validation.at("accuracy")))
                           .c_str());
   return ExitCode::Done;
 }

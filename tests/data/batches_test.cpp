@@ -48,9 +48,7 @@ TEST(Bucketed, MakesBatchesOfEquallyLongExamples) {
   EXPECT_EQ(batches[1].inputs.count("attention_mask"), 0u);
 }
 
-TEST(Bucketed, HasNoBatchesOfNoExamples) {
-  EXPECT_TRUE(bucketed({}, 8).empty());
-}
+TEST(Bucketed, HasNoBatchesOfNoExamples) { EXPECT_TRUE(bucketed({}, 8).empty()); }
 
 TEST(InFileOrder, PadsToTheLongestOfEachBatch) {
   auto some = examples({2, 3, 1, 1});

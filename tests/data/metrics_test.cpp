@@ -10,9 +10,7 @@
 namespace espalier::data {
 namespace {
 
-at::Tensor labels(std::vector<std::int64_t> values) {
-  return at::tensor(values, at::kLong);
-}
+at::Tensor labels(std::vector<std::int64_t> values) { return at::tensor(values, at::kLong); }
 
 // Logits that predict these classes.
 at::Tensor predicting(const std::vector<std::int64_t>& classes, std::int64_t count) {

@@ -52,9 +52,7 @@ TEST(TextTable, SkipsByteOrderMarkCarriageReturnsAndBlankLines) {
   EXPECT_EQ(read("a.jsonl", "\xEF\xBB\xBF{\"text\": \"a\", \"label\": \"x\"}\r\n\n"), "1<a||x>");
 }
 
-TEST(TextTable, KeepsEmptyTexts) {
-  EXPECT_EQ(read("a.tsv", "text\tlabel\n\tx\n"), "2<||x>");
-}
+TEST(TextTable, KeepsEmptyTexts) { EXPECT_EQ(read("a.tsv", "text\tlabel\n\tx\n"), "2<||x>"); }
 
 TEST(TextTable, ReadsQuotedCsv) {
   EXPECT_EQ(read("a.csv", "text,label\n\"a, b\",x\n\"say \"\"hi\"\"\",y\n\"two\nlines\",z\r\nin\"side,\"w\"\n"),
@@ -68,9 +66,7 @@ TEST(TextTable, ReadsJsonLines) {
             "1<a\nb||3>2<1.5||x>3<éé||true>");
 }
 
-TEST(TextTable, KnowsExtensionsInAnyCase) {
-  EXPECT_EQ(read("a.TSV", "text\tlabel\na\tx\n"), "2<a||x>");
-}
+TEST(TextTable, KnowsExtensionsInAnyCase) { EXPECT_EQ(read("a.TSV", "text\tlabel\na\tx\n"), "2<a||x>"); }
 
 TEST(TextTable, StopsAtTheLimit) {
   EXPECT_EQ(read("a.tsv", "text\tlabel\na\tx\nb\ty\nbroken\n", {}, 2), "2<a||x>3<b||y>");

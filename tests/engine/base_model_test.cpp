@@ -65,7 +65,8 @@ TEST(BaseModel, AHeadlessCheckpointWithoutARecipeSaysWhatToDo) {
 
   const auto message = message_of<InputError>([&] { models.get(tiny.cell); });
 
-  EXPECT_NE(message.find("has no classification head, and model 'tiny' gives no training recipe"), std::string::npos) << message;
+  EXPECT_NE(message.find("has no classification head, and model 'tiny' gives no training recipe"), std::string::npos)
+      << message;
   EXPECT_NE(message.find("add train = { epochs = 2 }"), std::string::npos) << message;
 }
 

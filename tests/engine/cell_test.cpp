@@ -62,7 +62,7 @@ TEST(Cell, GivesThePredictionsOfThePlainPath) {
     const auto result = tiny.engine()->run(tiny.cell);
     engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
     auto& base = models.get(tiny.cell);
-    const auto mask = nn::read_mask(result.artifacts.back().path, base.model->sites(), base.digest);
+    const auto mask = nn::read_mask(result.artifacts.back().path, base.model->sites(), base.checkpoint_digest);
 
     const auto plain = engine::evaluate(*base.model->masked(mask), base.task->split("test"));
     const auto small = base.model->compacted(mask);
@@ -71,6 +71,17 @@ TEST(Cell, GivesThePredictionsOfThePlainPath) {
     EXPECT_NEAR(plain.metrics.at("cross_entropy"), result.points[1].metrics.at("cross_entropy"), 1e-5) << granularity;
     EXPECT_EQ(small->parameter_count(), result.points[1].parameters_total) << granularity;
   }
+}
+
+// What a cell kept can be used by hand: the mask names the checkpoint that the base model lies in.
+TEST(Cell, KeepsAMaskForTheCheckpointItBelongsTo) {
+  TinyCell tiny;
+  const auto result = tiny.engine()->run(tiny.cell);
+  const auto model = nn::read_model(result.artifacts.front().path);
+  const auto digest = DigestMemory(tiny.folder / "digests").of_checkpoint(result.artifacts.front().path);
+
+  EXPECT_FALSE(nn::read_mask(result.artifacts.back().path, model->sites(), digest).keeps_everything());
+  EXPECT_THROW(nn::read_mask(result.artifacts.back().path, model->sites(), std::string(64, '0')), InputError);
 }
 
 TEST(Cell, EqualCellsGiveEqualNumbers) {

@@ -41,7 +41,10 @@ TEST(Evaluation, OutcomesAreInFileOrder) {
 
   const auto evaluation = engine::evaluation_of(logits, split, 0);
 
-  EXPECT_EQ(evaluation.outcomes, "1111" "0" + std::string(55, '1'));
+  EXPECT_EQ(evaluation.outcomes,
+            "1111"
+            "0" +
+                std::string(55, '1'));
   EXPECT_DOUBLE_EQ(evaluation.metrics.at("accuracy"), 59.0 / 60);
 }
 

@@ -89,7 +89,8 @@ TEST(Proof, FailsWhenTheMaskIsNotApplied) {
   Proving proving;
   for (const auto projection : all_projections) proving.mask.site(0).of(projection)[0].fill_(false);
 
-  const auto proof = engine::prove(IgnoresMasks(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
+  const auto proof =
+      engine::prove(IgnoresMasks(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
 
   EXPECT_FALSE(proof.passed);
   EXPECT_NE(proof.failure.find("the site's output did not change"), std::string::npos) << proof.failure;
@@ -98,10 +99,12 @@ TEST(Proof, FailsWhenTheMaskIsNotApplied) {
 TEST(Proof, FailsWhenTheCompactedModelComputesSomethingElse) {
   Proving proving;
   for (std::int64_t site = 0; site < 2; ++site) {
-    for (const auto projection : {Projection::Q, Projection::K}) proving.mask.site(site).of(projection).slice(1, 0, 2).fill_(false);
+    for (const auto projection : {Projection::Q, Projection::K})
+      proving.mask.site(site).of(projection).slice(1, 0, 2).fill_(false);
   }
 
-  const auto proof = engine::prove(ForgetsTheScale(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
+  const auto proof =
+      engine::prove(ForgetsTheScale(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
 
   EXPECT_FALSE(proof.passed);
   EXPECT_NE(proof.failure.find("masked and compacted logits differ by"), std::string::npos) << proof.failure;

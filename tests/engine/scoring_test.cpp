@@ -42,7 +42,8 @@ TEST(Scoring, HeadsFromChannelsEqualHeadsAskedDirectly) {
 
   const auto summed = cache.get(scoring.base, request).values;
 
-  const auto direct = engine::compute_scores(bundled_plugins(), *scoring.base.model, &scoring.base.task->split("validation"), request);
+  const auto direct =
+      engine::compute_scores(bundled_plugins(), *scoring.base.model, &scoring.base.task->split("validation"), request);
   EXPECT_TRUE(is_close(summed, direct, {.relative = 1e-5}));
 }
 
@@ -50,7 +51,8 @@ TEST(Scoring, OnlyScorersThatDrawRandomNumbersDependOnTheSeed) {
   Scoring scoring;
   auto cache = scoring.cache();
   auto magnitude = scoring.request("magnitude"), random = scoring.request("random");
-  const auto magnitude_digest = cache.get(scoring.base, magnitude).digest, random_digest = cache.get(scoring.base, random).digest;
+  const auto magnitude_digest = cache.get(scoring.base, magnitude).digest,
+             random_digest = cache.get(scoring.base, random).digest;
   magnitude.seed = random.seed = 5;
 
   EXPECT_EQ(cache.get(scoring.base, magnitude).digest, magnitude_digest);
@@ -60,8 +62,9 @@ TEST(Scoring, OnlyScorersThatDrawRandomNumbersDependOnTheSeed) {
 TEST(Scoring, BatchesFollowTheFileWhereTheAnswerDependsOnThem) {
   Scoring scoring;
   const auto& split = scoring.base.task->split("validation");
-  const auto per_batch = scoring.request("fisher", Settings({{"squares", std::string("per-batch")}, {"samples", std::int64_t{20}},
-                                                             {"batch", std::int64_t{8}}}));
+  const auto per_batch = scoring.request(
+      "fisher",
+      Settings({{"squares", std::string("per-batch")}, {"samples", std::int64_t{20}}, {"batch", std::int64_t{8}}}));
   const auto per_sample = scoring.request("fisher", Settings({{"samples", std::int64_t{20}}}));
 
   const auto in_order = engine::scoring_batches(split, per_batch.settings, 0);

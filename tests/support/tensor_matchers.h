@@ -11,7 +11,8 @@ struct Tolerance {
   double absolute = 0;
 };
 
-inline ::testing::AssertionResult is_close(const at::Tensor& actual, const at::Tensor& expected, Tolerance tolerance = {}) {
+inline ::testing::AssertionResult is_close(const at::Tensor& actual, const at::Tensor& expected,
+                                           Tolerance tolerance = {}) {
   if (!actual.defined() || !expected.defined()) return ::testing::AssertionFailure() << "a tensor is undefined";
   if (actual.dtype() != expected.dtype()) {
     return ::testing::AssertionFailure() << "dtype " << actual.dtype() << ", expected " << expected.dtype();
@@ -26,9 +27,9 @@ inline ::testing::AssertionResult is_close(const at::Tensor& actual, const at::T
   const auto excess = difference - tolerance.absolute - tolerance.relative * e.abs().nan_to_num(0.0);
   const auto worst = excess.argmax().item<std::int64_t>();
   if (excess[worst].item<double>() <= 0) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << "element " << worst << " of " << actual.sizes() << " is " << a[worst].item<double>()
-                                       << ", expected " << e[worst].item<double>() << " (difference "
-                                       << difference[worst].item<double>() << ")";
+  return ::testing::AssertionFailure() << "element " << worst << " of " << actual.sizes() << " is "
+                                       << a[worst].item<double>() << ", expected " << e[worst].item<double>()
+                                       << " (difference " << difference[worst].item<double>() << ")";
 }
 
 }  // namespace espalier::test

@@ -31,7 +31,8 @@ inline void write_tiny_bert(const std::filesystem::path& folder, std::int64_t se
   const auto words = static_cast<std::int64_t>(5 + tiny_words().size());
   write_file(folder / "config.json",
              R"({"model_type": "bert", "hidden_size": 12, "num_attention_heads": 3, "num_hidden_layers": 2,
- "intermediate_size": 24, "vocab_size": )" + std::to_string(words) +
+ "intermediate_size": 24, "vocab_size": )" +
+                 std::to_string(words) +
                  R"(, "max_position_embeddings": 16, "type_vocab_size": 2, "hidden_act": "gelu"})");
   auto generator = at::detail::createCPUGenerator(static_cast<std::uint64_t>(seed));
   nn::TensorFile file;
@@ -52,7 +53,8 @@ inline void write_tiny_bert(const std::filesystem::path& folder, std::int64_t se
   norm("embeddings.LayerNorm");
   for (std::int64_t layer = 0; layer < layers; ++layer) {
     const auto name = "encoder.layer." + std::to_string(layer) + ".";
-    for (const char* projection : {"query", "key", "value"}) linear(name + "attention.self." + projection, width, width);
+    for (const char* projection : {"query", "key", "value"})
+      linear(name + "attention.self." + projection, width, width);
     linear(name + "attention.output.dense", width, width);
     norm(name + "attention.output.LayerNorm");
     linear(name + "intermediate.dense", inner, width);

@@ -54,7 +54,8 @@ TEST(AtomicFile, AWriteThatFailsLeavesTheOldFile) {
 TEST(ReadFile, AFolderIsNoFile) {
   const TempDir folder;
 
-  EXPECT_NE(message_of<InputError>([&] { read_file(folder.path()); }).find("is a folder, expected a file"), std::string::npos);
+  EXPECT_NE(message_of<InputError>([&] { read_file(folder.path()); }).find("is a folder, expected a file"),
+            std::string::npos);
 }
 
 }  // namespace

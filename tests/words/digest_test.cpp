@@ -18,7 +18,8 @@ TEST(Digest, OfAFileIsThatOfItsBytes) {
   const TempDir folder;
 
   EXPECT_EQ(sha256_of_file(folder.write("a", "abc")), sha256_hex("abc"));
-  EXPECT_NE(message_of<InputError>([&] { sha256_of_file(folder / "b"); }).find("/b: cannot be read: No such file"), std::string::npos);
+  EXPECT_NE(message_of<InputError>([&] { sha256_of_file(folder / "b"); }).find("/b: cannot be read: No such file"),
+            std::string::npos);
 }
 
 TEST(DigestMemory, ForgetsAFileThatChanged) {

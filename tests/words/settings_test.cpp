@@ -23,7 +23,8 @@ PluginDescription fisher() {
 }
 
 TEST(Settings, DefaultsFillWhatIsNotGiven) {
-  const auto settings = complete_settings(fisher(), Settings({{"samples", std::int64_t{5}}, {"damping", std::int64_t{0}}}));
+  const auto settings =
+      complete_settings(fisher(), Settings({{"samples", std::int64_t{5}}, {"damping", std::int64_t{0}}}));
 
   EXPECT_EQ(settings.get<std::string>("squares"), "per-sample");
   EXPECT_EQ(settings.get<std::int64_t>("samples"), 5);
@@ -35,10 +36,12 @@ TEST(Settings, AllProblemsAreSaidAtOnce) {
     complete_settings(fisher(), Settings({{"squares", std::string("per-smaple")}, {"samples", 1.5}, {"dampign", 0.1}}));
   });
 
-  EXPECT_EQ(message,
-            "unknown value of setting 'squares' of scorer 'fisher': 'per-smaple'\n    did you mean 'per-sample'?\n    known: "
-            "per-batch, per-sample\nsetting 'samples' of scorer 'fisher' is 1.5, expected an integer (rows read at most)\n"
-            "unknown setting of scorer 'fisher': 'dampign'\n    did you mean 'damping'?\n    known: damping, samples, squares");
+  EXPECT_EQ(
+      message,
+      "unknown value of setting 'squares' of scorer 'fisher': 'per-smaple'\n    did you mean 'per-sample'?\n    known: "
+      "per-batch, per-sample\nsetting 'samples' of scorer 'fisher' is 1.5, expected an integer (rows read at most)\n"
+      "unknown setting of scorer 'fisher': 'dampign'\n    did you mean 'damping'?\n    known: damping, samples, "
+      "squares");
 }
 
 TEST(Settings, NumbersMustBeFinite) {
@@ -77,7 +80,8 @@ TEST(CellSettings, SurviveJson) {
 }
 
 TEST(CellSettings, WhatIsNoCellIsRefused) {
-  EXPECT_NE(message_of<StoreError>([] { cell_from_json(nlohmann::json::object()); }).find("cannot be read"), std::string::npos);
+  EXPECT_NE(message_of<StoreError>([] { cell_from_json(nlohmann::json::object()); }).find("cannot be read"),
+            std::string::npos);
 }
 
 }  // namespace

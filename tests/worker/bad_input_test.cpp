@@ -10,13 +10,15 @@ namespace {
 
 void expect_refusal(const Ran& ran, int exit_code, const std::vector<std::string>& fragments) {
   EXPECT_EQ(ran.exit_code, exit_code) << ran.err;
-  for (const auto& fragment : fragments) EXPECT_NE(ran.err.find(fragment), std::string::npos) << "expected: " << fragment << "\nfound: " << ran.err;
+  for (const auto& fragment : fragments)
+    EXPECT_NE(ran.err.find(fragment), std::string::npos) << "expected: " << fragment << "\nfound: " << ran.err;
   for (const char* noise : {"Exception raised from", "frame #", "terminate called", "what():"}) {
     EXPECT_EQ(ran.err.find(noise), std::string::npos) << ran.err;
   }
 }
 
-const std::vector<std::string> evaluate_words = {"evaluate", "--model", "model", "--data", "test.tsv", "--format", "text-classification"};
+const std::vector<std::string> evaluate_words = {
+    "evaluate", "--model", "model", "--data", "test.tsv", "--format", "text-classification"};
 
 TEST(BadInput, AMissingCheckpoint) {
   const TinyWorld world;
@@ -68,16 +70,18 @@ TEST(BadInput, AMissingTable) {
 
 TEST(BadInput, AnUnknownTrainingSetting) {
   const TinyWorld world;
-  expect_refusal(world.espalier({"train", "--model", "model", "--data", "train.tsv", "--set", "epoch=2", "--output", "o"}), 2,
-                 {"'epoch'", "did you mean 'epochs'?"});
+  expect_refusal(
+      world.espalier({"train", "--model", "model", "--data", "train.tsv", "--set", "epoch=2", "--output", "o"}), 2,
+      {"'epoch'", "did you mean 'epochs'?"});
 }
 
 TEST(BadInput, AnUnknownScorerAndAnUndeclaredSetting) {
   const TinyWorld world;
   expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitud", "--output", "s"}), 2,
                  {"unknown scorer 'magnitud'", "did you mean 'magnitude'?"});
-  expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--set", "nrom=2", "--output", "s"}), 2,
-                 {"'nrom'", "did you mean 'norm'?"});
+  expect_refusal(
+      world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--set", "nrom=2", "--output", "s"}), 2,
+      {"'nrom'", "did you mean 'norm'?"});
 }
 
 TEST(BadInput, AMaskForAnotherModel) {
@@ -86,24 +90,41 @@ TEST(BadInput, AMaskForAnotherModel) {
                         {{{"encoder.layer.7.attention.self.q", at::ones({3, 4}, at::kBool)}},
                          {{"format", "espalier-mask"}, {"version", "1"}}});
   nn::write_safetensors(world.folder / "in.safetensors", {{{"input_ids", at::ones({1, 3}, at::kLong)}}, {}});
-  expect_refusal(world.espalier({"predict", "--model", "model", "--input", "in.safetensors", "--output", "o.safetensors", "--mask",
-                                 "mask.safetensors"}),
+  expect_refusal(world.espalier({"predict", "--model", "model", "--input", "in.safetensors", "--output",
+                                 "o.safetensors", "--mask", "mask.safetensors"}),
                  5, {"mask.safetensors", "encoder.layer.7.attention.self"});
 }
 
 TEST(BadInput, TokenIdsOutsideTheVocabulary) {
   const TinyWorld world;
   nn::write_safetensors(world.folder / "in.safetensors", {{{"input_ids", at::full({1, 3}, 99, at::kLong)}}, {}});
-  expect_refusal(world.espalier({"predict", "--model", "model", "--input", "in.safetensors", "--output", "o.safetensors"}), 5,
-                 {"input_ids", "99"});
+  expect_refusal(
+      world.espalier({"predict", "--model", "model", "--input", "in.safetensors", "--output", "o.safetensors"}), 5,
+      {"input_ids", "99"});
 }
 
 TEST(BadInput, AFolderThatCannotBeWritten) {
   const TinyWorld world;
-  expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--output", "/proc/s.safetensors"}), 5,
-                 {"/proc/s.safetensors", "cannot be written"});
+  expect_refusal(
+      world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--output", "/proc/s.safetensors"}), 5,
+      {"/proc/s.safetensors", "cannot be written"});
   expect_refusal(world.espalier({"prune", "--model", "model", "--mask", "none.safetensors", "--output", "test.tsv"}), 5,
                  {"none.safetensors"});
+}
+
+// A plugin that breaks its contract is named; one that was built for another ABI is refused before its code runs.
+TEST(BadInput, APluginThatMisbehaves) {
+  const TinyWorld world;
+  const std::string broken = std::string(ESPALIER_BINARY_DIR) + "/broken_plugins/";
+  const auto score = [&](const std::string& scorer, const std::string& file) {
+    return world.espalier({"score", "--model", "model", "--scorer", scorer, "--plugins", broken + file, "--output", "s"});
+  };
+
+  expect_refusal(score("returns-nan", "returns_nan.so"), 3, {"scorer 'returns-nan' returned 1 scores that are not finite"});
+  expect_refusal(score("wrong-length", "wrong_length.so"), 3, {"scorer 'wrong-length' returned", "for 6 units"});
+  expect_refusal(score("other-tag", "other_tag.so"), 3, {"other_tag.so", "was built for another", "LibTorch: plugin 1.13.1"});
+  expect_refusal(score("missing-symbol", "missing_symbol.so"), 3, {"missing_symbol.so", "is used and defined nowhere"});
+  EXPECT_FALSE(std::filesystem::exists(world.folder / "s"));
 }
 
 TEST(BadInput, AnUnknownCommandNamesTheNearest) {

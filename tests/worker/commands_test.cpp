@@ -12,14 +12,16 @@ TEST(Commands, TrainWritesAnOrdinaryCheckpointThatEvaluates) {
   const TinyWorld world;
 
   const auto trained = world.train();
-  const auto evaluated = world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--format", "text-classification", "--json"});
+  const auto evaluated = world.espalier(
+      {"evaluate", "--model", "trained", "--data", "test.tsv", "--format", "text-classification", "--json"});
 
   ASSERT_EQ(trained.exit_code, 0) << trained.err;
   EXPECT_NE(trained.out.find("120 examples, 3 classes, 30 steps"), std::string::npos) << trained.out;
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   const auto answer = nlohmann::json::parse(evaluated.out);
   EXPECT_EQ(answer["examples"], 60);
-  for (const char* metric : {"accuracy", "macro_f1", "mcc", "cross_entropy"}) EXPECT_TRUE(answer["metrics"].contains(metric));
+  for (const char* metric : {"accuracy", "macro_f1", "mcc", "cross_entropy"})
+    EXPECT_TRUE(answer["metrics"].contains(metric));
   const auto config = nlohmann::json::parse(read_file(world.folder / "trained/config.json"));
   EXPECT_EQ(config["id2label"]["0"], "animal");
   EXPECT_EQ(config["architectures"][0], "BertForSequenceClassification");
@@ -43,11 +45,11 @@ TEST(Commands, AMaskedACompactAndAMaskedOnTheFlyModelAgree) {
     return nn::read_safetensors(world.folder / "out.safetensors").tensors.at("logits");
   };
   for (const std::string granularity : {"head", "head-channel"}) {
-    run({"score", "--model", "trained", "--data", "validation.tsv", "--format", "text-classification", "--scorer", "fisher",
-         "--set", "squares=per-sample", "--granularity", granularity, "--output", "scores.safetensors"});
+    run({"score", "--model", "trained", "--data", "validation.tsv", "--format", "text-classification", "--scorer",
+         "fisher", "--set", "squares=per-sample", "--granularity", granularity, "--output", "scores.safetensors"});
     for (const std::string format : {"masked", "compact"}) {
-      run({"prune", "--model", "trained", "--scores", "scores.safetensors", "--searcher", "ranking", "--scope", "global",
-           "--sparsity", "0.5", "--output", format, "--format", format});
+      run({"prune", "--model", "trained", "--scores", "scores.safetensors", "--searcher", "ranking", "--scope",
+           "global", "--sparsity", "0.5", "--output", format, "--format", format});
     }
 
     const auto masked = logits({"predict", "--model", "masked"});
@@ -67,22 +69,28 @@ TEST(Commands, AMaskedACompactAndAMaskedOnTheFlyModelAgree) {
 TEST(Commands, EvaluateUnderAMaskEqualsTheMaskedCheckpoint) {
   const TinyWorld world;
   ASSERT_EQ(world.train().exit_code, 0);
-  ASSERT_EQ(world.espalier({"score", "--model", "trained", "--scorer", "magnitude", "--output", "s.safetensors"}).exit_code, 0);
-  ASSERT_EQ(world.espalier({"prune", "--model", "trained", "--scores", "s.safetensors", "--heads", "2", "--output", "masked"}).exit_code, 0);
+  ASSERT_EQ(
+      world.espalier({"score", "--model", "trained", "--scorer", "magnitude", "--output", "s.safetensors"}).exit_code,
+      0);
+  ASSERT_EQ(
+      world.espalier({"prune", "--model", "trained", "--scores", "s.safetensors", "--heads", "2", "--output", "masked"})
+          .exit_code,
+      0);
 
   const auto on_the_fly = world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--format",
                                           "text-classification", "--mask", "masked/mask.safetensors", "--json"});
-  const auto checkpoint = world.espalier({"evaluate", "--model", "masked", "--data", "test.tsv", "--format",
-                                          "text-classification", "--json"});
+  const auto checkpoint = world.espalier(
+      {"evaluate", "--model", "masked", "--data", "test.tsv", "--format", "text-classification", "--json"});
 
   ASSERT_EQ(on_the_fly.exit_code, 0) << on_the_fly.err;
-  EXPECT_EQ(nlohmann::json::parse(on_the_fly.out)["metrics"]["accuracy"], nlohmann::json::parse(checkpoint.out)["metrics"]["accuracy"]);
+  EXPECT_EQ(nlohmann::json::parse(on_the_fly.out)["metrics"]["accuracy"],
+            nlohmann::json::parse(checkpoint.out)["metrics"]["accuracy"]);
 }
 
 TEST(Commands, EveryCommandHasHelpWithAnExample) {
   const TinyWorld world;
-  for (const std::string command : {"train", "score", "prune", "predict", "evaluate", "data", "run", "plan", "status", "table",
-                                    "show", "plugins"}) {
+  for (const std::string command : {"train", "score", "prune", "predict", "evaluate", "data", "run", "plan", "status",
+                                    "table", "show", "plugins"}) {
     const auto help = world.espalier({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command << help.err;
     EXPECT_NE(help.out.find("espalier " + command), std::string::npos) << command << help.out;

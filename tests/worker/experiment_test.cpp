@@ -45,9 +45,11 @@ TEST(Experiment, RunsToAProvenTableAndRepeatsNothing) {
 
 TEST(Experiment, AChangedFileRunsOnlyWhatIsNew) {
   const TinyWorld world;
-  world.folder.write("tiny.toml", world.experiment("granularity = \"head\"\nscorer = \"magnitude\"\nsparsity = [0.25, 0.5]\n"));
+  world.folder.write("tiny.toml",
+                     world.experiment("granularity = \"head\"\nscorer = \"magnitude\"\nsparsity = [0.25, 0.5]\n"));
   ASSERT_EQ(world.espalier({"run", "tiny.toml"}).exit_code, 0);
-  world.folder.write("tiny.toml", world.experiment("granularity = \"head\"\nscorer = \"magnitude\"\nsparsity = [0.25, 0.5, 0.75]\n"));
+  world.folder.write(
+      "tiny.toml", world.experiment("granularity = \"head\"\nscorer = \"magnitude\"\nsparsity = [0.25, 0.5, 0.75]\n"));
 
   const auto plan = nlohmann::json::parse(world.espalier({"plan", "tiny.toml", "--json"}).out);
 
@@ -74,7 +76,8 @@ TEST(Experiment, MissingDataIsPlannedAndNotRun) {
 TEST(Experiment, AFailedCellIsARowAndTheGridGoesOn) {
   const TinyWorld world;
   // A count of heads is a budget for granularity head alone.
-  world.folder.write("tiny.toml", world.experiment("granularity = [\"head\", \"head-channel\"]\nscorer = \"magnitude\"\nheads = 3\n"));
+  world.folder.write(
+      "tiny.toml", world.experiment("granularity = [\"head\", \"head-channel\"]\nscorer = \"magnitude\"\nheads = 3\n"));
 
   const auto run = world.espalier({"run", "tiny.toml"});
 

@@ -44,7 +44,8 @@ class Fisher final : public espalier::Scorer {
 
 ESPALIER_SCORER(Fisher, "fisher", "1.0.0", "Fisher information: mean squared gradient, summed over a unit's weights",
                 espalier::needs_data | espalier::sums_over_channels,
-                espalier::Setting{"squares", "per-sample", "squared per example, or per mini-batch mean as the paper's code",
+                espalier::Setting{"squares", "per-sample",
+                                  "squared per example, or per mini-batch mean as the paper's code",
                                   "per-sample|per-batch"},
                 espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
                 espalier::Setting{"split", "validation", "split the gradients come from", "train|validation"},

@@ -32,7 +32,8 @@ class GateGradient final : public espalier::Scorer {
       sum += gradient.cpu();
       examples += static_cast<double>(size[0]);
       const auto counts = batch->inputs.find("attention_mask");  // padding is no token
-      tokens += counts == batch->inputs.end() ? static_cast<double>(size[0] * size[1]) : counts->second.sum().item<double>();
+      tokens +=
+          counts == batch->inputs.end() ? static_cast<double>(size[0] * size[1]) : counts->second.sum().item<double>();
     }
     if (examples == 0) throw espalier::InputError("gate-gradient was given no examples");
     sum /= absolute_ == "token" ? tokens : examples;
@@ -64,4 +65,5 @@ ESPALIER_SCORER(GateGradient, "gate-gradient", "1.0.0", "Mean absolute gradient 
                 espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
                 espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
                 espalier::Setting{"batch", 32, "examples a batch (absolute = batch)"},
-                espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores", "none|site"})
+                espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores",
+                                  "none|site"})

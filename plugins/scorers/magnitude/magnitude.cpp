@@ -20,8 +20,9 @@ class Magnitude final : public espalier::Scorer {
     for (const auto projection : espalier::all_projections) {
       std::vector<std::array<at::Tensor, 4>> powers, ones;
       for (std::size_t site = 0; site < sites.size(); ++site) {
-        const auto weights = task.model.weights(static_cast<std::int64_t>(site), projection).to(at::kDouble);  // [heads, head_dim, features]
-        const auto power = (norm_ == 1 ? weights.abs() : weights.square()).sum(-1);                            // [heads, head_dim]
+        const auto weights = task.model.weights(static_cast<std::int64_t>(site), projection)
+                                 .to(at::kDouble);                                   // [heads, head_dim, features]
+        const auto power = (norm_ == 1 ? weights.abs() : weights.square()).sum(-1);  // [heads, head_dim]
         const auto none = at::zeros_like(power);
         powers.push_back({none, none, none, none});
         ones.push_back({none, none, none, none});

@@ -15,4 +15,5 @@ class RandomScorer final : public espalier::Scorer {
 
 }  // namespace
 
-ESPALIER_SCORER(RandomScorer, "random", "1.0.0", "Uniform random scores from the cell's seed", espalier::uses_randomness)
+ESPALIER_SCORER(RandomScorer, "random", "1.0.0", "Uniform random scores from the cell's seed",
+                espalier::uses_randomness)

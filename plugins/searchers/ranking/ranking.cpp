@@ -112,7 +112,8 @@ class Ranking final : public espalier::Searcher {
 
   void remove_lowest(const Pool& pool, std::int64_t count) {
     const auto order = ranked(pool);
-    for (std::int64_t i = 0; i < count; ++i) kept_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = false;
+    for (std::int64_t i = 0; i < count; ++i)
+      kept_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = false;
   }
 
   // The pool cut into heads: site by site, head by head.

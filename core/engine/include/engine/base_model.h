@@ -16,7 +16,8 @@
 namespace espalier::engine {
 
 struct BaseModel {
-  std::string digest;  // of everything it was made from
+  std::string digest;             // of everything it was made from
+  std::string checkpoint_digest;  // of the files it lies in, as masks and scores name their model
   std::filesystem::path folder;
   std::unique_ptr<nn::Model> model;
   std::unique_ptr<TextTask> task;

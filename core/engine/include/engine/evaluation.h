@@ -14,9 +14,9 @@
 namespace espalier::engine {
 
 struct Evaluation {
-  at::Tensor logits;                       // [examples, classes], float32, in file order
+  at::Tensor logits;  // [examples, classes], float32, in file order
   std::map<std::string, double> metrics;
-  std::string outcomes;                    // '1' where the example is right, '0' where not, in file order
+  std::string outcomes;  // '1' where the example is right, '0' where not, in file order
   std::int64_t multiply_adds = 0;
 };
 

@@ -13,7 +13,7 @@ namespace espalier::engine {
 
 struct SearchRequest {
   std::string searcher;
-  Settings settings;   // complete
+  Settings settings;  // complete
   Budget budget;
   std::string rounding = "nearest";
   std::string scope = "global";

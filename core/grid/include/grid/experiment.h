@@ -21,7 +21,7 @@ struct ReadOptions {
   std::vector<PluginDescription> plugins;  // what scorers, searchers and recoveries there are, with their settings
   // Value of an environment variable; std::getenv by default. ESPALIER_DATA falls back to .deps/data.
   std::function<std::optional<std::string>(const std::string&)> environment;
-  std::filesystem::path cache_folder;      // remembers file digests
+  std::filesystem::path cache_folder;  // remembers file digests
 };
 
 struct PlannedCell {
@@ -32,10 +32,11 @@ struct PlannedCell {
 struct Experiment {
   std::string name;
   std::string question;
-  std::string file_digest;               // of the file's text
-  std::vector<PlannedCell> cells;        // in the order they are to be run
-  std::vector<std::string> missing;      // paths that do not exist, and splits that are needed but not given; sorted, each once
-  std::vector<std::string> warnings;     // one file serving as two splits, a definition that no grid uses, ...
+  std::string file_digest;         // of the file's text
+  std::vector<PlannedCell> cells;  // in the order they are to be run
+  std::vector<std::string>
+      missing;  // paths that do not exist, and splits that are needed but not given; sorted, each once
+  std::vector<std::string> warnings;  // one file serving as two splits, a definition that no grid uses, ...
 };
 
 // Reads, checks and expands an experiment file. Throws SettingsError with every problem found, one after the other,

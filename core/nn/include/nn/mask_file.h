@@ -18,7 +18,7 @@ void write_mask(const std::filesystem::path& path, const std::vector<Site>& site
                 std::map<std::string, std::string> metadata);
 
 struct Scores {
-  at::Tensor values;  // [units], float64
+  at::Tensor values;                            // [units], float64
   std::map<std::string, std::string> metadata;  // scorer, settings, granularity, model_digest, data_digest
 };
 // The granularity of a score file, from its metadata or its tensor names.

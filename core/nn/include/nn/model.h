@@ -49,8 +49,8 @@ class Model {
   virtual ~Model();
 
   virtual const std::string& family() const = 0;
-  virtual const std::vector<Site>& sites() const = 0;           // of the dense model
-  virtual const std::vector<std::string>& labels() const = 0;   // class names in order; empty for a headless model
+  virtual const std::vector<Site>& sites() const = 0;          // of the dense model
+  virtual const std::vector<std::string>& labels() const = 0;  // class names in order; empty for a headless model
 
   // Outputs by Hugging Face name for inputs by Hugging Face name, as transformers gives them for the same checkpoint:
   // logits, or last_hidden_state of a headless model. Inputs are checked: names, dtypes, shapes, ranges.

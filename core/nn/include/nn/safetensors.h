@@ -10,7 +10,7 @@
 namespace espalier::nn {
 
 struct TensorFile {
-  std::map<std::string, at::Tensor> tensors;    // contiguous, on the CPU, memory of their own
+  std::map<std::string, at::Tensor> tensors;  // contiguous, on the CPU, memory of their own
   std::map<std::string, std::string> metadata;
 };
 

@@ -35,9 +35,9 @@ class ESPALIER_SDK_API BatchStream {
 class ESPALIER_SDK_API Random {
  public:
   explicit Random(std::uint64_t seed);
-  std::uint64_t next();                               // 64 random bits
-  double uniform();                                   // [0, 1)
-  at::Tensor uniform(std::int64_t count);             // [count], float64
+  std::uint64_t next();                    // 64 random bits
+  double uniform();                        // [0, 1)
+  at::Tensor uniform(std::int64_t count);  // [count], float64
   std::vector<std::int64_t> permutation(std::int64_t count);
 
  private:

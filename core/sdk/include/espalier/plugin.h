@@ -29,9 +29,9 @@
 #define ESPALIER_PASTE_(sdk, a, b, c, cxx11, standard) \
   espalier_abi_##sdk##_torch_##a##_##b##_##c##_cxx11abi_##cxx11##_std_##standard
 #define ESPALIER_PASTE(sdk, a, b, c, cxx11, standard) ESPALIER_PASTE_(sdk, a, b, c, cxx11, standard)
-#define ESPALIER_ABI_TAG                                                                           \
-  ESPALIER_PASTE(ESPALIER_ABI, TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH, \
-                 _GLIBCXX_USE_CXX11_ABI, ESPALIER_STANDARD)
+#define ESPALIER_ABI_TAG                                                                                              \
+  ESPALIER_PASTE(ESPALIER_ABI, TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH, _GLIBCXX_USE_CXX11_ABI, \
+                 ESPALIER_STANDARD)
 #define ESPALIER_TEXT_(text) #text
 #define ESPALIER_TEXT(text) ESPALIER_TEXT_(text)
 
@@ -51,10 +51,11 @@
 #define ESPALIER_BUILD_COMPILER "g++ " ESPALIER_TEXT(__GNUC__)
 #endif
 // Compiler, LibTorch, string ABI, containers and sanitizer; parts are compared one by one.
-#define ESPALIER_BUILD                                                                                             \
-  "compiler=" ESPALIER_BUILD_COMPILER ";torch=" ESPALIER_TEXT(TORCH_VERSION_MAJOR) "." ESPALIER_TEXT(              \
-      TORCH_VERSION_MINOR) "." ESPALIER_TEXT(TORCH_VERSION_PATCH) ";cxx11abi=" ESPALIER_TEXT(_GLIBCXX_USE_CXX11_ABI) \
-      ";containers=" ESPALIER_BUILD_CONTAINERS ";sanitizer=" ESPALIER_BUILD_SANITIZER
+#define ESPALIER_BUILD                                                                                                 \
+  "compiler=" ESPALIER_BUILD_COMPILER                                                                                  \
+  ";torch=" ESPALIER_TEXT(TORCH_VERSION_MAJOR) "." ESPALIER_TEXT(TORCH_VERSION_MINOR) "." ESPALIER_TEXT(               \
+      TORCH_VERSION_PATCH) ";cxx11abi=" ESPALIER_TEXT(_GLIBCXX_USE_CXX11_ABI) ";containers=" ESPALIER_BUILD_CONTAINERS \
+                                                                              ";sanitizer=" ESPALIER_BUILD_SANITIZER
 
 namespace espalier {
 
@@ -65,7 +66,7 @@ enum PluginTraits : std::uint32_t {
   needs_scores = 2,        // ranks what a scorer gave
   uses_randomness = 4,     // its answer depends on the seed
   sums_over_channels = 8,  // a head's score is the sum of its channels' scores, so finer scores serve coarser units
-  in_file_order = 16,      // its value depends on the batches: the first `samples` rows in file order, `batch` at a time
+  in_file_order = 16,  // its value depends on the batches: the first `samples` rows in file order, `batch` at a time
 };
 
 struct PluginCard {
@@ -99,7 +100,15 @@ void* create(const Settings& settings) {
   namespace {                                                                                                        \
   constexpr ::espalier::Setting espalier_settings[] = {__VA_ARGS__ __VA_OPT__(, )::espalier::Setting{}};             \
   }                                                                                                                  \
-  extern "C" __attribute__((visibility("default"), used)) const ::espalier::PluginCard espalier_plugin_card = {      \
-      ESPALIER_ABI, sizeof(::espalier::PluginCard), ESPALIER_BUILD, role, name, version, summary, traits,            \
-      sizeof(espalier_settings) / sizeof(espalier_settings[0]) - 1, espalier_settings,                               \
-      &::espalier::detail::create<Role, Class>};
+  extern "C" __attribute__((visibility("default"), used))                                                            \
+  const ::espalier::PluginCard espalier_plugin_card = {ESPALIER_ABI,                                                 \
+                                                       sizeof(::espalier::PluginCard),                               \
+                                                       ESPALIER_BUILD,                                               \
+                                                       role,                                                         \
+                                                       name,                                                         \
+                                                       version,                                                      \
+                                                       summary,                                                      \
+                                                       traits,                                                       \
+                                                       sizeof(espalier_settings) / sizeof(espalier_settings[0]) - 1, \
+                                                       espalier_settings,                                            \
+                                                       &::espalier::detail::create<Role, Class>};

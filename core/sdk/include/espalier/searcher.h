@@ -29,7 +29,7 @@ struct SearchBudget {
 struct SearchTask {
   PrunableModel& model;
   const Units& units;
-  at::Tensor scores;   // [units], float64, CPU; undefined where the searcher's card needs none
+  at::Tensor scores;  // [units], float64, CPU; undefined where the searcher's card needs none
   SearchBudget budget;
   Scope scope = Scope::Global;
   Random& random;

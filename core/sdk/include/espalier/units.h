@@ -15,7 +15,8 @@ namespace espalier {
 
 enum class SiteKind { EncoderSelf, DecoderSelf, DecoderCross };
 enum class Projection { Q, K, V, O };
-inline constexpr std::array<Projection, 4> all_projections = {Projection::Q, Projection::K, Projection::V, Projection::O};
+inline constexpr std::array<Projection, 4> all_projections = {Projection::Q, Projection::K, Projection::V,
+                                                              Projection::O};
 
 // One attention module. Heads and widths are those of the dense model.
 struct Site {
@@ -23,17 +24,17 @@ struct Site {
   SiteKind kind = SiteKind::EncoderSelf;
   std::int64_t heads = 0;
   std::int64_t head_dim = 0;
-  std::int64_t model_width = 0;  // features that Q, K and V read and O writes
+  std::int64_t model_width = 0;                             // features that Q, K and V read and O writes
   std::array<bool, 4> has_bias = {true, true, true, true};  // by Projection
 };
 
-ESPALIER_SDK_API const char* to_string(SiteKind kind);              // "encoder-self", ...
-ESPALIER_SDK_API const char* to_string(Projection projection);     // "q", "k", "v", "o"
+ESPALIER_SDK_API const char* to_string(SiteKind kind);          // "encoder-self", ...
+ESPALIER_SDK_API const char* to_string(Projection projection);  // "q", "k", "v", "o"
 
 enum class Granularity {
-  Head,               // all four projections of a head
-  HeadChannel,        // a QK pair or a VO pair of one head
-  SameChannel,        // one channel index in all heads of a site
+  Head,         // all four projections of a head
+  HeadChannel,  // a QK pair or a VO pair of one head
+  SameChannel,  // one channel index in all heads of a site
   QChannel,
   KChannel,
   VChannel,
@@ -48,7 +49,7 @@ ESPALIER_SDK_API Granularity granularity_from(const std::string& name);
 enum class UnitKind { Head, QK, VO, Q, K, V, O };
 
 struct Unit {
-  std::int64_t site = 0;      // index into Units::sites()
+  std::int64_t site = 0;  // index into Units::sites()
   UnitKind kind = UnitKind::Head;
   std::int64_t head = 0;      // -1: all heads (same-channel)
   std::int64_t channel = -1;  // -1: the whole head
@@ -92,7 +93,8 @@ struct ESPALIER_SDK_API ParameterCount {
   std::int64_t kept = 0;
   double sparsity() const { return dense == 0 ? 0.0 : 1.0 - static_cast<double>(kept) / static_cast<double>(dense); }
 };
-ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask, bool count_output_bias);
+ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask,
+                                                 bool count_output_bias);
 
 // The units of the chosen sites, in order: site by site, kind by kind (QK before VO; Q, K, V, O), head by head,
 // channel by channel. Ties are broken in this order: the lowest goes first.
@@ -112,7 +114,7 @@ class ESPALIER_SDK_API Units {
   // to that order) or [heads, head_dim] already summed over features; any real type, any device. Biases are not scored.
   at::Tensor reduce(const std::vector<std::array<at::Tensor, 4>>& values) const;  // [units], float64, CPU
   // Weights (without biases) of each unit: reduce() of ones.
-  at::Tensor weight_counts() const;                                              // [units], float64, CPU
+  at::Tensor weight_counts() const;  // [units], float64, CPU
 
   // The mask that keeps these units, and everything that no unit speaks of. kept: bool [units].
   Mask mask(const at::Tensor& kept) const;

@@ -23,7 +23,7 @@ struct NewCell {
 struct ExperimentRecord {
   std::string name;
   std::string question;
-  std::string file;         // as the user wrote it
+  std::string file;  // as the user wrote it
   std::string file_digest;
 };
 
@@ -49,29 +49,29 @@ struct PointRecord {
   std::int64_t step = 0;
   std::string kind;  // dense, pruned, recovered
   std::optional<double> requested_sparsity;
-  double achieved_sparsity = 0;            // removed share of the Q, K, V, O weights and Q, K, V biases, after closure
-  std::int64_t parameters_dense = 0;       // of the attention sites, as the sparsity counts them
-  std::int64_t parameters_masked = 0;      // what the mask itself switches off
-  std::int64_t parameters_removed = 0;     // what compaction removes (closure)
-  std::int64_t parameters_total = 0;       // of the whole model, after compaction
-  std::int64_t multiply_adds_dense = 0;    // of the evaluation, computed the plain way on the dense model
-  std::int64_t multiply_adds_done = 0;     // of the evaluation, as it was computed
-  std::string mask_digest;                 // empty for the dense point
-  std::string split;                       // what the metrics were measured on
+  double achieved_sparsity = 0;          // removed share of the Q, K, V, O weights and Q, K, V biases, after closure
+  std::int64_t parameters_dense = 0;     // of the attention sites, as the sparsity counts them
+  std::int64_t parameters_masked = 0;    // what the mask itself switches off
+  std::int64_t parameters_removed = 0;   // what compaction removes (closure)
+  std::int64_t parameters_total = 0;     // of the whole model, after compaction
+  std::int64_t multiply_adds_dense = 0;  // of the evaluation, computed the plain way on the dense model
+  std::int64_t multiply_adds_done = 0;   // of the evaluation, as it was computed
+  std::string mask_digest;               // empty for the dense point
+  std::string split;                     // what the metrics were measured on
   std::int64_t examples = 0;
-  std::map<std::string, double> metrics;   // accuracy, macro_f1, mcc, cross_entropy, ...
-  std::optional<bool> proof_passed;        // absent: no proof was asked for
-  std::string proof;                       // JSON: differences, tolerance, sites, probes; empty without proof
-  std::string predictions;                 // one outcome an example, compressed by the writer; may be empty
+  std::map<std::string, double> metrics;  // accuracy, macro_f1, mcc, cross_entropy, ...
+  std::optional<bool> proof_passed;       // absent: no proof was asked for
+  std::string proof;                      // JSON: differences, tolerance, sites, probes; empty without proof
+  std::string predictions;                // one outcome an example, compressed by the writer; may be empty
   std::string predictions_digest;
-  std::string details;                     // JSON: heads and channels kept a site
+  std::string details;  // JSON: heads and channels kept a site
   std::vector<LatencyRecord> latency;
 };
 
 struct ArtifactRecord {
-  std::string kind;    // base-model, scores, mask
+  std::string kind;  // base-model, scores, mask
   std::string digest;
-  std::string path;    // where it was kept
+  std::string path;  // where it was kept
 };
 
 struct PluginRecord {
@@ -102,9 +102,9 @@ struct Failure {
 
 struct Progress {
   Counts counts;
-  double mean_seconds = 0;                  // of finished attempts; 0 when there are none
+  double mean_seconds = 0;  // of finished attempts; 0 when there are none
   double finished_in_last_minute = 0;
-  std::vector<Failure> failures;            // of failed cells, newest first
+  std::vector<Failure> failures;  // of failed cells, newest first
 };
 
 // One row of the view `points` with the cell's settings: what tables are made of. Columns by name, as text or number.
@@ -156,7 +156,7 @@ class ResultStore {
   // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS).
   void release_dead_workers();
 
-  Counts counts(const std::string& experiment) const;      // empty name: all cells
+  Counts counts(const std::string& experiment) const;  // empty name: all cells
   Progress progress(const std::string& experiment) const;
   // Mean seconds of finished attempts by (granularity, scorer), for estimates: key "granularity/scorer".
   std::map<std::string, double> mean_seconds() const;

@@ -22,8 +22,9 @@ struct Setting {
   constexpr Setting(const char* its_name, bool value, const char* its_doc)
       : name(its_name), type(Type::Bool), integer(value ? 1 : 0), doc(its_doc) {}
   template <typename Integer>
-    requires(std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>)
-  constexpr Setting(const char* its_name, Integer value, const char* its_doc, const char* allowed = "")
+  requires(std::is_integral_v<Integer> &&
+           !std::is_same_v<Integer, bool>) constexpr Setting(const char* its_name, Integer value, const char* its_doc,
+                                                             const char* allowed = "")
       : name(its_name), type(Type::Integer), integer(value), doc(its_doc), choices(allowed) {}
   constexpr Setting(const char* its_name, double value, const char* its_doc)
       : name(its_name), type(Type::Real), real(value), doc(its_doc) {}

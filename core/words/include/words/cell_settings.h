@@ -20,8 +20,8 @@ struct TrainSettings {
   std::int64_t batch = 32;
   double learning_rate = 5e-5;
   double weight_decay = 0.01;
-  double warmup = 0.06;         // share of the steps
-  double clip_norm = 1.0;       // largest norm of the whole gradient; 0: no clipping
+  double warmup = 0.06;    // share of the steps
+  double clip_norm = 1.0;  // largest norm of the whole gradient; 0: no clipping
   std::int64_t seed = 0;
 
   bool operator==(const TrainSettings&) const = default;
@@ -46,10 +46,10 @@ struct DatasetSettings {
 };
 
 struct PluginSettings {
-  std::string name;     // as the experiment calls it; not part of the key
-  std::string plugin;   // the plugin's own name
+  std::string name;    // as the experiment calls it; not part of the key
+  std::string plugin;  // the plugin's own name
   std::string version;
-  Settings settings;    // complete
+  Settings settings;  // complete
 };
 
 struct Budget {
@@ -84,9 +84,9 @@ struct CellSettings {
   PluginSettings recovery;  // plugin "none": none
   std::string scope = "global";
   Budget budget;
-  std::string rounding = "nearest";         // nearest (halves down), floor, ceil
+  std::string rounding = "nearest";  // nearest (halves down), floor, ceil
   bool count_output_bias = false;
-  std::string softmax_scale = "original";   // original, pruned-width, or a number
+  std::string softmax_scale = "original";  // original, pruned-width, or a number
   std::string compute = "float32";
   std::optional<ScheduleSettings> schedule;
   std::int64_t seed = 0;
@@ -105,6 +105,7 @@ ESPALIER_WORDS_API CellSettings cell_from_json(const nlohmann::json& json);
 
 // The known words of a cell, for messages.
 ESPALIER_WORDS_API const std::vector<std::string>& known_granularities();
-ESPALIER_WORDS_API const std::vector<std::string>& known_site_filters();  // all, encoder-self, decoder-self, decoder-cross
+ESPALIER_WORDS_API const std::vector<std::string>&
+known_site_filters();  // all, encoder-self, decoder-self, decoder-cross
 
 }  // namespace espalier

@@ -35,7 +35,7 @@ ESPALIER_WORDS_API std::string sha256_of_file(const std::filesystem::path& path)
 // checkpoints are read once. A memory that cannot be written is not an error.
 class ESPALIER_WORDS_API DigestMemory {
  public:
-  explicit DigestMemory(std::filesystem::path cache_folder);
+  explicit DigestMemory(const std::filesystem::path& cache_folder);
   ~DigestMemory();
   std::string of_file(const std::filesystem::path& path);
   // Digest of a checkpoint directory: config, weights, tokenizer, preprocessor and generation files, by name and content.
