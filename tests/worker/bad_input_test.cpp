@@ -117,12 +117,15 @@ TEST(BadInput, APluginThatMisbehaves) {
   const TinyWorld world;
   const std::string broken = std::string(ESPALIER_BINARY_DIR) + "/broken_plugins/";
   const auto score = [&](const std::string& scorer, const std::string& file) {
-    return world.espalier({"score", "--model", "model", "--scorer", scorer, "--plugins", broken + file, "--output", "s"});
+    return world.espalier(
+        {"score", "--model", "model", "--scorer", scorer, "--plugins", broken + file, "--output", "s"});
   };
 
-  expect_refusal(score("returns-nan", "returns_nan.so"), 3, {"scorer 'returns-nan' returned 1 scores that are not finite"});
+  expect_refusal(score("returns-nan", "returns_nan.so"), 3,
+                 {"scorer 'returns-nan' returned 1 scores that are not finite"});
   expect_refusal(score("wrong-length", "wrong_length.so"), 3, {"scorer 'wrong-length' returned", "for 6 units"});
-  expect_refusal(score("other-tag", "other_tag.so"), 3, {"other_tag.so", "was built for another", "LibTorch: plugin 1.13.1"});
+  expect_refusal(score("other-tag", "other_tag.so"), 3,
+                 {"other_tag.so", "was built for another", "LibTorch: plugin 1.13.1"});
   expect_refusal(score("missing-symbol", "missing_symbol.so"), 3, {"missing_symbol.so", "is used and defined nowhere"});
   EXPECT_FALSE(std::filesystem::exists(world.folder / "s"));
 }
