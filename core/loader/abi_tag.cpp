@@ -11,6 +11,14 @@
 namespace espalier::loader {
 namespace {
 
+#if defined(__x86_64__)
+constexpr Elf64_Half this_machine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr Elf64_Half this_machine = EM_AARCH64;
+#else
+#error "name this processor as elf.h does"
+#endif
+
 // A file of which nothing is believed before it is checked.
 class ElfFile {
  public:
@@ -22,10 +30,12 @@ class ElfFile {
     }
     const auto header = read<Elf64_Ehdr>(0, 1).front();
     const bool fits = header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB &&
-                      header.e_shentsize == sizeof(Elf64_Shdr);
-    if (!fits)
-      throw PluginError(
-          name_ + ": was built for another machine and cannot be loaded\n    expected a 64-bit little-endian ELF file");
+                      header.e_machine == this_machine && header.e_shentsize == sizeof(Elf64_Shdr);
+    if (!fits) {
+      throw PluginError(name_ +
+                        ": was built for another machine and cannot be loaded\n    expected a 64-bit little-endian ELF "
+                        "file for this processor");
+    }
     sections_ = read<Elf64_Shdr>(header.e_shoff, header.e_shnum);
     section_names_ = table(header.e_shstrndx);
   }

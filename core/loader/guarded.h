@@ -3,8 +3,8 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <c10/core/DefaultDtype.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <espalier/error.h>
 
@@ -15,7 +15,7 @@ namespace espalier::loader {
 // LibTorch's global state as it was, whatever the plugin does to it.
 class StateGuard {
  public:
-  StateGuard() : dtype_(c10::get_default_dtype()), threads_(at::get_num_threads()), gradients_(true) {}
+  StateGuard() : dtype_(c10::get_default_dtype()), threads_(at::get_num_threads()) {}
   ~StateGuard() {
     c10::set_default_dtype(dtype_);
     if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
@@ -26,7 +26,8 @@ class StateGuard {
  private:
   caffe2::TypeMeta dtype_;
   int threads_;
-  at::AutoGradMode gradients_;  // on during the call, restored after it
+  // Gradients on and inference mode off during the call; both as they were after it, also where a plugin leaks a guard.
+  c10::InferenceMode gradients_{false};
 };
 
 // `failed` begins the message, for instance "scorer 'fisher' failed: ".

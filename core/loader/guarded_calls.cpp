@@ -3,6 +3,8 @@
 #include <ATen/ops/nonzero.h>
 #include <espalier/error.h>
 
+#include <utility>
+
 #include "guarded.h"
 #include "loader/plugin_catalog.h"
 
@@ -11,21 +13,18 @@ namespace {
 
 constexpr const char* expected_scores = "\n    expected one finite score per unit, in the units' order";
 
-}  // namespace
-
-at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task) {
-  const auto who = "scorer '" + name + "'";
-  const auto units = task.units.count();
-  auto scores = guarded(who + " failed: ", [&] { return scorer.score(task); });
-  if (!scores.defined())
+// A copy of the scores as [units], float64, CPU: the plugin may keep and change its own.
+at::Tensor checked_scores(const std::string& who, const at::Tensor& given, std::int64_t units) {
+  if (!given.defined())
     throw PluginError(who + " returned no scores for " + std::to_string(units) + " units" + expected_scores);
-  if (scores.dim() != 1 || scores.size(0) != units) {
-    const auto found = scores.dim() == 1 ? std::to_string(scores.size(0)) + " scores"
-                                         : "a tensor of " + std::to_string(scores.dim()) + " dimensions";
+  if (given.dim() != 1 || given.size(0) != units) {
+    const auto found = given.dim() == 1 ? std::to_string(given.size(0)) + " scores"
+                                        : "a tensor of " + std::to_string(given.dim()) + " dimensions";
     throw PluginError(who + " returned " + found + " for " + std::to_string(units) + " units" + expected_scores);
   }
-  if (scores.is_complex()) throw PluginError(who + " returned complex scores" + std::string(expected_scores));
-  scores = scores.detach().to(at::kCPU, at::kDouble).contiguous();  // [units]
+  if (given.is_complex()) throw PluginError(who + " returned complex scores" + std::string(expected_scores));
+  auto scores =
+      given.detach().to(at::kCPU, at::kDouble, /*non_blocking=*/false, /*copy=*/true).contiguous();  // [units]
   const auto bad = at::isfinite(scores).logical_not().nonzero().flatten();
   if (bad.numel() > 0) {
     const auto first = bad[0].item<std::int64_t>();
@@ -36,10 +35,7 @@ at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& tas
   return scores;
 }
 
-Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task) {
-  const auto who = "searcher '" + name + "'";
-  auto mask = guarded(who + " failed: ", [&] { return searcher.search(task); });
-  const auto& sites = task.units.sites();
+Mask checked_mask(const std::string& who, Mask mask, const std::vector<Site>& sites) {
   if (mask.size() != static_cast<std::int64_t>(sites.size())) {
     throw PluginError(who + " returned a mask of " + std::to_string(mask.size()) + " sites for a model of " +
                       std::to_string(sites.size()));
@@ -58,6 +54,23 @@ Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task
     }
   }
   return mask;
+}
+
+}  // namespace
+
+// LibTorch may refuse to read an answer (no data, a layout without elements): that is the plugin's fault as well.
+at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task) {
+  const auto who = "scorer '" + name + "'";
+  const auto scores = guarded(who + " failed: ", [&] { return scorer.score(task); });
+  return guarded(who + " returned scores that cannot be read: ",
+                 [&] { return checked_scores(who, scores, task.units.count()); });
+}
+
+Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task) {
+  const auto who = "searcher '" + name + "'";
+  auto mask = guarded(who + " failed: ", [&] { return searcher.search(task); });
+  return guarded(who + " returned a mask that cannot be read: ",
+                 [&] { return checked_mask(who, std::move(mask), task.units.sites()); });
 }
 
 }  // namespace espalier::loader

@@ -57,7 +57,7 @@ PluginCatalog::PluginCatalog(const std::vector<fs::path>& folders_or_files) {
                             same->file.string() + "\n    give one of the two another name");
         }
         plugins_.push_back(std::move(plugin));
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {
         refusals_.push_back({file, error.what()});
       }
     }

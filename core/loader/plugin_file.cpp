@@ -154,6 +154,31 @@ std::vector<std::string> split_at_bars(const std::string& text) {
   return parts;
 }
 
+void describe_settings(const fs::path& file, const PluginCard& card, PluginDescription& plugin) {
+  Settings defaults;
+  for (std::uint32_t i = 0; i < card.setting_count; ++i) {
+    const auto* setting = card.settings == nullptr ? nullptr : &card.settings[i];
+    const bool whole = setting != nullptr && setting->type >= Setting::Type::Bool &&
+                       setting->type <= Setting::Type::Text && setting->name != nullptr && *setting->name != '\0' &&
+                       setting->text != nullptr && setting->doc != nullptr && setting->choices != nullptr;
+    if (!whole) {
+      throw PluginError(file.string() + ": setting " + std::to_string(i + 1) + " of '" + plugin.name +
+                        "' lacks its name, type, default or documentation");
+    }
+    if (defaults.has(setting->name)) {
+      throw PluginError(file.string() + ": '" + plugin.name + "' declares setting '" + setting->name + "' twice");
+    }
+    plugin.settings.push_back({setting->name, default_of(*setting), setting->doc, split_at_bars(setting->choices)});
+    defaults.set(setting->name, plugin.settings.back().default_value);
+  }
+  try {
+    complete_settings(plugin, defaults);
+  } catch (const SettingsError& error) {
+    throw PluginError(file.string() + ": a default is not among the values that its setting allows\n    " +
+                      error.what());
+  }
+}
+
 PluginDescription describe(const fs::path& file, const PluginCard& card) {
   for (const char* text : {card.role, card.name, card.version, card.summary}) {
     if (text == nullptr)
@@ -177,14 +202,7 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
                       "' is not in kebab-case\n    expected lower-case words "
                       "joined by '-', for instance gate-gradient");
   }
-  for (std::uint32_t i = 0; i < card.setting_count; ++i) {
-    const auto& setting = card.settings[i];
-    plugin.settings.push_back({setting.name, default_of(setting), setting.doc, split_at_bars(setting.choices)});
-    if (setting.type == Setting::Type::None || *setting.name == '\0') {
-      throw PluginError(file.string() + ": setting " + std::to_string(i + 1) + " of '" + plugin.name +
-                        "' has no name or type");
-    }
-  }
+  describe_settings(file, card, plugin);
   const auto is_split = [](const SettingDescription& setting) { return setting.name == "split"; };
   if (plugin.needs_data && plugin.role == "scorer" &&
       std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {

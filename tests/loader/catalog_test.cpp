@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/DefaultDtype.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -154,6 +155,8 @@ TEST(CallScorer, RefusesAnswersThatDoNotFit) {
   EXPECT_TRUE(says(failure_of("returns_nan", "returns-nan"),
                    "scorer 'returns-nan' returned 1 scores that are not finite, the first (",
                    {"nan) for unit 0 of 5" + expected}));
+  EXPECT_TRUE(says(failure_of("returns_no_data", "returns-no-data"),
+                   "scorer 'returns-no-data' returned scores that cannot be read: Cannot copy out of meta tensor"));
 }
 
 TEST(CallScorer, RestoresWhatBelongsToEveryone) {
@@ -161,6 +164,7 @@ TEST(CallScorer, RestoresWhatBelongsToEveryone) {
   const auto threads = at::get_num_threads();
   const auto expect_restored = [&] {
     EXPECT_TRUE(at::GradMode::is_enabled());
+    EXPECT_FALSE(c10::InferenceMode::is_enabled());
     EXPECT_EQ(c10::get_default_dtype(), caffe2::TypeMeta::Make<float>());
     EXPECT_EQ(at::get_num_threads(), threads);
   };
@@ -168,8 +172,9 @@ TEST(CallScorer, RestoresWhatBelongsToEveryone) {
 
   const auto scorer = catalog.make_scorer("leaves-traces", {});
   expect_restored();
-  call_scorer("leaves-traces", *scorer, task.scoring);
+  const auto scores = call_scorer("leaves-traces", *scorer, task.scoring);
   expect_restored();
+  EXPECT_FALSE(scores.is_inference());
 }
 
 TEST(CallScorer, TurnsGradientsOnForTheCallAndOffAgain) {
@@ -187,6 +192,36 @@ TEST(CallScorer, TurnsGradientsOnForTheCallAndOffAgain) {
 
   EXPECT_TRUE(is_close(call_scorer("inner", scorer, task.scoring), at::full({5}, 2.0, at::kDouble)));
   EXPECT_FALSE(at::GradMode::is_enabled());
+}
+
+TEST(CallScorer, GivesACopyThatThePluginCannotChange) {
+  class KeepsItsAnswer final : public Scorer {
+   public:
+    at::Tensor score(ScoringTask& task) override { return answer = at::ones({task.units.count()}, at::kDouble); }
+    at::Tensor answer;
+  } scorer;
+  Task task;
+
+  const auto scores = call_scorer("inner", scorer, task.scoring);
+  scorer.answer.fill_(7);
+
+  EXPECT_TRUE(is_close(scores, at::ones({5}, at::kDouble)));
+}
+
+TEST(CallSearcher, RefusesAMaskWithAPartLeftOut) {
+  class LeavesOut final : public Searcher {
+   public:
+    Mask search(SearchTask& task) override {
+      Mask mask(task.units.sites());
+      mask.site(1).of(Projection::V) = at::Tensor();
+      return mask;
+    }
+  } searcher;
+  Task task;
+  SearchTask search{task.model, task.units, {}, {}, Scope::Global, task.random, {}};
+
+  EXPECT_TRUE(says(message_of<PluginError>([&] { call_searcher("inner", searcher, search); }),
+                   "searcher 'inner' returned a mask whose part '", {".v' does not fit"}));
 }
 
 TEST(CallSearcher, RefusesMasksThatDoNotFit) {

@@ -93,6 +93,10 @@ TEST(PluginFile, OfAnotherMachineIsRefused) {
 
   EXPECT_TRUE(says(refusal_of_file(folder.write("small.so", bytes)),
                    (folder / "small.so").string() + ": was built for another machine"));
+  bytes[4] = 2;
+  bytes[18] = 8;  // EM_MIPS
+  EXPECT_TRUE(says(refusal_of_file(folder.write("mips.so", bytes)),
+                   (folder / "mips.so").string() + ": was built for another machine"));
 }
 
 // Distributions strip what they install: .symtab goes, the tag must still be found.
@@ -156,6 +160,16 @@ TEST(PluginFile, TheNameMustBeInKebabCase) {
 TEST(PluginFile, AScorerThatReadsDataHasASplit) {
   EXPECT_TRUE(says(refusal_of("no_split"), ": scorer 'no-split' reads data but declares no setting 'split'",
                    {"espalier::Setting{\"split\""}));
+}
+
+TEST(PluginFile, SettingsMakeSense) {
+  EXPECT_EQ(refusal_of("setting_without_doc"),
+            ": setting 1 of 'setting-without-doc' lacks its name, type, default or documentation");
+  EXPECT_EQ(refusal_of("settings_missing"),
+            ": setting 1 of 'settings-missing' lacks its name, type, default or documentation");
+  EXPECT_EQ(refusal_of("same_setting_twice"), ": 'same-setting-twice' declares setting 'depth' twice");
+  EXPECT_TRUE(says(refusal_of("default_not_allowed"), ": a default is not among the values that its setting allows",
+                   {"unknown value of setting 'norm' of scorer 'default-not-allowed': '3'", "known: 1, 2"}));
 }
 
 TEST(PluginFile, MustBeConstructible) {

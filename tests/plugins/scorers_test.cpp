@@ -231,6 +231,19 @@ TEST(GateGradient, AveragesOverBatchesOfAnyLength) {
       is_close(scores_of("gate-gradient", absolute("sample"), model, units, batches), doubles({8 / 3.0}), {1e-15, 0}));
 }
 
+// Models whose inputs are no token ids (spectrograms) have examples, but no tokens to tell apart.
+TEST(GateGradient, NeedsTokensOnlyPerToken) {
+  FakeModel model(layers(1, 1, 1, 1));
+  const Units units(model.sites(), Granularity::Head);
+  auto batch = batch_of_slopes(doubles({1, -3}).view({2, 1, 1}));
+  batch.inputs.erase("input_ids");
+
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", absolute("sample"), model, units, {batch}), doubles({2})));
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", absolute("batch"), model, units, {batch}), doubles({1})));
+  EXPECT_EQ(message_of<SettingsError>([&] { scores_of("gate-gradient", absolute("token"), model, units, {batch}); }),
+            "gate-gradient: absolute = \"token\" needs a model that reads tokens\n    use sample or batch");
+}
+
 TEST(GateGradient, CountsNoPadding) {
   FakeModel model(layers(1, 1, 1, 1));
   const Units units(model.sites(), Granularity::Head);

@@ -22,18 +22,22 @@ class GateGradient final : public espalier::Scorer {
     auto sum = at::zeros({units}, at::kDouble);  // [units]
     double examples = 0, tokens = 0;
     while (const auto batch = task.batches.next()) {
-      const auto size = batch->inputs.at("input_ids").sizes();  // [examples, tokens]
-      auto gates = absolute_ == "token"    ? task.model.open_gates({size[0], size[1], units})
-                   : absolute_ == "sample" ? task.model.open_gates({size[0], units})
+      const auto size = batch->size();
+      const bool by_token = absolute_ == "token";
+      const auto length = by_token ? tokens_of(*batch) : 1;
+      auto gates = by_token                ? task.model.open_gates({size, length, units})
+                   : absolute_ == "sample" ? task.model.open_gates({size, units})
                                            : task.model.open_gates({units});
       task.model.losses(*batch, task.units, gates).sum().backward();
       auto gradient = gates.grad().abs().to(at::kDouble);  // [..., units]
       while (gradient.dim() > 1) gradient = gradient.sum(0);
       sum += gradient.cpu();
-      examples += static_cast<double>(size[0]);
-      const auto counts = batch->inputs.find("attention_mask");  // padding is no token
-      tokens +=
-          counts == batch->inputs.end() ? static_cast<double>(size[0] * size[1]) : counts->second.sum().item<double>();
+      examples += static_cast<double>(size);
+      if (by_token) {
+        const auto counts = batch->inputs.find("attention_mask");  // padding is no token
+        tokens +=
+            counts == batch->inputs.end() ? static_cast<double>(size * length) : counts->second.sum().item<double>();
+      }
     }
     if (examples == 0) throw espalier::InputError("gate-gradient was given no examples");
     sum /= absolute_ == "token" ? tokens : examples;
@@ -41,6 +45,13 @@ class GateGradient final : public espalier::Scorer {
   }
 
  private:
+  static std::int64_t tokens_of(const espalier::Batch& batch) {
+    const auto found = batch.inputs.find("input_ids");  // [examples, tokens]
+    if (found != batch.inputs.end()) return found->second.size(1);
+    throw espalier::SettingsError(
+        "gate-gradient: absolute = \"token\" needs a model that reads tokens\n    use sample or batch");
+  }
+
   // Each site's scores divided by their Euclidean norm.
   static at::Tensor normalised(const espalier::Units& units, const at::Tensor& scores) {
     auto squares = at::zeros({static_cast<std::int64_t>(units.sites().size())}, at::kDouble);  // [sites]
