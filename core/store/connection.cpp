@@ -78,6 +78,14 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
     if (!cannot_make_log) throw;
   }
   // A folder that may not be written has no place for the shared memory of the write-ahead log, and no writer either.
+  // What a killed writer left in the log could then not be seen: better no answer than half of one.
+  const auto log = file.string() + "-wal";
+  std::error_code absent;
+  if (const auto bytes = fs::file_size(log, absent); !absent && bytes > 0) {
+    throw StoreError(file.string() + ": cannot be read here: '" + fs::path(log).filename().string() +
+                     "' holds results that are not in it yet, and the folder is read-only\n    copy both files to a "
+                     "folder that can be written, and read them there");
+  }
   std::string uri = "file:";
   for (const char c : file.string()) {
     if (c == '%' || c == '?' || c == '#') {

@@ -82,8 +82,11 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto experiment_id = register_experiment(*state_, experiment);
     // What waits from an earlier version of the file, or from another slice of it, is no longer asked for. It has no
-    // results yet, so nothing is lost; asking for it again joins it again.
-    auto& withdraw = state_->statement("DELETE FROM experiment_cell WHERE experiment_id = ? AND state = 'waiting'");
+    // results yet, so nothing is lost; asking for it again joins it again. While a cell runs, another run of this
+    // experiment is at work, and what waits may be what it asked for.
+    auto& withdraw = state_->statement(R"sql(
+DELETE FROM experiment_cell WHERE experiment_id = ?1 AND state = 'waiting'
+AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state = 'running'))sql");
     withdraw.bind(1, experiment_id);
     withdraw.exec();
     std::int64_t inserted = 0, position = 0;

@@ -179,6 +179,26 @@ TEST_F(Claims, ResumeWhereTheyWere) {
   EXPECT_EQ(store.counts("demo").cells, 5);
 }
 
+TEST_F(Claims, NoLongerAskedForAreWithdrawn) {
+  insert(5);
+
+  insert(2);
+
+  EXPECT_EQ(store.counts("demo").cells, 2);
+}
+
+TEST_F(Claims, OfASliceStayWhileItRunsAndAnotherSliceStarts) {
+  insert(5);
+  const auto running = store.claim("demo", "a", long_lease);
+
+  insert(2);
+  EXPECT_EQ(store.counts("demo").cells, 5);
+
+  store.finish(*running, done_attempt(0.8));
+  insert(2);
+  EXPECT_EQ(store.counts("demo").cells, 2);
+}
+
 TEST_F(Claims, AreTakenAfterAskingForProgressWhileAnotherWrites) {
   insert(2);
   ResultStore other(folder / "results.db", Mode::ReadWrite);

@@ -135,6 +135,47 @@ TEST(Opening, OfADatabaseOnAFullDiskStillWorksAfterwards) {
   EXPECT_EQ(store.insert(sample_experiment("large"), sample_cells(100), false), 90);
 }
 
+// As nobody, since root writes everywhere; in a child, so that the test stays who it is.
+TEST(Opening, RefusesToShowHalfOfADatabaseWhoseLogCannotBeRead) {
+  const test::TempDir folder;
+  const auto file = folder / "results.db";
+  {
+    ResultStore store(file, Mode::Create);
+    store.insert(sample_experiment(), sample_cells(5), false);
+    // Copied while it is open, as it lies after a kill: the log holds what was inserted.
+    std::filesystem::create_directory(folder / "killed");
+    for (const char* suffix : {"", "-wal"}) {
+      std::filesystem::copy(file.string() + suffix, (folder / "killed/results.db").string() + suffix);
+    }
+  }
+  const auto killed = folder / "killed/results.db";
+  ASSERT_GT(std::filesystem::file_size(killed.string() + "-wal"), 0U);
+  using std::filesystem::perms;
+  std::filesystem::permissions(folder.path(), perms(0755));
+  std::filesystem::permissions(folder / "killed", perms(0555));
+
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(2);
+    try {
+      const ResultStore store(killed, Mode::ReadOnly);
+    } catch (const StoreError& error) {
+      ::_exit(std::string(error.what()).find("'results.db-wal' holds results that are not in it yet") ==
+                      std::string::npos
+                  ? 3
+                  : 4);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  std::filesystem::permissions(folder / "killed", perms(0755));
+
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 4);
+  EXPECT_EQ(ResultStore(killed, Mode::ReadOnly).counts("demo").cells, 5);
+}
+
 // Becomes the test of each step when there is a second version of the schema.
 TEST(Migrations, BringAnEmptyFileToTheNewestVersion) {
   const test::TempDir folder;
