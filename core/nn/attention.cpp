@@ -3,11 +3,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/dropout.h>
-#include <ATen/ops/linear.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 
+#include <limits>
 #include <numeric>
 
 #include "gate_table.h"
@@ -17,87 +18,64 @@ namespace {
 
 using at::Tensor;
 
+// What a causal segment allows, as an additive mask: [1, 1, T, T].
+Tensor causal_mask(const Tensor& like, std::int64_t tokens) {
+  const auto lowest = like.scalar_type() == at::kDouble ? std::numeric_limits<double>::lowest()
+                                                        : static_cast<double>(std::numeric_limits<float>::lowest());
+  return at::full({1, 1, tokens, tokens}, lowest, like.options()).triu_(1);
+}
+
 // A head without QK channels has equal scores everywhere: it attends uniformly over the positions allowed.
-Tensor uniform_attention(const Tensor& value, const Tensor& attention, std::int64_t queries, double dropout) {
+Tensor uniform_attention(const Tensor& value, const Segment& segment, double dropout) {
   const auto batch = value.size(0), tokens = value.size(1), heads = value.size(2), width = value.size(3);
+  const auto attention = segment.causal ? causal_mask(value, tokens) : segment.attention;  // [B, 1, T or 1, S]
   if (dropout > 0) {
     auto weights = attention.defined() ? attention.softmax(-1)
                                        : value.new_full({1, 1, 1, tokens}, 1.0 / static_cast<double>(tokens));
-    weights = at::dropout(weights.expand({batch, heads, queries, tokens}), dropout, /*train=*/true);  // [B, H, T, S]
-    return weights.matmul(value.transpose(1, 2)).transpose(1, 2);                                     // [B, T, H, v]
+    weights = at::dropout(weights.expand({batch, heads, segment.queries, tokens}), dropout, /*train=*/true);
+    return weights.matmul(value.transpose(1, 2)).transpose(1, 2);  // [B, T, H, v]
   }
   const Tensor context =
       attention.defined()
-          ? attention.softmax(-1).squeeze(1).matmul(value.reshape({batch, tokens, heads * width}))  // [B, 1, H*v]
-          : value.mean(1, /*keepdim=*/true);                                                        // [B, 1, H, v]
-  return context.reshape({batch, 1, heads, width}).expand({batch, queries, heads, width});          // [B, T, H, v]
+          ? attention.softmax(-1).squeeze(1).matmul(value.reshape({batch, tokens, heads * width}))   // [B, T or 1, H*v]
+          : value.mean(1, /*keepdim=*/true);                                                         // [B, 1, H, v]
+  return context.reshape({batch, -1, heads, width}).expand({batch, segment.queries, heads, width});  // [B, T, H, v]
 }
 
 // Scaled dot-product attention (Vaswani et al., 2017, section 3.2.1). The scale is an argument: a pruned head keeps the
 // one it was trained with.
-Tensor dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attention,
+Tensor dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Segment& segment,
                              const HeadGroup& group, double dropout) {
+  const auto& attention = segment.attention;
   const auto context = at::scaled_dot_product_attention(
       query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2),  // [B, H, T, q], [B, H, S, q], [B, H, S, v]
       attention.defined() ? std::optional<Tensor>(attention.expand({-1, -1, query.size(1), -1})) : std::nullopt,
-      dropout,
-      /*is_causal=*/false, group.scale);  // [B, H, T, v]
-  return context.transpose(1, 2);         // [B, T, H, v]
+      dropout, segment.causal, group.scale);  // [B, H, T, v]
+  return context.transpose(1, 2);             // [B, T, H, v]
 }
 
+// Rows of one segment in a packed tensor.
+struct Rows {
+  std::int64_t start, examples, tokens;
+};
+
 // The columns of one group and one segment of a packed tensor as heads.
-Tensor split_heads(const Tensor& packed, const Segment& segment, std::int64_t tokens, std::int64_t column,
-                   const HeadGroup& group, std::int64_t width, const Tensor& gate) {
-  const auto start = tokens == segment.tokens ? segment.start : segment.first_example;
-  auto part = packed.narrow(0, start, segment.examples * tokens).narrow(1, column, group.size() * width);  // [B*T, H*w]
-  part = part.view({segment.examples, tokens, group.size() * width});  // [B, T, H*w]
+Tensor split_heads(const Tensor& packed, const Rows& rows, std::int64_t column, const HeadGroup& group,
+                   std::int64_t width, const Tensor& gate) {
+  const std::vector<std::int64_t> shape = {rows.examples, rows.tokens, group.size() * width};
+  auto part = packed.dim() == 3 ? packed.narrow(2, column, group.size() * width)
+                                : packed.narrow(0, rows.start, rows.examples * rows.tokens)
+                                      .narrow(1, column, group.size() * width)
+                                      .view(shape);  // [B, T, H*w]
   if (gate.defined()) part = part * gate;
-  return part.view({segment.examples, tokens, group.size(), width});  // [B, T, H, w]
+  return part.view({rows.examples, rows.tokens, group.size(), width});  // [B, T, H, w]
 }
 
 Tensor join(std::vector<Tensor> parts, std::int64_t dim) { return parts.size() == 1 ? parts[0] : at::cat(parts, dim); }
 
-struct Projected {
-  Tensor query;             // [queries of all segments, sum of H q]
-  Tensor key_value;         // [N, ...]
-  std::int64_t key, value;  // first columns in key_value
-  bool first_only = false;  // one query an example
-};
-
-Tensor context_of(const AttentionSite& site, const Projected& projected, const std::vector<Segment>& segments,
-                  const AttentionPass& pass) {
-  using Target = GateTable::Target;
-  std::vector<Tensor> contexts;
-  for (const auto& segment : segments) {
-    const auto queries = projected.first_only ? 1 : segment.tokens;
-    std::vector<Tensor> parts;
-    std::int64_t qk_column = 0, vo_column = 0;
-    for (std::size_t i = 0; i < site.groups.size(); ++i) {
-      const auto& group = site.groups[i];
-      const auto gate = [&](Target target) {
-        return pass.gates == nullptr ? Tensor() : pass.gates->of(pass.site, i, target, segment);
-      };
-      const auto value = split_heads(projected.key_value, segment, segment.tokens, projected.value + vo_column, group,
-                                     group.vo, gate(Target::V));
-      Tensor context;
-      if (group.qk == 0) {
-        context = uniform_attention(value, segment.attention, queries, pass.dropout);
-      } else {
-        const auto query = split_heads(projected.query, segment, queries, qk_column, group, group.qk, gate(Target::Q));
-        const auto key = split_heads(projected.key_value, segment, segment.tokens, projected.key + qk_column, group,
-                                     group.qk, gate(Target::K));
-        context = dot_product_attention(query, key, value, segment.attention, group, pass.dropout);
-      }
-      context = context.reshape({segment.examples, queries, group.vo_total()});  // [B, T, H*v]
-      if (const auto scale = gate(Target::Context); scale.defined()) context = context * scale;
-      parts.push_back(context);
-      qk_column += group.qk_total();
-      vo_column += group.vo_total();
-    }
-    contexts.push_back(
-        join(std::move(parts), 2).reshape({segment.examples * queries, vo_column}));  // [B*T, sum of H v]
-  }
-  return join(std::move(contexts), 0);  // [N, sum of H v]
+// So many rows of a linear layer, as one of its own.
+Linear rows(const Linear& layer, std::int64_t start, std::int64_t count) {
+  return {layer.weight.narrow(0, start, count), layer.bias.defined() ? layer.bias.narrow(0, start, count) : Tensor()};
 }
 
 std::vector<std::int64_t> places(const AttentionSite& site, std::int64_t HeadGroup::*width,
@@ -139,26 +117,65 @@ bool AttentionSite::is_dense() const {
 
 Tensor AttentionSite::project(const Tensor& hidden) const { return qkv(hidden); }
 
-Tensor AttentionSite::attend(const Tensor& projected, const std::vector<Segment>& segments,
+Projected AttentionSite::parts(const Tensor& projected) const {
+  return {projected, projected, qk_total(), 2 * qk_total()};
+}
+
+Tensor AttentionSite::project_query(const Tensor& hidden) const { return rows(qkv, 0, qk_total())(hidden); }
+
+Tensor AttentionSite::project_key_value(const Tensor& memory) const {
+  return rows(qkv, qk_total(), qk_total() + vo_total())(memory);
+}
+
+Projected AttentionSite::parts(const Tensor& query, const Tensor& key_value) const {
+  return {query, key_value, 0, qk_total()};
+}
+
+Tensor AttentionSite::attend(const Projected& projected, const std::vector<Segment>& segments,
                              const AttentionPass& pass) const {
-  if (groups.empty()) return projected.new_empty({projected.size(0), 0});
-  return context_of(*this, {projected, projected, qk_total(), 2 * qk_total()}, segments, pass);
+  using Target = GateTable::Target;
+  std::vector<Tensor> contexts;
+  for (const auto& segment : segments) {
+    const Rows query_rows{segment.query_start, segment.examples, segment.queries};
+    const Rows key_rows{segment.key_start, segment.examples, segment.keys};
+    std::vector<Tensor> of_groups;
+    std::int64_t qk_column = 0, vo_column = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      const auto& group = groups[i];
+      const auto gate = [&](Target target) {
+        return pass.gates == nullptr ? Tensor() : pass.gates->of(pass.site, i, target, segment);
+      };
+      const auto value = split_heads(projected.key_value, key_rows, projected.value + vo_column, group, group.vo,
+                                     gate(Target::V));  // [B, S, H, v]
+      Tensor context;                                   // [B, T, H, v]
+      if (group.qk == 0) {
+        context = uniform_attention(value, segment, pass.dropout);
+      } else {
+        const auto query = split_heads(projected.query, query_rows, qk_column, group, group.qk, gate(Target::Q));
+        const auto key =
+            split_heads(projected.key_value, key_rows, projected.key + qk_column, group, group.qk, gate(Target::K));
+        context = dot_product_attention(query, key, value, segment, group, pass.dropout);
+      }
+      context = context.reshape({segment.examples, segment.queries, group.vo_total()});  // [B, T, H*v]
+      if (const auto scale = gate(Target::Context); scale.defined()) context = context * scale;
+      of_groups.push_back(context);
+      qk_column += group.qk_total();
+      vo_column += group.vo_total();
+    }
+    if (of_groups.empty()) {
+      contexts.push_back(projected.query.new_empty({segment.examples * segment.queries, 0}));
+    } else {
+      contexts.push_back(
+          join(std::move(of_groups), 2).reshape({segment.examples * segment.queries, vo_column}));  // [B*T, sum of H v]
+    }
+  }
+  return join(std::move(contexts), 0);  // [N, sum of H v]
 }
 
 Tensor AttentionSite::write(const Tensor& context) const {
-  if (groups.empty()) return output.bias.expand({context.size(0), -1}).clone();
-  return output(context);
-}
-
-Tensor AttentionSite::first_tokens(const Tensor& hidden, const Tensor& first, const std::vector<Segment>& segments,
-                                   double dropout) const {
-  if (groups.empty()) return output.bias.expand({first.size(0), -1}).clone();
-  const auto queries = qk_total(), rest = qkv.weight.size(0) - queries;
-  const auto query = at::linear(first, qkv.weight.narrow(0, 0, queries), qkv.bias.narrow(0, 0, queries));
-  const auto key_value = at::linear(hidden, qkv.weight.narrow(0, queries, rest), qkv.bias.narrow(0, queries, rest));
-  AttentionPass pass;
-  pass.dropout = dropout;
-  return output(context_of(*this, {query, key_value, 0, queries, /*first_only=*/true}, segments, pass));
+  if (!groups.empty()) return output(context);
+  return output.bias.defined() ? output.bias.expand({context.size(0), -1}).clone()
+                               : context.new_zeros({context.size(0), model_width()});
 }
 
 std::vector<std::int64_t> AttentionSite::qk_places() const { return places(*this, &HeadGroup::qk, &Head::qk); }
@@ -166,22 +183,31 @@ std::vector<std::int64_t> AttentionSite::vo_places() const { return places(*this
 
 std::int64_t AttentionSite::parameter_count() const {
   const auto width = model_width();
-  std::int64_t count = width;
+  const auto bias = [&](Projection projection) { return has_bias[static_cast<std::size_t>(projection)] ? 1 : 0; };
+  std::int64_t count = bias(Projection::O) * width;
   for (const auto& group : groups) {
     for (const auto& head : group.heads) {
-      count += static_cast<std::int64_t>(head.qk.size()) * 2 * (width + 1) +
-               static_cast<std::int64_t>(head.vo.size()) * (2 * width + 1);
+      count += static_cast<std::int64_t>(head.qk.size()) * (2 * width + bias(Projection::Q) + bias(Projection::K)) +
+               static_cast<std::int64_t>(head.vo.size()) * (2 * width + bias(Projection::V));
     }
   }
   return count;
 }
 
-std::int64_t AttentionSite::multiply_adds(std::int64_t tokens) const {
-  std::int64_t count = tokens * model_width() * 2 * (qk_total() + vo_total());
+std::int64_t AttentionSite::multiply_adds(std::int64_t queries, std::int64_t keys) const {
+  std::int64_t count = (queries + keys) * model_width() * (qk_total() + vo_total());
   for (const auto& group : groups) {
-    count += group.qk == 0 ? tokens * group.vo_total() : tokens * tokens * (group.qk_total() + group.vo_total());
+    count += group.qk == 0 ? keys * group.vo_total() : queries * keys * (group.qk_total() + group.vo_total());
   }
   return count;
+}
+
+std::vector<Segment> first_queries(std::vector<Segment> segments, std::int64_t count) {
+  for (auto& segment : segments) {
+    segment.query_start = segment.first_example * count;
+    segment.queries = count;
+  }
+  return segments;
 }
 
 AttentionSite dense_site(std::int64_t heads, std::int64_t head_dim, double scale) {

@@ -12,9 +12,8 @@
 
 #include "bert_checkpoint.h"
 #include "bert_pass.h"
-#include "checkpoint_writing.h"
-#include "compaction.h"
-#include "prunable_classifier.h"
+#include "bert_saving.h"
+#include "fresh_weights.h"
 #include "text.h"
 
 namespace espalier::nn {
@@ -29,20 +28,10 @@ std::vector<Site> sites_of(const BertWeights& weights, const std::string& prefix
   std::vector<Site> sites;
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const auto& attention = weights.layers[i].attention;
-    sites.push_back({.name = prefix + "encoder.layer." + std::to_string(i) + ".attention.self",
-                     .kind = SiteKind::EncoderSelf,
-                     .heads = attention.heads,
-                     .head_dim = attention.head_dim,
-                     .model_width = attention.model_width()});
+    sites.push_back(
+        site_of(attention, prefix + "encoder.layer." + std::to_string(i) + ".attention.self", SiteKind::EncoderSelf));
   }
   return sites;
-}
-
-// The examples begin, begin + count of every input.
-Inputs examples_of(const Inputs& inputs, std::int64_t begin, std::int64_t count) {
-  Inputs part;
-  for (const auto& [name, tensor] : inputs) part[name] = tensor.narrow(0, begin, count);
-  return part;
 }
 
 // Pieces of about chunk_tokens tokens, in order. Inputs that do not fit together are left for pack() to refuse.
@@ -92,18 +81,6 @@ Tensor in_chunks(const std::vector<const Inputs*>& batches, Compute&& compute) {
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-// Every tensor replaced by change(name, tensor).
-template <typename Change>
-BertWeights changed(BertWeights weights, Change&& change) {
-  for_each_tensor(weights, [&](const std::string& name, Tensor& tensor, Decay) { tensor = change(name, tensor); });
-  return weights;
-}
-
-Linear fresh_linear(std::int64_t out, std::int64_t in, double deviation, const Tensor& like, at::Generator& generator) {
-  auto weight = at::zeros({out, in}, at::kFloat).normal_(0, deviation, generator);
-  return {weight.to(like.options()), at::zeros({out}, like.options())};
-}
-
 }  // namespace
 
 Bert::Bert(std::shared_ptr<const BertConfig> config, BertWeights weights, std::string prefix,
@@ -111,8 +88,8 @@ Bert::Bert(std::shared_ptr<const BertConfig> config, BertWeights weights, std::s
     : config_(std::move(config)),
       weights_(std::move(weights)),
       prefix_(std::move(prefix)),
-      sites_(sites_of(weights_, prefix_)),
       skipped_(std::move(skipped)) {
+  set_sites(sites_of(weights_, prefix_));
   if (weights_.classifier) labels_ = config_->labels;
 }
 
@@ -127,16 +104,30 @@ std::unique_ptr<Bert> Bert::with(BertWeights weights) const {
   return std::make_unique<Bert>(config_, std::move(weights), prefix_, skipped_);
 }
 
-void Bert::check_mask(const Mask& mask) const {
-  bool fits = mask.size() == static_cast<std::int64_t>(sites_.size());
-  for (std::size_t i = 0; fits && i < sites_.size(); ++i) {
-    for (const auto projection : all_projections) {
-      const auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);
-      fits = fits && kept.defined() && kept.scalar_type() == at::kBool && kept.is_cpu() &&
-             kept.sizes() == at::IntArrayRef({sites_[i].heads, sites_[i].head_dim});
-    }
-  }
-  if (!fits) throw InputError("the mask belongs to another model: its sites, heads or widths differ");
+std::vector<AttentionSite> Bert::attention() const {
+  std::vector<AttentionSite> sites;
+  for (const auto& layer : weights_.layers) sites.push_back(layer.attention);
+  return sites;
+}
+
+std::unique_ptr<Network> Bert::with_attention(std::vector<AttentionSite> attention) const {
+  auto weights = weights_;
+  for (std::size_t i = 0; i < weights.layers.size(); ++i) weights.layers[i].attention = std::move(attention.at(i));
+  return with(std::move(weights));
+}
+
+std::unique_ptr<Network> Bert::changed(const Change& change) const {
+  auto weights = weights_;
+  for_each_tensor(weights, [&](const std::string& name, Tensor& tensor, Role) { tensor = change(name, tensor); });
+  return with(std::move(weights));
+}
+
+void Bert::visit(const Visit& visit) const { for_each_tensor(weights_, visit); }
+
+bool Bert::used(const std::string& name) const { return weights_.classifier || !name.starts_with("pooler."); }
+
+std::string Bert::full_name(const std::string& name) const {
+  return (name.starts_with("classifier.") ? "" : prefix_) + name;
 }
 
 std::map<std::string, Tensor> Bert::outputs(const std::map<std::string, Tensor>& inputs) const {
@@ -156,15 +147,8 @@ std::map<std::string, Tensor> Bert::outputs(const std::map<std::string, Tensor>&
   return {{"last_hidden_state", hidden.view({ids.size(0), ids.size(1), config_->hidden_size})}};  // [B, T, D]
 }
 
-Tensor Bert::logits(std::span<const Batch> batches, const std::optional<Gates>& gates) const {
+Tensor Bert::logits(std::span<const Batch> batches) const {
   require_head(weights_, "this");
-  if (gates) {
-    const auto packed = pack(inputs_of(batches), *config_, weights_);
-    std::vector<const AttentionSite*> attention;
-    for (const auto& layer : weights_.layers) attention.push_back(&layer.attention);
-    const GateTable table(*gates, attention, packed.examples, weights_.words.scalar_type());
-    return classify(weights_, *config_, packed, {.gates = &table});
-  }
   if (at::GradMode::is_enabled()) return classify(weights_, *config_, pack(inputs_of(batches), *config_, weights_));
   return in_chunks(inputs_of(batches),
                    [&](const auto& chunk) { return classify(weights_, *config_, pack(chunk, *config_, weights_)); });
@@ -175,63 +159,28 @@ Tensor Bert::training_logits(std::span<const Batch> batches) const {
   return classify(weights_, *config_, pack(inputs_of(batches), *config_, weights_), {.dropout = Dropout::On});
 }
 
-std::unique_ptr<Model> Bert::masked(const Mask& mask) const {
-  const c10::InferenceMode ordinary(false);
-  const at::NoGradGuard no_gradients;
-  check_mask(mask);
-  auto weights = weights_;
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    auto& attention = weights.layers[i].attention;
-    attention = masked_site(attention, mask.site(static_cast<std::int64_t>(i)));
-  }
-  return with(std::move(weights));
+Tensor Bert::losses_of(const Batch& batch, const Pass& pass) const {
+  require_head(weights_, "a task loss");
+  return classification_losses(classify(weights_, *config_, pack({&batch.inputs}, *config_, weights_), pass),
+                               batch.labels);
 }
 
-std::unique_ptr<Model> Bert::compacted(const Mask& mask, SoftmaxScale scale) const {
-  const c10::InferenceMode ordinary(false);
-  const at::NoGradGuard no_gradients;
-  check_mask(mask);
-  const auto closed = mask.closure();
-  auto weights = weights_;
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    auto& attention = weights.layers[i].attention;
-    attention = compacted_site(attention, closed.site(static_cast<std::int64_t>(i)), scale);
-  }
-  return with(std::move(weights));
-}
-
-std::unique_ptr<Model> Bert::trainable_copy() const {
-  const c10::InferenceMode ordinary(false);
-  return with(changed(weights_, [&](const std::string& name, const Tensor& tensor) {
-    const bool used = weights_.classifier || !name.starts_with("pooler.");
-    return tensor.detach().clone().requires_grad_(used);
-  }));
-}
-
-std::unique_ptr<Model> Bert::converted(at::ScalarType type, at::Device device) const {
-  const c10::InferenceMode ordinary(false);
-  return with(
-      changed(weights_, [&](const std::string&, const Tensor& tensor) { return tensor.detach().to(device, type); }));
+void Bert::run_sites(const Batch& batch, const Pass& pass) const {
+  const auto packed = pack({&batch.inputs}, *config_, weights_);
+  if (packed.examples > 0) encode(weights_, *config_, packed, pass);
 }
 
 std::unique_ptr<Model> Bert::with_head(const std::vector<std::string>& labels, std::uint64_t seed) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
-  if (labels.empty()) throw InputError("a classification head needs at least one label");
-  auto sorted = labels, own = labels_;
-  std::sort(sorted.begin(), sorted.end());
-  std::sort(own.begin(), own.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
-    throw InputError("a classification head needs labels that differ");
-
+  check_labels(labels);
   auto weights = weights_;
   const auto width = config_->hidden_size;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   if (!weights.pooler)
     weights.pooler = fresh_linear(width, width, config_->initializer_range, weights.words, generator);
-  if (weights.classifier && sorted == own) {
-    std::vector<std::int64_t> rows;
-    for (const auto& label : labels) rows.push_back(std::find(labels_.begin(), labels_.end(), label) - labels_.begin());
+  const auto rows = weights.classifier ? rows_by_name(labels_, labels) : std::vector<std::int64_t>();
+  if (!rows.empty()) {
     const auto index = at::tensor(rows, weights.words.options().dtype(at::kLong));
     weights.classifier =
         Linear{weights.classifier->weight.index_select(0, index), weights.classifier->bias.index_select(0, index)};
@@ -245,72 +194,17 @@ std::unique_ptr<Model> Bert::with_head(const std::vector<std::string>& labels, s
   return std::make_unique<Bert>(std::move(config), std::move(weights), "bert.", skipped_);
 }
 
-std::vector<Parameter> Bert::parameters() const {
-  std::vector<Parameter> parameters;
-  for_each_tensor(weights_, [&](const std::string& name, const Tensor& tensor, Decay decay) {
-    const bool used = weights_.classifier || !name.starts_with("pooler.");
-    if (!used || tensor.numel() == 0) return;
-    parameters.push_back({(name.starts_with("classifier.") ? "" : prefix_) + name, tensor, decay == Decay::Yes});
-  });
-  return parameters;
-}
-
-std::int64_t Bert::parameter_count() const {
-  std::int64_t count = 0;
-  for_each_tensor(weights_, [&](const std::string& name, const Tensor& tensor, Decay) {
-    const bool of_site = name.find(".attention.self.") != std::string::npos ||
-                         name.find(".attention.output.dense.") != std::string::npos;
-    const bool used = weights_.classifier || !name.starts_with("pooler.");
-    if (used && !of_site) count += tensor.numel();
-  });
-  // Padding is not a parameter.
-  for (const auto& layer : weights_.layers) count += layer.attention.parameter_count();
-  return count;
-}
-
 std::int64_t Bert::multiply_adds(std::int64_t tokens) const {
   std::int64_t count = 0;
-  for (const auto& layer : weights_.layers) {
-    count += layer.attention.multiply_adds(tokens) +
-             tokens * (layer.intermediate.weight.numel() + layer.output.weight.numel());
+  for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+    const auto& layer = weights_.layers[i];
+    // A classifier reads the first token alone.
+    const auto asking = weights_.classifier && i + 1 == weights_.layers.size() ? 1 : tokens;
+    count += layer.attention.multiply_adds(asking, tokens) +
+             asking * (layer.intermediate.weight.numel() + layer.output.weight.numel());
   }
   if (weights_.classifier) count += weights_.pooler->weight.numel() + weights_.classifier->weight.numel();
   return count;
-}
-
-std::vector<SiteInput> Bert::site_inputs(const Batch& batch) const {
-  const at::NoGradGuard no_gradients;
-  const auto packed = pack({&batch.inputs}, *config_, weights_);
-  std::vector<SiteInput> inputs;
-  if (packed.examples == 0) return inputs;
-  std::vector<Tap> taps;
-  encode(weights_, *config_, packed, {.taps = &taps});
-  const auto& segment = packed.segments[0];
-  for (const auto& tap : taps) {
-    inputs.push_back(
-        {tap.hidden.view({segment.examples, segment.tokens, config_->hidden_size}), segment.attention});  // [B, T, D]
-  }
-  return inputs;
-}
-
-Tensor Bert::site_output(std::int64_t site, const SiteInput& input) const {
-  const at::NoGradGuard no_gradients;
-  if (site < 0 || site >= static_cast<std::int64_t>(sites_.size()))
-    throw InputError("there is no site number " + std::to_string(site));
-  const auto& hidden = input.hidden;
-  if (!hidden.defined() || hidden.dim() != 3 || hidden.size(2) != config_->hidden_size)
-    throw InputError("the input of a site has shape [examples, tokens, width]");
-  const auto& attention = weights_.layers[static_cast<std::size_t>(site)].attention;
-  const Segment segment{.examples = hidden.size(0), .tokens = hidden.size(1), .attention = input.attention};
-  const auto projected = attention.project(hidden.reshape({-1, config_->hidden_size}));  // [B*T, Q, K and V]
-  return attention.write(attention.attend(projected, {segment}, {.site = site})).view(hidden.sizes());  // [B, T, D]
-}
-
-std::unique_ptr<PrunableModel> Bert::prunable() const {
-  const c10::InferenceMode ordinary(false);
-  auto weights = changed(weights_, [](const std::string&, const Tensor& tensor) { return tensor.detach(); });
-  for (auto& layer : weights.layers) layer.attention = expanded_site(layer.attention);
-  return std::make_unique<PrunableClassifier>(config_, std::move(weights), sites_);
 }
 
 void Bert::save(const std::filesystem::path& folder) const {

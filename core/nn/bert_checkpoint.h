@@ -1,15 +1,13 @@
 // The tensors of a BERT checkpoint under their Hugging Face names, to weights and back.
 #pragma once
 
-#include <nn/safetensors.h>
-
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "bert_config.h"
 #include "bert_weights.h"
+#include "checkpoint_reading.h"
 
 namespace espalier::nn {
 
@@ -22,8 +20,5 @@ struct BertCheckpoint {
 // Throws InputError that lists every tensor that is missing or has another shape than config says, and which key says
 // so.
 BertCheckpoint bert_checkpoint(const std::filesystem::path& path, const BertConfig& config);
-
-// One site's Q, K, V and O as files hold them: heads in ascending order, without padding.
-std::map<std::string, at::Tensor> site_tensors(const AttentionSite& site);
 
 }  // namespace espalier::nn

@@ -5,20 +5,13 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "config_keys.h"
 #include "layers.h"
 
 namespace espalier::nn {
-
-// Widths of one site of a compacted checkpoint, by the heads it keeps.
-struct SiteWidths {
-  std::vector<std::int64_t> heads;  // numbers in the dense site, ascending
-  std::vector<std::int64_t> qk, vo;
-  std::vector<double> scale;
-};
 
 struct BertConfig {
   std::int64_t hidden_size = 768, heads = 12, layers = 12, intermediate_size = 3072;
@@ -26,16 +19,15 @@ struct BertConfig {
   double layer_norm_epsilon = 1e-12, hidden_dropout = 0.1, attention_dropout = 0.1, classifier_dropout = 0.1;
   double initializer_range = 0.02;
   Activation activation = Activation::Gelu;
-  std::vector<std::string> labels;            // as a checkpoint with a head has them
-  std::map<std::int64_t, SiteWidths> widths;  // by layer; absent: dense
-  nlohmann::ordered_json source;              // the file as it is
+  std::vector<std::string> labels;           // as a checkpoint with a head has them
+  std::map<std::string, SiteWidths> widths;  // by site without prefix; absent: dense
+  nlohmann::ordered_json source;             // the file as it is
 
   std::int64_t head_dim() const { return hidden_size / heads; }
 };
 
-// The value of model_type, for choosing the family. Throws InputError: missing, not JSON, not an object.
-nlohmann::ordered_json read_config(const std::filesystem::path& path);
-std::string model_type(const nlohmann::ordered_json& config);
+// The name of a layer's site, without prefix.
+std::string bert_site(std::int64_t layer);
 
 // Throws InputError that names path and key.
 BertConfig bert_config(const std::filesystem::path& path, nlohmann::ordered_json config);

@@ -4,7 +4,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/dropout.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
@@ -80,10 +79,6 @@ Tensor additive_mask(const Tensor& mask, at::ScalarType type) {
 
 Tensor join(const std::vector<Tensor>& parts) { return parts.size() == 1 ? parts[0] : at::cat(parts); }
 
-Tensor drop(const Tensor& tensor, double probability, Dropout dropout) {
-  return dropout == Dropout::On && probability > 0 ? at::dropout(tensor, probability, /*train=*/true) : tensor;
-}
-
 Tensor embed(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, Dropout dropout) {
   auto embedded = at::embedding(weights.words, inputs.words);  // [N, D]
   embedded = inputs.token_types.defined() ? residual(embedded, at::embedding(weights.token_types, inputs.token_types))
@@ -100,18 +95,8 @@ Tensor feed_forward(const BertLayer& layer, const BertConfig& config, const Tens
 
 Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden, const PackedInputs& inputs,
                     const Pass& pass, std::int64_t site) {
-  const auto& attention = layer.attention;
-  auto projected = attention.project(hidden);  // [N, Q, K and V]
-  // Where nothing before requires gradients, they are to start here.
-  const bool starts = pass.taps != nullptr && at::GradMode::is_enabled();
-  if (starts && !projected.requires_grad()) projected.requires_grad_(true);
-  const auto context = attention.attend(projected, inputs.segments,
-                                        {pass.gates, site, pass.dropout == Dropout::On ? config.attention_dropout : 0});
-  auto output = attention.write(context);  // [N, D]
-  if (pass.taps != nullptr) {
-    if (starts && !output.requires_grad()) output.requires_grad_(true);
-    pass.taps->push_back({hidden, projected, context, output});
-  }
+  const auto output =
+      attend_to_itself(layer.attention, hidden, inputs.segments, pass, site, config.attention_dropout);  // [N, D]
   const auto attended =
       layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), hidden));  // [N, D]
   return feed_forward(layer, config, attended, pass.dropout);
@@ -121,8 +106,8 @@ Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tens
 Tensor first_token_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden,
                           const PackedInputs& inputs, const Pass& pass) {
   const auto first = hidden.index_select(0, inputs.first);  // [examples, D]
-  const auto output = layer.attention.first_tokens(hidden, first, inputs.segments,
-                                                   pass.dropout == Dropout::On ? config.attention_dropout : 0);
+  const auto output = attend_from(layer.attention, hidden, first, inputs.segments, 1,
+                                  pass.dropout == Dropout::On ? config.attention_dropout : 0);  // [examples, D]
   const auto attended = layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), first));
   return feed_forward(layer, config, attended, pass.dropout);  // [examples, D]
 }
@@ -140,13 +125,18 @@ PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& c
     const auto types = input(*inputs, "token_type_ids", ids), mask = input(*inputs, "attention_mask", ids);
     if (ids.size(0) == 0) continue;
     if (mask.defined()) check_range("attention_mask", mask, 2, "0: left out, 1: counts");
-    Segment segment{.start = start, .first_example = packed.examples, .examples = ids.size(0), .tokens = ids.size(1)};
+    Segment segment{.first_example = packed.examples,
+                    .examples = ids.size(0),
+                    .query_start = start,
+                    .queries = ids.size(1),
+                    .key_start = start,
+                    .keys = ids.size(1)};
     segment.attention = additive_mask(mask.defined() ? mask.to(device) : mask, weights.words.scalar_type());
     words.push_back(ids.reshape({-1}));
     typed = typed || types.defined();
     token_types.push_back(types.defined() ? types.reshape({-1}) : at::zeros({ids.numel()}, ids.options()));
-    positions.push_back(at::arange(segment.tokens, ids.options()).repeat({segment.examples}));
-    first.push_back(at::arange(start, start + ids.numel(), segment.tokens, ids.options()));
+    positions.push_back(at::arange(segment.keys, ids.options()).repeat({segment.examples}));
+    first.push_back(at::arange(start, start + ids.numel(), segment.keys, ids.options()));
     packed.segments.push_back(segment);
     packed.examples += segment.examples;
     start += ids.numel();

@@ -10,11 +10,9 @@
 
 #include "bert_config.h"
 #include "bert_weights.h"
-#include "gate_table.h"
+#include "network.h"
 
 namespace espalier::nn {
-
-using Inputs = std::map<std::string, at::Tensor>;
 
 // Tokens of several batches, one after the other.
 struct PackedInputs {
@@ -26,21 +24,6 @@ struct PackedInputs {
 
 // Throws InputError: unknown names, dtypes, shapes, ids and lengths outside the model's.
 PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& config, const BertWeights& weights);
-
-// What a site saw and said in one pass, for squared gradients of single samples.
-struct Tap {
-  at::Tensor hidden;     // [N, D]
-  at::Tensor projected;  // [N, Q, K and V]
-  at::Tensor context;    // [N, sum of H v]
-  at::Tensor output;     // [N, D]
-};
-
-enum class Dropout { Off, On };
-struct Pass {
-  const GateTable* gates = nullptr;
-  Dropout dropout = Dropout::Off;
-  std::vector<Tap>* taps = nullptr;
-};
 
 // [N, D], after the last layer.
 at::Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,

@@ -9,6 +9,7 @@
 
 #include "attention.h"
 #include "layers.h"
+#include "network.h"
 
 namespace espalier::nn {
 
@@ -26,28 +27,31 @@ struct BertWeights {
   std::optional<Linear> pooler, classifier;  // a headless checkpoint may bring a pooler that its outputs do not use
 };
 
-enum class Decay { Yes, No };
-
-// Calls visit(name, tensor, decay) for every tensor, names without prefix; Q, K and V of a site are one, "...self.qkv".
+// Calls visit(name, tensor, role) for every tensor, names without prefix; Q, K and V of a site are one, "...self.qkv".
 template <typename Weights, typename Visit>
 void for_each_tensor(Weights& weights, Visit&& visit) {
+  using Role = Network::Role;
   const auto linear = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Decay::Yes);
-    visit(name + ".bias", layer.bias, Decay::No);
+    visit(name + ".weight", layer.weight, Role::Weight);
+    visit(name + ".bias", layer.bias, Role::Plain);
+  };
+  const auto site = [&](const std::string& name, auto& layer) {
+    visit(name + ".weight", layer.weight, Role::SiteWeight);
+    visit(name + ".bias", layer.bias, Role::SiteBias);
   };
   const auto norm = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Decay::No);
-    visit(name + ".bias", layer.bias, Decay::No);
+    visit(name + ".weight", layer.weight, Role::Plain);
+    visit(name + ".bias", layer.bias, Role::Plain);
   };
-  visit("embeddings.word_embeddings.weight", weights.words, Decay::Yes);
-  visit("embeddings.position_embeddings.weight", weights.positions, Decay::Yes);
-  visit("embeddings.token_type_embeddings.weight", weights.token_types, Decay::Yes);
+  visit("embeddings.word_embeddings.weight", weights.words, Role::Weight);
+  visit("embeddings.position_embeddings.weight", weights.positions, Role::Weight);
+  visit("embeddings.token_type_embeddings.weight", weights.token_types, Role::Weight);
   norm("embeddings.LayerNorm", weights.embedding_norm);
   for (std::size_t i = 0; i < weights.layers.size(); ++i) {
     const std::string name = "encoder.layer." + std::to_string(i);
     auto& layer = weights.layers[i];
-    linear(name + ".attention.self.qkv", layer.attention.qkv);
-    linear(name + ".attention.output.dense", layer.attention.output);
+    site(name + ".attention.self.qkv", layer.attention.qkv);
+    site(name + ".attention.output.dense", layer.attention.output);
     norm(name + ".attention.output.LayerNorm", layer.attention_norm);
     linear(name + ".intermediate.dense", layer.intermediate);
     linear(name + ".output.dense", layer.output);

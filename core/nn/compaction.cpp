@@ -144,7 +144,9 @@ AttentionSite regrouped(const AttentionSite& site, std::vector<HeadGroup> groups
     return std::array<Tensor, 3>{taken(fused.narrow(0, 0, queries), qk), taken(fused.narrow(0, queries, queries), qk),
                                  taken(fused.narrow(0, 2 * queries, values), vo)};
   };
-  auto weights = block(site.qkv.weight), biases = block(site.qkv.bias);
+  const bool biased = site.qkv.bias.defined();
+  auto weights = block(site.qkv.weight);
+  auto biases = biased ? block(site.qkv.bias) : std::array<Tensor, 3>{};
   if (fold_scales) {
     // Scale of each old row over that of the row's new group.
     std::map<std::int64_t, double> old_scale;
@@ -161,9 +163,10 @@ AttentionSite regrouped(const AttentionSite& site, std::vector<HeadGroup> groups
     }
     const auto factor = at::tensor(ratio, weights[0].options());
     weights[0] = weights[0] * factor.unsqueeze(1);
-    biases[0] = biases[0] * factor;
+    if (biased) biases[0] = biases[0] * factor;
   }
-  result.qkv = {at::cat({weights[0], weights[1], weights[2]}), at::cat({biases[0], biases[1], biases[2]})};
+  result.qkv = {at::cat({weights[0], weights[1], weights[2]}),
+                biased ? at::cat({biases[0], biases[1], biases[2]}) : Tensor()};
   result.output.weight = taken(site.output.weight.t(), vo).t().contiguous();  // [D, sum of H v]
   return result;
 }
@@ -175,7 +178,7 @@ AttentionSite masked_site(const AttentionSite& site, const Mask::SiteMask& mask)
   const auto columns = kept_rows(mask.of(Projection::O), vo);
   if (rows.all().item<bool>() && columns.all().item<bool>()) return site;
   AttentionSite result = site;
-  result.qkv = {zeroed(site.qkv.weight, rows), zeroed(site.qkv.bias, rows)};
+  result.qkv = {zeroed(site.qkv.weight, rows), site.qkv.bias.defined() ? zeroed(site.qkv.bias, rows) : Tensor()};
   result.output.weight = site.output.weight.masked_fill(columns.logical_not().to(site.output.weight.device()), 0);
   return result;
 }

@@ -111,9 +111,10 @@ at::Tensor GateTable::of(std::int64_t site, std::size_t group, Target target, co
   if (values_.dim() == 1) return values_.index_select(0, index);  // [H*w]
   const auto part = values_.narrow(0, segment.first_example, segment.examples);
   if (values_.dim() == 2) return part.index_select(1, index).unsqueeze(1);  // [B, 1, H*w]
-  if (values_.size(1) != segment.tokens) {
+  const auto length = target == Target::K || target == Target::V ? segment.keys : segment.queries;
+  if (values_.size(1) != length) {
     throw PluginError("gates for " + std::to_string(values_.size(1)) + " tokens do not fit a batch of " +
-                      std::to_string(segment.tokens) + " tokens");
+                      std::to_string(length) + " tokens");
   }
   return part.index_select(2, index);  // [B, T, H*w]
 }

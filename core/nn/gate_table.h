@@ -1,7 +1,7 @@
 // Gates over units, spread over the channels of each site: what to multiply Q, K, V and the context by.
 #pragma once
 
-#include <nn/model.h>
+#include <espalier/units.h>
 
 #include <array>
 #include <cstddef>
@@ -10,6 +10,12 @@
 #include "attention.h"
 
 namespace espalier::nn {
+
+// Gates of one forward pass; see PrunableModel::losses.
+struct Gates {
+  const Units& units;
+  at::Tensor values;  // [units], [examples, units] or [examples, tokens, units]
+};
 
 class GateTable {
  public:

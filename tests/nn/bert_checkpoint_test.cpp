@@ -34,9 +34,13 @@ class BertCheckpoint : public testing::Test {
 TEST_F(BertCheckpoint, OfAnotherFamilyIsRefused) {
   auto config = shape.config();
   config["model_type"] = "gpt2";
-  EXPECT_EQ(refusal(config), "config.json: model_type is 'gpt2', expected 'bert'\n    supported families: bert");
+  EXPECT_EQ(refusal(config),
+            "config.json: model_type is 'gpt2', expected 'bert', 'audio-spectrogram-transformer' or 'whisper'\n"
+            "    supported families: bert, ast, whisper");
   config.erase("model_type");
-  EXPECT_EQ(refusal(config), "config.json: model_type is missing, expected 'bert'\n    supported families: bert");
+  EXPECT_EQ(refusal(config),
+            "config.json: model_type is missing, expected 'bert', 'audio-spectrogram-transformer' or 'whisper'\n"
+            "    supported families: bert, ast, whisper");
   EXPECT_NO_THROW(nn::read_model(folder.path(), "bert"));
 }
 

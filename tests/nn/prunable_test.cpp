@@ -4,6 +4,8 @@
 #include <nn/model.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "gate_table.h"
+#include "network.h"
 #include "nn/tiny_bert.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
@@ -81,8 +83,15 @@ TEST_F(Prunable, GatesOfACompactedModelAreThoseOfWhatIsLeft) {
   const Units units(model->sites(), Granularity::HeadChannel);
   const auto gates = at::rand({units.count()}, at::kDouble);
   const auto compacted = model->compacted(mask), masked = model->masked(mask);
-  EXPECT_TRUE(is_close(compacted->logits({&batch, 1}, nn::Gates{units, gates}),
-                       masked->logits({&batch, 1}, nn::Gates{units, gates}), {0, 1e-10}));
+  const auto gated = [&](const nn::Model& pruned) {
+    const auto& network = dynamic_cast<const nn::Network&>(pruned);
+    const auto attention = network.attention();
+    std::vector<const nn::AttentionSite*> sites;
+    for (const auto& site : attention) sites.push_back(&site);
+    const nn::GateTable table({units, gates}, sites, batch.size(), at::kDouble);
+    return network.losses_of(batch, {.gates = &table});
+  };
+  EXPECT_TRUE(is_close(gated(*compacted), gated(*masked), {0, 1e-10}));
   EXPECT_TRUE(is_close(compacted->prunable()->losses(batch, units, gates),
                        masked->prunable()->losses(batch, units, gates), {0, 1e-10}));
 }

@@ -12,7 +12,6 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,16 +31,12 @@ struct Parameter {
   bool decays = true;  // false for biases and layer norms
 };
 
-// Gates of one forward pass; see PrunableModel::losses.
-struct Gates {
-  const Units& units;
-  at::Tensor values;  // [units], [examples, units] or [examples, tokens, units]
-};
-
 // What flows into a site on one batch, to compute the site alone.
 struct SiteInput {
   at::Tensor hidden;     // [examples, tokens, width]
+  at::Tensor memory;     // [examples, tokens, width] that cross-attention reads; else undefined
   at::Tensor attention;  // additive mask or undefined
+  bool causal = false;   // a token sees those up to itself
 };
 
 class Model {
@@ -56,9 +51,13 @@ class Model {
   // logits, or last_hidden_state of a headless model. Inputs are checked: names, dtypes, shapes, ranges.
   virtual std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const = 0;
 
-  // Class logits of several batches at once, one after the other: [examples of all batches, classes]. Tokens of all
-  // batches are packed, so that different lengths cost no padding. Differentiable in parameters and gates.
-  virtual at::Tensor logits(std::span<const Batch> batches, const std::optional<Gates>& gates = std::nullopt) const = 0;
+  // Logits of several batches at once, one after the other: [examples of all batches, classes]; of speech, one row a
+  // token of the reference: [tokens of all batches, vocabulary]. Tokens of all batches are packed where lengths differ,
+  // so that they cost no padding. Differentiable in parameters.
+  virtual at::Tensor logits(std::span<const Batch> batches) const = 0;
+  // The task loss of each example, [examples]: cross-entropy of its class; the mean binary cross-entropy where labels
+  // are one number a class; of speech, the mean cross-entropy over the tokens of its reference.
+  virtual at::Tensor losses(const Batch& batch) const = 0;
   // The same with dropout, as fine-tuning wants it; draws from LibTorch's global generator.
   virtual at::Tensor training_logits(std::span<const Batch> batches) const = 0;
 
@@ -74,7 +73,8 @@ class Model {
 
   virtual std::vector<Parameter> parameters() const = 0;
   virtual std::int64_t parameter_count() const = 0;
-  // Multiply-adds of one example of this many tokens, as this model computes it.
+  // Multiply-adds of one example of this many tokens (of speech, tokens that the decoder reads or writes), as this
+  // model computes it.
   virtual std::int64_t multiply_adds(std::int64_t tokens) const = 0;
 
   // For proofs: what enters each site of this model on one batch, and what one site makes of such an input.
@@ -89,6 +89,17 @@ class Model {
   // Files are written aside and renamed; other files of the source are the caller's business.
   virtual void save(const std::filesystem::path& folder) const = 0;
 };
+
+// How weights are drawn where there is no checkpoint. What transformers draws (0.02 for all) does not learn from
+// spectrograms in reasonable time.
+struct FreshWeights {
+  double initializer_range = 0.06;  // deviation of linear weights; biases are 0, norms are 1
+  double token_deviation = 0.3;     // of class and distillation tokens and of positions
+  double patch_deviation = 0;       // of the patch convolution; 0: one over the root of what it sums
+};
+// An AST with new weights of the sizes that config.json gives. Throws InputError for other families.
+std::unique_ptr<Model> model_from_scratch(const std::filesystem::path& folder, const std::vector<std::string>& labels,
+                                          const FreshWeights& fresh, std::uint64_t seed);
 
 // Reads a Hugging Face directory (config.json, model.safetensors). Throws InputError naming the file inside and all that
 // does not fit. `family` empty: by model_type.

@@ -1,0 +1,217 @@
+#include "network.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/dropout.h>
+#include <c10/core/InferenceMode.h>
+#include <espalier/error.h>
+
+#include "compaction.h"
+#include "prunable_network.h"
+#include "text.h"
+
+namespace espalier::nn {
+namespace {
+
+using at::Tensor;
+
+void check_mask(const Mask& mask, const std::vector<Site>& sites) {
+  bool fits = mask.size() == static_cast<std::int64_t>(sites.size());
+  for (std::size_t i = 0; fits && i < sites.size(); ++i) {
+    for (const auto projection : all_projections) {
+      const auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);
+      fits = fits && kept.defined() && kept.scalar_type() == at::kBool && kept.is_cpu() &&
+             kept.sizes() == at::IntArrayRef({sites[i].heads, sites[i].head_dim});
+    }
+  }
+  if (!fits) throw InputError("the mask belongs to another model: its sites, heads or widths differ");
+}
+
+double probability_of(const Pass& pass, double probability) { return pass.dropout == Dropout::On ? probability : 0; }
+
+// Where nothing before requires gradients, they are to start here.
+void start_gradients(const Pass& pass, Tensor& tensor) {
+  if (pass.taps != nullptr && at::GradMode::is_enabled() && !tensor.requires_grad()) tensor.requires_grad_(true);
+}
+
+}  // namespace
+
+Tensor drop(const Tensor& tensor, double probability, Dropout dropout) {
+  return dropout == Dropout::On && probability > 0 ? at::dropout(tensor, probability, /*train=*/true) : tensor;
+}
+
+Tensor attend_to_itself(const AttentionSite& attention, const Tensor& hidden, const std::vector<Segment>& segments,
+                        const Pass& pass, std::int64_t site, double dropout_probability) {
+  auto projected = attention.project(hidden);  // [N, Q, K and V]
+  start_gradients(pass, projected);
+  const auto context = attention.attend(attention.parts(projected), segments,
+                                        {pass.gates, site, probability_of(pass, dropout_probability)});
+  auto output = attention.write(context);  // [N, D]
+  start_gradients(pass, output);
+  if (pass.taps != nullptr) pass.taps->push_back({hidden, projected, {}, {}, context, output, segments.at(0)});
+  return output;
+}
+
+Tensor attend_to_memory(const AttentionSite& attention, const Tensor& hidden, const Tensor& memory,
+                        const std::vector<Segment>& segments, const Pass& pass, std::int64_t site,
+                        double dropout_probability) {
+  auto query = attention.project_query(hidden);          // [N, Q]
+  auto key_value = attention.project_key_value(memory);  // [N of the keys, K and V]
+  start_gradients(pass, query);
+  start_gradients(pass, key_value);
+  const auto context = attention.attend(attention.parts(query, key_value), segments,
+                                        {pass.gates, site, probability_of(pass, dropout_probability)});
+  auto output = attention.write(context);  // [N, D]
+  start_gradients(pass, output);
+  if (pass.taps != nullptr) pass.taps->push_back({hidden, query, memory, key_value, context, output, segments.at(0)});
+  return output;
+}
+
+Tensor attend_from(const AttentionSite& attention, const Tensor& hidden, const Tensor& asking,
+                   const std::vector<Segment>& segments, std::int64_t count, double dropout_probability) {
+  AttentionPass pass;
+  pass.dropout = dropout_probability;
+  const auto projected = attention.parts(attention.project_query(asking), attention.project_key_value(hidden));
+  return attention.write(attention.attend(projected, first_queries(segments, count), pass));
+}
+
+Tensor classification_losses(const Tensor& logits, const Tensor& given) {
+  const auto examples = std::to_string(logits.size(0));
+  if (given.defined() && given.is_floating_point()) {
+    if (given.sizes() != logits.sizes()) {
+      throw InputError("a batch of " + examples + " examples has labels of shape " + shape_text(given.sizes()) +
+                       ", the model gives logits of shape " + shape_text(logits.sizes()));
+    }
+    const auto targets = given.to(logits.device(), logits.scalar_type());
+    return at::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None).mean(1);  // [examples]
+  }
+  if (!given.defined() || given.scalar_type() != at::kLong || given.sizes() != logits.sizes().slice(0, 1)) {
+    throw InputError("a batch of " + examples + " examples has no label (I64) for each of them");
+  }
+  if (given.numel() > 0 &&
+      (given.min().item<std::int64_t>() < 0 || given.max().item<std::int64_t>() >= logits.size(1))) {
+    throw InputError("a label is outside 0 to " + std::to_string(logits.size(1) - 1) + ", the classes of the model");
+  }
+  return at::cross_entropy_loss(logits, given.to(logits.device()), {}, at::Reduction::None);  // [examples]
+}
+
+std::unique_ptr<Model> Network::masked(const Mask& mask) const {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  check_mask(mask, sites_);
+  auto sites = attention();
+  for (std::size_t i = 0; i < sites.size(); ++i)
+    sites[i] = masked_site(sites[i], mask.site(static_cast<std::int64_t>(i)));
+  return with_attention(std::move(sites));
+}
+
+std::unique_ptr<Model> Network::compacted(const Mask& mask, SoftmaxScale scale) const {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  check_mask(mask, sites_);
+  const auto closed = mask.closure();
+  auto sites = attention();
+  for (std::size_t i = 0; i < sites.size(); ++i)
+    sites[i] = compacted_site(sites[i], closed.site(static_cast<std::int64_t>(i)), scale);
+  return with_attention(std::move(sites));
+}
+
+std::unique_ptr<Model> Network::trainable_copy() const {
+  const c10::InferenceMode ordinary(false);
+  return changed([this](const std::string& name, const Tensor& tensor) {
+    return tensor.detach().clone().requires_grad_(used(name));
+  });
+}
+
+std::unique_ptr<Model> Network::converted(at::ScalarType type, at::Device device) const {
+  const c10::InferenceMode ordinary(false);
+  return changed([&](const std::string&, const Tensor& tensor) { return tensor.detach().to(device, type); });
+}
+
+std::vector<Parameter> Network::parameters() const {
+  std::vector<Parameter> parameters;
+  visit([&](const std::string& name, const Tensor& tensor, Role role) {
+    const bool decays = role == Role::Weight || role == Role::SiteWeight;
+    if (used(name) && tensor.numel() > 0) parameters.push_back({full_name(name), tensor, decays});
+  });
+  return parameters;
+}
+
+std::int64_t Network::parameter_count() const {
+  std::int64_t count = 0;
+  visit([&](const std::string& name, const Tensor& tensor, Role role) {
+    if (used(name) && (role == Role::Weight || role == Role::Plain)) count += tensor.numel();
+  });
+  // Padding is not a parameter.
+  for (const auto& site : attention()) count += site.parameter_count();
+  return count;
+}
+
+Tensor Network::losses(const Batch& batch) const { return losses_of(batch, {}); }
+
+std::vector<SiteInput> Network::site_inputs(const Batch& batch) const {
+  const at::NoGradGuard no_gradients;
+  std::vector<Tap> taps;
+  run_sites(batch, {.taps = &taps});
+  std::vector<SiteInput> inputs;
+  for (const auto& tap : taps) {
+    const auto& segment = tap.segment;
+    SiteInput input;
+    input.hidden = tap.hidden.view({segment.examples, segment.queries, tap.hidden.size(-1)});  // [B, T, D]
+    if (tap.memory.defined())
+      input.memory = tap.memory.view({segment.examples, segment.keys, tap.memory.size(-1)});  // [B, S, D]
+    input.attention = segment.attention;
+    input.causal = segment.causal;
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+Tensor Network::site_output(std::int64_t site, const SiteInput& input) const {
+  const at::NoGradGuard no_gradients;
+  if (site < 0 || site >= static_cast<std::int64_t>(sites_.size()))
+    throw InputError("there is no site number " + std::to_string(site));
+  const auto attention = this->attention()[static_cast<std::size_t>(site)];
+  const auto width = attention.model_width();
+  const auto& hidden = input.hidden;
+  const auto fits = [&](const Tensor& tensor) { return tensor.dim() == 3 && tensor.size(2) == width; };
+  if (!hidden.defined() || !fits(hidden) || (input.memory.defined() && !fits(input.memory)))
+    throw InputError("the input of a site has shape [examples, tokens, width]");
+  const auto& memory = input.memory.defined() ? input.memory : hidden;
+  const Segment segment{.examples = hidden.size(0),
+                        .queries = hidden.size(1),
+                        .keys = memory.size(1),
+                        .attention = input.attention,
+                        .causal = input.causal};
+  const auto query = attention.project_query(hidden.reshape({-1, width}));          // [B*T, Q]
+  const auto key_value = attention.project_key_value(memory.reshape({-1, width}));  // [B*S, K and V]
+  const auto context = attention.attend(attention.parts(query, key_value), {segment}, {.site = site});
+  return attention.write(context).view(hidden.sizes());  // [B, T, D]
+}
+
+std::unique_ptr<PrunableModel> Network::prunable() const {
+  const c10::InferenceMode ordinary(false);
+  const auto detached = changed([](const std::string&, const Tensor& tensor) { return tensor.detach(); });
+  auto sites = detached->attention();
+  for (auto& site : sites) site = expanded_site(site);
+  return std::make_unique<PrunableNetwork>(detached->with_attention(std::move(sites)));
+}
+
+Site site_of(const AttentionSite& attention, std::string name, SiteKind kind) {
+  return {.name = std::move(name),
+          .kind = kind,
+          .heads = attention.heads,
+          .head_dim = attention.head_dim,
+          .model_width = attention.model_width(),
+          .has_bias = attention.has_bias};
+}
+
+Inputs examples_of(const Inputs& inputs, std::int64_t begin, std::int64_t count) {
+  Inputs part;
+  for (const auto& [name, tensor] : inputs) part[name] = tensor.narrow(0, begin, count);
+  return part;
+}
+
+}  // namespace espalier::nn

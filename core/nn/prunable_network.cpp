@@ -1,0 +1,152 @@
+#include "prunable_network.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+namespace espalier::nn {
+namespace {
+
+using at::Tensor;
+using Projections = std::array<Tensor, 4>;
+
+// Gradients must not depend on the mode that a caller left on.
+struct WithGradients {
+  c10::InferenceMode ordinary{false};
+  at::AutoGradMode gradients{true};
+};
+
+// Q, K, V (rows of the fused matrix) and O (columns) as [heads, head_dim, features].
+Projections split(const AttentionSite& site, const Tensor& qkv, const Tensor& output) {
+  const auto rows = site.heads * site.head_dim, width = site.model_width();
+  const std::vector<std::int64_t> shape = {site.heads, site.head_dim, width};
+  return {qkv.narrow(0, 0, rows).view(shape), qkv.narrow(0, rows, rows).view(shape),
+          qkv.narrow(0, 2 * rows, rows).view(shape), output.t().view(shape)};
+}
+
+// Sum over examples of the squared entries of left_e^T right_e, summed over the features of right: [channels], float64.
+// left [B, T, C], right [B, T, F]. With few tokens through Gram matrices, left^T (right right^T) left, which needs no
+// weight gradient at all; else one example's gradient at a time.
+Tensor summed_squares(const Tensor& left, const Tensor& right) {
+  const auto tokens = left.size(1), channels = left.size(2), features = right.size(2);
+  if (tokens * (channels + features) < channels * features) {
+    const auto gram = at::bmm(right, right.transpose(1, 2));                                       // [B, T, T]
+    return (at::bmm(gram, left) * left).sum({0, 1}, /*keepdim=*/false, at::kDouble).clamp_min(0);  // [C]
+  }
+  auto sums = at::zeros({channels}, left.options().dtype(at::kDouble));
+  for (std::int64_t example = 0; example < left.size(0); ++example) {
+    const auto gradient = left[example].t().matmul(right[example]);  // [C, F]
+    sums += gradient.square().sum({1}, /*keepdim=*/false, at::kDouble);
+  }
+  return sums;
+}
+
+std::int64_t examples_in(const Batch& batch) { return batch.inputs.empty() ? 0 : batch.inputs.begin()->second.size(0); }
+
+}  // namespace
+
+PrunableNetwork::PrunableNetwork(std::unique_ptr<const Network> network)
+    : network_(std::move(network)), attention_(network_->attention()) {}
+
+PrunableNetwork::~PrunableNetwork() = default;
+
+Tensor PrunableNetwork::weights(std::int64_t site, Projection projection) const {
+  const auto& attention = attention_.at(static_cast<std::size_t>(site));
+  if (attention.groups.empty())
+    return attention.output.weight.new_zeros({attention.heads, attention.head_dim, attention.model_width()});
+  return split(attention, attention.qkv.weight, attention.output.weight)[static_cast<std::size_t>(projection)];
+}
+
+Tensor PrunableNetwork::losses(const Batch& batch, const Units& units, const Tensor& gates) {
+  const c10::InferenceMode ordinary(false);
+  std::vector<const AttentionSite*> attention;
+  for (const auto& site : attention_) attention.push_back(&site);
+  const GateTable table({units, gates}, attention, examples_in(batch), network_->sample_tensor().scalar_type());
+  return network_->losses_of(batch, {.gates = &table});
+}
+
+Tensor PrunableNetwork::open_gates(std::vector<std::int64_t> shape) const {
+  const c10::InferenceMode ordinary(false);
+  return at::ones(shape, network_->sample_tensor().options()).requires_grad_(true);
+}
+
+std::vector<Projections> PrunableNetwork::gradients(const Batch& batch) {
+  const WithGradients with_gradients;
+  auto attention = attention_;
+  std::vector<Tensor> leaves;
+  for (auto& site : attention) {
+    for (Tensor* weight : {&site.qkv.weight, &site.output.weight}) {
+      *weight = weight->detach().requires_grad_(true);
+      leaves.push_back(*weight);
+    }
+  }
+  const auto loss = network_->with_attention(attention)->losses_of(batch, {}).mean();
+  const auto found =
+      torch::autograd::grad({loss}, leaves, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
+  std::vector<Projections> result;
+  for (std::size_t i = 0; i < attention.size(); ++i) {
+    const auto of = [&](std::size_t leaf) {
+      return found[leaf].defined() ? found[leaf] : at::zeros_like(leaves[leaf]);
+    };
+    result.push_back(split(attention[i], of(2 * i), of(2 * i + 1)));
+  }
+  return result;
+}
+
+std::vector<Projections> PrunableNetwork::per_sample_sums(const Batch& batch) const {
+  const WithGradients with_gradients;
+  std::vector<Tap> taps;
+  // Examples do not touch each other: the gradient of the summed loss holds every example's own in its rows.
+  const auto loss = network_->losses_of(batch, {.taps = &taps}).sum();
+  std::vector<Tensor> tapped;
+  for (const auto& tap : taps) {
+    tapped.insert(tapped.end(), {tap.projected, tap.output});
+    if (tap.memory.defined()) tapped.push_back(tap.memory_projected);
+  }
+  const auto found =
+      torch::autograd::grad({loss}, tapped, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
+  const at::NoGradGuard no_gradients;
+  std::vector<Projections> sums;
+  std::size_t next = 0;
+  const auto next_gradient = [&] {
+    const auto& gradient = found[next];
+    const auto& tensor = tapped[next++];
+    return gradient.defined() ? gradient : at::zeros_like(tensor);
+  };
+  for (std::size_t i = 0; i < taps.size(); ++i) {
+    const auto& tap = taps[i];
+    const auto& site = attention_[i];
+    const auto of_projected = next_gradient(), of_output = next_gradient();
+    const auto by_example = [&](const Tensor& rows) {
+      return rows.reshape({tap.segment.examples, -1, rows.size(-1)});  // [B, T, ...]
+    };
+    const auto rows = site.heads * site.head_dim;
+    const std::vector<std::int64_t> shape = {site.heads, site.head_dim};
+    auto inward = summed_squares(by_example(of_projected), by_example(tap.hidden));  // [3 H d], or [H d] of Q alone
+    if (tap.memory.defined()) {
+      const auto key_value = summed_squares(by_example(next_gradient()), by_example(tap.memory));  // [2 H d]
+      inward = at::cat({inward, key_value});
+    }
+    const auto output = summed_squares(by_example(tap.context), by_example(of_output));  // [H d]
+    sums.push_back({inward.narrow(0, 0, rows).view(shape), inward.narrow(0, rows, rows).view(shape),
+                    inward.narrow(0, 2 * rows, rows).view(shape), output.view(shape)});
+  }
+  return sums;
+}
+
+Tensor PrunableNetwork::squared_gradients(const Batch& batch, const Units& units, Squares squares) {
+  if (squares == Squares::PerSample) return units.reduce(per_sample_sums(batch));
+  auto values = gradients(batch);
+  for (auto& site : values) {
+    for (auto& gradient : site) gradient = gradient.square().sum({2}, /*keepdim=*/false, at::kDouble);  // [H, d]
+  }
+  return units.reduce(values);
+}
+
+}  // namespace espalier::nn

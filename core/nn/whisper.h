@@ -1,0 +1,58 @@
+// Whisper as the engine sees it: a speech model with an encoder, a decoder and three kinds of sites.
+#pragma once
+
+#include <nn/model.h>
+#include <nn/speech.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "network.h"
+#include "whisper_config.h"
+#include "whisper_weights.h"
+
+namespace espalier::nn {
+
+class Whisper final : public Network, public SpeechModel {
+ public:
+  Whisper(std::shared_ptr<const WhisperConfig> config, WhisperWeights weights, std::vector<std::string> skipped);
+  ~Whisper() override;
+
+  const std::string& family() const override;
+  const std::vector<std::string>& labels() const override { return labels_; }
+  std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override;
+  at::Tensor logits(std::span<const Batch> batches) const override;
+  at::Tensor training_logits(std::span<const Batch> batches) const override;
+  std::unique_ptr<Model> trainable_copy() const override;
+  std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override;
+  std::vector<Parameter> parameters() const override;
+  std::int64_t multiply_adds(std::int64_t tokens) const override;
+  void save(const std::filesystem::path& folder) const override;
+
+  Heard hear(const Batch& batch, const DecodingRules& rules) const override;
+
+  std::vector<AttentionSite> attention() const override;
+  std::unique_ptr<Network> with_attention(std::vector<AttentionSite> attention) const override;
+  std::unique_ptr<Network> changed(const Change& change) const override;
+  at::Tensor losses_of(const Batch& batch, const Pass& pass) const override;
+  void run_sites(const Batch& batch, const Pass& pass) const override;
+  const at::Tensor& sample_tensor() const override { return weights_.tokens; }
+  const std::vector<std::string>& skipped() const override { return skipped_; }
+
+ protected:
+  void visit(const Visit& visit) const override;
+
+ private:
+  std::unique_ptr<Whisper> with(WhisperWeights weights) const;
+  // Logits of every token that is asked for, [asked, V].
+  at::Tensor asked_logits(std::span<const Batch> batches, const Pass& pass) const;
+
+  std::shared_ptr<const WhisperConfig> config_;
+  WhisperWeights weights_;
+  std::vector<std::string> labels_, skipped_;  // labels_ stays empty
+};
+
+std::unique_ptr<Model> read_whisper(const std::filesystem::path& folder, nlohmann::ordered_json config);
+
+}  // namespace espalier::nn

@@ -1,0 +1,76 @@
+// Decodes features with a checkpoint and prints token ids and seconds as JSON, for whisper_decoding.py.
+//
+// Usage: whisper_decoding CHECKPOINT FEATURES [--threads N] [--batch N] [--repeats N] [--most N] [--language L] [--task T]
+//                         [--mask FILE] [--compact]
+// FEATURES: a safetensors file with input_features [examples, mels, frames].
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <nn/mask_file.h>
+#include <nn/model.h>
+#include <nn/safetensors.h>
+#include <nn/speech.h>
+
+#include <chrono>
+#include <exception>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+using namespace espalier;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+nlohmann::json bench(const std::string& checkpoint, const std::string& file, std::map<std::string, std::string> given) {
+  const auto number = [&](const char* name, int absent) {
+    return given.contains(name) ? std::stoi(given[name]) : absent;
+  };
+  at::set_num_threads(number("--threads", 2));
+  const auto begun = std::chrono::steady_clock::now();
+  auto model = nn::read_model(checkpoint, "whisper");
+  if (given.contains("--mask")) {
+    const auto mask = nn::read_mask(given["--mask"], model->sites());
+    model = given.contains("--compact") ? model->compacted(mask) : model->masked(mask);
+  }
+  const auto rules = nn::decoding_rules(checkpoint, given["--language"], given["--task"], number("--most", 0));
+  const auto features = nn::read_safetensors(file).tensors.at("input_features");
+  const auto& speech = *nn::speech_model(*model);
+  nlohmann::json answer = {{"load_seconds", seconds_since(begun)}, {"seconds", nlohmann::json::array()}};
+  for (int repeat = 0; repeat < number("--repeats", 1); ++repeat) {
+    answer["ids"] = answer["cut"] = nlohmann::json::array();
+    const auto start = std::chrono::steady_clock::now();
+    const std::int64_t examples = features.size(0), batch = number("--batch", static_cast<int>(examples));
+    for (std::int64_t first = 0; first < examples; first += batch) {
+      Batch part;
+      part.inputs["input_features"] = features.narrow(0, first, std::min(batch, examples - first));
+      for (const auto& heard : speech.hear(part, rules).transcriptions) {
+        answer["ids"].push_back(heard.tokens);
+        answer["cut"].push_back(heard.cut);
+      }
+    }
+    answer["seconds"].push_back(seconds_since(start));
+  }
+  return answer;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  try {
+    std::map<std::string, std::string> given;
+    for (int i = 3; i < count; ++i) {
+      const std::string name = words[i];
+      given[name] = name == "--compact" || i + 1 >= count ? "" : words[++i];
+    }
+    if (count < 3) throw std::runtime_error("usage: whisper_decoding CHECKPOINT FEATURES [--threads N] ...");
+    std::cout << bench(words[1], words[2], given) << "\n";
+  } catch (const std::exception& fault) {
+    std::cerr << fault.what() << "\n";
+    return 1;
+  }
+  return 0;
+}
