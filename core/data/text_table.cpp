@@ -132,6 +132,10 @@ std::vector<std::string> labels_of(const std::vector<TextRow>& rows) {
   std::vector<std::string> labels;
   labels.reserve(rows.size());
   for (const auto& row : rows) labels.push_back(row.label);
+  return in_order(std::move(labels));
+}
+
+std::vector<std::string> in_order(std::vector<std::string> labels) {
   std::sort(labels.begin(), labels.end());
   labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   std::stable_sort(labels.begin(), labels.end(), [](const std::string& a, const std::string& b) {

@@ -25,7 +25,10 @@ struct TextRow {
 std::vector<TextRow> read_text_table(const std::filesystem::path& file, const TextColumns& columns,
                                      std::int64_t limit = 0);
 
-// The labels of a table, each once, sorted: numbers first and by value, then texts by their bytes.
+// The labels of a table, each once, in order.
 std::vector<std::string> labels_of(const std::vector<TextRow>& rows);
+
+// Each label once, sorted: numbers first and by value, then texts by their bytes.
+std::vector<std::string> in_order(std::vector<std::string> labels);
 
 }  // namespace espalier::data
