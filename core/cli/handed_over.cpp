@@ -12,6 +12,7 @@ const std::vector<HandedOver>& handed_over_commands() {
       {"prune", "Turn scores into a mask and write the pruned checkpoint"},
       {"predict", "Outputs of a model for tensors in a file, with or without a mask"},
       {"evaluate", "Metrics of a model on a data file, with or without a mask"},
+      {"import", "Turn a CTranslate2 Whisper directory into a Hugging Face one"},
       {"data", "Prepare real data sets"},
   };
   return commands;

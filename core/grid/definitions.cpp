@@ -30,8 +30,69 @@ std::optional<TrainSettings> read_train(const Value& value, const std::string& t
   reader.real("warmup", share, train.warmup);
   reader.real("clip_norm", not_negative, train.clip_norm);
   reader.integer("seed", 0, train.seed);
+  if (const auto* start = reader.find("start"))
+    read_word(*start, "start", {"checkpoint", "scratch"}, train.start, complaints);
+  reader.real("initializer_range", not_negative, train.initializer_range);
+  reader.real("token_deviation", not_negative, train.token_deviation);
+  reader.real("patch_deviation", not_negative, train.patch_deviation);
+  reader.real("mixup", not_negative, train.mixup);
+  reader.integer("frequency_mask", 0, train.frequency_mask);
+  reader.integer("time_mask", 0, train.time_mask);
+  reader.integer("shift", 0, train.shift);
+  reader.real("noise", not_negative, train.noise);
   reader.finish();
   return train;
+}
+
+// What the engine cannot train is refused where it is asked for.
+void check_recipe(const ModelSettings& model, const Value& place, Complaints& complaints) {
+  const auto& train = *model.train;
+  if (model.family == "whisper") {
+    complaints.add(place.place, "a Whisper model is used as its checkpoint is: 'train' fine-tunes bert and ast only");
+  }
+  if (train.start == "scratch" && model.family != "ast" && !model.family.empty()) {
+    complaints.add(place.place,
+                   fmt::format("start = \"scratch\" makes the weights of an ast model; this is {}\n    give "
+                               "a checkpoint with weights and leave 'start' out",
+                               model.family));
+  }
+  const bool augments =
+      train.mixup > 0 || train.frequency_mask > 0 || train.time_mask > 0 || train.shift > 0 || train.noise > 0;
+  if (augments && model.family == "bert") {
+    complaints.add(place.place,
+                   "mixup, frequency_mask, time_mask, shift and noise augment audio; a bert model reads text");
+  }
+}
+
+// Keys that mean nothing for a format are mistakes.
+void refuse_keys_of_other_formats(const Value& table, const std::string& title, const std::string& format,
+                                  Complaints& complaints) {
+  struct KeyOfFormats {
+    const char* key;
+    std::vector<std::string> formats;
+  };
+  static const std::vector<std::string> audio = {"audio-classification", "audio-tagging", "speech-recognition"};
+  static const std::vector<KeyOfFormats> keys = {
+      {"pair", {"text-classification"}},
+      {"max_tokens", {"text-classification"}},
+      {"text", {"text-classification", "speech-recognition"}},
+      {"label", {"text-classification", "audio-classification", "audio-tagging"}},
+      {"audio", {"audio-tagging"}},
+      {"classes", {"audio-tagging"}},
+      {"bad_files", audio},
+      {"long_audio", audio},
+      {"normalizer", {"speech-recognition"}},
+      {"language", {"speech-recognition"}},
+      {"task", {"speech-recognition"}},
+      {"max_new_tokens", {"speech-recognition"}},
+  };
+  if (std::find(formats.begin(), formats.end(), format) == formats.end()) return;  // said already
+  for (const auto& [key, of] : keys) {
+    const auto* entry = table.find(key);
+    if (entry == nullptr || std::find(of.begin(), of.end(), format) != of.end()) continue;
+    complaints.add(entry->place, fmt::format("'{}' means nothing to a {} dataset ({})\n    it belongs to {}", key,
+                                             format, title, join(of)));
+  }
 }
 
 std::optional<SettingValue> setting_of(const Value& value) {
@@ -73,6 +134,20 @@ void find_splits(PluginDefinition& plugin, const PluginDescription& description)
 
 }  // namespace
 
+void DefinitionReader::read_audio_keys(TableReader& reader, DatasetSettings& dataset) {
+  const auto word = [&](const char* key, const std::vector<std::string>& known, std::string& target) {
+    if (const auto* value = reader.find(key)) read_word(*value, key, known, target, complaints_);
+  };
+  if (const auto* value = reader.find("audio")) path(*value, "audio", dataset.audio_folder);
+  if (const auto* value = reader.find("classes")) path(*value, "classes", dataset.classes);
+  word("bad_files", {"refuse", "skip"}, dataset.bad_files);
+  word("long_audio", {"refuse", "cut", "chunk"}, dataset.long_audio);
+  word("normalizer", {"whisper-english", "whisper-basic", "ascii"}, dataset.normalizer);
+  reader.text("language", dataset.language);
+  word("task", {"transcribe", "translate"}, dataset.task);
+  reader.integer("max_new_tokens", 1, dataset.max_new_tokens);
+}
+
 bool DefinitionReader::path(const Value& value, const std::string& key, std::string& target) {
   std::string text;
   if (!read_text(value, key, text, complaints_)) return false;
@@ -96,7 +171,10 @@ std::shared_ptr<ModelDefinition> DefinitionReader::model(const Value& table, con
     sound &= read_word(*family, "family", families, model.family, complaints_);
   }
   if (const auto* checkpoint = reader.need("checkpoint")) sound &= path(*checkpoint, "checkpoint", model.checkpoint);
-  if (const auto* train = reader.find("train")) model.train = read_train(*train, title_of("model", name), complaints_);
+  if (const auto* train = reader.find("train")) {
+    model.train = read_train(*train, title_of("model", name), complaints_);
+    if (model.train) check_recipe(model, *train, complaints_);
+  }
   reader.finish();
   model.name = name;
   if (name.empty() && sound) {
@@ -131,6 +209,8 @@ std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table,
     limits.finish();
   }
   reader.integer("max_tokens", 1, dataset.max_tokens);
+  read_audio_keys(reader, dataset);
+  refuse_keys_of_other_formats(table, title_of("dataset", name), dataset.format, complaints_);
   reader.finish();
   dataset.name = name;
   if (name.empty()) {  // .../wordnet/test.tsv is wordnet

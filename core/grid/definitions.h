@@ -55,6 +55,8 @@ struct Definitions {
 
 inline constexpr const char* roles[] = {"scorer", "searcher", "recovery"};
 
+class TableReader;
+
 class DefinitionReader {
  public:
   // Relative paths start at the folder.
@@ -71,6 +73,7 @@ class DefinitionReader {
 
  private:
   bool path(const Value& value, const std::string& key, std::string& target);
+  void read_audio_keys(TableReader& reader, DatasetSettings& dataset);
   const PluginDescription* find_plugin(const std::string& role, const std::string& name) const;
 
   std::filesystem::path folder_;

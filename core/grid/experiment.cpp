@@ -171,8 +171,8 @@ void warn_of_shared_splits(const Place& place, const DatasetSettings& dataset, s
   }
 }
 
-// A cell of a model that cannot read its data fails in every case; it is said before the first one runs.
-void warn_of_strangers(const Grid& grid, std::vector<std::string>& warnings) {
+// A cell of a model that cannot read its data, or lacks the sites asked for, fails in every case.
+void refuse_strangers(const Grid& grid, Complaints& complaints) {
   const auto fit = [](const std::string& family, const std::string& format) {
     return family == "bert"  ? format == "text-classification"
            : family == "ast" ? format.starts_with("audio-")
@@ -186,8 +186,10 @@ void warn_of_strangers(const Grid& grid, std::vector<std::string>& warnings) {
     const auto& dataset = datasets[d].dataset->settings;
     constexpr std::size_t most = 20;
     if (said.size() == most || fit(model.family, dataset.format)) return;
-    said.insert(fmt::format("{}: model '{}' ({}) cannot read dataset '{}' ({})", grid.place.text(), model.name,
-                            model.family, dataset.name, dataset.format));
+    said.insert(
+        fmt::format("model '{}' ({}) cannot read dataset '{}' ({})\n    bert reads text-classification, ast "
+                    "audio-classification and audio-tagging, whisper speech-recognition",
+                    model.name, model.family, dataset.name, dataset.format));
   };
   const Dimension *of_models = nullptr, *of_datasets = nullptr;
   for (const auto& dimension : grid.dimensions) {
@@ -201,7 +203,32 @@ void warn_of_strangers(const Grid& grid, std::vector<std::string>& warnings) {
       if (of_models != of_datasets || m == d) check(m, d);
     }
   }
-  warnings.insert(warnings.end(), said.begin(), said.end());
+  for (const auto& value : grid.axis(Member::Sites).values) {
+    for (const auto& model : models) {
+      const auto& settings = model.model->settings;
+      if (settings.family == "whisper" || !value.names[0].starts_with("decoder")) continue;
+      said.insert(fmt::format("model '{}' ({}) has no {} sites\n    its sites: encoder-self", settings.name,
+                              settings.family, value.names[0]));
+    }
+  }
+  for (const auto& what : said) complaints.add(grid.place, what);
+}
+
+// What this version cannot compute is refused before anything runs.
+void refuse_what_is_not_built(const Grid& grid, const MeasureSettings& measure, Complaints& complaints) {
+  if (measure.latency) {
+    complaints.add(grid.place, "latency cannot be measured by this version\n    leave [measure] latency out");
+  }
+  for (const auto& value : grid.axis(Member::Schedule).values) {
+    if (value.json == "null") continue;
+    complaints.add(grid.place, "a schedule cannot be computed by this version\n    leave it out for one-shot pruning");
+    break;
+  }
+  for (const auto& value : grid.axis(Member::Recovery).values) {
+    if (!value.plugin || value.plugin->settings.plugin == "none") continue;
+    complaints.add(grid.place, fmt::format("recovery '{}' cannot be computed by this version\n    known: none",
+                                           value.plugin->settings.plugin));
+  }
 }
 
 void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Complaints& complaints) {
@@ -260,7 +287,11 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   narrow(reader.grids, only);
   check_size(reader.grids, complaints);
   complaints.throw_if_any();
-  for (const auto& grid : reader.grids) warn_of_strangers(grid, warnings);
+  for (const auto& grid : reader.grids) {
+    refuse_strangers(grid, complaints);
+    if (options.only_computable) refuse_what_is_not_built(grid, reader.measure, complaints);
+  }
+  complaints.throw_if_any();
   ExpansionOptions how;
   how.name = experiment.name;
   how.measure = reader.measure;

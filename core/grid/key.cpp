@@ -3,7 +3,10 @@
 #include <espalier/error.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+
+#include "words/audio_table.h"
 
 namespace espalier::grid {
 namespace {
@@ -38,7 +41,7 @@ void render(AxisValue& value) {
   }
 }
 
-const std::string& KeyParts::digest(const std::string& path, bool checkpoint) {
+const std::string& KeyParts::digest(const std::string& path, bool checkpoint, bool has_weights) {
   const auto [entry, is_new] = known_.try_emplace(path);
   if (!is_new) return entry->second;
   try {
@@ -52,7 +55,9 @@ const std::string& KeyParts::digest(const std::string& path, bool checkpoint) {
       missing_.insert(path);
     } else {
       bool whole = true;
-      for (const auto* name : {"config.json", "model.safetensors"}) {
+      std::vector<const char*> needed = {"config.json"};
+      if (has_weights) needed.push_back("model.safetensors");
+      for (const auto* name : needed) {
         const auto file = (std::filesystem::path(path) / name).string();
         if (is_file(file)) continue;
         missing_.insert(file);
@@ -67,11 +72,44 @@ const std::string& KeyParts::digest(const std::string& path, bool checkpoint) {
 }
 
 KeyPart KeyParts::model(const ModelSettings& model) {
-  const auto& found = digest(model.checkpoint, true);
+  const bool from_scratch = model.train && model.train->start == "scratch";
+  const auto& found = digest(model.checkpoint, true, !from_scratch);
+  if (!found.empty() && model.family == "whisper") need_tokenizer(model.checkpoint);
   json part = to_json(model);
   part.erase("name");
   if (!found.empty()) part["checkpoint"] = found;
   return {part.dump(), found.empty()};
+}
+
+void KeyParts::need_tokenizer(const std::filesystem::path& checkpoint) {
+  if (is_file(checkpoint / "tokenizer.json")) return;
+  if (is_file(checkpoint / "vocab.json") && is_file(checkpoint / "merges.txt")) return;
+  missing_.insert((checkpoint / "tokenizer.json").string() + " (or vocab.json and merges.txt)");
+}
+
+std::string KeyParts::audio(const DatasetSettings& dataset, const std::string& split) {
+  const auto& path = dataset.split.at(split);
+  const auto [entry, is_new] = known_.try_emplace(path + '\n' + split + '\n' + to_json(dataset).dump());
+  if (!is_new) return entry->second;
+  constexpr std::size_t most_listed = 20;
+  try {
+    if (!is_file(path) && !is_folder(path)) {
+      missing_.insert(path);
+      return entry->second;
+    }
+    for (const auto& also : {dataset.classes, dataset.audio_folder}) {
+      if (!also.empty() && !is_file(also) && !is_folder(also)) missing_.insert(also);
+    }
+    std::vector<std::string> missing;
+    read_audio_table(dataset, split, &missing);
+    for (std::size_t i = 0; i < std::min(missing.size(), most_listed); ++i) missing_.insert(missing[i]);
+    if (missing.size() > most_listed)
+      missing_.insert(fmt::format("{} ... and {} more files that it names", path, missing.size() - most_listed));
+    if (missing.empty()) entry->second = audio_digest(dataset, split, digests_);
+  } catch (const InputError& error) {
+    missing_.insert(fmt::format("{} (cannot be read: {})", path, error.what()));
+  }
+  return entry->second;
 }
 
 KeyPart KeyParts::dataset(const DatasetSettings& dataset, Splits used, const std::map<Splits, std::string>& reasons) {
@@ -80,6 +118,7 @@ KeyPart KeyParts::dataset(const DatasetSettings& dataset, Splits used, const std
   text.erase("name");
   text["split"] = json::object();
   text["limit"] = json::object();
+  for (const char* place : {"audio", "classes"}) text.erase(place);  // a path; what lies there is in the digests
   for (Splits i = 0; i < 3; ++i) {
     const Splits split = 1u << i;
     if ((used & split) == 0) continue;
@@ -94,7 +133,8 @@ KeyPart KeyParts::dataset(const DatasetSettings& dataset, Splits used, const std
       text["split"][name] = nullptr;
       continue;
     }
-    const auto& found = digest(given->second, false);
+    const auto found =
+        dataset.format == "text-classification" ? digest(given->second, false, true) : audio(dataset, name);
     part.missing = part.missing || found.empty();
     text["split"][name] = found.empty() ? given->second : found;
     if (const auto limit = dataset.limit.find(name); limit != dataset.limit.end()) text["limit"][name] = limit->second;

@@ -20,6 +20,15 @@ TrainSettings train_from_json(const json& entry) {
   train.warmup = entry.at("warmup");
   train.clip_norm = entry.at("clip_norm");
   train.seed = entry.at("seed");
+  train.start = entry.value("start", train.start);
+  train.initializer_range = entry.value("initializer_range", train.initializer_range);
+  train.token_deviation = entry.value("token_deviation", train.token_deviation);
+  train.patch_deviation = entry.value("patch_deviation", train.patch_deviation);
+  train.mixup = entry.value("mixup", train.mixup);
+  train.frequency_mask = entry.value("frequency_mask", train.frequency_mask);
+  train.time_mask = entry.value("time_mask", train.time_mask);
+  train.shift = entry.value("shift", train.shift);
+  train.noise = entry.value("noise", train.noise);
   return train;
 }
 
@@ -43,6 +52,14 @@ CellSettings read_cell(const json& entry) {
   cell.dataset.label = dataset.at("label");
   cell.dataset.limit = dataset.at("limit").get<std::map<std::string, std::int64_t>>();
   cell.dataset.max_tokens = dataset.at("max_tokens");
+  cell.dataset.audio_folder = dataset.value("audio", "");
+  cell.dataset.classes = dataset.value("classes", "");
+  cell.dataset.bad_files = dataset.value("bad_files", cell.dataset.bad_files);
+  cell.dataset.long_audio = dataset.value("long_audio", "");
+  cell.dataset.normalizer = dataset.value("normalizer", "");
+  cell.dataset.language = dataset.value("language", "");
+  cell.dataset.task = dataset.value("task", cell.dataset.task);
+  cell.dataset.max_new_tokens = dataset.value("max_new_tokens", std::int64_t{0});
   cell.granularity = entry.at("granularity");
   cell.sites = entry.at("sites");
   cell.scorer = plugin_settings_from_json(entry.at("scorer"));
@@ -70,14 +87,31 @@ CellSettings read_cell(const json& entry) {
 
 }  // namespace
 
+// What is at its default is not written where a key came later than the first cells: their keys stay what they were.
 json to_json(const TrainSettings& train) {
-  return {{"epochs", train.epochs},
-          {"batch", train.batch},
-          {"learning_rate", train.learning_rate},
-          {"weight_decay", train.weight_decay},
-          {"warmup", train.warmup},
-          {"clip_norm", train.clip_norm},
-          {"seed", train.seed}};
+  static const TrainSettings defaults;
+  json entry = {{"epochs", train.epochs},
+                {"batch", train.batch},
+                {"learning_rate", train.learning_rate},
+                {"weight_decay", train.weight_decay},
+                {"warmup", train.warmup},
+                {"clip_norm", train.clip_norm},
+                {"seed", train.seed}};
+  const auto add = [&](const char* key, auto TrainSettings::*value) {
+    if (train.*value != defaults.*value) entry[key] = train.*value;
+  };
+  add("start", &TrainSettings::start);
+  if (train.start == "scratch") {
+    entry["initializer_range"] = train.initializer_range;
+    entry["token_deviation"] = train.token_deviation;
+    entry["patch_deviation"] = train.patch_deviation;
+  }
+  add("mixup", &TrainSettings::mixup);
+  add("frequency_mask", &TrainSettings::frequency_mask);
+  add("time_mask", &TrainSettings::time_mask);
+  add("shift", &TrainSettings::shift);
+  add("noise", &TrainSettings::noise);
+  return entry;
 }
 
 json to_json(const ModelSettings& model) {
@@ -88,9 +122,19 @@ json to_json(const ModelSettings& model) {
 }
 
 json to_json(const DatasetSettings& dataset) {
-  return {
+  json entry = {
       {"name", dataset.name}, {"format", dataset.format}, {"split", dataset.split}, {"text", dataset.text},
       {"pair", dataset.pair}, {"label", dataset.label},   {"limit", dataset.limit}, {"max_tokens", dataset.max_tokens}};
+  if (dataset.format == "text-classification") return entry;
+  entry.update({{"audio", dataset.audio_folder},
+                {"classes", dataset.classes},
+                {"bad_files", dataset.bad_files},
+                {"long_audio", dataset.long_audio},
+                {"normalizer", dataset.normalizer},
+                {"language", dataset.language},
+                {"task", dataset.task},
+                {"max_new_tokens", dataset.max_new_tokens}});
+  return entry;
 }
 
 json to_json(const PluginSettings& plugin) {

@@ -46,7 +46,7 @@ TEST_F(CommandLine, EveryCommandExplainsItselfWithAnExample) {
     EXPECT_CONTAINS(ran.out, std::string("Example: espalier ") + command);
     EXPECT_CONTAINS(all.out, std::string("\n  ") + command + " ");
   }
-  for (const char* command : {"train", "score", "prune", "predict", "evaluate", "data"}) {
+  for (const char* command : {"train", "score", "prune", "predict", "evaluate", "import", "data"}) {
     EXPECT_CONTAINS(all.out, std::string("\n  ") + command + " ");
   }
 }

@@ -100,7 +100,8 @@ TEST_F(Messages, OfModels) {
   EXPECT_EQ(train("seed = -1"), "x.toml:6:18: 'seed' is the integer -1, expected an integer of at least 0");
   EXPECT_EQ(train("epoch = 1"),
             "x.toml:6:11: unknown key 'epoch'\n    did you mean 'epochs'?\n"
-            "    known: batch, clip_norm, epochs, learning_rate, seed, warmup, weight_decay\n"
+            "    known: batch, clip_norm, epochs, frequency_mask, initializer_range, learning_rate, mixup, noise, "
+            "patch_deviation, seed, shift, start, time_mask, token_deviation, warmup, weight_decay\n"
             "    in [model.m] train");
 }
 
@@ -203,7 +204,7 @@ TEST_F(Messages, SayEverythingAtOnceButNoMoreThanTwenty) {
 
 TEST_F(Messages, WarnOfWhatIsProbablyMeantOtherwise) {
   const auto experiment = read(
-      "espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"whisper\"\ncheckpoint = \"minilm\"\n"
+      "espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n"
       "[model.unused]\nfamily = \"ast\"\ncheckpoint = \"x\"\n"
       "[dataset.d]\nformat = \"text-classification\"\nvalidation = \"./test.tsv\"\ntest = \"test.tsv\"\n"
       "[scorer.s]\nplugin = \"fisher\"\n[[grid]]\nmodel = \"m\"\ndataset = \"d\"\ngranularity = \"head\"\n"
@@ -211,10 +212,51 @@ TEST_F(Messages, WarnOfWhatIsProbablyMeantOtherwise) {
   std::vector<std::string> warnings;
   for (const auto& warning : experiment.warnings) warnings.push_back(without_folder(warning));
 
-  EXPECT_EQ(warnings, (std::vector<std::string>{
-                          "x.toml:6:8: no grid uses model 'unused'", "x.toml:13:9: no grid uses scorer 's'",
-                          "x.toml:9:10: dataset 'd': one file serves as test and validation: test.tsv",
-                          "x.toml:15:1: model 'm' (whisper) cannot read dataset 'd' (text-classification)"}));
+  EXPECT_EQ(warnings,
+            (std::vector<std::string>{"x.toml:6:8: no grid uses model 'unused'", "x.toml:13:9: no grid uses scorer 's'",
+                                      "x.toml:9:10: dataset 'd': one file serves as test and validation: test.tsv"}));
+}
+
+TEST_F(Messages, RefuseModelsThatCannotReadTheirData) {
+  const std::string data = "[dataset.d]\nformat = \"text-classification\"\ntest = \"test.tsv\"\n";
+  const std::string grid =
+      "[[grid]]\nmodel = \"m\"\ndataset = \"d\"\ngranularity = \"head\"\nscorer = \"random\"\nsparsity = 0.5\n";
+  const auto model = [](const std::string& family) {
+    return "espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"" + family + "\"\ncheckpoint = \"minilm\"\n";
+  };
+  EXPECT_EQ(complaint(model("whisper") + data + grid),
+            "x.toml:9:1: model 'm' (whisper) cannot read dataset 'd' (text-classification)\n"
+            "    bert reads text-classification, ast audio-classification and audio-tagging, whisper "
+            "speech-recognition");
+  EXPECT_EQ(complaint(model("bert") + data + grid + "sites = \"decoder-cross\"\n"),
+            "x.toml:9:1: model 'm' (bert) has no decoder-cross sites\n    its sites: encoder-self");
+}
+
+TEST_F(Messages, RefuseKeysOfOtherFormats) {
+  EXPECT_EQ(complaint("espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"ast\"\ncheckpoint = \"x\"\n"
+                      "[dataset.d]\nformat = \"audio-classification\"\ntest = \"test.tsv\"\nnormalizer = \"ascii\"\n"
+                      "bad_files = \"ignore\"\n[[grid]]\nmodel = \"m\"\ndataset = \"d\"\ngranularity = \"head\"\n"
+                      "scorer = \"random\"\nsparsity = 0.5\n"),
+            "x.toml:9:1: 'normalizer' means nothing to a audio-classification dataset ([dataset.d])\n"
+            "    it belongs to speech-recognition\n"
+            "x.toml:10:13: unknown bad_files 'ignore'\n    known: refuse, skip");
+}
+
+TEST_F(Messages, RefuseRecipesThatCannotBeFollowed) {
+  const auto recipe = [&](const std::string& family, const std::string& train) {
+    return complaint("espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"" + family +
+                     "\"\ncheckpoint = \"x\"\ntrain = { " + train + " }\n[dataset.d]\nformat = \"" +
+                     (family == "bert" ? "text-classification" : "speech-recognition") +
+                     "\"\ntest = \"test.tsv\"\n[[grid]]\nmodel = \"m\"\ndataset = \"d\"\ngranularity = \"head\"\n"
+                     "scorer = \"random\"\nsparsity = 0.5\n");
+  };
+  EXPECT_EQ(recipe("whisper", "epochs = 1"),
+            "x.toml:6:9: a Whisper model is used as its checkpoint is: 'train' fine-tunes bert and ast only");
+  EXPECT_EQ(recipe("bert", "start = \"scratch\""),
+            "x.toml:6:9: start = \"scratch\" makes the weights of an ast model; this is bert\n"
+            "    give a checkpoint with weights and leave 'start' out");
+  EXPECT_EQ(recipe("bert", "mixup = 0.5"),
+            "x.toml:6:9: mixup, frequency_mask, time_mask, shift and noise augment audio; a bert model reads text");
 }
 
 }  // namespace

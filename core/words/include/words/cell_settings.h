@@ -24,25 +24,46 @@ struct TrainSettings {
   double clip_norm = 1.0;  // largest norm of the whole gradient; 0: no clipping
   std::int64_t seed = 0;
 
+  // Where weights start: "checkpoint", or "scratch", made anew from config.json (AST). Then weights are drawn with
+  // deviation initializer_range, class tokens and positions with token_deviation, the patch convolution with
+  // patch_deviation (0: one over the root of what it sums).
+  std::string start = "checkpoint";
+  double initializer_range = 0.06, token_deviation = 0.3, patch_deviation = 0;
+  // Augmentation of audio features; 0: off.
+  double mixup = 0;                                // alpha of the Beta distribution that pairs are mixed by
+  std::int64_t frequency_mask = 0, time_mask = 0;  // at most so many mel bins and frames are blanked
+  std::int64_t shift = 0;                          // at most so many frames are rolled around
+  double noise = 0;                                // largest amplitude of uniform noise on features
+
   bool operator==(const TrainSettings&) const = default;
 };
 
 struct ModelSettings {
   std::string name;                    // as the experiment calls it; not part of the key
-  std::string family;                  // bert
+  std::string family;                  // bert, ast or whisper
   std::string checkpoint;              // a Hugging Face directory
   std::optional<TrainSettings> train;  // absent: the checkpoint is used as it is
 };
 
 struct DatasetSettings {
   std::string name;
-  std::string format;                        // text-classification
+  std::string format;                        // text-classification, audio-classification, ...
   std::map<std::string, std::string> split;  // train, validation, test -> path
   std::string text = "text";                 // column names
   std::string pair;                          // empty: no second text
   std::string label = "label";
   std::map<std::string, std::int64_t> limit;  // split -> first so many examples
   std::int64_t max_tokens = 128;
+
+  // Of audio formats.
+  std::string audio_folder;          // where an AudioSet table's files lie
+  std::string classes;               // class_labels_indices.csv of AudioSet; empty: labels as they are written
+  std::string bad_files = "refuse";  // or "skip": left out and counted
+  std::string long_audio;            // refuse, cut or chunk; empty: AST cuts, Whisper refuses
+  std::string normalizer;            // whisper-english, whisper-basic, ascii; empty: by the checkpoint
+  std::string language;              // of a multilingual checkpoint
+  std::string task;                  // transcribe or translate; empty: transcribe
+  std::int64_t max_new_tokens = 0;   // 0: as many as the checkpoint allows
 };
 
 struct PluginSettings {
