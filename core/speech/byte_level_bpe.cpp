@@ -1,0 +1,247 @@
+#include "speech/byte_level_bpe.h"
+
+#include <espalier/error.h>
+#include <unicode/regex.h>
+#include <unicode/unistr.h>
+
+#include <array>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+
+#include "words/atomic_file.h"
+
+namespace espalier::speech {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// How texts are cut into words before merging, as GPT-2 does.
+constexpr const char* words_pattern =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+// Every byte has a printable letter: itself where it is printable Latin-1, else one from U+0100 on.
+std::array<std::string, 256> byte_letters() {
+  std::array<std::string, 256> letters;
+  char32_t next = 0x100;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    const char32_t letter = printable ? byte : next++;
+    std::string utf8;
+    icu::UnicodeString(static_cast<UChar32>(letter)).toUTF8String(utf8);
+    letters[byte] = utf8;
+  }
+  return letters;
+}
+
+Json json_of(const fs::path& path) {
+  try {
+    return Json::parse(read_file(path));
+  } catch (const Json::exception&) {
+    throw InputError(path.string() + ": is not valid JSON");
+  }
+}
+
+// The bytes of one UTF-8 letter at a place of a text that is known to be UTF-8.
+std::size_t letter_bytes(unsigned char first) { return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
+
+}  // namespace
+
+struct ByteLevelBpe::State {
+  std::unordered_map<std::string, std::int64_t> ids;  // in letters
+  std::vector<std::string> tokens;                    // by id, as bytes; special ones empty
+  std::set<std::int64_t> special;
+  std::unordered_map<std::string, std::int64_t> ranks;  // "left right" -> rank
+  std::array<std::string, 256> letters = byte_letters();
+  std::unique_ptr<icu::RegexPattern> pattern;
+  mutable std::unordered_map<std::string, std::vector<std::int64_t>> known;  // by word in letters
+
+  void add_token(const std::string& letters_text, std::int64_t id, const std::map<std::string, char>& byte_of,
+                 const fs::path& path) {
+    constexpr std::int64_t largest = 10'000'000;
+    if (id < 0 || id > largest)
+      throw InputError(path.string() + ": token id " + std::to_string(id) + " makes no sense");
+    ids[letters_text] = id;
+    if (static_cast<std::size_t>(id) >= tokens.size()) tokens.resize(static_cast<std::size_t>(id) + 1);
+    auto& bytes = tokens[static_cast<std::size_t>(id)];
+    bytes.clear();
+    for (std::size_t i = 0; i < letters_text.size();) {
+      const auto size = letter_bytes(static_cast<unsigned char>(letters_text[i]));
+      const auto letter = letters_text.substr(i, size);
+      const auto byte = byte_of.find(letter);
+      if (byte == byte_of.end())
+        bytes += letter;
+      else
+        bytes += byte->second;
+      i += size;
+    }
+  }
+
+  void add_vocabulary(const Json& vocabulary, const fs::path& path) {
+    std::map<std::string, char> byte_of;
+    for (unsigned byte = 0; byte < 256; ++byte) byte_of[letters[byte]] = static_cast<char>(byte);
+    if (!vocabulary.is_object()) throw InputError(path.string() + ": its vocabulary is no object of ids by token");
+    for (const auto& [token, id] : vocabulary.items()) {
+      if (!id.is_number_integer()) throw InputError(path.string() + ": token '" + token + "' has no id");
+      add_token(token, id.get<std::int64_t>(), byte_of, path);
+    }
+  }
+
+  void add_merge(const std::string& left, const std::string& right) {
+    ranks.emplace(left + ' ' + right, static_cast<std::int64_t>(ranks.size()));
+  }
+
+  void add_special(const std::string& content, std::int64_t id, bool is_special, const fs::path& path) {
+    if (is_special) special.insert(id);
+    // An added token stands for its own text.
+    add_token(content, id, {}, path);
+  }
+
+  // Pairs are merged, the lowest rank first, until none is known (Sennrich et al., 2016).
+  std::vector<std::int64_t> merged(const std::string& word) const {
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < word.size();) {
+      const auto size = letter_bytes(static_cast<unsigned char>(word[i]));
+      parts.push_back(word.substr(i, size));
+      i += size;
+    }
+    while (parts.size() > 1) {
+      std::int64_t best = std::numeric_limits<std::int64_t>::max();
+      std::string left, right;
+      for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+        const auto rank = ranks.find(parts[i] + ' ' + parts[i + 1]);
+        if (rank == ranks.end() || rank->second >= best) continue;
+        best = rank->second;
+        left = parts[i];
+        right = parts[i + 1];
+      }
+      if (best == std::numeric_limits<std::int64_t>::max()) break;
+      std::vector<std::string> joined;
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (i + 1 < parts.size() && parts[i] == left && parts[i + 1] == right) {
+          joined.push_back(left + right);
+          ++i;
+        } else {
+          joined.push_back(parts[i]);
+        }
+      }
+      parts = std::move(joined);
+    }
+    std::vector<std::int64_t> found;
+    for (const auto& part : parts) {
+      const auto id = ids.find(part);
+      if (id == ids.end())
+        throw InputError("the tokenizer has no token for '" + part + "': its vocabulary is incomplete");
+      found.push_back(id->second);
+    }
+    return found;
+  }
+};
+
+ByteLevelBpe::ByteLevelBpe(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ByteLevelBpe::~ByteLevelBpe() = default;
+ByteLevelBpe::ByteLevelBpe(ByteLevelBpe&&) noexcept = default;
+
+ByteLevelBpe ByteLevelBpe::read(const fs::path& checkpoint) {
+  auto state = std::make_unique<State>();
+  UErrorCode status = U_ZERO_ERROR;
+  UParseError where{};
+  state->pattern.reset(icu::RegexPattern::compile(icu::UnicodeString::fromUTF8(words_pattern), where, status));
+  if (U_FAILURE(status) != 0) throw InputError("the tokenizer's pattern cannot be compiled by this ICU");
+  std::error_code ignored;
+  const auto whole = checkpoint / "tokenizer.json", vocabulary = checkpoint / "vocab.json";
+  const auto merges = checkpoint / "merges.txt";
+  if (fs::is_regular_file(whole, ignored)) {
+    const auto json = json_of(whole);
+    const auto* model = json.is_object() && json.contains("model") ? &json["model"] : nullptr;
+    if (model == nullptr || !model->is_object() || model->value("type", "") != "BPE" || !model->contains("vocab") ||
+        !model->contains("merges") || !(*model)["merges"].is_array()) {
+      throw InputError(whole.string() + ": holds no BPE model with vocab and merges");
+    }
+    state->add_vocabulary((*model)["vocab"], whole);
+    for (const auto& merge : (*model)["merges"]) {
+      if (merge.is_string()) {
+        const auto text = merge.get<std::string>();
+        const auto space = text.find(' ');
+        if (space == std::string::npos) throw InputError(whole.string() + ": merge '" + text + "' is no pair");
+        state->add_merge(text.substr(0, space), text.substr(space + 1));
+      } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+        state->add_merge(merge[0], merge[1]);
+      } else {
+        throw InputError(whole.string() + ": a merge is no pair of texts");
+      }
+    }
+    if (json.contains("added_tokens") && json["added_tokens"].is_array()) {
+      for (const auto& token : json["added_tokens"]) {
+        if (!token.is_object() || !token.contains("id") || !token["id"].is_number_integer() ||
+            !token.contains("content") || !token["content"].is_string())
+          throw InputError(whole.string() + ": an added token has no id and content");
+        state->add_special(token["content"], token["id"], token.value("special", false), whole);
+      }
+    }
+    return ByteLevelBpe(std::move(state));
+  }
+  if (!fs::is_regular_file(vocabulary, ignored) || !fs::is_regular_file(merges, ignored)) {
+    throw InputError(checkpoint.string() +
+                     ": has no tokenizer\n    expected tokenizer.json, or vocab.json and merges.txt");
+  }
+  state->add_vocabulary(json_of(vocabulary), vocabulary);
+  std::string line;
+  for (const char c : read_file(merges) + "\n") {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    const auto space = line.find(' ');
+    if (space != std::string::npos && !line.starts_with("#version"))
+      state->add_merge(line.substr(0, space), line.substr(space + 1));
+    line.clear();
+  }
+  const auto added = checkpoint / "added_tokens.json";
+  if (fs::is_regular_file(added, ignored)) {
+    const auto json = json_of(added);
+    for (const auto& [token, id] : json.items()) {
+      if (!id.is_number_integer()) throw InputError(added.string() + ": token '" + token + "' has no id");
+      state->add_special(token, id, token.starts_with("<|"), added);
+    }
+  }
+  for (const auto& [token, id] : state->ids) {
+    if (token.starts_with("<|") && token.ends_with("|>")) state->special.insert(id);
+  }
+  return ByteLevelBpe(std::move(state));
+}
+
+std::vector<std::int64_t> ByteLevelBpe::encode(std::string_view text) const {
+  std::vector<std::int64_t> ids;
+  const auto unicode = icu::UnicodeString::fromUTF8({text.data(), static_cast<std::int32_t>(text.size())});
+  UErrorCode status = U_ZERO_ERROR;
+  const std::unique_ptr<icu::RegexMatcher> matcher(state_->pattern->matcher(unicode, status));
+  while (U_SUCCESS(status) != 0 && matcher->find() != 0) {
+    std::string bytes;
+    matcher->group(status).toUTF8String(bytes);
+    std::string word;
+    for (const char byte : bytes) word += state_->letters[static_cast<unsigned char>(byte)];
+    auto known = state_->known.find(word);
+    if (known == state_->known.end()) known = state_->known.emplace(word, state_->merged(word)).first;
+    ids.insert(ids.end(), known->second.begin(), known->second.end());
+  }
+  return ids;
+}
+
+std::string ByteLevelBpe::decode(const std::vector<std::int64_t>& ids) const {
+  std::string bytes;
+  for (const auto id : ids) {
+    if (id < 0 || id >= static_cast<std::int64_t>(state_->tokens.size()) || state_->special.contains(id)) continue;
+    bytes += state_->tokens[static_cast<std::size_t>(id)];
+  }
+  std::string text;
+  icu::UnicodeString::fromUTF8(bytes).toUTF8String(text);  // what is no UTF-8 becomes U+FFFD
+  return text;
+}
+
+std::int64_t ByteLevelBpe::size() const { return static_cast<std::int64_t>(state_->tokens.size()); }
+
+}  // namespace espalier::speech
