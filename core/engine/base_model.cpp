@@ -14,6 +14,7 @@
 
 #include "engine/compute_type.h"
 #include "nn/safetensors.h"
+#include "nn/speech.h"
 #include "words/atomic_file.h"
 #include "words/version.h"
 
@@ -28,16 +29,18 @@ constexpr std::size_t most_models = 3;
 // Held while a base model is made; the next process to come waits and then finds it done.
 class FileLock {
  public:
-  FileLock(const fs::path& path, const Say& say, const InterruptCheck& interrupted)
+  FileLock(const fs::path& path, const Watch& watch)
       : descriptor_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) throw InputError(path.string() + ": cannot be written: " + std::strerror(errno));
     bool said = false;
     while (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      if (interrupted && interrupted()) {
+      try {
+        watch.check();
+      } catch (const Interrupted&) {
         close(descriptor_);
-        throw Interrupted{};
+        throw;
       }
-      if (!said && say) say("waiting for another process that makes the same base model");
+      if (!said) watch.tell("waiting for another process that makes the same base model");
       said = true;
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
@@ -50,7 +53,7 @@ class FileLock {
   int descriptor_;
 };
 
-std::string base_digest(const CellSettings& cell, DigestMemory& digests, TextTask& task) {
+std::string base_digest(const CellSettings& cell, DigestMemory& digests, Task& task) {
   nlohmann::json made_from = {{"checkpoint", digests.of_checkpoint(cell.model.checkpoint)},
                               {"family", cell.model.family},
                               {"results_version", results_version}};
@@ -59,8 +62,7 @@ std::string base_digest(const CellSettings& cell, DigestMemory& digests, TextTas
     made_from["base_seed"] = cell.base_seed;
     made_from["compute"] = cell.compute;
     made_from["train_split"] = task.split_digest("train");
-    const auto& split = task.dataset().split;
-    if (split.contains("validation")) made_from["validation_split"] = task.split_digest("validation");
+    if (task.has_split("validation")) made_from["validation_split"] = task.split_digest("validation");
   }
   return sha256_hex(made_from.dump());
 }
@@ -75,13 +77,23 @@ nlohmann::json report_json(const TrainingReport& report) {
 }
 
 void check_labels(const nn::Model& model, const CellSettings& cell) {
-  if (!model.labels().empty()) return;
+  if (!model.labels().empty() || nn::speech_model(model) != nullptr) return;
   throw InputError(cell.model.checkpoint + ": has no classification head, and model '" + cell.model.name +
                    "' gives no training recipe\n    add train = { epochs = 2 } to [model." + cell.model.name +
                    "], or give a checkpoint with a head (espalier train makes one)");
 }
 
 }  // namespace
+
+std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
+                                    std::int64_t seed) {
+  const auto& train = *model.train;
+  if (train.start == "scratch") {
+    const nn::FreshWeights fresh{train.initializer_range, train.token_deviation, train.patch_deviation};
+    return nn::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed));
+  }
+  return nn::read_model(model.checkpoint, model.family)->with_head(labels, seed_for("head", seed));
+}
 
 void copy_companions(const fs::path& from, const fs::path& to) {
   static const std::set<std::string> own = {"config.json", "model.safetensors", "mask.safetensors"};
@@ -99,11 +111,12 @@ std::uint64_t seed_for(const std::string& purpose, std::int64_t seed) {
   return std::stoull(sha256_hex(purpose + ' ' + std::to_string(seed)).substr(0, 16), nullptr, 16);
 }
 
-BaseModels::BaseModels(fs::path cache_folder, Say say, InterruptCheck interrupted)
-    : cache_folder_(std::move(cache_folder)),
-      say_(std::move(say)),
-      interrupted_(std::move(interrupted)),
-      digests_(cache_folder_) {}
+BaseModels::BaseModels(fs::path cache_folder, Watch watch)
+    : cache_folder_(std::move(cache_folder)), watch_(std::move(watch)), digests_(cache_folder_) {}
+
+std::unique_ptr<Task> BaseModels::task_of(const CellSettings& cell, std::vector<std::string> labels) {
+  return make_task(cell.dataset, cell.model.checkpoint, std::move(labels), digests_, cache_folder_, watch_);
+}
 
 BaseModel& BaseModels::get(const CellSettings& cell) {
   // What a model is known by inside this process; digests of files are looked up once.
@@ -117,8 +130,8 @@ BaseModel& BaseModels::get(const CellSettings& cell) {
     return *known->second;
   }
   if (models_.size() >= most_models) models_.clear();
-  TextTask task(cell.dataset, cell.model.checkpoint, {}, digests_);
-  auto made = make(cell, base_digest(cell, digests_, task));
+  const auto task = task_of(cell, {});
+  auto made = make(cell, base_digest(cell, digests_, *task));
   return *(models_[asked.dump()] = std::move(made));
 }
 
@@ -130,24 +143,21 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     base->model = nn::read_model(base->folder, cell.model.family);
     check_labels(*base->model, cell);
     base->checkpoint_digest = digests_.of_checkpoint(base->folder);
-    base->task = std::make_unique<TextTask>(cell.dataset, cell.model.checkpoint, base->model->labels(), digests_);
+    base->task = task_of(cell, base->model->labels());
     return base;
   }
   base->folder = cache_folder_ / "base_models" / digest;
   std::error_code failed;
   fs::create_directories(base->folder.parent_path(), failed);
   if (failed) throw InputError(base->folder.parent_path().string() + ": cannot be made: " + failed.message());
-  const FileLock lock(base->folder.string() + ".lock", say_, interrupted_);
+  const FileLock lock(base->folder.string() + ".lock", watch_);
   if (!fs::exists(base->folder / "training.json")) {
-    const auto start = nn::read_model(cell.model.checkpoint, cell.model.family);
-    TextTask task(cell.dataset, cell.model.checkpoint, {}, digests_);
-    const auto headed =
-        start->with_head(task.labels(), seed_for("head", cell.model.train->seed + 1000003 * cell.base_seed));
+    const auto task = task_of(cell, {});
+    const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
+    const auto start = start_of(cell.model, task->labels(), seed);
     TrainingReport report;
     const ComputeType compute(cell.compute);
-    const auto trained =
-        fine_tune(*headed, task, *cell.model.train,
-                  seed_for("training", cell.model.train->seed + 1000003 * cell.base_seed), report, say_, interrupted_);
+    const auto trained = fine_tune(*start, *task, *cell.model.train, seed_for("training", seed), report, watch_);
     const fs::path aside = base->folder.string() + ".part";
     fs::remove_all(aside, failed);
     fs::create_directories(aside);
@@ -161,7 +171,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   // Always through the file, so that a model trained now and one found later are the same.
   base->model = nn::read_model(base->folder, cell.model.family);
   base->checkpoint_digest = digests_.of_checkpoint(base->folder);
-  base->task = std::make_unique<TextTask>(cell.dataset, cell.model.checkpoint, base->model->labels(), digests_);
+  base->task = task_of(cell, base->model->labels());
   return base;
 }
 
@@ -176,20 +186,17 @@ const Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::strin
   std::error_code ignored;
   if (fs::exists(file, ignored)) {
     try {
-      const auto logits = nn::read_safetensors(file).tensors.at("logits");
-      if (logits.dim() == 2 && logits.size(0) == data.examples.size()) {
-        return base.dense[memory] = evaluation_of(logits, data, work);
-      }
+      return base.dense[memory] = base.task->evaluation_of(nn::read_safetensors(file).tensors, data, work);
     } catch (const std::exception&) {  // a damaged cache entry is made again
     }
   }
   const ComputeType type(compute);
-  auto evaluation = evaluate(*base.model, data, interrupted_);
+  auto evaluation = base.task->evaluate(*base.model, data);
   fs::create_directories(file.parent_path(), ignored);
   try {
-    nn::write_safetensors(file, {{{"logits", evaluation.logits}}, {}});
+    nn::write_safetensors(file, {evaluation.outputs, {}});
   } catch (const InputError& error) {
-    if (say_) say_(std::string("the dense evaluation is not kept: ") + error.what());
+    watch_.tell(std::string("the dense evaluation is not kept: ") + error.what());
   }
   return base.dense[memory] = std::move(evaluation);
 }

@@ -1,60 +1,78 @@
-#include "engine/evaluation.h"
+#include "engine/classification.h"
 
-#include <ATen/core/grad_mode.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/eq.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
+#include <espalier/error.h>
 
 #include <algorithm>
+
+#include "data/tagging.h"
+#include "data/text.h"
 
 namespace espalier::engine {
 namespace {
 
-// Batches handed to the model in one go: long enough to pack well, short enough to answer an interrupt quickly.
-constexpr std::size_t batches_at_once = 32;
+const at::Tensor& logits_in(const Outputs& outputs, const Split& split) {
+  const auto found = outputs.find("logits");
+  if (found == outputs.end() || found->second.dim() != 2 || found->second.size(0) != split.labels.size(0)) {
+    throw InputError("outputs have no logits for each of the " + std::to_string(split.labels.size(0)) + " examples");
+  }
+  return found->second;
+}
+
+// '1' and '0' of a bool tensor [examples].
+std::string outcomes_of(const at::Tensor& right) {
+  const auto flags = right.contiguous();
+  const bool* flag = flags.const_data_ptr<bool>();
+  std::string outcomes(static_cast<std::size_t>(flags.numel()), '0');
+  for (auto& outcome : outcomes) outcome = *flag++ ? '1' : '0';
+  return outcomes;
+}
+
+Evaluation evaluation(const at::Tensor& logits, Metrics metrics, const at::Tensor& right, const Split& split,
+                      std::int64_t multiply_adds) {
+  metrics.insert(split.notes.begin(), split.notes.end());
+  return {{{"logits", logits}}, std::move(metrics), outcomes_of(right), logits.size(0), multiply_adds};
+}
 
 }  // namespace
 
-Evaluation evaluate(const nn::Model& model, const Split& split, const InterruptCheck& interrupted) {
+at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch) {
   const c10::InferenceMode inference;
   std::vector<at::Tensor> parts;
   std::vector<std::int64_t> rows;
-  const std::span<const Batch> batches(split.batches);
-  for (std::size_t begin = 0; begin < batches.size(); begin += batches_at_once) {
-    if (interrupted && interrupted()) throw Interrupted{};
-    const auto some = batches.subspan(begin, std::min(batches_at_once, batches.size() - begin));
+  for (std::size_t begin = 0; begin < split.batches.size(); begin += batches_at_once) {
+    watch.check();
+    std::vector<Batch> some;
+    for (auto i = begin; i < std::min(begin + batches_at_once, split.batches.size()); ++i) {
+      some.push_back(split.examples->batch(split.batches[i]));
+      rows.insert(rows.end(), split.batches[i].begin(), split.batches[i].end());
+    }
     parts.push_back(model.logits(some).to(at::kFloat));  // [examples of these batches, classes]
-    for (const auto& batch : some) rows.insert(rows.end(), batch.rows.begin(), batch.rows.end());
   }
   const auto computed = at::cat(parts);  // [examples, classes], by length
   const auto order = at::from_blob(rows.data(), {static_cast<std::int64_t>(rows.size())}, at::kLong);
   auto logits = at::empty_like(computed);
   logits.index_copy_(0, order, computed);  // [examples, classes], in file order
-  return evaluation_of(logits, split, multiply_adds_of(model, split));
+  return logits;
 }
 
-Evaluation evaluation_of(const at::Tensor& logits, const Split& split, std::int64_t multiply_adds) {
+Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {
   const c10::InferenceMode inference;
-  Evaluation evaluation;
-  evaluation.logits = logits;
-  evaluation.metrics = data::classification_metrics(logits, split.labels);
-  const auto right = logits.argmax(1).eq(split.labels).contiguous();  // [examples]
-  evaluation.outcomes.resize(static_cast<std::size_t>(right.numel()));
-  const bool* flags = right.const_data_ptr<bool>();
-  for (std::size_t i = 0; i < evaluation.outcomes.size(); ++i) evaluation.outcomes[i] = flags[i] ? '1' : '0';
-  evaluation.multiply_adds = multiply_adds;
-  return evaluation;
+  const auto& logits = logits_in(outputs, split);
+  return evaluation(logits, data::classification_metrics(logits, split.labels), logits.argmax(1).eq(split.labels),
+                    split, multiply_adds);
 }
 
-std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {
-  std::map<std::int64_t, std::int64_t> examples_by_length;
-  for (const auto& batch : split.batches) examples_by_length[batch.inputs.at("input_ids").size(1)] += batch.size();
-  std::int64_t total = 0;
-  for (const auto& [length, examples] : examples_by_length) total += examples * model.multiply_adds(length);
-  return total;
+Evaluation tagging_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {
+  const c10::InferenceMode inference;
+  const auto& logits = logits_in(outputs, split);
+  return evaluation(logits, data::tagging_metrics(logits, split.labels), logits.gt(0).eq(split.labels.gt(0)).all(1),
+                    split, multiply_adds);
 }
 
 }  // namespace espalier::engine

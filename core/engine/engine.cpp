@@ -15,6 +15,7 @@
 #include "engine/scoring.h"
 #include "engine/searching.h"
 #include "nn/mask_file.h"
+#include "nn/speech.h"
 #include "words/digest.h"
 
 namespace espalier::engine {
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 // Rows of the test split that a proof compares logits on.
-constexpr std::int64_t proof_examples = 32;
+constexpr std::int64_t proof_examples = 32, proof_utterances = 8;
 // Evaluations remembered: cells that differ only in a seed nobody uses share one.
 constexpr std::size_t most_evaluations = 256;
 
@@ -48,10 +49,6 @@ class Stage {
 void refuse_what_is_not_built(const CellSettings& cell) {
   std::string problems;
   const auto complain = [&](const std::string& problem) { problems += (problems.empty() ? "" : "\n") + problem; };
-  if (cell.dataset.format != "text-classification") {
-    complain("dataset format '" + cell.dataset.format +
-             "' cannot be computed by this version; it computes text-classification");
-  }
   if (cell.schedule) complain("a schedule cannot be computed by this version; leave it out for one-shot pruning");
   if (cell.recovery.plugin != "none")
     complain("recovery '" + cell.recovery.plugin + "' cannot be computed by this version");
@@ -66,7 +63,7 @@ Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bi
   point.parameters_total = base.model->parameter_count();
   point.multiply_adds_dense = point.multiply_adds_done = dense.multiply_adds;
   point.split = "test";
-  point.examples = dense.logits.size(0);
+  point.examples = dense.examples;
   point.metrics = dense.metrics;
   point.predictions = dense.outcomes;
   return point;
@@ -96,13 +93,12 @@ std::string kept_json(const std::vector<Site>& sites, const Mask& closure) {
 }
 
 struct Engine::State {
-  State(const loader::PluginCatalog& its_catalog, fs::path folder, Say its_say, InterruptCheck check)
+  State(const loader::PluginCatalog& its_catalog, fs::path folder, Watch its_watch)
       : catalog(its_catalog),
         cache_folder(std::move(folder)),
-        say(std::move(its_say)),
-        interrupted(std::move(check)),
-        base_models(cache_folder, say, interrupted),
-        scores(cache_folder, catalog, say) {}
+        watch(std::move(its_watch)),
+        base_models(cache_folder, watch),
+        scores(cache_folder, catalog, watch) {}
 
   // The pruned model's evaluation; equal masks of one model are computed once.
   Evaluation evaluation_of_mask(BaseModel& base, const Mask& mask, const std::string& split, const CellSettings& cell,
@@ -119,7 +115,7 @@ struct Engine::State {
     from_cache = false;
     const ComputeType compute(cell.compute);
     const auto compacted = base.model->compacted(mask, softmax_scale_from(cell.softmax_scale));
-    evaluations.emplace_front(key, evaluate(*compacted, data, interrupted));
+    evaluations.emplace_front(key, base.task->evaluate(*compacted, data));
     if (evaluations.size() > most_evaluations) evaluations.pop_back();
     return evaluations.front().second;
   }
@@ -128,11 +124,9 @@ struct Engine::State {
   const std::vector<Batch>& proof_batches(BaseModel& base) {
     auto& batches = proof_rows[base.digest + base.task->split_digest("test")];
     if (batches.empty()) {
-      auto first = base.task->split("test").examples;
-      const auto count = std::min(proof_examples, first.size());
-      first.encodings.resize(static_cast<std::size_t>(count));
-      first.labels.resize(static_cast<std::size_t>(count));
-      batches = data::bucketed(first, count);
+      const auto& examples = *base.task->split("test").examples;
+      const auto count = nn::speech_model(*base.model) == nullptr ? proof_examples : proof_utterances;
+      for (const auto& rows : data::bucketed(examples, count, count)) batches.push_back(examples.batch(rows));
     }
     return batches;
   }
@@ -149,16 +143,15 @@ struct Engine::State {
 
   const loader::PluginCatalog& catalog;
   fs::path cache_folder;
-  Say say;
-  InterruptCheck interrupted;
+  Watch watch;
   BaseModels base_models;
   ScoreCache scores;
   std::list<std::pair<std::string, Evaluation>> evaluations;  // most recently used first
   std::map<std::string, std::vector<Batch>> proof_rows;
 };
 
-Engine::Engine(const loader::PluginCatalog& catalog, fs::path cache_folder, Say say, InterruptCheck interrupted)
-    : state_(std::make_unique<State>(catalog, std::move(cache_folder), std::move(say), std::move(interrupted))) {}
+Engine::Engine(const loader::PluginCatalog& catalog, fs::path cache_folder, Watch watch)
+    : state_(std::make_unique<State>(catalog, std::move(cache_folder), std::move(watch))) {}
 Engine::~Engine() = default;
 
 CellResult Engine::run(const CellSettings& cell) {
@@ -192,7 +185,7 @@ CellResult Engine::run(const CellSettings& cell) {
     timing["cached"]["scores"] = !answer.computed_now;
     result.artifacts.push_back({"scores", answer.digest, answer.file.string()});
   }
-  if (state_->interrupted && state_->interrupted()) throw Interrupted{};
+  state_->watch.check();
 
   const auto mask = [&] {
     const Stage stage(timing, "search");
@@ -224,7 +217,7 @@ CellResult Engine::run(const CellSettings& cell) {
     point.metrics = evaluation.metrics;
     point.predictions = evaluation.outcomes;
     point.multiply_adds_done = from_cache ? 0 : evaluation.multiply_adds;
-    point.examples = evaluation.logits.size(0);
+    point.examples = evaluation.examples;
   }
   {
     const Stage stage(timing, "counts");

@@ -33,6 +33,14 @@ bool removed_weights_are_zero(PrunableModel& model, const Mask& mask, std::int64
   return true;
 }
 
+// Tokens that decide how much a site has to compare; features are equally long.
+std::int64_t tokens_of(const Batch& batch) {
+  for (const char* name : {"input_ids", "decoder_input_ids"}) {
+    if (const auto found = batch.inputs.find(name); found != batch.inputs.end()) return found->second.size(1);
+  }
+  return 0;
+}
+
 }  // namespace
 
 Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
@@ -54,9 +62,8 @@ Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& 
   }
 
   // One batch of several tokens each: with a single token every query attends to itself, whatever it asks.
-  const auto& probe = *std::max_element(examples.begin(), examples.end(), [](const Batch& a, const Batch& b) {
-    return a.inputs.at("input_ids").size(1) < b.inputs.at("input_ids").size(1);
-  });
+  const auto& probe = *std::max_element(examples.begin(), examples.end(),
+                                        [](const Batch& a, const Batch& b) { return tokens_of(a) < tokens_of(b); });
   const auto inputs = dense.site_inputs(probe);
   const auto prunable = dense.prunable();
   const Mask everything(dense.sites());

@@ -44,15 +44,15 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const nn::Model&
   const auto scorer = catalog.make_scorer(request.scorer, request.settings);
   const auto prunable = model.prunable();
   const Units units(model.sites(), request.granularity, request.sites);
-  BatchList batches(split == nullptr ? std::vector<Batch>{} : scoring_batches(*split, request.settings, plugin.traits));
+  ScoringBatches batches(split, model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));
   const ComputeType compute(request.compute);
   ScoringTask task{*prunable, units, batches, random};
   return loader::call_scorer(request.scorer, *scorer, task);
 }
 
-ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Say say)
-    : cache_folder_(std::move(cache_folder)), catalog_(catalog), say_(std::move(say)) {}
+ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Watch watch)
+    : cache_folder_(std::move(cache_folder)), catalog_(catalog), watch_(std::move(watch)) {}
 
 ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request) {
   const auto& plugin = catalog_.find("scorer", request.scorer);
@@ -96,7 +96,7 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
                          {"model_digest", base.checkpoint_digest},
                          {"data_digest", split == nullptr ? "" : split->digest}}});
     } catch (const InputError& error) {
-      if (say_) say_(std::string("scores are not kept: ") + error.what());
+      watch_.tell(std::string("scores are not kept: ") + error.what());
     }
     known = known_.emplace(answer.digest, values).first;
   }

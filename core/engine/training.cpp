@@ -6,8 +6,6 @@
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -104,16 +102,20 @@ std::vector<at::Tensor> copies(const std::vector<nn::Parameter>& parameters) {
   return tensors;
 }
 
-bool better(const std::map<std::string, double>& a, const std::map<std::string, double>& b) {
-  if (a.at("accuracy") != b.at("accuracy")) return a.at("accuracy") > b.at("accuracy");
-  return a.at("cross_entropy") < b.at("cross_entropy");
+// "accuracy 0.8123, cross_entropy 0.5012"
+std::string in_words(const Task& task, const Metrics& metrics) {
+  std::string words;
+  for (auto name : task.ranking_metrics()) {
+    if (name.starts_with('-')) name.erase(0, 1);
+    words += fmt::format("{}{} {:.4f}", words.empty() ? "" : ", ", name, metrics.at(name));
+  }
+  return words;
 }
 
 }  // namespace
 
-std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, TextTask& task, const TrainSettings& settings,
-                                     std::uint64_t seed, TrainingReport& report, const Say& say,
-                                     const InterruptCheck& interrupted) {
+std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
+                                     std::uint64_t seed, TrainingReport& report, const Watch& watch) {
   const auto begun = Clock::now();
   auto model = start.trainable_copy();
   const auto parameters = model->parameters();
@@ -124,21 +126,17 @@ std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, TextTask& task, con
   dropout_generator.set_current_seed(shuffle.next());
 
   const auto& train = task.split("train");
-  const auto& dataset = task.dataset().split;
-  const bool has_validation = dataset.contains("validation") && !dataset.at("validation").empty();
-  const std::int64_t steps_an_epoch = (train.examples.size() + settings.batch - 1) / settings.batch;
+  const bool has_validation = task.has_split("validation");
+  const std::int64_t steps_an_epoch = (train.examples->size() + settings.batch - 1) / settings.batch;
   const std::int64_t steps = steps_an_epoch * settings.epochs;
   std::vector<at::Tensor> best;
   auto last_said = begun;
   for (std::int64_t epoch = 1; epoch <= settings.epochs; ++epoch) {
     double loss_sum = 0;
     std::int64_t step_in_epoch = 0;
-    for (const auto& step : data::training_steps(train.examples, settings.batch, shuffle)) {
-      if (interrupted && interrupted()) throw Interrupted{};
-      std::vector<at::Tensor> labels;
-      for (const auto& group : step) labels.push_back(group.labels);
-      const auto target = at::cat(labels);  // [batch]
-      const auto loss = at::cross_entropy_loss(model->training_logits(step).to(at::kFloat), target);
+    for (const auto& step : data::training_steps(*train.examples, settings.batch, shuffle)) {
+      watch.check();
+      const auto loss = task.training_loss(*model, train, step, settings, shuffle);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) {
         throw InputError(
@@ -151,26 +149,23 @@ std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, TextTask& task, con
       loss_sum += value;
       ++report.steps;
       ++step_in_epoch;
-      if (say && seconds_since(last_said) > 5) {
+      if (seconds_since(last_said) > 5) {
         last_said = Clock::now();
         const double done = static_cast<double>(report.steps) / static_cast<double>(steps);
         const double elapsed = seconds_since(begun);
-        say(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left", epoch,
-                        settings.epochs, report.steps, steps, loss_sum / static_cast<double>(step_in_epoch),
-                        static_cast<double>(report.steps * settings.batch) / elapsed, elapsed / done - elapsed));
+        watch.tell(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left",
+                               epoch, settings.epochs, report.steps, steps,
+                               loss_sum / static_cast<double>(step_in_epoch),
+                               static_cast<double>(report.steps * settings.batch) / elapsed, elapsed / done - elapsed));
       }
     }
     EpochReport now{epoch, loss_sum / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch)), {}};
-    if (has_validation) now.validation = evaluate(*model, task.split("validation"), interrupted).metrics;
-    if (say) {
-      say(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, settings.epochs, now.training_loss,
-                      has_validation ? fmt::format(", validation accuracy {:.4f}, cross-entropy {:.4f}",
-                                                   now.validation.at("accuracy"), now.validation.at("cross_entropy"))
-                                     : std::string()));
-    }
+    if (has_validation) now.validation = task.evaluate(*model, task.split("validation")).metrics;
+    watch.tell(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, settings.epochs, now.training_loss,
+                           has_validation ? ", validation " + in_words(task, now.validation) : std::string()));
     const bool is_best =
         !has_validation || report.best_epoch == 0 ||
-        better(now.validation, report.epochs[static_cast<std::size_t>(report.best_epoch - 1)].validation);
+        task.better(now.validation, report.epochs[static_cast<std::size_t>(report.best_epoch - 1)].validation);
     report.epochs.push_back(now);
     if (is_best) {
       report.best_epoch = epoch;

@@ -134,7 +134,7 @@ ExitCode run_cells(const CellsWords& words) {
   const auto catalog = open_catalog(words.plugins);
   store::ResultStore store(words.database, store::Mode::ReadWrite);
   Heartbeat heartbeat(words.database, words.lease_seconds);
-  engine::Engine engine(*catalog, cache_folder(), say, interrupted);
+  engine::Engine engine(*catalog, cache_folder(), watch());
   const auto environment = engine::environment_json(words.command_line);
   const auto name = store::this_worker_name();
   std::int64_t finished = 0;

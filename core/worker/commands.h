@@ -29,6 +29,9 @@ struct DataWords {
   std::string text = "text";
   std::string pair;
   std::string label = "label";
+  std::string split = "test";  // which split of a folder that holds several
+  std::string audio_folder, classes, bad_files = "refuse", long_audio, normalizer, language, task;
+  std::int64_t max_new_tokens = 0;
   std::int64_t limit = 0;  // first so many rows; 0: all
   std::int64_t max_tokens = 128;
 };
@@ -94,5 +97,13 @@ struct PrepareWords {
   std::string name, output, source;
 };
 ExitCode prepare(const PrepareWords& words);
+// The datasets that can be prepared, a line each.
+std::string dataset_lines();
+
+struct ImportWords {
+  std::string source, output;
+  bool json = false;
+};
+ExitCode import_model(const ImportWords& words);
 
 }  // namespace espalier::worker

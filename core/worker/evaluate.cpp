@@ -7,9 +7,11 @@
 
 #include "commands.h"
 #include "engine/compute_type.h"
-#include "engine/evaluation.h"
+#include "engine/speech_task.h"
+#include "engine/task.h"
 #include "input.h"
 #include "nn/mask_file.h"
+#include "nn/speech.h"
 #include "words/atomic_file.h"
 
 namespace espalier::worker {
@@ -23,27 +25,40 @@ void print(const nlohmann::json& answer, const std::string& name) {
               answer["seconds"].get<double>());
 }
 
+// One 1 or 0 an example; of speech one transcript a line.
+std::string predictions(const engine::Task& task, const engine::Evaluation& evaluation) {
+  const auto* speech = dynamic_cast<const engine::SpeechTask*>(&task);
+  if (speech == nullptr) return evaluation.outcomes + "\n";
+  std::string lines;
+  for (auto text : speech->transcripts(evaluation.outputs)) {
+    for (auto& c : text) c = c == '\n' || c == '\r' ? ' ' : c;
+    lines += text + "\n";
+  }
+  return lines;
+}
+
 }  // namespace
 
 ExitCode evaluate(const EvaluateWords& words) {
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
-  if (model->labels().empty()) {
+  if (model->labels().empty() && nn::speech_model(*model) == nullptr) {
     throw InputError(words.model +
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
   DigestMemory digests(cache_folder());
-  engine::TextTask task(dataset_from_words(words.data, "data"), words.model, model->labels(), digests);
-  const auto& split = task.split("data");
+  const auto task = engine::make_task(dataset_from_words(words.data, words.data.split), words.model, model->labels(),
+                                      digests, cache_folder(), watch());
+  const auto& split = task->split(words.data.split);
   const engine::ComputeType compute(words.compute);
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
   auto answers = nlohmann::json::array();
   const auto measure = [&](const nn::Model& measured, const std::string& mask) {
     const auto begun = std::chrono::steady_clock::now();
-    const auto evaluation = engine::evaluate(measured, split, interrupted);
+    const auto evaluation = task->evaluate(measured, split);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    if (!words.predictions.empty()) write_file(words.predictions, evaluation.outcomes + "\n");
-    nlohmann::json answer = {{"examples", split.examples.size()},
+    if (!words.predictions.empty()) write_file(words.predictions, predictions(*task, evaluation));
+    nlohmann::json answer = {{"examples", split.examples->size()},
                              {"metrics", evaluation.metrics},
                              {"multiply_adds", evaluation.multiply_adds},
                              {"seconds", seconds}};

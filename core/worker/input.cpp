@@ -2,6 +2,7 @@
 
 #include <espalier/error.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "words/cell_settings.h"
@@ -49,9 +50,16 @@ Settings settings_from_words(const std::vector<std::string>& words) {
 }
 
 DatasetSettings dataset_from_words(const DataWords& words, const std::string& split) {
-  if (words.format != "text-classification") {
-    throw SettingsError(unknown_name("data format", words.format, {"text-classification"}));
-  }
+  static const std::vector<std::string> formats = {"text-classification", "audio-classification", "audio-tagging",
+                                                   "speech-recognition"};
+  const auto check = [](const char* kind, const std::string& found, const std::vector<std::string>& known) {
+    if (std::find(known.begin(), known.end(), found) == known.end())
+      throw SettingsError(unknown_name(kind, found, known));
+  };
+  check("data format", words.format, formats);
+  check("--bad-files", words.bad_files, {"refuse", "skip"});
+  if (!words.long_audio.empty()) check("--long-audio", words.long_audio, {"refuse", "cut", "chunk"});
+  if (!words.task.empty()) check("--task", words.task, {"transcribe", "translate"});
   DatasetSettings dataset;
   dataset.name = words.file;
   dataset.format = words.format;
@@ -60,11 +68,21 @@ DatasetSettings dataset_from_words(const DataWords& words, const std::string& sp
   dataset.pair = words.pair;
   dataset.label = words.label;
   dataset.max_tokens = words.max_tokens;
+  dataset.audio_folder = words.audio_folder;
+  dataset.classes = words.classes;
+  dataset.bad_files = words.bad_files;
+  dataset.long_audio = words.long_audio;
+  dataset.normalizer = words.normalizer;
+  dataset.language = words.language;
+  dataset.task = words.task;
+  dataset.max_new_tokens = words.max_new_tokens;
   if (words.limit > 0) dataset.limit[split] = words.limit;
   return dataset;
 }
 
 std::string checkpoint_digest(const std::string& folder) { return DigestMemory(cache_folder()).of_checkpoint(folder); }
+
+engine::Watch watch() { return {say, interrupted}; }
 
 void make_folder(const std::string& folder) {
   std::error_code failed;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "commands.h"
-#include "engine/text_task.h"
+#include "engine/task.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
 
@@ -22,6 +22,9 @@ DatasetSettings dataset_from_words(const DataWords& words, const std::string& sp
 
 // What a checkpoint is known by in masks and score files.
 std::string checkpoint_digest(const std::string& folder);
+
+// Says progress on stderr, stops on SIGINT and SIGTERM.
+engine::Watch watch();
 
 // An output folder that can be written: made with its parents. Throws InputError.
 void make_folder(const std::string& folder);

@@ -10,7 +10,7 @@
 #include <new>
 
 #include "commands.h"
-#include "engine/evaluation.h"
+#include "engine/progress.h"
 #include "words/version.h"
 
 namespace espalier::worker {
@@ -26,10 +26,19 @@ void add_plugins(CLI::App& command, PluginPaths& plugins) {
 }
 
 void add_data(CLI::App& command, DataWords& data, bool required) {
-  command.add_option("--data", data.file, "Table with a header: .tsv, .csv or .jsonl")
+  command
+      .add_option(
+          "--data", data.file,
+          "Table with a header (texts: .tsv, .csv or .jsonl; sounds: .tsv or .csv), or the Speech Commands folder")
       ->required(required)
       ->type_name("FILE");
-  command.add_option("--format", data.format, "What the data is: text-classification")->capture_default_str();
+  command
+      .add_option("--format", data.format,
+                  "text-classification, audio-classification, audio-tagging or speech-recognition")
+      ->capture_default_str();
+  command.add_option("--split", data.split, "Which split of a folder with official lists")
+      ->check(CLI::IsMember({"train", "validation", "test"}))
+      ->capture_default_str();
   command.add_option("--text", data.text, "Column of the text")->capture_default_str();
   command.add_option("--pair", data.pair, "Column of a second text");
   command.add_option("--label", data.label, "Column of the label")->capture_default_str();
@@ -39,6 +48,19 @@ void add_data(CLI::App& command, DataWords& data, bool required) {
   command.add_option("--max-tokens", data.max_tokens, "Longer texts are cut")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command.add_option("--audio", data.audio_folder, "Folder of the files of an AudioSet table")->type_name("DIR");
+  command.add_option("--classes", data.classes, "Names of AudioSet's classes (class_labels_indices.csv)")
+      ->type_name("FILE");
+  command.add_option("--bad-files", data.bad_files, "Sound files that cannot be used: refuse, or skip and count")
+      ->capture_default_str();
+  command.add_option("--long-audio", data.long_audio,
+                     "Longer than the model's window: refuse, cut or chunk (default: Whisper refuses, AST cuts)");
+  command.add_option("--normalizer", data.normalizer,
+                     "whisper-english, whisper-basic or ascii (default: by the checkpoint)");
+  command.add_option("--language", data.language, "Language of a multilingual Whisper: a code or an English name");
+  command.add_option("--task", data.task, "transcribe (default) or translate; of a multilingual Whisper");
+  command.add_option("--max-new-tokens", data.max_new_tokens, "Transcripts are cut there; 0: the checkpoint's limit")
+      ->check(CLI::NonNegativeNumber);
 }
 
 // The words of every command; a command's callback stores what is to be done.
@@ -53,6 +75,7 @@ struct CommandLine {
   PredictWords predict;
   EvaluateWords evaluate;
   PrepareWords prepare;
+  ImportWords importing;
   std::int64_t threads = 0;
 
   CLI::App* command(const char* name, const char* description, const char* example) {
@@ -72,6 +95,7 @@ struct CommandLine {
     add_pruning();
     add_measuring();
     add_preparing();
+    add_importing();
   }
 
   void add_cells() {
@@ -178,7 +202,9 @@ struct CommandLine {
     measure->add_option("--mask", evaluate.masks, "Mask file; may be repeated")->type_name("FILE");
     measure->add_flag("--plain", evaluate.plain, "Zero the weights instead of leaving pruned heads out");
     measure->add_option("--compute", evaluate.compute, "float32 or bfloat16")->capture_default_str();
-    measure->add_option("--predictions", evaluate.predictions, "Write one 1 (right) or 0 an example")
+    measure
+        ->add_option("--predictions", evaluate.predictions,
+                     "Write one 1 (right) or 0 an example; of speech one transcript a line")
         ->type_name("FILE");
     measure->add_flag("--json", evaluate.json, "For machines");
     measure->callback([this] { chosen = [this] { return worker::evaluate(evaluate); }; });
@@ -188,13 +214,34 @@ struct CommandLine {
     auto* data = command("data", "Real datasets from packages on the system",
                          "espalier data prepare wordnet --output .deps/data/wordnet");
     data->require_subcommand(1);
-    auto* sub = data->add_subcommand("prepare", "Write a dataset in the formats that experiments read: wordnet");
-    sub->footer("Example:\n  espalier data prepare wordnet --output .deps/data/wordnet");
-    sub->add_option("name", prepare.name, "wordnet: noun glosses, 26 classes (Debian package wordnet-base)")
-        ->required();
+    auto* sub = data->add_subcommand("prepare", "Write a dataset in the formats that experiments read");
+    sub->footer("Datasets:\n" + dataset_lines() +
+                "\nExample:\n  espalier data prepare keywords --output .deps/data/keywords");
+    sub->add_option("name", prepare.name, "One of the datasets below")->required();
     sub->add_option("--output", prepare.output, "Folder to write")->required()->type_name("DIR");
-    sub->add_option("--source", prepare.source, "data.noun, where it is not in /usr/share/wordnet")->type_name("FILE");
+    sub->add_option("--source", prepare.source, "Where the package's files are, if not where Debian puts them")
+        ->type_name("PATH");
     sub->callback([this] { chosen = [this] { return worker::prepare(prepare); }; });
+    auto* list = data->add_subcommand("list", "Name the datasets that can be prepared");
+    list->callback([this] {
+      chosen = [] {
+        std::fputs(dataset_lines().c_str(), stdout);
+        return ExitCode::Done;
+      };
+    });
+  }
+
+  void add_importing() {
+    auto* sub = command("import", "Write a CTranslate2 Whisper directory as a Hugging Face one (float32 safetensors)",
+                        "espalier import whisper-tiny.en-ctranslate2 --output .deps/data/whisper-tiny.en");
+    sub->add_option("source", importing.source, "Folder with model.bin, config.json and tokenizer.json")
+        ->required()
+        ->type_name("DIR");
+    sub->add_option("--output", importing.output, "Folder to write; not there yet, or empty")
+        ->required()
+        ->type_name("DIR");
+    sub->add_flag("--json", importing.json, "For machines");
+    sub->callback([this] { chosen = [this] { return import_model(importing); }; });
   }
 };
 

@@ -8,6 +8,7 @@
 #include "engine/scoring.h"
 #include "input.h"
 #include "nn/mask_file.h"
+#include "nn/speech.h"
 #include "words/digest.h"
 
 namespace espalier::worker {
@@ -25,17 +26,17 @@ ExitCode score(const ScoreWords& words) {
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
   DigestMemory digests(cache_folder());
-  std::unique_ptr<engine::TextTask> task;
+  std::unique_ptr<engine::Task> task;
   const engine::Split* split = nullptr;
   if (reads_data) {
-    if (model->labels().empty()) {
+    if (model->labels().empty() && nn::speech_model(*model) == nullptr) {
       throw InputError(
           words.model + ": has no classification head, so scorer '" + words.scorer +
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
-    task = std::make_unique<engine::TextTask>(dataset_from_words(words.data, "data"), words.model, model->labels(),
-                                              digests);
-    split = &task->split("data");
+    task = engine::make_task(dataset_from_words(words.data, words.data.split), words.model, model->labels(), digests,
+                             cache_folder(), watch());
+    split = &task->split(words.data.split);
   }
   const auto values = engine::compute_scores(
       *catalog, *model, split, {words.scorer, settings, granularity, words.sites, words.seed, words.compute});

@@ -21,13 +21,23 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
   PluginDescription recipe;
   recipe.role = "recipe";
   recipe.name = "train";
-  recipe.settings = {{"epochs", defaults.epochs, "passes over the train split", {}},
-                     {"batch", defaults.batch, "examples a step", {}},
-                     {"learning_rate", defaults.learning_rate, "peak learning rate", {}},
-                     {"weight_decay", defaults.weight_decay, "of weights, not of biases and layer norms", {}},
-                     {"warmup", defaults.warmup, "share of the steps", {}},
-                     {"clip_norm", defaults.clip_norm, "largest norm of the gradient; 0: none", {}},
-                     {"seed", defaults.seed, "of head, order and dropout", {}}};
+  recipe.settings = {
+      {"epochs", defaults.epochs, "passes over the train split", {}},
+      {"batch", defaults.batch, "examples a step", {}},
+      {"learning_rate", defaults.learning_rate, "peak learning rate", {}},
+      {"weight_decay", defaults.weight_decay, "of weights, not of biases and layer norms", {}},
+      {"warmup", defaults.warmup, "share of the steps", {}},
+      {"clip_norm", defaults.clip_norm, "largest norm of the gradient; 0: none", {}},
+      {"seed", defaults.seed, "of weights, order, dropout and augmentation", {}},
+      {"start", defaults.start, "where weights come from", {"checkpoint", "scratch"}},
+      {"initializer_range", defaults.initializer_range, "deviation of new weights", {}},
+      {"token_deviation", defaults.token_deviation, "deviation of new tokens and positions", {}},
+      {"patch_deviation", defaults.patch_deviation, "deviation of a new patch convolution; 0: by its size", {}},
+      {"mixup", defaults.mixup, "alpha of the mixing of pairs; 0: none", {}},
+      {"frequency_mask", defaults.frequency_mask, "widest band of mel bins that is blanked", {}},
+      {"time_mask", defaults.time_mask, "widest band of frames that is blanked", {}},
+      {"shift", defaults.shift, "furthest roll of frames", {}},
+      {"noise", defaults.noise, "largest amplitude of noise on features", {}}};
   const auto settings = complete_settings(recipe, settings_from_words(words));
   TrainSettings train;
   train.epochs = settings.get<std::int64_t>("epochs");
@@ -37,6 +47,21 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
   train.warmup = settings.get<double>("warmup");
   train.clip_norm = settings.get<double>("clip_norm");
   train.seed = settings.get<std::int64_t>("seed");
+  train.start = settings.get<std::string>("start");
+  train.initializer_range = settings.get<double>("initializer_range");
+  train.token_deviation = settings.get<double>("token_deviation");
+  train.patch_deviation = settings.get<double>("patch_deviation");
+  train.mixup = settings.get<double>("mixup");
+  train.frequency_mask = settings.get<std::int64_t>("frequency_mask");
+  train.time_mask = settings.get<std::int64_t>("time_mask");
+  train.shift = settings.get<std::int64_t>("shift");
+  train.noise = settings.get<double>("noise");
+  const bool augmentation_fits = train.mixup >= 0 && train.frequency_mask >= 0 && train.time_mask >= 0 &&
+                                 train.shift >= 0 && train.noise >= 0 && train.initializer_range >= 0 &&
+                                 train.token_deviation >= 0 && train.patch_deviation >= 0;
+  if (!augmentation_fits) {
+    throw SettingsError("--set: mixup, frequency_mask, time_mask, shift, noise and deviations are 0 or more");
+  }
   if (train.epochs < 1 || train.batch < 1 || !(train.learning_rate > 0) || !(train.weight_decay >= 0) ||
       !(train.warmup >= 0 && train.warmup <= 1) || !(train.clip_norm >= 0) || train.seed < 0) {
     throw SettingsError(
@@ -46,30 +71,37 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
   return train;
 }
 
+std::string in_words(const engine::Metrics& validation) {
+  std::string words;
+  for (const char* metric : {"accuracy", "map"}) {
+    if (const auto found = validation.find(metric); found != validation.end())
+      words += fmt::format(", validation {} {:.4f}", metric, found->second);
+  }
+  return words;
+}
+
 }  // namespace
 
 ExitCode train(const TrainWords& words) {
   const auto recipe = recipe_from(words.set);
   auto dataset = dataset_from_words(words.data, "train");
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
-  const auto start = nn::read_model(words.model);
-  say_skipped(*start, words.model);
-  make_folder(words.output);
+  if (recipe.start == "checkpoint") say_skipped(*nn::read_model(words.model), words.model);
   DigestMemory digests(cache_folder());
-  engine::TextTask task(dataset, words.model, {}, digests);
-  const auto headed = start->with_head(task.labels(), engine::seed_for("head", recipe.seed));
+  const auto task = engine::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
+  const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed);
+  make_folder(words.output);
   engine::TrainingReport report;
   const auto trained =
-      engine::fine_tune(*headed, task, recipe, engine::seed_for("training", recipe.seed), report, say, interrupted);
+      engine::fine_tune(*start, *task, recipe, engine::seed_for("training", recipe.seed), report, watch());
   trained->save(words.output);
   engine::copy_companions(words.model, words.output);
   const auto& best = report.epochs[static_cast<std::size_t>(report.best_epoch - 1)];
   std::printf("%s\n", fmt::format("{}: {} examples, {} classes, {} steps in {:.0f} s; epoch {} kept{}", words.output,
-                                  task.split("train").examples.size(), task.labels().size(), report.steps,
+                                  task->split("train").examples->size(), task->labels().size(), report.steps,
                                   report.seconds, report.best_epoch,
-                                  best.validation.empty()
-                                      ? std::string(" (the last: no validation split was given)")
-                                      : fmt::format(", validation accuracy {:.4f}", best.validation.at("accuracy")))
+                                  best.validation.empty() ? std::string(" (the last: no validation split was given)")
+                                                          : in_words(best.validation))
                           .c_str());
   return ExitCode::Done;
 }

@@ -14,10 +14,13 @@ ARROWS = {
     "report": "store words",
     "grid": "words",
     "store": "words",
-    "worker": "engine store loader nn data sdk words",
-    "engine": "nn data loader sdk words",
+    "worker": "engine store loader nn data audio speech corpora sdk words",
+    "engine": "nn data audio speech loader sdk words",
     "nn": "sdk words",
     "data": "sdk words",
+    "audio": "sdk words",
+    "speech": "sdk words",
+    "corpora": "words",
     "loader": "sdk words",
     "sdk": "words",
     "words": "",
@@ -29,7 +32,7 @@ WORDS_FACE = {"espalier/error.h", "espalier/export.h", "espalier/settings.h"}
 SDK_FACE = ("core/sdk/include/espalier/", "core/words/include/espalier/")
 
 # A third-party library, by what its includes begin with, and the rooms that may see it. The longest match counts.
-TENSOR_ROOMS = "sdk nn data loader engine worker plugins"
+TENSOR_ROOMS = "sdk nn data audio speech loader engine worker plugins"
 ANYWHERE = " ".join(ARROWS)
 LIBRARIES = {
     "ATen/": TENSOR_ROOMS,
@@ -44,7 +47,12 @@ LIBRARIES = {
     "boost/interprocess/": "nn",
     "boost/math/": "report",
     "boost/process": "runner",
-    "unicode/": "data",
+    "boost/multiprecision": "speech",
+    "boost/property_tree": "corpora",
+    "unicode/": "data speech",
+    "sndfile.h": "audio corpora",
+    "soxr.h": "audio corpora",
+    "zlib.h": "corpora",
     "CLI/": "cli worker",
     "openssl/": "words",
     "fmt/": ANYWHERE,

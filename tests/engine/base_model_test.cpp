@@ -12,7 +12,7 @@ namespace {
 
 TEST(BaseModel, IsTrainedOnceAndFoundAgain) {
   TinyCell tiny;
-  engine::BaseModels first(tiny.folder / "cache", nullptr, nullptr), second(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels first(tiny.folder / "cache", engine::Watch{}), second(tiny.folder / "cache", engine::Watch{});
 
   auto& trained = first.get(tiny.cell);
   auto& found = second.get(tiny.cell);
@@ -21,13 +21,13 @@ TEST(BaseModel, IsTrainedOnceAndFoundAgain) {
   EXPECT_FALSE(found.trained_now);
   EXPECT_EQ(trained.digest, found.digest);
   EXPECT_EQ(found.model->labels(), (std::vector<std::string>{"animal", "colour", "number"}));
-  EXPECT_TRUE(is_close(second.dense_evaluation(found, "test", "float32").logits,
-                       first.dense_evaluation(trained, "test", "float32").logits));
+  EXPECT_TRUE(is_close(second.dense_evaluation(found, "test", "float32").outputs.at("logits"),
+                       first.dense_evaluation(trained, "test", "float32").outputs.at("logits")));
 }
 
 TEST(BaseModel, DependsOnSeedRecipeAndDataButNotOnPathsOrNames) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
   const auto digest = models.get(tiny.cell).digest;
 
   auto seeded = tiny.cell;
@@ -49,7 +49,7 @@ TEST(BaseModel, DependsOnSeedRecipeAndDataButNotOnPathsOrNames) {
 
 TEST(BaseModel, IsAnOrdinaryCheckpointWithItsTokenizer) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
 
   const auto folder = models.get(tiny.cell).folder;
 
@@ -61,7 +61,7 @@ TEST(BaseModel, IsAnOrdinaryCheckpointWithItsTokenizer) {
 TEST(BaseModel, AHeadlessCheckpointWithoutARecipeSaysWhatToDo) {
   TinyCell tiny;
   tiny.cell.model.train.reset();
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
 
   const auto message = message_of<InputError>([&] { models.get(tiny.cell); });
 
@@ -73,7 +73,7 @@ TEST(BaseModel, AHeadlessCheckpointWithoutARecipeSaysWhatToDo) {
 TEST(BaseModel, ALabelThatTrainingNeverSawIsRefused) {
   TinyCell tiny;
   tiny.cell.dataset.split["test"] = tiny.folder.write("odd.tsv", "text\tlabel\nred cat\tcolor\n").string();
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
   auto& base = models.get(tiny.cell);
 
   const auto message = message_of<InputError>([&] { models.dense_evaluation(base, "test", "float32"); });

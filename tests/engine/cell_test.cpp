@@ -60,11 +60,11 @@ TEST(Cell, GivesThePredictionsOfThePlainPath) {
   for (const char* granularity : {"head", "head-channel", "same-channel", "projection-channel"}) {
     tiny.cell.granularity = granularity;
     const auto result = tiny.engine()->run(tiny.cell);
-    engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+    engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
     auto& base = models.get(tiny.cell);
     const auto mask = nn::read_mask(result.artifacts.back().path, base.model->sites(), base.checkpoint_digest);
 
-    const auto plain = engine::evaluate(*base.model->masked(mask), base.task->split("test"));
+    const auto plain = base.task->evaluate(*base.model->masked(mask), base.task->split("test"));
     const auto small = base.model->compacted(mask);
 
     EXPECT_EQ(plain.outcomes, result.points[1].predictions) << granularity;
@@ -113,17 +113,17 @@ TEST(Cell, SeedsThatNobodyUsesShareOneComputation) {
 TEST(Cell, SaysWhatThisVersionDoesNotCompute) {
   TinyCell tiny;
   tiny.cell.schedule = ScheduleSettings{};
-  tiny.cell.dataset.format = "speech-recognition";
+  tiny.cell.recovery.plugin = "lora";
 
   const auto message = message_of<SettingsError>([&] { tiny.engine()->run(tiny.cell); });
 
-  EXPECT_NE(message.find("dataset format 'speech-recognition' cannot be computed"), std::string::npos) << message;
+  EXPECT_NE(message.find("recovery 'lora' cannot be computed"), std::string::npos) << message;
   EXPECT_NE(message.find("a schedule cannot be computed"), std::string::npos) << message;
 }
 
 TEST(Cell, StopsWhenInterrupted) {
   TinyCell tiny;
-  engine::Engine stopped(bundled_plugins(), tiny.folder / "cache", nullptr, [] { return true; });
+  engine::Engine stopped(bundled_plugins(), tiny.folder / "cache", {nullptr, [] { return true; }});
 
   EXPECT_THROW(stopped.run(tiny.cell), engine::Interrupted);
 }

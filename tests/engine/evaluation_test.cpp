@@ -1,4 +1,4 @@
-#include "engine/evaluation.h"
+#include "engine/classification.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -15,23 +15,23 @@ namespace {
 // Bucketing by length is a shortcut: one example at a time, in file order, gives the same logits.
 TEST(Evaluation, GivesTheLogitsOfOneExampleAtATime) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", {});
   auto& base = models.get(tiny.cell);
   const auto& split = base.task->split("test");
 
-  const auto fast = engine::evaluate(*base.model, split);
+  const auto fast = base.task->evaluate(*base.model, split);
 
   const c10::InferenceMode inference;
   std::vector<at::Tensor> plain;
-  for (const auto& batch : data::in_file_order(split.examples, 0, 1)) {
-    plain.push_back(base.model->outputs(batch.inputs).at("logits"));
+  for (const auto& rows : data::in_file_order(*split.examples, 0, 1)) {
+    plain.push_back(base.model->outputs(split.examples->batch(rows).inputs).at("logits"));
   }
-  EXPECT_TRUE(is_close(fast.logits, at::cat(plain), {.absolute = 1e-5}));
+  EXPECT_TRUE(is_close(fast.outputs.at("logits"), at::cat(plain), {.absolute = 1e-5}));
 }
 
 TEST(Evaluation, OutcomesAreInFileOrder) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", {});
   auto& base = models.get(tiny.cell);
   const auto& split = base.task->split("test");
   auto logits = at::zeros({60, 3});
@@ -39,7 +39,7 @@ TEST(Evaluation, OutcomesAreInFileOrder) {
   logits[4].zero_();
   logits[4][(split.labels[4].item<std::int64_t>() + 1) % 3] = 2;
 
-  const auto evaluation = engine::evaluation_of(logits, split, 0);
+  const auto evaluation = engine::one_class_evaluation({{"logits", logits}}, split, 0);
 
   EXPECT_EQ(evaluation.outcomes,
             "1111"
@@ -50,16 +50,16 @@ TEST(Evaluation, OutcomesAreInFileOrder) {
 
 TEST(Evaluation, BfloatIsNearFloatAndLeavesNothingBehind) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", nullptr, nullptr);
+  engine::BaseModels models(tiny.folder / "cache", {});
   auto& base = models.get(tiny.cell);
   const auto& split = base.task->split("test");
-  const auto before = engine::evaluate(*base.model, split).logits;
+  const auto before = base.task->evaluate(*base.model, split).outputs.at("logits");
   at::Tensor bfloat;
   {
     const engine::ComputeType type("bfloat16");
-    bfloat = engine::evaluate(*base.model, split).logits;
+    bfloat = base.task->evaluate(*base.model, split).outputs.at("logits");
   }
-  const auto after = engine::evaluate(*base.model, split).logits;
+  const auto after = base.task->evaluate(*base.model, split).outputs.at("logits");
 
   EXPECT_TRUE(is_close(after, before));
   EXPECT_FALSE(is_close(bfloat, before));

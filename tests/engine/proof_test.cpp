@@ -20,9 +20,8 @@ class Cheat : public nn::Model {
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override {
     return real_.outputs(inputs);
   }
-  at::Tensor logits(std::span<const Batch> batches, const std::optional<nn::Gates>& gates) const override {
-    return real_.logits(batches, gates);
-  }
+  at::Tensor logits(std::span<const Batch> batches) const override { return real_.logits(batches); }
+  at::Tensor losses(const Batch& batch) const override { return real_.losses(batch); }
   at::Tensor training_logits(std::span<const Batch> batches) const override { return real_.training_logits(batches); }
   std::unique_ptr<nn::Model> masked(const Mask& mask) const override { return real_.masked(mask); }
   std::unique_ptr<nn::Model> compacted(const Mask& mask, nn::SoftmaxScale scale) const override {
@@ -66,7 +65,7 @@ class ForgetsTheScale final : public Cheat {
 };
 
 struct Proving {
-  Proving() : models(tiny.folder / "cache", nullptr, nullptr), base(models.get(tiny.cell)), mask(base.model->sites()) {}
+  Proving() : models(tiny.folder / "cache", engine::Watch{}), base(models.get(tiny.cell)), mask(base.model->sites()) {}
   TinyCell tiny;
   engine::BaseModels models;
   engine::BaseModel& base;
@@ -77,7 +76,7 @@ TEST(Proof, HoldsForARealMaskAndNamesItsSites) {
   Proving proving;
   for (const auto projection : all_projections) proving.mask.site(1).of(projection)[2].fill_(false);
 
-  const auto proof = engine::prove(*proving.base.model, proving.mask, proving.base.task->split("test").batches);
+  const auto proof = engine::prove(*proving.base.model, proving.mask, proving.base.task->split("test").collated());
 
   EXPECT_TRUE(proof.passed) << proof.failure;
   ASSERT_EQ(proof.sites.size(), 1u);
@@ -90,7 +89,7 @@ TEST(Proof, FailsWhenTheMaskIsNotApplied) {
   for (const auto projection : all_projections) proving.mask.site(0).of(projection)[0].fill_(false);
 
   const auto proof =
-      engine::prove(IgnoresMasks(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
+      engine::prove(IgnoresMasks(*proving.base.model), proving.mask, proving.base.task->split("test").collated());
 
   EXPECT_FALSE(proof.passed);
   EXPECT_NE(proof.failure.find("the site's output did not change"), std::string::npos) << proof.failure;
@@ -104,7 +103,7 @@ TEST(Proof, FailsWhenTheCompactedModelComputesSomethingElse) {
   }
 
   const auto proof =
-      engine::prove(ForgetsTheScale(*proving.base.model), proving.mask, proving.base.task->split("test").batches);
+      engine::prove(ForgetsTheScale(*proving.base.model), proving.mask, proving.base.task->split("test").collated());
 
   EXPECT_FALSE(proof.passed);
   EXPECT_NE(proof.failure.find("masked and compacted logits differ by"), std::string::npos) << proof.failure;
@@ -115,7 +114,7 @@ TEST(Proof, HoldsWhereWhatWasRemovedIsZero) {
   for (const auto projection : all_projections) proving.mask.site(0).of(projection)[1].fill_(false);
   const auto zeroed = proving.base.model->masked(proving.mask);
 
-  const auto proof = engine::prove(*zeroed, proving.mask, proving.base.task->split("test").batches);
+  const auto proof = engine::prove(*zeroed, proving.mask, proving.base.task->split("test").collated());
 
   EXPECT_TRUE(proof.passed) << proof.failure;
   EXPECT_EQ(proof.sites[0].difference_from_dense, 0);

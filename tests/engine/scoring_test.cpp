@@ -12,11 +12,11 @@ namespace espalier::test {
 namespace {
 
 struct Scoring {
-  Scoring() : models(tiny.folder / "cache", nullptr, nullptr), base(models.get(tiny.cell)) {}
+  Scoring() : models(tiny.folder / "cache", engine::Watch{}), base(models.get(tiny.cell)) {}
   engine::ScoreRequest request(const std::string& scorer, const Settings& settings = {}) {
     return {scorer, tiny.plugin("scorer", scorer, settings).settings};
   }
-  engine::ScoreCache cache() { return {tiny.folder / "cache", bundled_plugins(), nullptr}; }
+  engine::ScoreCache cache() { return {tiny.folder / "cache", bundled_plugins(), {}}; }
   TinyCell tiny;
   engine::BaseModels models;
   engine::BaseModel& base;
@@ -67,15 +67,15 @@ TEST(Scoring, BatchesFollowTheFileWhereTheAnswerDependsOnThem) {
       Settings({{"squares", std::string("per-batch")}, {"samples", std::int64_t{20}}, {"batch", std::int64_t{8}}}));
   const auto per_sample = scoring.request("fisher", Settings({{"samples", std::int64_t{20}}}));
 
-  const auto in_order = engine::scoring_batches(split, per_batch.settings, 0);
-  const auto bucketed = engine::scoring_batches(split, per_sample.settings, 0);
+  engine::ScoringBatches in_order(&split, *scoring.base.model, per_batch.settings, 0);
+  engine::ScoringBatches bucketed(&split, *scoring.base.model, per_sample.settings, 0);
 
-  ASSERT_EQ(in_order.front().size(), 8);
-  EXPECT_EQ(in_order.front().rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(in_order.next()->rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(bucketed.examples(), 20);
   std::int64_t examples = 0;
-  for (const auto& batch : bucketed) {
-    examples += batch.size();
-    for (const auto row : batch.rows) EXPECT_LT(row, 20);
+  while (const auto batch = bucketed.next()) {
+    examples += batch->size();
+    for (const auto row : batch->rows) EXPECT_LT(row, 20);
   }
   EXPECT_EQ(examples, 20);
 }

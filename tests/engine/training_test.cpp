@@ -1,4 +1,5 @@
 #include "engine/training.h"
+#include "engine/text_task.h"
 
 #include <espalier/error.h>
 #include <gtest/gtest.h>
@@ -16,7 +17,7 @@ struct Training {
   }
   std::unique_ptr<nn::Model> run(const TrainSettings& settings, std::uint64_t seed = 3) {
     report = {};
-    return engine::fine_tune(*start, task, settings, seed, report, nullptr, nullptr);
+    return engine::fine_tune(*start, task, settings, seed, report, {});
   }
   TinyCell tiny;
   DigestMemory digests;
@@ -34,7 +35,7 @@ TEST(Training, LearnsATaskThatCanBeLearnt) {
   const auto model = training.run(settings);
 
   EXPECT_LT(training.report.epochs.back().training_loss, 0.5 * training.report.epochs.front().training_loss);
-  EXPECT_GT(engine::evaluate(*model, training.task.split("test")).metrics.at("accuracy"), 0.9);
+  EXPECT_GT(training.task.evaluate(*model, training.task.split("test")).metrics.at("accuracy"), 0.9);
 }
 
 TEST(Training, KeepsTheBestEpoch) {
@@ -46,7 +47,7 @@ TEST(Training, KeepsTheBestEpoch) {
   const auto model = training.run(settings);
 
   const auto best = static_cast<std::size_t>(training.report.best_epoch - 1);
-  const auto measured = engine::evaluate(*model, training.task.split("validation")).metrics;
+  const auto measured = training.task.evaluate(*model, training.task.split("validation")).metrics;
   EXPECT_NEAR(measured.at("accuracy"), training.report.epochs[best].validation.at("accuracy"), 1e-12);
   for (const auto& epoch : training.report.epochs) EXPECT_LE(epoch.validation.at("accuracy"), measured.at("accuracy"));
 }

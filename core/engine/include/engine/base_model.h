@@ -7,8 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/evaluation.h"
-#include "engine/text_task.h"
+#include "engine/task.h"
 #include "engine/training.h"
 #include "nn/model.h"
 #include "words/cell_settings.h"
@@ -20,14 +19,14 @@ struct BaseModel {
   std::string checkpoint_digest;  // of the files it lies in, as masks and scores name their model
   std::filesystem::path folder;
   std::unique_ptr<nn::Model> model;
-  std::unique_ptr<TextTask> task;
+  std::unique_ptr<Task> task;
   std::map<std::string, Evaluation> dense;  // by split, filled by dense_evaluation()
   bool trained_now = false;
 };
 
 class BaseModels {
  public:
-  BaseModels(std::filesystem::path cache_folder, Say say, InterruptCheck interrupted);
+  BaseModels(std::filesystem::path cache_folder, Watch watch);
 
   // Reads or trains; a model that another process is training is waited for. The reference stays good until the next
   // call.
@@ -38,13 +37,17 @@ class BaseModels {
 
  private:
   std::unique_ptr<BaseModel> make(const CellSettings& cell, const std::string& digest);
+  std::unique_ptr<Task> task_of(const CellSettings& cell, std::vector<std::string> labels);
 
   std::filesystem::path cache_folder_;
-  Say say_;
-  InterruptCheck interrupted_;
+  Watch watch_;
   DigestMemory digests_;
   std::map<std::string, std::unique_ptr<BaseModel>> models_;
 };
+
+// What training starts from: the checkpoint with a head for these labels, or new weights.
+std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
+                                    std::int64_t seed);
 
 // Copies every file of a checkpoint but config and weights: tokenizer, preprocessor, generation settings.
 void copy_companions(const std::filesystem::path& from, const std::filesystem::path& to);

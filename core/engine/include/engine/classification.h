@@ -1,36 +1,19 @@
-// What a model makes of one split: logits, metrics, one outcome an example, and the work it took.
+// What classifiers share, whatever they read: logits in file order, and what they say of one class or of several.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <cstdint>
-#include <functional>
-#include <map>
-#include <string>
-
-#include "engine/text_task.h"
-#include "nn/model.h"
+#include "engine/task.h"
 
 namespace espalier::engine {
 
-struct Evaluation {
-  at::Tensor logits;  // [examples, classes], float32, in file order
-  std::map<std::string, double> metrics;
-  std::string outcomes;  // '1' where the example is right, '0' where not, in file order
-  std::int64_t multiply_adds = 0;
-};
+// Logits of a whole split in file order: [examples, classes], float32. `batches_at_once` batches are handed to the
+// model together.
+at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch);
 
-// Thrown through a computation when the user interrupts it; not an error of anything.
-struct Interrupted {};
-using InterruptCheck = std::function<bool()>;
+// accuracy, macro_f1, mcc, cross_entropy of one class an example; an example is right where its class is found.
+// Throws InputError where `outputs` has no logits that fit the split.
+Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);
 
-// Every shortcut of the engine gives these numbers; padding is not computed, pruned heads are left out.
-Evaluation evaluate(const nn::Model& model, const Split& split, const InterruptCheck& interrupted = {});
-
-// The same from logits that are already known.
-Evaluation evaluation_of(const at::Tensor& logits, const Split& split, std::int64_t multiply_adds);
-
-// Multiply-adds of one pass over the split.
-std::int64_t multiply_adds_of(const nn::Model& model, const Split& split);
+// map, mauc, cross_entropy of several labels an example; an example is right where each label is, at probability 1/2.
+Evaluation tagging_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);
 
 }  // namespace espalier::engine

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "engine/evaluation.h"
 #include "engine/training.h"
 #include "loader/plugin_catalog.h"
 #include "words/cell_settings.h"
@@ -53,7 +52,7 @@ struct CellResult {
 
 class Engine {
  public:
-  Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Say say, InterruptCheck interrupted);
+  Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch);
   ~Engine();
 
   // Throws espalier::Error with the reason when the cell cannot be computed, Interrupted when the user stops it. A

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/text_task.h"
+#include "engine/task.h"
 #include "nn/model.h"
 
 namespace espalier::engine {

@@ -26,7 +26,7 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const nn::Model&
 
 class ScoreCache {
  public:
-  ScoreCache(std::filesystem::path cache_folder, const loader::PluginCatalog& catalog, Say say);
+  ScoreCache(std::filesystem::path cache_folder, const loader::PluginCatalog& catalog, Watch watch);
 
   struct Answer {
     at::Tensor values;  // [units], float64
@@ -39,7 +39,7 @@ class ScoreCache {
  private:
   std::filesystem::path cache_folder_;
   const loader::PluginCatalog& catalog_;
-  Say say_;
+  Watch watch_;
   std::map<std::string, at::Tensor> known_;
 };
 

@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/evaluation.h"
-#include "engine/text_task.h"
+#include "engine/task.h"
 #include "nn/model.h"
 #include "words/cell_settings.h"
 
@@ -29,13 +28,10 @@ struct TrainingReport {
   double seconds = 0;
 };
 
-using Say = std::function<void(const std::string&)>;
-
-// A trained copy of `start`, whose head must fit the task. The best epoch is the one of highest validation accuracy
-// (then lowest cross-entropy, then first); without a validation split the last. Throws InputError when the loss is no
+// A trained copy of `start`, whose head must fit the task. The best epoch is the best by the task's ranking metrics on
+// the validation split (of equals the first); without a validation split the last. Throws InputError when the loss is no
 // longer finite, naming the step.
-std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, TextTask& task, const TrainSettings& settings,
-                                     std::uint64_t seed, TrainingReport& report, const Say& say,
-                                     const InterruptCheck& interrupted);
+std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
+                                     std::uint64_t seed, TrainingReport& report, const Watch& watch);
 
 }  // namespace espalier::engine

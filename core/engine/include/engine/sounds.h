@@ -1,0 +1,30 @@
+// What classification and speech share of a split of sounds: rows, features, and what was left out.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "audio/feature_set.h"
+#include "engine/task.h"
+#include "words/audio_table.h"
+
+namespace espalier::engine {
+
+struct Sounds {
+  std::vector<AudioRow> rows;  // of the table; a FeatureSet's examples name theirs
+  audio::FeatureSet features;
+};
+
+// Throws InputError for tables and files that cannot be used. `long_audio`: what a dataset that does not say gets.
+Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, const audio::FeatureExtractor& extractor,
+                   audio::FeaturePolicy::LongAudio long_audio, const std::filesystem::path& cache_folder,
+                   DigestMemory& digests, const Watch& watch);
+
+// Files left out and files cut, where there are any: a result says so.
+Metrics notes_of(const audio::FeatureSet& features);
+
+// Of the files and of how they are read.
+std::string sounds_digest(const DatasetSettings& dataset, const std::string& split,
+                          const audio::FeatureExtractor& extractor, DigestMemory& digests);
+
+}  // namespace espalier::engine

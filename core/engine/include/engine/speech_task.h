@@ -1,0 +1,52 @@
+// Speech recognition: tables of sounds and what is said in them; transcripts against references.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audio/features.h"
+#include "engine/task.h"
+#include "nn/speech.h"
+#include "speech/byte_level_bpe.h"
+#include "speech/normalizer.h"
+
+namespace espalier::engine {
+
+class SpeechTask final : public Task {
+ public:
+  SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests, std::filesystem::path cache_folder,
+             Watch watch);
+
+  const std::vector<std::string>& labels() override { return labels_; }
+  std::string split_digest(const std::string& name) override;
+  // wer, cer and bleu of normalised texts, substitutions, deletions and insertions of words, cross_entropy over the
+  // tokens of the references; cut: transcripts that did not end by themselves; empty_references; exact: the share of
+  // transcripts without an error.
+  Evaluation evaluate(const nn::Model& model, const Split& split) const override;
+  Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
+  at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
+                           const TrainSettings& settings, Random& random) const override;
+  std::vector<std::string> ranking_metrics() const override { return {"-wer", "-cross_entropy"}; }
+
+  // What a model wrote, as text, in the order of the split; from Evaluation::outputs.
+  std::vector<std::string> transcripts(const Outputs& outputs) const;
+
+ protected:
+  Split read(const std::string& name) override;
+
+ private:
+  const audio::FeatureExtractor& extractor();
+  void prepare();
+
+  std::string checkpoint_;
+  std::vector<std::string> labels_;  // none
+  std::filesystem::path cache_folder_;
+  std::optional<audio::FeatureExtractor> extractor_;
+  std::unique_ptr<speech::ByteLevelBpe> tokenizer_;
+  nn::DecodingRules rules_;
+  speech::Normalizer normalizer_ = speech::Normalizer::WhisperEnglish;
+};
+
+}  // namespace espalier::engine

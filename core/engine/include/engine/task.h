@@ -1,0 +1,114 @@
+// A dataset as one checkpoint sees it: its splits read once, its classes, its digests; what is measured on it, and what
+// training on it minimises. One subclass a data format.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <espalier/model.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/examples.h"
+#include "engine/progress.h"
+#include "nn/model.h"
+#include "words/cell_settings.h"
+#include "words/digest.h"
+
+namespace espalier::engine {
+
+using Metrics = std::map<std::string, double>;
+using Outputs = std::map<std::string, at::Tensor>;
+
+// One split, ready to be computed.
+struct Split {
+  std::string name;
+  std::unique_ptr<data::Examples> examples;
+  std::vector<data::Rows> batches;  // all examples, those together that need no padding
+  at::Tensor labels;   // of classification [examples] (I64), of tagging [examples, classes]; else undefined
+  std::string digest;  // of the files and of how they were read
+  Metrics notes;       // what reading had to say in numbers: files left out, files cut
+
+  std::vector<Batch> collated() const;  // all batches at once, for small splits
+};
+
+// What a model makes of one split.
+struct Evaluation {
+  Outputs outputs;  // what the metrics come from, kept beside a dense model: logits [examples, classes], ...
+  Metrics metrics;
+  std::string outcomes;  // '1' where the example is right, '0' where not, in file order
+  std::int64_t examples = 0;
+  std::int64_t multiply_adds = 0;
+};
+
+class Task {
+ public:
+  Task(DatasetSettings dataset, DigestMemory& digests, Watch watch);
+  virtual ~Task();
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  const DatasetSettings& dataset() const { return dataset_; }
+  bool has_split(const std::string& name) const;
+  // Read when first asked for. Throws InputError for a split that is not given, unreadable, or has labels that are not
+  // known.
+  const Split& split(const std::string& name);
+
+  // The classes; none for speech.
+  virtual const std::vector<std::string>& labels() = 0;
+  // Without computing anything from the files' contents but digests.
+  virtual std::string split_digest(const std::string& name) = 0;
+
+  // Every shortcut of the engine gives these numbers; padding is not computed, pruned heads are left out.
+  virtual Evaluation evaluate(const nn::Model& model, const Split& split) const = 0;
+  // The same from outputs that are already known. Throws where they do not fit the split.
+  virtual Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const = 0;
+  // The mean loss of one training step, differentiable in the model's parameters.
+  virtual at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
+                                   const TrainSettings& settings, Random& random) const = 0;
+  // Whether a is the better model's metrics: the first of these metrics that differs decides; a minus sign before its
+  // name says that less is better.
+  bool better(const Metrics& a, const Metrics& b) const;
+  virtual std::vector<std::string> ranking_metrics() const = 0;
+
+ protected:
+  virtual Split read(const std::string& name) = 0;
+  // Throws InputError where the split is not given.
+  const std::string& path_of(const std::string& split) const;
+  std::int64_t limit_of(const std::string& split) const;
+  DigestMemory& digests() const { return digests_; }
+  const Watch& watch() const { return watch_; }
+  const DatasetSettings dataset_;
+
+ private:
+  DigestMemory& digests_;
+  Watch watch_;
+  std::map<std::string, Split> splits_;
+};
+
+// The task of a dataset's format. `labels` empty: the classes are those of the train file.
+std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
+                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch);
+
+// Multiply-adds of one pass over the split.
+std::int64_t multiply_adds_of(const nn::Model& model, const Split& split);
+
+// What a scorer is given: `settings` may name samples, batch, squares and absolute. Equally long examples together, as
+// many as memory allows, unless the answer depends on the batches; then rows in file order, `batch` at a time.
+class ScoringBatches final : public BatchStream {
+ public:
+  ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings, std::uint32_t traits);
+  std::optional<Batch> next() override;
+  void rewind() override { next_ = 0; }
+  std::int64_t examples() const override;
+
+ private:
+  const Split* split_;  // null: no data
+  std::vector<data::Rows> order_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace espalier::engine

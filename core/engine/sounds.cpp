@@ -1,0 +1,61 @@
+#include "engine/sounds.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace espalier::engine {
+namespace {
+
+using LongAudio = audio::FeaturePolicy::LongAudio;
+
+LongAudio long_audio_of(const DatasetSettings& dataset, LongAudio otherwise) {
+  if (dataset.long_audio == "refuse") return LongAudio::Refuse;
+  if (dataset.long_audio == "cut") return LongAudio::Cut;
+  if (dataset.long_audio == "chunk") return LongAudio::Chunk;
+  return otherwise;
+}
+
+}  // namespace
+
+Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, const audio::FeatureExtractor& extractor,
+                   LongAudio long_audio, const std::filesystem::path& cache_folder, DigestMemory& digests,
+                   const Watch& watch) {
+  const audio::FeaturePolicy policy{dataset.bad_files == "skip", long_audio_of(dataset, long_audio)};
+  std::vector<std::string> missing;
+  auto rows = read_audio_table(dataset, split, policy.skip_bad_files ? &missing : nullptr);
+  auto features = audio::FeatureSet::open(rows, extractor, policy, cache_folder, audio_digest(dataset, split, digests),
+                                          watch.say, [&] { watch.check(); });
+  constexpr std::size_t named = 10;
+  const auto& skipped = features.skipped();
+  for (std::size_t i = 0; i < std::min(skipped.size(), named); ++i) watch.tell("left out: " + skipped[i]);
+  if (skipped.size() > named) watch.tell(fmt::format("left out: {} more files", skipped.size() - named));
+  if (!missing.empty()) watch.tell(fmt::format("left out: {} files that are not there", missing.size()));
+  if (features.cut() > 0) {
+    watch.tell(fmt::format("{} of {} files are longer than {:.1f} s: only their beginning counts", features.cut(),
+                           features.size(), extractor.window_seconds()));
+  }
+  return {std::move(rows), std::move(features)};
+}
+
+Metrics notes_of(const audio::FeatureSet& features) {
+  Metrics notes;
+  if (!features.skipped().empty()) notes["files_left_out"] = static_cast<double>(features.skipped().size());
+  if (features.cut() > 0) notes["files_cut"] = static_cast<double>(features.cut());
+  return notes;
+}
+
+std::string sounds_digest(const DatasetSettings& dataset, const std::string& split,
+                          const audio::FeatureExtractor& extractor, DigestMemory& digests) {
+  const auto limit = dataset.limit.find(split);
+  const nlohmann::json reading = {{"files", audio_digest(dataset, split, digests)},
+                                  {"format", dataset.format},
+                                  {"features", extractor.digest()},
+                                  {"limit", limit == dataset.limit.end() ? 0 : limit->second},
+                                  {"bad_files", dataset.bad_files},
+                                  {"long_audio", dataset.long_audio}};
+  return sha256_hex(reading.dump());
+}
+
+}  // namespace espalier::engine

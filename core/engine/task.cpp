@@ -1,0 +1,146 @@
+#include "engine/task.h"
+
+#include <espalier/error.h>
+#include <espalier/plugin.h>
+
+#include <algorithm>
+
+#include "engine/audio_task.h"
+#include "engine/speech_task.h"
+#include "engine/text_task.h"
+#include "words/names.h"
+
+namespace espalier::engine {
+namespace {
+
+// Examples whose gradients are taken together: large enough to fill the matrix units, small enough that one length's
+// last batch is seldom nearly empty.
+constexpr std::int64_t most_examples_a_batch = 64;
+// What their activations may take.
+constexpr double activation_bytes = 1e9;
+
+bool depends_on_batches(const Settings& settings, std::uint32_t traits) {
+  if ((traits & in_file_order) != 0) return true;
+  const auto is = [&](const char* name, const char* value) {
+    const auto found = settings.values().find(name);
+    return found != settings.values().end() && found->second == SettingValue(std::string(value));
+  };
+  return is("squares", "per-batch") || is("absolute", "batch");
+}
+
+std::int64_t integer_or(const Settings& settings, const char* name, std::int64_t otherwise) {
+  return settings.has(name) ? settings.get<std::int64_t>(name) : otherwise;
+}
+
+// A layer of width D does about 12 D^2 multiply-adds a token and keeps about 20 numbers of D a token for its gradient.
+std::int64_t examples_a_batch(const nn::Model& model, const data::Examples& examples) {
+  std::int64_t longest = 0;
+  for (std::int64_t example = 0; example < examples.size(); ++example)
+    longest = std::max(longest, examples.length(example));
+  const auto width = model.sites().empty() ? 1 : model.sites()[0].model_width;
+  const double bytes = 80.0 * static_cast<double>(model.multiply_adds(longest)) / (12.0 * static_cast<double>(width));
+  return std::clamp(static_cast<std::int64_t>(activation_bytes / std::max(bytes, 1.0)), std::int64_t{1},
+                    most_examples_a_batch);
+}
+
+}  // namespace
+
+std::vector<Batch> Split::collated() const {
+  std::vector<Batch> all;
+  for (const auto& rows : batches) all.push_back(examples->batch(rows));
+  return all;
+}
+
+Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch)
+    : dataset_(std::move(dataset)), digests_(digests), watch_(std::move(watch)) {}
+
+Task::~Task() = default;
+
+bool Task::has_split(const std::string& name) const {
+  const auto found = dataset_.split.find(name);
+  return found != dataset_.split.end() && !found->second.empty();
+}
+
+const Split& Task::split(const std::string& name) {
+  const auto found = splits_.find(name);
+  if (found != splits_.end()) return found->second;
+  auto split = read(name);
+  split.name = name;
+  split.digest = split_digest(name);
+  return splits_[name] = std::move(split);
+}
+
+const std::string& Task::path_of(const std::string& split) const {
+  if (!has_split(split)) {
+    throw InputError("dataset '" + dataset_.name + "' gives no " + split + " split, and it is needed here");
+  }
+  return dataset_.split.at(split);
+}
+
+std::int64_t Task::limit_of(const std::string& split) const {
+  const auto limit = dataset_.limit.find(split);
+  return limit == dataset_.limit.end() ? 0 : limit->second;
+}
+
+bool Task::better(const Metrics& a, const Metrics& b) const {
+  for (const auto& metric : ranking_metrics()) {
+    const bool less = metric.starts_with('-');
+    const auto name = less ? metric.substr(1) : metric;
+    if (a.at(name) != b.at(name)) return less ? a.at(name) < b.at(name) : a.at(name) > b.at(name);
+  }
+  return false;
+}
+
+std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
+                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch) {
+  const auto format = dataset.format;
+  if (format == "text-classification") {
+    return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch));
+  }
+  if (format == "audio-classification" || format == "audio-tagging") {
+    return std::make_unique<AudioTask>(std::move(dataset), checkpoint, std::move(labels), digests, cache_folder,
+                                       std::move(watch));
+  }
+  if (format == "speech-recognition") {
+    return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch));
+  }
+  throw SettingsError(unknown_name(
+      "data format", format, {"text-classification", "audio-classification", "audio-tagging", "speech-recognition"}));
+}
+
+std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {
+  std::map<std::int64_t, std::int64_t> examples_by_length;
+  for (std::int64_t example = 0; example < split.examples->size(); ++example)
+    ++examples_by_length[split.examples->length(example)];
+  std::int64_t total = 0;
+  for (const auto& [length, examples] : examples_by_length) total += examples * model.multiply_adds(length);
+  return total;
+}
+
+ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings,
+                               std::uint32_t traits)
+    : split_(split) {
+  const auto samples = integer_or(settings, "samples", 0);
+  const auto batch = integer_or(settings, "batch", 32);
+  if (samples < 0 || batch < 1) {
+    throw SettingsError("a scorer's samples must be 0 (all) or more and its batch 1 or more; found samples = " +
+                        std::to_string(samples) + ", batch = " + std::to_string(batch));
+  }
+  if (split == nullptr) return;
+  const auto& examples = *split->examples;
+  order_ = depends_on_batches(settings, traits) ? data::in_file_order(examples, samples, batch)
+                                                : data::bucketed(examples, examples_a_batch(model, examples), samples);
+}
+
+std::optional<Batch> ScoringBatches::next() {
+  if (next_ == order_.size()) return std::nullopt;
+  return split_->examples->batch(order_[next_++]);
+}
+
+std::int64_t ScoringBatches::examples() const {
+  std::int64_t count = 0;
+  for (const auto& rows : order_) count += static_cast<std::int64_t>(rows.size());
+  return count;
+}
+
+}  // namespace espalier::engine
