@@ -27,8 +27,7 @@ using at::Tensor;
 
 constexpr std::int64_t not_asked = -100;
 // Rows of the feed-forward block, and of logits, that are computed together: what is between stays in the cache.
-const std::int64_t feed_forward_rows = getenv("FFR") ? atoi(getenv("FFR")) : 512;
-constexpr std::int64_t logit_rows = 256;
+constexpr std::int64_t feed_forward_rows = 256, logit_rows = 256;
 
 const std::vector<std::string>& input_names() {
   static const std::vector<std::string> names = {"input_features", "decoder_input_ids", "attention_mask",
