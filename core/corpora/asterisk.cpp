@@ -1,6 +1,5 @@
 // Asterisk's English prompts: real speech with transcripts, one speaker, telephone band.
 #include <espalier/error.h>
-#include <fmt/format.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -117,7 +116,7 @@ Prepared prepare_asterisk(const Corpus& corpus, const Preparation& preparation) 
   folder.table("test", test, "text");
   folder.note("test: prompts of at least 4 words without digits; validation: the other prompts of at least 2 words");
   if (!without_sound.empty()) {
-    folder.note(fmt::format("{} transcripts have no sound file: {}", without_sound.size(), join(without_sound)));
+    folder.note("transcripts without a sound file: " + join(without_sound));
   }
   return folder.commit();
 }

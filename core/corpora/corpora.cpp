@@ -18,7 +18,7 @@ constexpr std::array<Maker, 4> makers{prepare_keywords, prepare_drums, prepare_a
 const std::vector<Corpus>& known_corpora() {
   static const std::vector<Corpus> corpora = {
       {"keywords", "20 words spoken by espeak-ng's voices, test voices unseen; audio-classification", "espeak-ng",
-       "sound made by espeak-ng, a program under GPL-3+; the sounds themselves are under no licence of its own"},
+       "generated on this machine by espeak-ng, a program under GPL-3+ that is started and not linked"},
       {"drums", "recorded drum kits, 8 classes, test kits unseen; audio-classification", "hydrogen-drumkits",
        "a licence for each kit: GPL-2 and GPL-2+, CC-BY-3.0, CC-BY-SA-3.0, CC0 "
        "(/usr/share/doc/hydrogen-drumkits/copyright)"},

@@ -53,7 +53,7 @@ TEST_F(Asterisk, SplitsPromptsByWhatTheySay) {
   EXPECT_EQ(result.splits[1].rows, 3);
   EXPECT_EQ(result.splits[1].words, 13);
   EXPECT_NEAR(result.splits[1].seconds, 1.5, 1e-9);
-  EXPECT_EQ(result.notes[1], "1 transcripts have no sound file: silent");
+  EXPECT_EQ(result.notes[1], "transcripts without a sound file: silent");
 }
 
 TEST_F(Asterisk, ReadsTheRealPackages) {
