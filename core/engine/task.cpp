@@ -91,6 +91,19 @@ bool Task::better(const Metrics& a, const Metrics& b) const {
   return false;
 }
 
+void require_format(const std::string& checkpoint, const std::string& family, const std::string& format) {
+  static const std::map<std::string, std::vector<std::string>> formats = {
+      {"bert", {"text-classification"}},
+      {"ast", {"audio-classification", "audio-tagging"}},
+      {"whisper", {"speech-recognition"}},
+  };
+  const auto known = formats.find(family);
+  if (known == formats.end() || std::find(known->second.begin(), known->second.end(), format) != known->second.end())
+    return;
+  throw InputError(checkpoint + ": is a " + family + " model and cannot read " + format + " data\n    it reads " +
+                   join(known->second));
+}
+
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
                                 DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch) {
   const auto format = dataset.format;

@@ -42,6 +42,7 @@ std::string predictions(const engine::Task& task, const engine::Evaluation& eval
 ExitCode evaluate(const EvaluateWords& words) {
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
+  engine::require_format(words.model, model->family(), words.data.format);
   if (model->labels().empty() && nn::speech_model(*model) == nullptr) {
     throw InputError(words.model +
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");

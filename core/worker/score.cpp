@@ -29,6 +29,7 @@ ExitCode score(const ScoreWords& words) {
   std::unique_ptr<engine::Task> task;
   const engine::Split* split = nullptr;
   if (reads_data) {
+    engine::require_format(words.model, model->family(), words.data.format);
     if (model->labels().empty() && nn::speech_model(*model) == nullptr) {
       throw InputError(
           words.model + ": has no classification head, so scorer '" + words.scorer +

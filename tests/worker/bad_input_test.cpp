@@ -50,6 +50,14 @@ TEST(BadInput, AHeadlessCheckpointHasNothingToEvaluate) {
   expect_refusal(world.espalier(evaluate_words), 5, {"has no classification head"});
 }
 
+TEST(BadInput, DataThatTheFamilyCannotRead) {
+  const TinyWorld world;
+  const auto refusal =
+      world.espalier({"evaluate", "--model", "model", "--data", "test.tsv", "--format", "speech-recognition"});
+  expect_refusal(refusal, 5,
+                 {"model: is a bert model and cannot read speech-recognition data", "it reads text-classification"});
+}
+
 TEST(BadInput, TextThatIsNotUtf8) {
   const TinyWorld world;
   world.folder.write("train.tsv", "text\tlabel\nred \xff\xfe\tcolour\n");

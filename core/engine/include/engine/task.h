@@ -89,6 +89,9 @@ class Task {
   std::map<std::string, Split> splits_;
 };
 
+// Throws InputError where a family cannot read a format; `checkpoint` names the model.
+void require_format(const std::string& checkpoint, const std::string& family, const std::string& format);
+
 // The task of a dataset's format. `labels` empty: the classes are those of the train file.
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
                                 DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch);
