@@ -2,14 +2,11 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/fft_rfft.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/hann_window.h>
-#include <ATen/ops/maximum.h>
-#include <ATen/ops/real.h>
-#include <ATen/ops/view_as_real.h>
 #include <espalier/error.h>
 
 #include <algorithm>
@@ -78,9 +75,19 @@ Tensor frames_of(const Tensor& samples, std::int64_t frame_samples, std::int64_t
   return samples.unfold(0, frame_samples, hop_samples);
 }
 
+// Squared magnitudes: [frames, frequencies], real.
+template <typename Real>
+Tensor power_as(const Tensor& spectrum) {
+  const auto dense = spectrum.contiguous();
+  auto squares = at::empty(dense.sizes(), at::CppTypeToScalarType<Real>::value);
+  const auto* in = static_cast<const Real*>(dense.const_data_ptr());
+  auto* out = squares.template mutable_data_ptr<Real>();
+  for (std::int64_t i = 0; i < squares.numel(); ++i) out[i] = in[2 * i] * in[2 * i] + in[2 * i + 1] * in[2 * i + 1];
+  return squares;
+}
+
 Tensor power(const Tensor& spectrum) {
-  const auto parts = at::view_as_real(spectrum);  // [frames, frequencies, 2]
-  return parts.square().sum(-1);                  // [frames, frequencies]
+  return spectrum.scalar_type() == at::kComplexDouble ? power_as<double>(spectrum) : power_as<float>(spectrum);
 }
 
 }  // namespace
@@ -171,15 +178,20 @@ Features FeatureExtractor::filter_bank(std::span<const float> samples) const {
   const auto count = static_cast<std::int64_t>(samples.size());
   const double silence = normalize_ ? -mean_ / (2 * deviation_) : 0;
   if (count < frame_samples_) return {at::full({0, mel_bins_}, 0.0, at::kFloat), silence};
-  const auto waveform =
-      at::from_blob(const_cast<float*>(samples.data()), {count}, at::kFloat).to(at::kDouble);  // [samples]
-  auto frames = frames_of(waveform, frame_samples_, hop_samples_);                             // [frames, 400]
-  frames = frames - frames.mean(1, /*keepdim=*/true);                                          // [frames, 400]
-  const auto first = frames.narrow(1, 0, 1) * (1 - preemphasis);                               // [frames, 1]
-  const auto rest =
-      frames.narrow(1, 1, frame_samples_ - 1) - frames.narrow(1, 0, frame_samples_ - 1) * preemphasis;  // [frames, 399]
-  const auto windowed = at::cat({first, rest}, 1).mul_(window_);                                        // [frames, 400]
-  const auto energies = power(at::fft_rfft(windowed, fft_samples));                                     // [frames, 257]
+  const auto frames = 1 + (count - frame_samples_) / hop_samples_;
+  auto windowed = at::empty({frames, frame_samples_}, at::kDouble);  // [frames, 400]
+  auto* out = windowed.mutable_data_ptr<double>();
+  const auto* window = window_.const_data_ptr<double>();
+  for (std::int64_t frame = 0; frame < frames; ++frame, out += frame_samples_) {
+    const float* in = samples.data() + frame * hop_samples_;
+    double sum = 0;
+    for (std::int64_t i = 0; i < frame_samples_; ++i) sum += in[i];
+    const double mean = sum / static_cast<double>(frame_samples_);
+    out[0] = (in[0] - mean) * (1 - preemphasis) * window[0];
+    for (std::int64_t i = 1; i < frame_samples_; ++i)
+      out[i] = (in[i] - mean - preemphasis * (in[i - 1] - mean)) * window[i];
+  }
+  const auto energies = power(at::fft_rfft(windowed, fft_samples));                // [frames, 257]
   auto bank = energies.matmul(filters_.t()).clamp_min_(filter_bank_floor).log_();  // [frames, mel bins]
   if (normalize_) bank = bank.sub_(mean_).div_(2 * deviation_);
   return {bank.to(at::kFloat), silence};

@@ -1,4 +1,4 @@
-// Decodes features with a checkpoint and prints token ids and seconds as JSON, for whisper_decoding.py.
+// Decodes features with a checkpoint and prints token ids and seconds as JSON, for audio.py.
 //
 // Usage: whisper_decoding CHECKPOINT FEATURES [--threads N] [--batch N] [--repeats N] [--most N] [--language L] [--task T]
 //                         [--mask FILE] [--compact]
