@@ -282,7 +282,12 @@ struct FeatureSet::State {
     for (const auto& problem : problems) {
       if (!problem.empty()) skipped.push_back(first_line(problem));
     }
-    if (examples.empty()) throw InputError("none of the " + std::to_string(rows.size()) + " sound files can be used");
+    if (examples.empty()) {
+      std::string message = "none of the " + std::to_string(rows.size()) + " sound files can be used";
+      for (std::size_t i = 0; i < std::min(skipped.size(), most_named); ++i) message += "\n    " + skipped[i];
+      if (skipped.size() > most_named) message += "\n    and " + std::to_string(skipped.size() - most_named) + " more";
+      throw InputError(message);
+    }
     if (writer.finish(index())) {
       kept = std::make_unique<Descriptor>(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
       if (kept->number() < 0) kept.reset();

@@ -75,7 +75,8 @@ const std::vector<std::string>& AudioTask::labels() {
     auto whole = dataset_;
     whole.limit.clear();
     path_of("train");
-    for (const auto& row : read_audio_table(whole, "train"))
+    std::vector<std::string> missing;
+    for (const auto& row : read_audio_table(whole, "train", &missing))
       labels_.insert(labels_.end(), row.labels.begin(), row.labels.end());
     labels_ = data::in_order(std::move(labels_));
   }
@@ -84,6 +85,11 @@ const std::vector<std::string>& AudioTask::labels() {
 
 Split AudioTask::read(const std::string& name) {
   const auto file = path_of(name);
+  if (dataset_.long_audio == "chunk") {
+    throw SettingsError(
+        "long_audio is 'chunk', which joins what a Whisper model writes of each part\n    expected refuse or cut for " +
+        dataset_.format);
+  }
   const auto& classes = labels();
   auto sounds =
       read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Cut, cache_folder_, digests(), watch());

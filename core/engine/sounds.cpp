@@ -23,15 +23,14 @@ Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, con
                    LongAudio long_audio, const std::filesystem::path& cache_folder, DigestMemory& digests,
                    const Watch& watch) {
   const audio::FeaturePolicy policy{dataset.bad_files == "skip", long_audio_of(dataset, long_audio)};
-  std::vector<std::string> missing;
-  auto rows = read_audio_table(dataset, split, policy.skip_bad_files ? &missing : nullptr);
+  std::vector<std::string> missing;  // named or left out with the other files that cannot be used
+  auto rows = read_audio_table(dataset, split, &missing);
   auto features = audio::FeatureSet::open(rows, extractor, policy, cache_folder, audio_digest(dataset, split, digests),
                                           watch.say, [&] { watch.check(); });
   constexpr std::size_t named = 10;
   const auto& skipped = features.skipped();
   for (std::size_t i = 0; i < std::min(skipped.size(), named); ++i) watch.tell("left out: " + skipped[i]);
   if (skipped.size() > named) watch.tell(fmt::format("left out: {} more files", skipped.size() - named));
-  if (!missing.empty()) watch.tell(fmt::format("left out: {} files that are not there", missing.size()));
   if (features.cut() > 0) {
     watch.tell(fmt::format("{} of {} files are longer than {:.1f} s: only their beginning counts", features.cut(),
                            features.size(), extractor.window_seconds()));

@@ -144,7 +144,7 @@ Split SpeechTask::read(const std::string& name) {
     ++shortened;
   }
   if (shortened > 0) {
-    watch().tell(fmt::format("{} references are longer than {} tokens: the cross-entropy looks at their beginning",
+    watch().tell(fmt::format("references longer than {1} tokens: {0}; the cross-entropy looks at their beginning",
                              shortened, most));
   }
   Split split;

@@ -100,7 +100,7 @@ void require_format(const std::string& checkpoint, const std::string& family, co
   const auto known = formats.find(family);
   if (known == formats.end() || std::find(known->second.begin(), known->second.end(), format) != known->second.end())
     return;
-  throw InputError(checkpoint + ": is a " + family + " model and cannot read " + format + " data\n    it reads " +
+  throw InputError(checkpoint + ": is of family " + family + ", which cannot read " + format + " data\n    it reads " +
                    join(known->second));
 }
 

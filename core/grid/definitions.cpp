@@ -90,8 +90,8 @@ void refuse_keys_of_other_formats(const Value& table, const std::string& title, 
   for (const auto& [key, of] : keys) {
     const auto* entry = table.find(key);
     if (entry == nullptr || std::find(of.begin(), of.end(), format) != of.end()) continue;
-    complaints.add(entry->place, fmt::format("'{}' means nothing to a {} dataset ({})\n    it belongs to {}", key,
-                                             format, title, join(of)));
+    complaints.add(entry->place, fmt::format("'{}' means nothing to {} data ({})\n    it belongs to {}", key, format,
+                                             title, join(of)));
   }
 }
 
@@ -142,6 +142,12 @@ void DefinitionReader::read_audio_keys(TableReader& reader, DatasetSettings& dat
   if (const auto* value = reader.find("classes")) path(*value, "classes", dataset.classes);
   word("bad_files", {"refuse", "skip"}, dataset.bad_files);
   word("long_audio", {"refuse", "cut", "chunk"}, dataset.long_audio);
+  if (dataset.long_audio == "chunk" && dataset.format.starts_with("audio-")) {
+    complaints_.add(reader.find("long_audio")->place,
+                    fmt::format("'chunk' joins what a Whisper model writes of each part; {} data is not written\n"
+                                "    expected refuse or cut",
+                                dataset.format));
+  }
   word("normalizer", {"whisper-english", "whisper-basic", "ascii"}, dataset.normalizer);
   reader.text("language", dataset.language);
   word("task", {"transcribe", "translate"}, dataset.task);

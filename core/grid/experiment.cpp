@@ -191,26 +191,29 @@ void refuse_strangers(const Grid& grid, Complaints& complaints) {
                     "audio-classification and audio-tagging, whisper speech-recognition",
                     model.name, model.family, dataset.name, dataset.format));
   };
-  const Dimension *of_models = nullptr, *of_datasets = nullptr;
-  for (const auto& dimension : grid.dimensions) {
-    for (const auto member : dimension.members) {
-      if (member == Member::Model) of_models = &dimension;
-      if (member == Member::Dataset) of_datasets = &dimension;
+  // Values of two axes that meet in a cell.
+  const auto each_pair = [&](Member a, Member b, const auto& look) {
+    const Dimension *of_a = nullptr, *of_b = nullptr;
+    for (const auto& dimension : grid.dimensions) {
+      for (const auto member : dimension.members) {
+        if (member == a) of_a = &dimension;
+        if (member == b) of_b = &dimension;
+      }
     }
-  }
-  for (const auto m : of_models->rows) {
-    for (const auto d : of_datasets->rows) {
-      if (of_models != of_datasets || m == d) check(m, d);
+    for (const auto i : of_a->rows) {
+      for (const auto k : of_b->rows) {
+        if (of_a != of_b || i == k) look(i, k);
+      }
     }
-  }
-  for (const auto& value : grid.axis(Member::Sites).values) {
-    for (const auto& model : models) {
-      const auto& settings = model.model->settings;
-      if (settings.family == "whisper" || !value.names[0].starts_with("decoder")) continue;
-      said.insert(fmt::format("model '{}' ({}) has no {} sites\n    its sites: encoder-self", settings.name,
-                              settings.family, value.names[0]));
-    }
-  }
+  };
+  each_pair(Member::Model, Member::Dataset, check);
+  each_pair(Member::Model, Member::Sites, [&](std::uint32_t m, std::uint32_t s) {
+    const auto& settings = models[m].model->settings;
+    const auto& sites = grid.axis(Member::Sites).values[s].names[0];
+    if (settings.family == "whisper" || !sites.starts_with("decoder")) return;
+    said.insert(fmt::format("model '{}' ({}) has no {} sites\n    its sites: encoder-self", settings.name,
+                            settings.family, sites));
+  });
   for (const auto& what : said) complaints.add(grid.place, what);
 }
 

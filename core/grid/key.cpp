@@ -42,7 +42,8 @@ void render(AxisValue& value) {
 }
 
 const std::string& KeyParts::digest(const std::string& path, bool checkpoint, bool has_weights) {
-  const auto [entry, is_new] = known_.try_emplace(path);
+  // What lacks weights is whole for one model and not for another.
+  const auto [entry, is_new] = known_.try_emplace(has_weights ? path : path + "\nconfig");
   if (!is_new) return entry->second;
   try {
     if (!checkpoint && is_folder(path)) {
@@ -74,17 +75,18 @@ const std::string& KeyParts::digest(const std::string& path, bool checkpoint, bo
 KeyPart KeyParts::model(const ModelSettings& model) {
   const bool from_scratch = model.train && model.train->start == "scratch";
   const auto& found = digest(model.checkpoint, true, !from_scratch);
-  if (!found.empty() && model.family == "whisper") need_tokenizer(model.checkpoint);
+  const bool whole = !found.empty() && (model.family != "whisper" || has_tokenizer(model.checkpoint));
   json part = to_json(model);
   part.erase("name");
   if (!found.empty()) part["checkpoint"] = found;
-  return {part.dump(), found.empty()};
+  return {part.dump(), !whole};
 }
 
-void KeyParts::need_tokenizer(const std::filesystem::path& checkpoint) {
-  if (is_file(checkpoint / "tokenizer.json")) return;
-  if (is_file(checkpoint / "vocab.json") && is_file(checkpoint / "merges.txt")) return;
+bool KeyParts::has_tokenizer(const std::filesystem::path& checkpoint) {
+  if (is_file(checkpoint / "tokenizer.json")) return true;
+  if (is_file(checkpoint / "vocab.json") && is_file(checkpoint / "merges.txt")) return true;
   missing_.insert((checkpoint / "tokenizer.json").string() + " (or vocab.json and merges.txt)");
+  return false;
 }
 
 std::string KeyParts::audio(const DatasetSettings& dataset, const std::string& split) {

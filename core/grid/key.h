@@ -40,7 +40,7 @@ class KeyParts {
   const std::string& digest(const std::string& path, bool checkpoint, bool has_weights);
   // Of a split and every sound file it names.
   std::string audio(const DatasetSettings& dataset, const std::string& split);
-  void need_tokenizer(const std::filesystem::path& checkpoint);
+  bool has_tokenizer(const std::filesystem::path& checkpoint);
 
   DigestMemory digests_;
   std::map<std::string, std::string> known_;  // path -> digest; empty: missing

@@ -54,6 +54,7 @@ struct ByteLevelBpe::State {
   std::unordered_map<std::string, std::int64_t> ids;  // in letters
   std::vector<std::string> tokens;                    // by id, as bytes; special ones empty
   std::set<std::int64_t> special;
+  std::string file;                                     // where the vocabulary is
   std::unordered_map<std::string, std::int64_t> ranks;  // "left right" -> rank
   std::array<std::string, 256> letters = byte_letters();
   std::unique_ptr<icu::RegexPattern> pattern;
@@ -83,6 +84,7 @@ struct ByteLevelBpe::State {
   void add_vocabulary(const Json& vocabulary, const fs::path& path) {
     std::map<std::string, char> byte_of;
     for (unsigned byte = 0; byte < 256; ++byte) byte_of[letters[byte]] = static_cast<char>(byte);
+    file = path.string();
     if (!vocabulary.is_object()) throw InputError(path.string() + ": its vocabulary is no object of ids by token");
     for (const auto& [token, id] : vocabulary.items()) {
       if (!id.is_number_integer()) throw InputError(path.string() + ": token '" + token + "' has no id");
@@ -133,8 +135,7 @@ struct ByteLevelBpe::State {
     std::vector<std::int64_t> found;
     for (const auto& part : parts) {
       const auto id = ids.find(part);
-      if (id == ids.end())
-        throw InputError("the tokenizer has no token for '" + part + "': its vocabulary is incomplete");
+      if (id == ids.end()) throw InputError(file + ": has no token for '" + part + "': its vocabulary is incomplete");
       found.push_back(id->second);
     }
     return found;

@@ -40,6 +40,7 @@ std::string predictions(const engine::Task& task, const engine::Evaluation& eval
 }  // namespace
 
 ExitCode evaluate(const EvaluateWords& words) {
+  const auto dataset = dataset_from_words(words.data, words.data.split);
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
   engine::require_format(words.model, model->family(), words.data.format);
@@ -48,8 +49,7 @@ ExitCode evaluate(const EvaluateWords& words) {
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
   DigestMemory digests(cache_folder());
-  const auto task = engine::make_task(dataset_from_words(words.data, words.data.split), words.model, model->labels(),
-                                      digests, cache_folder(), watch());
+  const auto task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch());
   const auto& split = task->split(words.data.split);
   const engine::ComputeType compute(words.compute);
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);

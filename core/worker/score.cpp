@@ -23,6 +23,7 @@ ExitCode score(const ScoreWords& words) {
     throw SettingsError("scorer '" + words.scorer +
                         "' reads data, and none is given\n    add --data FILE --format text-classification");
   }
+  const auto dataset = dataset_from_words(words.data, words.data.split);
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
   DigestMemory digests(cache_folder());
@@ -35,8 +36,7 @@ ExitCode score(const ScoreWords& words) {
           words.model + ": has no classification head, so scorer '" + words.scorer +
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
-    task = engine::make_task(dataset_from_words(words.data, words.data.split), words.model, model->labels(), digests,
-                             cache_folder(), watch());
+    task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch());
     split = &task->split(words.data.split);
   }
   const auto values = engine::compute_scores(

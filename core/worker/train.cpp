@@ -8,6 +8,7 @@
 #include "engine/base_model.h"
 #include "engine/training.h"
 #include "input.h"
+#include "nn/speech.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
 #include "words/plugin_description.h"
@@ -86,7 +87,15 @@ ExitCode train(const TrainWords& words) {
   const auto recipe = recipe_from(words.set);
   auto dataset = dataset_from_words(words.data, "train");
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
-  if (recipe.start == "checkpoint") say_skipped(*nn::read_model(words.model), words.model);
+  if (recipe.start == "checkpoint") {
+    const auto model = nn::read_model(words.model);
+    say_skipped(*model, words.model);
+    engine::require_format(words.model, model->family(), words.data.format);
+    if (nn::speech_model(*model) != nullptr) {
+      throw InputError(words.model +
+                       ": a Whisper model is used as its checkpoint is\n    train fine-tunes bert and ast only");
+    }
+  }
   DigestMemory digests(cache_folder());
   const auto task = engine::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
   const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed);

@@ -173,6 +173,12 @@ TEST_F(MissingSounds, AreNamedUpToTwentyOfATable) {
   EXPECT_EQ(lines.back(), "sounds/labels.tsv ... and 5 more files that it names");
 }
 
+TEST_F(MissingSounds, AreNamedWhereNoneIsThere) {
+  std::filesystem::remove(folder_ / "sounds/low.wav");
+  std::filesystem::remove(folder_ / "sounds/high.wav");
+  EXPECT_EQ(missing(speech()), (Lines{"sounds/high.wav", "sounds/low.wav"}));
+}
+
 TEST_F(MissingSounds, LeaveTheCellsOfOtherDatasetsTheirKeys) {
   std::filesystem::remove(folder_ / "sounds/noise.wav");
   write("sounds/few.tsv", "path\tlabel\nlow.wav\tcalm\n");
@@ -293,8 +299,25 @@ TEST_F(MissingCheckpoint, OfNewWeightsNeedsOnlyItsConfig) {
   EXPECT_EQ(trained("start = \"scratch\""), Lines{"ast/config.json"});
 }
 
+TEST_F(MissingCheckpoint, IsMissingForTheModelThatNeedsIt) {
+  std::filesystem::remove(folder_ / "ast/model.safetensors");
+  const auto models = [&](const std::string& order) {
+    return missing(head_ +
+                   "[model.fresh]\nfamily = \"ast\"\ncheckpoint = \"ast\"\ntrain = { start = \"scratch\" }\n"
+                   "[model.given]\nfamily = \"ast\"\ncheckpoint = \"ast\"\n" +
+                   dataset("audio-classification",
+                           "train = \"sounds/labels.tsv\"\nvalidation = \"sounds/labels.tsv\"\n"
+                           "test = \"sounds/labels.tsv\"\n") +
+                   "[[grid]]\nmodel = [" + order +
+                   "]\ndataset = \"d\"\ngranularity = \"head\"\nscorer = \"magnitude\"\nsparsity = 0.5\n");
+  };
+  EXPECT_EQ(models("\"fresh\", \"given\""), Lines{"ast/model.safetensors"});
+  EXPECT_EQ(models("\"given\", \"fresh\""), Lines{"ast/model.safetensors"});
+}
+
 TEST_F(MissingCheckpoint, OfWhisperNeedsATokenizer) {
   std::filesystem::remove(folder_ / "whisper/tokenizer.json");
+  EXPECT_EQ(read(speech()).cells.at(0).key, "");
   EXPECT_EQ(missing(speech()), Lines{"whisper/tokenizer.json (or vocab.json and merges.txt)"});
 
   write("whisper/vocab.json", "{}");
@@ -330,7 +353,7 @@ TEST_F(AudioRefusals, EveryKeyBelongsToItsFormats) {
                                                                            {"speech-recognition", "whisper"}}) {
       const auto said = complaint(head_ + "[model.m]\nfamily = \"" + family + "\"\ncheckpoint = \"minilm\"\n" +
                                   dataset(format, "test = \"test.tsv\"\n" + line + "\n") + grid());
-      const auto begin = "x.toml:9:1: '" + name + "' means nothing to a";
+      const auto begin = "x.toml:9:1: '" + name + "' means nothing to ";
       if (formats.contains(format)) {
         EXPECT_EQ(said, "no complaint") << format << ' ' << line;
       } else {
@@ -398,6 +421,26 @@ TEST_F(AudioRefusals, DecoderSitesAreThoseOfWhisper) {
             "x.toml:9:1: model 'm' (ast) has no decoder-cross sites\n    its sites: encoder-self\n"
             "x.toml:9:1: model 'm' (ast) has no decoder-self sites\n    its sites: encoder-self");
   EXPECT_EQ(read(speech("", sites)).cells.size(), 4u);
+}
+
+TEST_F(AudioRefusals, DecoderSitesMayBeLinkedToWhisper) {
+  const std::string both =
+      head_ +
+      "[model.a]\nfamily = \"ast\"\ncheckpoint = \"ast\"\n[model.w]\nfamily = \"whisper\"\ncheckpoint = \"whisper\"\n"
+      "[dataset.c]\nformat = \"audio-classification\"\ntest = \"sounds/labels.tsv\"\n"
+      "[dataset.s]\nformat = \"speech-recognition\"\ntest = \"sounds/texts.tsv\"\n"
+      "[[grid]]\nmodel = [\"a\", \"w\"]\ndataset = [\"c\", \"s\"]\nsites = [\"encoder-self\", \"decoder-cross\"]\n"
+      "granularity = \"head\"\nscorer = \"magnitude\"\nsparsity = 0.5\n";
+  EXPECT_EQ(complaint(both + "linked = [[\"model\", \"dataset\", \"sites\"]]\n"), "no complaint");
+  EXPECT_EQ(complaint(both + "linked = [[\"model\", \"dataset\"]]\n"),
+            "x.toml:15:1: model 'a' (ast) has no decoder-cross sites\n    its sites: encoder-self");
+}
+
+TEST_F(AudioRefusals, ClassesAreNotFoundInChunks) {
+  EXPECT_EQ(complaint(classes("long_audio = \"chunk\"\n")),
+            "x.toml:9:14: 'chunk' joins what a Whisper model writes of each part; audio-classification data is not "
+            "written\n    expected refuse or cut");
+  EXPECT_EQ(complaint(speech("long_audio = \"chunk\"\n")), "no complaint");
 }
 
 TEST_F(AudioRefusals, WhatCannotBeComputedIsPlannedUnlessAskedFor) {

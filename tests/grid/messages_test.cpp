@@ -237,7 +237,7 @@ TEST_F(Messages, RefuseKeysOfOtherFormats) {
                       "[dataset.d]\nformat = \"audio-classification\"\ntest = \"test.tsv\"\nnormalizer = \"ascii\"\n"
                       "bad_files = \"ignore\"\n[[grid]]\nmodel = \"m\"\ndataset = \"d\"\ngranularity = \"head\"\n"
                       "scorer = \"random\"\nsparsity = 0.5\n"),
-            "x.toml:9:1: 'normalizer' means nothing to a audio-classification dataset ([dataset.d])\n"
+            "x.toml:9:1: 'normalizer' means nothing to audio-classification data ([dataset.d])\n"
             "    it belongs to speech-recognition\n"
             "x.toml:10:13: unknown bad_files 'ignore'\n    known: refuse, skip");
 }

@@ -54,8 +54,9 @@ TEST(BadInput, DataThatTheFamilyCannotRead) {
   const TinyWorld world;
   const auto refusal =
       world.espalier({"evaluate", "--model", "model", "--data", "test.tsv", "--format", "speech-recognition"});
-  expect_refusal(refusal, 5,
-                 {"model: is a bert model and cannot read speech-recognition data", "it reads text-classification"});
+  expect_refusal(
+      refusal, 5,
+      {"model: is of family bert, which cannot read speech-recognition data", "it reads text-classification"});
 }
 
 TEST(BadInput, TextThatIsNotUtf8) {

@@ -30,7 +30,8 @@ struct AudioRow {
 //   .flac, .ogg, .mp3) and whose labels have the names that `classes` (class_labels_indices.csv) gives.
 // - speech-recognition: a table with columns path and text.
 // Paths are relative to the table's folder. Throws InputError with FILE:LINE and all problems found (capped); files
-// that a table names and that do not exist are among them, unless `missing` is given: then they are put there.
+// that a table names and that do not exist are among them, unless `missing` is given: then their paths are put there
+// and their rows are given like the others.
 ESPALIER_WORDS_API std::vector<AudioRow> read_audio_table(const DatasetSettings& dataset, const std::string& split,
                                                           std::vector<std::string>* missing = nullptr);
 
