@@ -134,7 +134,7 @@ Tensor Ast::training_logits(std::span<const Batch> batches) const {
 Tensor Ast::losses_of(const Batch& batch, const Pass& pass) const {
   require_head(weights_, "a task loss");
   const auto features = ast_features(batch.inputs, *config_, weights_);
-  return classification_losses(ast_classify(weights_, *config_, features, pass), batch.labels);
+  return classification_losses(ast_classify(weights_, *config_, features, pass), batch, pass);
 }
 
 void Ast::run_sites(const Batch& batch, const Pass& pass) const {
@@ -174,6 +174,14 @@ std::int64_t Ast::multiply_adds(std::int64_t) const {
   }
   if (weights_.head) count += weights_.head->dense.weight.numel();
   return count;
+}
+
+Operations Ast::operations(std::int64_t) const {
+  AstShape shape;
+  shape.encoder = {config_->tokens(), config_->hidden_size, config_->intermediate_size, config_->layers};
+  shape.patch_pixels = config_->patch_size * config_->patch_size;
+  shape.classes = weights_.head ? weights_.head->dense.weight.size(0) : 0;
+  return ast_flops(shape, totals_of(attention()));
 }
 
 void Ast::save(const std::filesystem::path& folder) const {

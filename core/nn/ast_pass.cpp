@@ -44,7 +44,8 @@ Tensor feed_forward(const AstLayer& layer, const AstConfig& config, const Tensor
 Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden,
                     const std::vector<Segment>& segments, const Pass& pass, std::int64_t site) {
   const auto output = attend_to_itself(layer.attention, layer.before(hidden), segments, pass, site,
-                                       config.attention_dropout);                             // [N, D]
+                                       config.attention_dropout);  // [N, D]
+  pass.note_residual(hidden);
   const auto attended = residual(drop(output, config.hidden_dropout, pass.dropout), hidden);  // [N, D]
   return feed_forward(layer, config, attended, pass);
 }

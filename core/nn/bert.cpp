@@ -161,8 +161,8 @@ Tensor Bert::training_logits(std::span<const Batch> batches) const {
 
 Tensor Bert::losses_of(const Batch& batch, const Pass& pass) const {
   require_head(weights_, "a task loss");
-  return classification_losses(classify(weights_, *config_, pack({&batch.inputs}, *config_, weights_), pass),
-                               batch.labels);
+  return classification_losses(classify(weights_, *config_, pack({&batch.inputs}, *config_, weights_), pass), batch,
+                               pass);
 }
 
 void Bert::run_sites(const Batch& batch, const Pass& pass) const {
@@ -205,6 +205,13 @@ std::int64_t Bert::multiply_adds(std::int64_t tokens) const {
   }
   if (weights_.classifier) count += weights_.pooler->weight.numel() + weights_.classifier->weight.numel();
   return count;
+}
+
+Operations Bert::operations(std::int64_t tokens) const {
+  BertShape shape;
+  shape.encoder = {tokens, config_->hidden_size, config_->intermediate_size, config_->layers};
+  shape.classes = weights_.classifier ? weights_.classifier->weight.size(0) : 0;
+  return bert_flops(shape, totals_of(attention()));
 }
 
 void Bert::save(const std::filesystem::path& folder) const {

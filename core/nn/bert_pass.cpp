@@ -97,6 +97,7 @@ Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tens
                     const Pass& pass, std::int64_t site) {
   const auto output =
       attend_to_itself(layer.attention, hidden, inputs.segments, pass, site, config.attention_dropout);  // [N, D]
+  pass.note_residual(hidden);
   const auto attended =
       layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), hidden));  // [N, D]
   return feed_forward(layer, config, attended, pass.dropout);

@@ -3,8 +3,13 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/dropout.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/one_hot.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 
@@ -77,24 +82,52 @@ Tensor attend_from(const AttentionSite& attention, const Tensor& hidden, const T
   return attention.write(attention.attend(projected, first_queries(segments, count), pass));
 }
 
-Tensor classification_losses(const Tensor& logits, const Tensor& given) {
-  const auto examples = std::to_string(logits.size(0));
+Tensor row_losses(const Tensor& logits, const Tensor& given, const Loss& loss, const Tensor& teacher) {
+  if (loss.kind == Loss::Kind::Distillation) {
+    if (!teacher.defined() || teacher.sizes() != logits.sizes()) {
+      throw InputError("the teacher gives logits of shape " +
+                       (teacher.defined() ? shape_text(teacher.sizes()) : std::string("none")) +
+                       ", the model of shape " + shape_text(logits.sizes()) +
+                       "\n    a teacher has the same classes or the same vocabulary");
+    }
+    const auto softened = at::log_softmax(logits / loss.temperature, -1);                         // [rows, classes]
+    const auto taught = at::log_softmax(teacher.to(logits.options()) / loss.temperature, -1);     // [rows, classes]
+    return (taught.exp() * (taught - softened)).sum(-1) * (loss.temperature * loss.temperature);  // [rows]
+  }
+  const auto rows = std::to_string(logits.size(0));
   if (given.defined() && given.is_floating_point()) {
     if (given.sizes() != logits.sizes()) {
-      throw InputError("a batch of " + examples + " examples has labels of shape " + shape_text(given.sizes()) +
+      throw InputError("a batch of " + rows + " examples has labels of shape " + shape_text(given.sizes()) +
                        ", the model gives logits of shape " + shape_text(logits.sizes()));
     }
     const auto targets = given.to(logits.device(), logits.scalar_type());
-    return at::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None).mean(1);  // [examples]
+    return at::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None).mean(1);  // [rows]
   }
   if (!given.defined() || given.scalar_type() != at::kLong || given.sizes() != logits.sizes().slice(0, 1)) {
-    throw InputError("a batch of " + examples + " examples has no label (I64) for each of them");
+    throw InputError("a batch of " + rows + " examples has no label (I64) for each of them");
   }
   if (given.numel() > 0 &&
       (given.min().item<std::int64_t>() < 0 || given.max().item<std::int64_t>() >= logits.size(1))) {
     throw InputError("a label is outside 0 to " + std::to_string(logits.size(1) - 1) + ", the classes of the model");
   }
-  return at::cross_entropy_loss(logits, given.to(logits.device()), {}, at::Reduction::None);  // [examples]
+  const auto labels = given.to(logits.device());
+  if (loss.kind == Loss::Kind::Bce) {
+    const auto targets = at::one_hot(labels, logits.size(1)).to(logits.scalar_type());  // [rows, classes]
+    return at::binary_cross_entropy_with_logits(logits, targets, {}, {}, at::Reduction::None).mean(1);  // [rows]
+  }
+  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::None);  // [rows]
+}
+
+Tensor teacher_logits(const Batch& batch, const Pass& pass) {
+  if (pass.loss == nullptr || pass.loss->kind != Loss::Kind::Distillation) return {};
+  if (!pass.loss->teacher) throw InputError("distillation was given no teacher");
+  const at::NoGradGuard no_gradients;
+  return pass.loss->teacher->logits({&batch, 1});
+}
+
+Tensor classification_losses(const Tensor& logits, const Batch& batch, const Pass& pass) {
+  static const Loss of_task;
+  return row_losses(logits, batch.labels, pass.loss == nullptr ? of_task : *pass.loss, teacher_logits(batch, pass));
 }
 
 std::unique_ptr<Model> Network::masked(const Mask& mask) const {
@@ -131,12 +164,91 @@ std::unique_ptr<Model> Network::converted(at::ScalarType type, at::Device device
 }
 
 std::vector<Parameter> Network::parameters() const {
+  // What of a site's fused tensors is no parameter of the checkpoint.
+  struct Fused {
+    std::vector<std::int64_t> blocks;
+    Tensor fixed;
+  };
+  std::map<const void*, Fused> fused;
+  const auto of = [&](const Tensor& tensor) -> Fused& { return fused[tensor.unsafeGetTensorImpl()]; };
+  for (const auto& site : attention()) {
+    if (site.groups.empty()) continue;
+    const auto padded = [](const std::vector<std::int64_t>& places) {
+      auto rows = at::zeros({static_cast<std::int64_t>(places.size())}, at::kBool);
+      for (std::size_t i = 0; i < places.size(); ++i) rows.data_ptr<bool>()[i] = places[i] < 0;
+      return rows;
+    };
+    const auto qk = padded(site.qk_places()), vo = padded(site.vo_places());
+    const auto rows = at::cat({qk, qk, vo});  // [Q, K and V of all groups]
+    auto& weight = of(site.qkv.weight);
+    weight.blocks = {site.qk_total(), site.qk_total(), site.vo_total()};
+    const auto device = site.qkv.weight.device();
+    if (rows.any().item<bool>()) {
+      weight.fixed = rows.unsqueeze(1).expand_as(site.qkv.weight).to(device);
+      of(site.output.weight).fixed = vo.unsqueeze(0).expand_as(site.output.weight).to(device);
+    }
+    if (!site.qkv.bias.defined()) continue;
+    auto absent = rows.clone();
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i < weight.blocks.size(); ++i) {
+      if (!site.has_bias[i]) absent.narrow(0, begin, weight.blocks[i]).fill_(true);
+      begin += weight.blocks[i];
+    }
+    if (absent.any().item<bool>()) of(site.qkv.bias).fixed = absent.to(device);
+  }
+
   std::vector<Parameter> parameters;
   visit([&](const std::string& name, const Tensor& tensor, Role role) {
-    const bool decays = role == Role::Weight || role == Role::SiteWeight;
-    if (used(name) && tensor.numel() > 0) parameters.push_back({full_name(name), tensor, decays});
+    if (!used(name) || tensor.numel() == 0) return;
+    const bool weight = role == Role::Weight || role == Role::SiteWeight;
+    Parameter parameter{full_name(name), tensor, weight};
+    parameter.is_linear = weight && tensor.dim() == 2 && name.find("embed") == std::string::npos;
+    if (parameter.is_linear) parameter.blocks = {tensor.size(0)};
+    if (const auto found = fused.find(tensor.unsafeGetTensorImpl()); found != fused.end()) {
+      if (!found->second.blocks.empty()) parameter.blocks = found->second.blocks;
+      parameter.fixed = found->second.fixed;
+    }
+    parameters.push_back(std::move(parameter));
   });
   return parameters;
+}
+
+std::unique_ptr<Model> Network::with_parameters(const std::vector<Tensor>& tensors) const {
+  const c10::InferenceMode ordinary(false);
+  std::map<std::string, const Tensor*> given;
+  std::size_t next = 0;
+  visit([&](const std::string& name, const Tensor& tensor, Role) {
+    if (!used(name) || tensor.numel() == 0) return;
+    if (next < tensors.size() && tensors[next].sizes() != tensor.sizes()) {
+      throw InputError("tensor " + full_name(name) + " was given shape " + shape_text(tensors[next].sizes()) +
+                       ", expected " + shape_text(tensor.sizes()));
+    }
+    if (next < tensors.size()) given[name] = &tensors[next];
+    ++next;
+  });
+  if (next != tensors.size()) {
+    throw InputError(std::to_string(tensors.size()) + " tensors were given for " + std::to_string(next) +
+                     " parameters");
+  }
+  return changed([&](const std::string& name, const Tensor& tensor) {
+    const auto found = given.find(name);
+    return found == given.end() ? tensor : *found->second;
+  });
+}
+
+std::unique_ptr<Model> Network::with_scaled_outputs(std::int64_t site, const Tensor& factors) const {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  auto sites = attention();
+  auto& scaled = sites.at(static_cast<std::size_t>(site));
+  if (!factors.defined() || factors.sizes() != at::IntArrayRef({scaled.heads, scaled.head_dim}))
+    throw InputError("factors of a site's outputs have shape [heads, head_dim] of the dense site");
+  const auto flat = factors.to(at::kCPU, at::kDouble).reshape({-1});
+  std::vector<double> columns;
+  for (const auto place : scaled.vo_places()) columns.push_back(place < 0 ? 1 : flat[place].item<double>());
+  if (columns.empty()) return with_attention(std::move(sites));
+  scaled.output.weight = scaled.output.weight * at::tensor(columns, scaled.output.weight.options());  // [D, sum of H v]
+  return with_attention(std::move(sites));
 }
 
 std::int64_t Network::parameter_count() const {
@@ -191,12 +303,12 @@ Tensor Network::site_output(std::int64_t site, const SiteInput& input) const {
   return attention.write(context).view(hidden.sizes());  // [B, T, D]
 }
 
-std::unique_ptr<PrunableModel> Network::prunable() const {
+std::unique_ptr<PrunableModel> Network::prunable(Loss loss) const {
   const c10::InferenceMode ordinary(false);
   const auto detached = changed([](const std::string&, const Tensor& tensor) { return tensor.detach(); });
   auto sites = detached->attention();
   for (auto& site : sites) site = expanded_site(site);
-  return std::make_unique<PrunableNetwork>(detached->with_attention(std::move(sites)));
+  return std::make_unique<PrunableNetwork>(detached->with_attention(std::move(sites)), std::move(loss));
 }
 
 Site site_of(const AttentionSite& attention, std::string name, SiteKind kind) {
@@ -206,6 +318,20 @@ Site site_of(const AttentionSite& attention, std::string name, SiteKind kind) {
           .head_dim = attention.head_dim,
           .model_width = attention.model_width(),
           .has_bias = attention.has_bias};
+}
+
+AttentionTotals totals_of(std::span<const AttentionSite> sites) {
+  AttentionTotals totals;
+  for (const auto& site : sites) {
+    for (const auto& group : site.groups) {
+      totals.heads += group.size();
+      for (const auto& head : group.heads) {
+        totals.qk_channels += static_cast<std::int64_t>(head.qk.size());
+        totals.vo_channels += static_cast<std::int64_t>(head.vo.size());
+      }
+    }
+  }
+  return totals;
 }
 
 Inputs examples_of(const Inputs& inputs, std::int64_t begin, std::int64_t count) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct Tap {
   at::Tensor context;           // [N, sum of H v]
   at::Tensor output;            // [N, D]
   Segment segment;              // the first one: an observed pass has a single batch
+  at::Tensor residual = {};     // [N, D], what the output is added to
 };
 
 enum class Dropout { Off, On };
@@ -35,6 +37,12 @@ struct Pass {
   const GateTable* gates = nullptr;
   Dropout dropout = Dropout::Off;
   std::vector<Tap>* taps = nullptr;
+  const Loss* loss = nullptr;  // of losses_of; null: the task's
+
+  // Says what the output of the site just passed is added to.
+  void note_residual(const at::Tensor& hidden) const {
+    if (taps != nullptr) taps->back().residual = hidden;
+  }
 };
 
 // Dropout of a pass that trains; else the tensor itself.
@@ -53,10 +61,10 @@ at::Tensor attend_to_memory(const AttentionSite& attention, const at::Tensor& hi
 at::Tensor attend_from(const AttentionSite& attention, const at::Tensor& hidden, const at::Tensor& asking,
                        const std::vector<Segment>& segments, std::int64_t count, double dropout_probability);
 
-// The loss of each example, [examples]: cross-entropy where labels are classes (I64 [examples]), the mean binary
-// cross-entropy where they are one number a class (real, [examples, classes]). Throws InputError for labels that do
-// not fit the logits.
-at::Tensor classification_losses(const at::Tensor& logits, const at::Tensor& labels);
+// The loss of each example of a batch under a pass, [examples], from logits [examples, classes].
+at::Tensor classification_losses(const at::Tensor& logits, const Batch& batch, const Pass& pass);
+// What the pass's teacher says of a batch, undefined where it has none; without gradients.
+at::Tensor teacher_logits(const Batch& batch, const Pass& pass);
 
 class Network : public Model {
  public:
@@ -79,7 +87,9 @@ class Network : public Model {
   at::Tensor losses(const Batch& batch) const override;
   std::vector<SiteInput> site_inputs(const Batch& batch) const override;
   at::Tensor site_output(std::int64_t site, const SiteInput& input) const override;
-  std::unique_ptr<PrunableModel> prunable() const override;
+  std::unique_ptr<PrunableModel> prunable(Loss loss) const override;
+  std::unique_ptr<Model> with_parameters(const std::vector<at::Tensor>& tensors) const override;
+  std::unique_ptr<Model> with_scaled_outputs(std::int64_t site, const at::Tensor& factors) const override;
   std::unique_ptr<Model> converted(at::ScalarType type, at::Device device) const;
 
   // The sites of this model, in the order of sites(); copies share tensors.
@@ -112,6 +122,9 @@ class Network : public Model {
 
 // The site that this attention is, under a name.
 Site site_of(const AttentionSite& attention, std::string name, SiteKind kind);
+
+// What sites hold, padding left out, as the closed form of operations counts them.
+AttentionTotals totals_of(std::span<const AttentionSite> sites);
 
 // The examples begin, begin + count of every input.
 Inputs examples_of(const Inputs& inputs, std::int64_t begin, std::int64_t count);

@@ -2,13 +2,19 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/amax.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/triu.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
+
+#include <limits>
 
 namespace espalier::nn {
 namespace {
@@ -51,8 +57,8 @@ std::int64_t examples_in(const Batch& batch) { return batch.inputs.empty() ? 0 :
 
 }  // namespace
 
-PrunableNetwork::PrunableNetwork(std::unique_ptr<const Network> network)
-    : network_(std::move(network)), attention_(network_->attention()) {}
+PrunableNetwork::PrunableNetwork(std::unique_ptr<const Network> network, Loss loss)
+    : network_(std::move(network)), attention_(network_->attention()), loss_(std::move(loss)) {}
 
 PrunableNetwork::~PrunableNetwork() = default;
 
@@ -68,7 +74,7 @@ Tensor PrunableNetwork::losses(const Batch& batch, const Units& units, const Ten
   std::vector<const AttentionSite*> attention;
   for (const auto& site : attention_) attention.push_back(&site);
   const GateTable table({units, gates}, attention, examples_in(batch), network_->sample_tensor().scalar_type());
-  return network_->losses_of(batch, {.gates = &table});
+  return network_->losses_of(batch, {.gates = &table, .loss = &loss_});
 }
 
 Tensor PrunableNetwork::open_gates(std::vector<std::int64_t> shape) const {
@@ -86,7 +92,7 @@ std::vector<Projections> PrunableNetwork::gradients(const Batch& batch) {
       leaves.push_back(*weight);
     }
   }
-  const auto loss = network_->with_attention(attention)->losses_of(batch, {}).mean();
+  const auto loss = network_->with_attention(attention)->losses_of(batch, {.loss = &loss_}).mean();
   const auto found =
       torch::autograd::grad({loss}, leaves, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
   std::vector<Projections> result;
@@ -103,7 +109,7 @@ std::vector<Projections> PrunableNetwork::per_sample_sums(const Batch& batch) co
   const WithGradients with_gradients;
   std::vector<Tap> taps;
   // Examples do not touch each other: the gradient of the summed loss holds every example's own in its rows.
-  const auto loss = network_->losses_of(batch, {.taps = &taps}).sum();
+  const auto loss = network_->losses_of(batch, {.taps = &taps, .loss = &loss_}).sum();
   std::vector<Tensor> tapped;
   for (const auto& tap : taps) {
     tapped.insert(tapped.end(), {tap.projected, tap.output});
@@ -147,6 +153,61 @@ Tensor PrunableNetwork::squared_gradients(const Batch& batch, const Units& units
     for (auto& gradient : site) gradient = gradient.square().sum({2}, /*keepdim=*/false, at::kDouble);  // [H, d]
   }
   return units.reduce(values);
+}
+
+SiteActivity PrunableNetwork::activity_of(const AttentionSite& site, const Tap& tap) const {
+  const auto& segment = tap.segment;
+  const auto examples = segment.examples, queries = segment.queries, keys = segment.keys;
+  const auto heads = site.heads, width = site.head_dim, features = site.model_width();
+  SiteActivity activity;
+  activity.hidden = tap.hidden.view({examples, queries, features});
+  if (tap.memory.defined()) activity.memory = tap.memory.view({examples, keys, features});
+  if (tap.residual.defined()) activity.residual = tap.residual.view({examples, queries, features});
+  activity.output = site.write(tap.context).view({examples, queries, features});
+  const auto options = tap.hidden.options();
+  const auto everything = [&](std::int64_t tokens) { return at::ones({examples, tokens}, options.dtype(at::kBool)); };
+  activity.is_query = everything(queries);
+  activity.is_key = everything(keys);
+  if (segment.attention.defined()) {
+    // Padding is what no query may read.
+    const auto open = segment.attention.gt(-1).squeeze(1).any(1).expand({examples, keys});  // [B, S]
+    activity.is_key = open;
+    if (queries == keys && !tap.memory.defined()) activity.is_query = open;
+  }
+  if (site.groups.empty()) {
+    activity.attention = at::zeros({examples, heads, queries, keys}, options);
+    activity.context = at::zeros({examples, queries, heads, width}, options);
+    return activity;
+  }
+  activity.context = tap.context.view({examples, queries, heads, width});
+  const auto projected =
+      tap.memory.defined() ? site.parts(tap.projected, tap.memory_projected) : site.parts(tap.projected);
+  const auto split_rows = [&](const Tensor& rows, std::int64_t column, std::int64_t tokens) {
+    return rows.narrow(1, column, heads * width).view({examples, tokens, heads, width}).transpose(1, 2);
+  };
+  const auto query = split_rows(projected.query, 0, queries);                // [B, H, T, q]
+  const auto key = split_rows(projected.key_value, projected.key, keys);     // [B, H, S, q]
+  auto scores = query.matmul(key.transpose(-1, -2)) * site.groups[0].scale;  // [B, H, T, S]
+  if (segment.attention.defined()) scores = scores + segment.attention;
+  if (segment.causal) {
+    const auto later = at::ones({queries, keys}, options.dtype(at::kBool)).triu(1);
+    scores = scores.masked_fill(later, -std::numeric_limits<double>::infinity());
+  }
+  // A head that is gone weighs nothing.
+  const auto lives = split(site, site.qkv.weight, site.output.weight)[2].abs().amax({1, 2}).gt(0);  // [H]
+  activity.attention = scores.softmax(-1) * lives.view({1, heads, 1, 1});
+  return activity;
+}
+
+void PrunableNetwork::observe(const Batch& batch, const Observer& observer) {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  std::vector<Tap> taps;
+  network_->run_sites(batch, {.taps = &taps});
+  for (std::size_t i = 0; i < taps.size(); ++i) {
+    observer(static_cast<std::int64_t>(i), activity_of(attention_[i], taps[i]));
+    taps[i] = {};
+  }
 }
 
 }  // namespace espalier::nn

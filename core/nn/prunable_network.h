@@ -14,7 +14,7 @@ namespace espalier::nn {
 class PrunableNetwork final : public PrunableModel {
  public:
   // network: detached, its sites expanded to the frame.
-  explicit PrunableNetwork(std::unique_ptr<const Network> network);
+  explicit PrunableNetwork(std::unique_ptr<const Network> network, Loss loss = {});
   ~PrunableNetwork() override;
 
   const std::vector<Site>& sites() const override { return network_->sites(); }
@@ -23,12 +23,15 @@ class PrunableNetwork final : public PrunableModel {
   at::Tensor open_gates(std::vector<std::int64_t> shape) const override;
   std::vector<std::array<at::Tensor, 4>> gradients(const Batch& batch) override;
   at::Tensor squared_gradients(const Batch& batch, const Units& units, Squares squares) override;
+  void observe(const Batch& batch, const Observer& observer) override;
 
  private:
+  SiteActivity activity_of(const AttentionSite& site, const Tap& tap) const;
   std::vector<std::array<at::Tensor, 4>> per_sample_sums(const Batch& batch) const;
 
   std::unique_ptr<const Network> network_;
   std::vector<AttentionSite> attention_;
+  Loss loss_;
 };
 
 }  // namespace espalier::nn

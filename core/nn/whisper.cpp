@@ -123,7 +123,9 @@ Tensor Whisper::losses_of(const Batch& batch, const Pass& pass) const {
   const auto targets = whisper_targets(batch.labels, inputs, *config_);
   const auto memory = whisper_encode(weights_, *config_, inputs.features, pass);        // [B*S, D]
   const auto states = whisper_decode(weights_, *config_, inputs.tokens, memory, pass);  // [B*T, D]
-  return whisper_losses(weights_, states, targets);
+  if (pass.loss == nullptr || pass.loss->kind == Loss::Kind::Task) return whisper_losses(weights_, states, targets);
+  const auto logits = whisper_logits(weights_, states.index_select(0, targets.rows));  // [asked, V]
+  return mean_of_examples(row_losses(logits, targets.labels, *pass.loss, teacher_logits(batch, pass)), targets);
 }
 
 void Whisper::run_sites(const Batch& batch, const Pass& pass) const {
@@ -183,6 +185,25 @@ std::int64_t Whisper::multiply_adds(std::int64_t tokens) const {
              tokens * feed_forward(layer.feed_forward);
   }
   return count + tokens * weights_.head_weight().numel();
+}
+
+Operations Whisper::operations(std::int64_t tokens) const {
+  const WhisperShape shape{.mel_bins = config_->mel_bins,
+                           .source_positions = config_->source_positions,
+                           .tokens = tokens,
+                           .width = config_->width,
+                           .encoder_layers = config_->encoder.layers,
+                           .encoder_intermediate = config_->encoder.intermediate_size,
+                           .decoder_layers = config_->decoder.layers,
+                           .decoder_intermediate = config_->decoder.intermediate_size,
+                           .vocabulary = config_->vocabulary};
+  std::vector<AttentionSite> encoder_self, decoder_self, decoder_cross;
+  for (const auto& layer : weights_.encoder) encoder_self.push_back(layer.self.site);
+  for (const auto& layer : weights_.decoder) {
+    decoder_self.push_back(layer.self.site);
+    decoder_cross.push_back(layer.cross.site);
+  }
+  return whisper_flops(shape, {totals_of(encoder_self), totals_of(decoder_self), totals_of(decoder_cross)});
 }
 
 void Whisper::save(const std::filesystem::path& folder) const {

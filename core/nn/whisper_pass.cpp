@@ -120,6 +120,7 @@ Tensor encode(const WhisperWeights& weights, const WhisperConfig& config, const 
   for (const auto& layer : weights.encoder) {
     const auto attended = attend_to_itself(layer.self.site, layer.self.norm(hidden), {segment}, pass, site++,
                                            config.attention_dropout);  // [B*S, D]
+    pass.note_residual(hidden);
     hidden = residual(drop(attended, config.dropout, pass.dropout), hidden);
     hidden = whisper_feed_forward(layer.feed_forward, config, hidden, pass.dropout);
   }
@@ -202,6 +203,7 @@ Tensor whisper_decode(const WhisperWeights& weights, const WhisperConfig& config
   const auto across = segment_of(examples, length, config.source_positions);
   auto site = static_cast<std::int64_t>(weights.encoder.size());
   const auto add = [&](const Tensor& attended) {
+    pass.note_residual(hidden);
     hidden = residual(drop(attended, config.dropout, pass.dropout), hidden);  // [B*T, D]
   };
   for (const auto& layer : weights.decoder) {
@@ -243,11 +245,14 @@ Tensor whisper_losses(const WhisperWeights& weights, const Tensor& hidden, const
     const auto logits = whisper_logits(weights, states.narrow(0, begin, count));  // [rows, V]
     parts.push_back(at::cross_entropy_loss(logits, targets.labels.narrow(0, begin, count), {}, at::Reduction::None));
   }
+  if (parts.empty()) return hidden.new_zeros({targets.counts.size(0)});
+  return mean_of_examples(at::cat(parts), targets);
+}
+
+Tensor mean_of_examples(const Tensor& of_tokens, const WhisperTargets& targets) {
   const auto examples = targets.counts.size(0);
-  if (parts.empty()) return hidden.new_zeros({examples});
-  const auto of_tokens = at::cat(parts);                                                                  // [asked]
   const auto example = at::arange(examples, targets.counts.options()).repeat_interleave(targets.counts);  // [asked]
-  return hidden.new_zeros({examples}).index_add(0, example, of_tokens).div(targets.counts);               // [B]
+  return of_tokens.new_zeros({examples}).index_add(0, example, of_tokens).div(targets.counts);            // [B]
 }
 
 }  // namespace espalier::nn

@@ -52,6 +52,8 @@ at::Tensor whisper_feed_forward(const WhisperFeedForward& block, const WhisperCo
 
 // Logits of states of the decoder: [N, D] -> [N, V].
 at::Tensor whisper_logits(const WhisperWeights& weights, const at::Tensor& hidden);
+// The mean over each example's tokens, [B], of one number a token, [asked].
+at::Tensor mean_of_examples(const at::Tensor& of_tokens, const WhisperTargets& targets);
 // The mean cross-entropy of each example's tokens, [B], from states of the decoder [B*T, D].
 at::Tensor whisper_losses(const WhisperWeights& weights, const at::Tensor& hidden, const WhisperTargets& targets);
 

@@ -151,6 +151,39 @@ TEST_P(AudioParity, PerSampleSquaresEqualALoopOverSingleExamples) {
   EXPECT_TRUE(is_close(prunable->squared_gradients(all, units, Squares::PerSample), sums, {1e-9, 1e-12}));
 }
 
+TEST_P(AudioParity, ObservesWhatSitesCompute) {
+  const auto exact = nn::converted(*model, at::kDouble);
+  const auto some = batch(at::kDouble);
+  const auto inputs_of_sites = exact->site_inputs(some);
+  std::int64_t seen = 0;
+  exact->prunable()->observe(some, [&](std::int64_t site, const SiteActivity& activity) {
+    EXPECT_EQ(site, seen++);
+    EXPECT_TRUE(is_close(activity.attention.sum(-1), at::ones_like(activity.attention.select(-1, 0)), {0, 1e-12}));
+    if (exact->sites()[static_cast<std::size_t>(site)].kind == SiteKind::DecoderSelf) {
+      EXPECT_EQ(activity.attention.triu(1).abs().max().item<double>(), 0);
+    }
+    EXPECT_TRUE(is_close(activity.output, exact->site_output(site, inputs_of_sites[static_cast<std::size_t>(site)]),
+                         {0, 1e-10}));
+    EXPECT_EQ(activity.residual.sizes(), activity.hidden.sizes());
+  });
+  EXPECT_EQ(seen, static_cast<std::int64_t>(exact->sites().size()));
+}
+
+// Biases that a checkpoint lacks stand in a fused tensor as zeros; training must leave them there.
+TEST_P(AudioParity, FixesBiasesThatTheCheckpointLacks) {
+  std::int64_t fixed = 0, absent = 0;
+  for (const auto& parameter : model->parameters()) {
+    if (!parameter.fixed.defined()) continue;
+    EXPECT_EQ(parameter.tensor.masked_select(parameter.fixed).abs().max().item<double>(), 0) << parameter.name;
+    fixed += parameter.fixed.sum().item<std::int64_t>();
+  }
+  for (const auto& site : model->sites()) {
+    const bool any = site.has_bias[0] || site.has_bias[1] || site.has_bias[2];
+    for (std::size_t i = 0; any && i < 3; ++i) absent += site.has_bias[i] ? 0 : site.heads * site.head_dim;
+  }
+  EXPECT_EQ(fixed, absent);
+}
+
 TEST_P(AudioParity, ASiteAloneComputesWhatItDoesInTheModel) {
   const auto inputs_of_sites = model->site_inputs(batch());
   ASSERT_EQ(inputs_of_sites.size(), model->sites().size());

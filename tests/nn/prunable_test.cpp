@@ -207,5 +207,93 @@ TEST_F(Prunable, TrainingStartsFromACopyAndDropsOut) {
   EXPECT_FALSE(model->parameters()[0].tensor.requires_grad());
 }
 
+// What is observed is what a site computes: its weights sum to one and leave padding out, its context times O is its
+// output, and the output is that of the site alone.
+TEST_F(Prunable, ObservesWhatSitesCompute) {
+  const auto inputs = model->site_inputs(batch);
+  std::int64_t seen = 0;
+
+  prunable->observe(batch, [&](std::int64_t site, const SiteActivity& activity) {
+    EXPECT_EQ(site, seen++);
+    EXPECT_TRUE(is_close(activity.attention.sum(-1), at::ones({4, 3, 6}, at::kDouble), {0, 1e-12}));
+    const auto padding = activity.is_key.logical_not().view({4, 1, 1, 6}).expand({4, 3, 6, 6});
+    EXPECT_LT(activity.attention.masked_select(padding).abs().sum().item<double>(), 1e-12);
+    EXPECT_EQ(activity.is_query.sum().item<std::int64_t>(),
+              batch.inputs.at("attention_mask").sum().item<std::int64_t>());
+    EXPECT_TRUE(
+        is_close(activity.output, model->site_output(site, inputs[static_cast<std::size_t>(site)]), {0, 1e-12}));
+    const auto written = at::einsum("bqhd,hdw->bqw", {activity.context, prunable->weights(site, Projection::O)});
+    const auto bias = activity.output - written;  // the same for every token
+    EXPECT_TRUE(is_close(bias, bias[0][0].expand_as(bias), {0, 1e-12}));
+    EXPECT_TRUE(is_close(activity.residual, activity.hidden));  // BERT adds a site's output to what the site reads
+  });
+
+  EXPECT_EQ(seen, 2);
+}
+
+TEST_F(Prunable, ObservesNothingOfAHeadThatIsGone) {
+  Mask mask(model->sites());
+  for (const auto projection : all_projections) mask.site(0).of(projection)[1].fill_(false);
+
+  model->compacted(mask)->prunable()->observe(batch, [&](std::int64_t site, const SiteActivity& activity) {
+    EXPECT_EQ(activity.attention.select(1, 1).abs().sum().item<double>() == 0, site == 0);
+    EXPECT_EQ(activity.context.select(2, 1).abs().sum().item<double>() == 0, site == 0);
+  });
+}
+
+TEST_F(Prunable, LossesAreOfWhatIsAskedFor) {
+  const Units units(model->sites(), Granularity::Head);
+  const auto scores = logits(*model, batch);  // [4, 4]
+  const auto with = [&](nn::Loss loss) {
+    const auto asked = model->prunable(std::move(loss));
+    return asked->losses(batch, units, asked->open_gates({units.count()})).detach();
+  };
+
+  const auto targets = at::one_hot(batch.labels, 4).to(at::kDouble);
+  const auto p = scores.sigmoid();
+  EXPECT_TRUE(is_close(with({nn::Loss::Kind::Bce}), -(targets * p.log() + (1 - targets) * (1 - p).log()).mean(1),
+                       {1e-9, 1e-12}));
+
+  const std::shared_ptr<const nn::Model> teacher =
+      TinyBert{.heads = 3, .head_dim = 4, .layers = 2, .seed = 9}.double_model();
+  const auto mine = (scores / 3).log_softmax(-1), taught = (logits(*teacher, batch) / 3).log_softmax(-1);
+  EXPECT_TRUE(is_close(with({nn::Loss::Kind::Distillation, 3, teacher}), (taught.exp() * (taught - mine)).sum(-1) * 9,
+                       {1e-9, 1e-12}));
+  const std::shared_ptr<const nn::Model> itself = shape.double_model();
+  EXPECT_LT(with({nn::Loss::Kind::Distillation, 2, itself}).abs().max().item<double>(), 1e-12);
+
+  const std::shared_ptr<const nn::Model> stranger =
+      TinyBert{.heads = 3, .head_dim = 4, .layers = 2, .labels = 7}.double_model();
+  EXPECT_EQ(
+      message_of<InputError>([&] {
+        with({nn::Loss::Kind::Distillation, 2, stranger});
+      }),
+      "the teacher gives logits of shape [4, 7], the model of shape [4, 4]\n    a teacher has the same classes or "
+      "the same vocabulary");
+}
+
+TEST_F(Prunable, ComputesWithParametersThatAreGiven) {
+  std::vector<at::Tensor> tensors;
+  for (const auto& parameter : model->parameters()) tensors.push_back(parameter.tensor.clone());
+  EXPECT_TRUE(is_close(logits(*model->with_parameters(tensors), batch), logits(*model, batch)));
+
+  const auto other = TinyBert{.heads = 3, .head_dim = 4, .layers = 2, .seed = 9}.double_model();
+  tensors.clear();
+  for (const auto& parameter : other->parameters()) tensors.push_back(parameter.tensor);
+  EXPECT_TRUE(is_close(logits(*model->with_parameters(tensors), batch), logits(*other, batch)));
+
+  tensors.pop_back();
+  EXPECT_THROW(model->with_parameters(tensors), InputError);
+}
+
+TEST_F(Prunable, ScalesWhatChannelsWrite) {
+  auto factors = at::ones({3, 4}, at::kDouble);
+  factors[1] = 0;
+  Mask mask(model->sites());
+  mask.site(1).of(Projection::O)[1].fill_(false);
+  EXPECT_TRUE(is_close(logits(*model->with_scaled_outputs(1, factors), batch), logits(*model->masked(mask), batch),
+                       {0, 1e-12}));
+}
+
 }  // namespace
 }  // namespace espalier::test

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <espalier/model.h>
 #include <espalier/units.h>
+#include <nn/flops.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -28,8 +29,22 @@ struct SoftmaxScale {
 struct Parameter {
   std::string name;
   at::Tensor tensor;
-  bool decays = true;  // false for biases and layer norms
+  bool decays = true;                     // false for biases and layer norms
+  bool is_linear = false;                 // the weight of a linear layer, [rows, columns]
+  std::vector<std::int64_t> blocks = {};  // rows of the matrices that stand in it, one below the other
+  at::Tensor fixed = {};  // bool, like tensor: padding, and biases that the checkpoint lacks; undefined: none
 };
+
+// What losses are of: the task's labels, one class an example as binary cross-entropy, or a teacher's logits:
+// temperature^2 * KL(teacher || model), both softened by the temperature.
+struct Loss {
+  enum class Kind { Task, Bce, Distillation } kind = Kind::Task;
+  double temperature = 2;
+  std::shared_ptr<const class Model> teacher = {};  // of distillation
+};
+// The loss of each row of logits, [rows]; labels as Batch has them (classes, or one number a class), of each row;
+// teacher: logits of the same shape, for distillation only. Throws InputError for labels that do not fit.
+at::Tensor row_losses(const at::Tensor& logits, const at::Tensor& labels, const Loss& loss, const at::Tensor& teacher);
 
 // What flows into a site on one batch, to compute the site alone.
 struct SiteInput {
@@ -76,13 +91,20 @@ class Model {
   // Multiply-adds of one example of this many tokens (of speech, tokens that the decoder reads or writes), as this
   // model computes it.
   virtual std::int64_t multiply_adds(std::int64_t tokens) const = 0;
+  // Operations of one example of this many tokens by the closed form of flops.h, every layer for all its tokens.
+  virtual Operations operations(std::int64_t tokens) const = 0;
 
   // For proofs: what enters each site of this model on one batch, and what one site makes of such an input.
   virtual std::vector<SiteInput> site_inputs(const Batch& batch) const = 0;
   virtual at::Tensor site_output(std::int64_t site, const SiteInput& input) const = 0;
 
-  // The model as a plugin sees it, with cross-entropy as task loss. The result refers to this model.
-  virtual std::unique_ptr<PrunableModel> prunable() const = 0;
+  // The model as a plugin sees it, with this loss. The result refers to this model.
+  virtual std::unique_ptr<PrunableModel> prunable(Loss loss = {}) const = 0;
+
+  // The same model computing with these tensors in place of parameters(), in their order; they are not copied.
+  virtual std::unique_ptr<Model> with_parameters(const std::vector<at::Tensor>& tensors) const = 0;
+  // The same model with what each VO channel of a site writes scaled: factors [heads, head_dim] of the dense frame.
+  virtual std::unique_ptr<Model> with_scaled_outputs(std::int64_t site, const at::Tensor& factors) const = 0;
 
   // Writes config.json and model.safetensors (metadata format = pt) into an existing folder, under Hugging Face names
   // and with the labels; a compacted model also writes its widths, and pruned_heads where only whole heads went.
