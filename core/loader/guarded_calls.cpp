@@ -66,6 +66,10 @@ at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& tas
                  [&] { return checked_scores(who, scores, task.units.count()); });
 }
 
+void call_recovery(const std::string& name, Recovery& recovery, RecoveryTask& task) {
+  guarded("recovery '" + name + "' failed: ", [&] { recovery.recover(task); });
+}
+
 Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task) {
   const auto who = "searcher '" + name + "'";
   auto mask = guarded(who + " failed: ", [&] { return searcher.search(task); });

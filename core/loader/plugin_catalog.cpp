@@ -87,6 +87,10 @@ std::unique_ptr<Searcher> PluginCatalog::make_searcher(const std::string& name, 
   return make<Searcher>(find("searcher", name), settings);
 }
 
+std::unique_ptr<Recovery> PluginCatalog::make_recovery(const std::string& name, const Settings& settings) const {
+  return make<Recovery>(find("recovery", name), settings);
+}
+
 std::vector<fs::path> plugin_folders() {
   std::vector<fs::path> folders;
   std::error_code failed;

@@ -66,7 +66,7 @@ void check_tag(const fs::path& file) {
   if (tags.empty()) {
     throw PluginError(file.string() +
                       ": is no Espalier plugin: it carries no ABI tag\n    the plugin's source ends with "
-                      "ESPALIER_SCORER(...) or ESPALIER_SEARCHER(...)");
+                      "ESPALIER_SCORER(...), ESPALIER_SEARCHER(...) or ESPALIER_RECOVERY(...)");
   }
   if (tags.size() > 1) {
     throw PluginError(file.string() + ": carries " + std::to_string(tags.size()) +
@@ -193,8 +193,9 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   plugin.needs_data = (card.traits & needs_data) != 0;
   plugin.needs_scores = (card.traits & needs_scores) != 0;
   plugin.uses_randomness = (card.traits & uses_randomness) != 0;
-  if (plugin.role != "scorer" && plugin.role != "searcher") {
-    throw PluginError(file.string() + ": " + unknown_name("plugin role", plugin.role, {"scorer", "searcher"}));
+  static const std::vector<std::string> roles = {"scorer", "searcher", "recovery"};
+  if (std::find(roles.begin(), roles.end(), plugin.role) == roles.end()) {
+    throw PluginError(file.string() + ": " + unknown_name("plugin role", plugin.role, roles));
   }
   static const std::regex kebab("[a-z0-9]+(-[a-z0-9]+)*");
   if (!std::regex_match(plugin.name, kebab) || plugin.name == "none") {
@@ -204,9 +205,9 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   }
   describe_settings(file, card, plugin);
   const auto is_split = [](const SettingDescription& setting) { return setting.name == "split"; };
-  if (plugin.needs_data && plugin.role == "scorer" &&
+  if (plugin.needs_data && plugin.role != "searcher" &&
       std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
-    throw PluginError(file.string() + ": scorer '" + plugin.name +
+    throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name +
                       "' reads data but declares no setting 'split'\n    add "
                       "espalier::Setting{\"split\", \"validation\", \"...\", \"train|validation\"}");
   }

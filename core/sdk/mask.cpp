@@ -45,6 +45,17 @@ Mask Mask::closure() const {
   return closed;
 }
 
+Mask Mask::intersected(const Mask& other) const {
+  Mask both;
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    SiteMask site;
+    for (const auto projection : all_projections)
+      site.of(projection) = sites_[i].of(projection).logical_and(other.sites_.at(i).of(projection));
+    both.sites_.push_back(std::move(site));
+  }
+  return both;
+}
+
 bool Mask::keeps_everything() const {
   for (const auto& site : sites_) {
     for (const auto& kept : site.kept) {

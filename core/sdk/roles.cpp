@@ -1,3 +1,4 @@
+#include <espalier/recovery.h>
 #include <espalier/scorer.h>
 #include <espalier/searcher.h>
 
@@ -8,6 +9,8 @@ namespace espalier {
 
 Scorer::~Scorer() = default;
 Searcher::~Searcher() = default;
+Recovery::~Recovery() = default;
+PrunedModel::~PrunedModel() = default;
 
 std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding) {
   const double exact = share * static_cast<double>(count);
@@ -20,6 +23,32 @@ std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding
     case Rounding::Ceil: units = std::ceil(exact - slack); break;
   }
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(units), 0, count);
+}
+
+TrainingPlan training_plan(const Settings& settings) {
+  TrainingPlan plan;
+  plan.epochs = settings.get<std::int64_t>("epochs");
+  plan.batch = settings.get<std::int64_t>("batch");
+  plan.accumulate = settings.get<std::int64_t>("accumulate");
+  plan.optimiser = settings.get<std::string>("optimiser");
+  plan.momentum = settings.get<double>("momentum");
+  plan.warmup = settings.get<double>("warmup");
+  plan.decay = settings.get<std::string>("decay");
+  plan.clip_norm = settings.get<double>("clip_norm");
+  return plan;
+}
+
+std::vector<ParameterGroup> parameter_groups(const std::vector<TrainableTensor>& tensors, const Settings& settings) {
+  const double rate = settings.get<double>("learning_rate");
+  std::vector<ParameterGroup> groups = {{{}, rate, settings.get<double>("weight_decay")}, {{}, rate, 0}};
+  for (const auto& tensor : tensors) groups[tensor.decays ? 0 : 1].tensors.push_back(tensor.value);
+  return groups;
+}
+
+std::int64_t units_to_remove(const SearchBudget& budget, std::int64_t count, std::int64_t remaining) {
+  if (budget.of == SearchBudget::Share::Remaining) return units_to_remove(budget.value, remaining, budget.rounding);
+  const auto gone = count - remaining;
+  return std::max<std::int64_t>(0, units_to_remove(budget.value, count, budget.rounding) - gone);
 }
 
 }  // namespace espalier

@@ -121,7 +121,9 @@ Units::Units(std::vector<Site> sites, Granularity granularity, const std::string
   }
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     const auto& site = sites_[i];
-    if (site_filter != "all" && site_filter != to_string(site.kind)) continue;
+    const bool chosen = site_filter == "all" || site_filter == to_string(site.kind) ||
+                        (site_filter == "self" && site.kind != SiteKind::DecoderCross);
+    if (!chosen) continue;
     const auto index = static_cast<std::int64_t>(i);
     for (const auto kind : kinds_of(granularity)) {
       if (granularity == Granularity::SameChannel) {
@@ -201,6 +203,12 @@ Mask Units::mask(const at::Tensor& kept) const {
     begin += product(shape);
   }
   return mask;
+}
+
+at::Tensor Units::remaining(const Mask& mask) const {
+  std::vector<std::array<at::Tensor, 4>> values;
+  for (std::int64_t i = 0; i < mask.size(); ++i) values.push_back(mask.site(i).kept);
+  return reduce(values).gt(0);
 }
 
 }  // namespace espalier

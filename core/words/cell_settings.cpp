@@ -72,8 +72,8 @@ CellSettings read_cell(const json& entry) {
   cell.softmax_scale = entry.at("softmax_scale");
   cell.compute = entry.at("compute");
   if (const auto& schedule = entry.at("schedule"); !schedule.is_null()) {
-    cell.schedule =
-        ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), schedule.at("of"), schedule.at("rounding")};
+    cell.schedule = ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), schedule.at("of"),
+                                     schedule.at("rounding"), schedule.value("shape", "")};
   }
   cell.seed = entry.at("seed");
   cell.base_seed = entry.at("base_seed");
@@ -157,6 +157,7 @@ json to_json(const CellSettings& cell) {
                 {"fraction", cell.schedule->fraction},
                 {"of", cell.schedule->of},
                 {"rounding", cell.schedule->rounding}};
+    if (!cell.schedule->shape.empty()) schedule["shape"] = cell.schedule->shape;
   }
   return {{"model", to_json(cell.model)},
           {"dataset", to_json(cell.dataset)},
@@ -192,7 +193,7 @@ const std::vector<std::string>& known_granularities() {
 }
 
 const std::vector<std::string>& known_site_filters() {
-  static const std::vector<std::string> names = {"all", "encoder-self", "decoder-self", "decoder-cross"};
+  static const std::vector<std::string> names = {"all", "self", "encoder-self", "decoder-self", "decoder-cross"};
   return names;
 }
 

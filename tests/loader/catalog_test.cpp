@@ -218,7 +218,7 @@ TEST(CallSearcher, RefusesAMaskWithAPartLeftOut) {
     }
   } searcher;
   Task task;
-  SearchTask search{task.model, task.units, {}, {}, Scope::Global, task.random, {}};
+  SearchTask search{task.model, task.units, {}, {}, {}, Scope::Global, task.random, {}};
 
   EXPECT_TRUE(says(message_of<PluginError>([&] { call_searcher("inner", searcher, search); }),
                    "searcher 'inner' returned a mask whose part '", {".v' does not fit"}));
@@ -227,7 +227,7 @@ TEST(CallSearcher, RefusesAMaskWithAPartLeftOut) {
 TEST(CallSearcher, RefusesMasksThatDoNotFit) {
   const PluginCatalog catalog({plugin_file("wrong_mask")});
   Task task;
-  SearchTask search{task.model, task.units, {}, {}, Scope::Global, task.random, {}};
+  SearchTask search{task.model, task.units, {}, {}, {}, Scope::Global, task.random, {}};
 
   const auto one = catalog.make_searcher("wrong-mask", {});
   EXPECT_EQ(message_of<PluginError>([&] { call_searcher("wrong-mask", *one, search); }),

@@ -23,7 +23,7 @@ struct Task {
   Units units{uneven(), Granularity::Head};
   Batches batches;
   Random random{1};
-  ScoringTask scoring{model, units, batches, random};
+  ScoringTask scoring{model, units, batches, random, {}};
 };
 
 // Whether `text` begins with `beginning` and holds each of the parts.

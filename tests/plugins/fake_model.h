@@ -1,4 +1,4 @@
-// A model whose weights and gradients are given by hand, so that scores can be computed on paper.
+// A model whose weights, gradients and activities are given by hand, so that scores can be computed on paper.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -18,11 +18,22 @@ inline Batch batch_of_slopes(const at::Tensor& slopes) {
   return batch;
 }
 
-// `gradients`: the gradient of each example's loss by every weight of the model.
-inline Batch batch_of_gradients(const std::vector<double>& gradients) {
+// `gradients` [examples, heads]: the gradient of each example's loss by every weight of a head; or one for all heads.
+inline Batch batch_of_gradients(const at::Tensor& gradients) {
   Batch batch;
-  batch.inputs["gradients"] = at::tensor(gradients, at::kDouble);
-  batch.rows.resize(gradients.size());
+  batch.inputs["gradients"] = gradients;
+  batch.rows.resize(static_cast<std::size_t>(gradients.size(0)));
+  return batch;
+}
+
+inline Batch batch_of_gradients(const std::vector<double>& gradients) {
+  return batch_of_gradients(at::tensor(gradients, at::kDouble).unsqueeze(1));  // [examples, 1]
+}
+
+// One example a batch, for which the model shows FakeModel::activities[row].
+inline Batch batch_of_row(std::int64_t row) {
+  Batch batch;
+  batch.rows = {row};
   return batch;
 }
 
@@ -58,6 +69,9 @@ class FakeModel final : public PrunableModel {
     return weights_.at(site)[static_cast<std::size_t>(projection)];
   }
 
+  // By the first row of a batch, then by site.
+  std::vector<std::vector<SiteActivity>> activities;
+
   const std::vector<Site>& sites() const override { return sites_; }
   at::Tensor weights(std::int64_t site, Projection projection) const override {
     return weights_.at(static_cast<std::size_t>(site))[static_cast<std::size_t>(projection)];
@@ -68,13 +82,29 @@ class FakeModel final : public PrunableModel {
     return (batch.inputs.at("slopes") * spread).sum(at::IntArrayRef{1, 2});
   }
   at::Tensor open_gates(std::vector<std::int64_t> shape) const override { return at::ones(shape).requires_grad_(); }
-  std::vector<std::array<at::Tensor, 4>> gradients(const Batch&) override { return {}; }
+  std::vector<std::array<at::Tensor, 4>> gradients(const Batch& batch) override {
+    return by_weight(batch.inputs.at("gradients").mean(0));
+  }
   at::Tensor squared_gradients(const Batch& batch, const Units& units, Squares squares) override {
-    const auto& each = batch.inputs.at("gradients");
-    return units.weight_counts() * (squares == Squares::PerSample ? each.square().sum() : each.mean().square());
+    const auto& each = batch.inputs.at("gradients");  // [examples, heads]
+    return units.reduce(by_weight(squares == Squares::PerSample ? each.square().sum(0) : each.mean(0).square()));
+  }
+  void observe(const Batch& batch, const Observer& observer) override {
+    const auto& by_site = activities.at(static_cast<std::size_t>(batch.rows.at(0)));
+    for (std::size_t site = 0; site < by_site.size(); ++site) observer(static_cast<std::int64_t>(site), by_site[site]);
   }
 
  private:
+  // The same for every weight of a head.
+  std::vector<std::array<at::Tensor, 4>> by_weight(const at::Tensor& by_head) const {
+    std::vector<std::array<at::Tensor, 4>> values;
+    for (const auto& site : sites_) {
+      const auto value = by_head.view({-1, 1, 1}).expand({site.heads, site.head_dim, site.model_width});
+      values.push_back({value, value, value, value});
+    }
+    return values;
+  }
+
   std::vector<Site> sites_;
   std::vector<std::array<at::Tensor, 4>> weights_;
 };

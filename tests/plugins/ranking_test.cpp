@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-#include "plugins/bundled.h"
+#include "plugins/searching.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 
@@ -17,49 +17,23 @@ SearchBudget sparsity(double share, Rounding rounding = Rounding::Nearest) {
 }
 SearchBudget heads(double count) { return {SearchBudget::Kind::Heads, count, Rounding::Nearest}; }
 
+using test::search;
+
+// "no", "best" or "first": which head an emptied site keeps.
+Settings keeping(const std::string& head) {
+  Settings settings({{"keep_one_head", head != "no"}});
+  if (head != "no") settings.set("rescue", head);
+  return settings;
+}
+
 Mask search(const Units& units, const at::Tensor& scores, SearchBudget budget, Scope scope,
-            bool keep_one_head = false) {
-  const auto searcher = bundled().make_searcher("ranking", Settings({{"keep_one_head", keep_one_head}}));
-  FakeModel model(units.sites());
-  Random random(1);
-  SearchTask task{model, units, scores, budget, scope, random, {}};
-  return loader::call_searcher("ranking", *searcher, task);
+            const std::string& keep_one_head = "no") {
+  return search({"ranking", keeping(keep_one_head), budget, scope}, units, all_of(units), scores);
 }
 
 Mask search(const Units& units, std::vector<double> scores, SearchBudget budget, Scope scope,
-            bool keep_one_head = false) {
+            const std::string& keep_one_head = "no") {
   return search(units, at::tensor(scores, at::kDouble), budget, scope, keep_one_head);
-}
-
-// Heads that have a V channel left, as "11 01": a word a site.
-std::string heads_of(const Mask& mask) {
-  std::string text;
-  for (std::int64_t site = 0; site < mask.size(); ++site) {
-    const auto lives = mask.site(site).of(Projection::V).any(1);
-    text += site == 0 ? "" : " ";
-    for (std::int64_t head = 0; head < lives.numel(); ++head) text += lives[head].item<bool>() ? '1' : '0';
-  }
-  return text;
-}
-
-// Channels of a projection, as "110/011 111/111": a part a head.
-std::string channels_of(const Mask& mask, Projection projection) {
-  std::string text;
-  for (std::int64_t site = 0; site < mask.size(); ++site) {
-    const auto bits = mask.site(site).of(projection).accessor<bool, 2>();
-    for (std::int64_t head = 0; head < bits.size(0); ++head) {
-      text += head > 0 ? "/" : site > 0 ? " " : "";
-      for (std::int64_t channel = 0; channel < bits.size(1); ++channel) text += bits[head][channel] ? '1' : '0';
-    }
-  }
-  return text;
-}
-
-std::int64_t kept_count(const Mask& mask, Projection projection) {
-  std::int64_t count = 0;
-  for (std::int64_t site = 0; site < mask.size(); ++site)
-    count += mask.site(site).of(projection).sum().item<std::int64_t>();
-  return count;
 }
 
 const Units& two_by_three() {
@@ -97,27 +71,28 @@ TEST(RankingOfHeads, KeepsAsManyAsTheBudgetSays) {
   EXPECT_EQ(heads_of(search(two_by_three(), scores, heads(0), Scope::Global)), "000 000");
 }
 
-// test-values.md, section 1, with the best head in place of head 0.
-TEST(RankingOfHeads, MayRescueTheBestHeadOfAnEmptiedSite) {
+TEST(RankingOfHeads, MayRescueTheBestOrTheFirstHeadOfAnEmptiedSite) {
   const Units units(layers(2, 2, 1, 4), Granularity::Head);
 
   EXPECT_EQ(heads_of(search(units, {0.1, 0.2, 5, 6}, sparsity(0.5), Scope::Global)), "00 11");
-  EXPECT_EQ(heads_of(search(units, {0.1, 0.2, 5, 6}, sparsity(0.5), Scope::Global, true)), "01 11");
-  EXPECT_EQ(heads_of(search(units, {0.2, 0.1, 5, 6}, sparsity(1), Scope::Global, true)), "10 01");
-  EXPECT_EQ(heads_of(search(units, {1, 1, 5, 5}, sparsity(1), Scope::Local, true)), "01 01");
+  EXPECT_EQ(heads_of(search(units, {0.1, 0.2, 5, 6}, sparsity(0.5), Scope::Global, "best")), "01 11");
+  EXPECT_EQ(heads_of(search(units, {0.1, 0.2, 5, 6}, sparsity(0.5), Scope::Global, "first")), "10 11");
+  EXPECT_EQ(heads_of(search(units, {0.2, 0.1, 5, 6}, sparsity(1), Scope::Global, "best")), "10 01");
+  EXPECT_EQ(heads_of(search(units, {0.2, 0.1, 5, 6}, sparsity(1), Scope::Global, "first")), "10 10");
+  EXPECT_EQ(heads_of(search(units, {1, 1, 5, 5}, sparsity(1), Scope::Local, "best")), "01 01");
 }
 
 TEST(RankingOfHeads, LeavesSitesAloneThatAreNotChosen) {
   const Units units(uneven(), Granularity::Head, "decoder-cross");
 
   EXPECT_EQ(heads_of(search(units, {1, 3, 2}, sparsity(2.0 / 3), Scope::Global)), "11 010");
-  EXPECT_EQ(heads_of(search(units, {1, 3, 2}, sparsity(1), Scope::Global, true)), "11 010");
+  EXPECT_EQ(heads_of(search(units, {1, 3, 2}, sparsity(1), Scope::Global, "best")), "11 010");
 }
 
 TEST(RankingOfHeads, MoreSparsityKeepsNoOtherHead) {
   Random random(8);
   const Units units(layers(3, 4, 1, 4), Granularity::Head);
-  for (const bool rescue : {false, true}) {
+  for (const std::string rescue : {"no", "best"}) {
     const auto scores = random.uniform(12).mul(4).floor();  // with ties
     Mask before(units.sites());
     for (int removed = 0; removed <= 12; ++removed) {
@@ -132,13 +107,13 @@ TEST(RankingOfHeads, MoreSparsityKeepsNoOtherHead) {
   }
 }
 
-// Two sites, two heads, three channels (test-values.md, section 5), QK and VO apart.
+// Two sites, two heads, three channels, QK and VO apart.
 const Units& channel_pairs() {
   static const Units units(layers(2, 2, 3, 4), Granularity::HeadChannel);
   return units;
 }
 
-// QK scores as published; VO scores of its own.
+// QK scores of the hand case; VO scores of their own.
 at::Tensor published_scores(std::vector<double> vo_0 = {1, 1, 1, 1, 1, 1},
                             std::vector<double> vo_1 = {1, 1, 1, 1, 1, 1}) {
   std::vector<double> scores = {1, 4, 9, 2, 3, 8};
@@ -274,6 +249,94 @@ TEST(RankingOfChannelPairs, EqualsBruteForceWhereSitesHaveEquallyManyHeads) {
     }
     EXPECT_NEAR(removed, best, 1e-12) << "round " << round << ", budget " << budget;
   }
+}
+
+TEST(RankingOfChannelPairs, KeepOneLeavesEachHeadAChannelWhereLocal) {
+  const auto kept = [](SearchBudget budget, bool keep_one) {
+    return search({"ranking", Settings({{"keep_one", keep_one}}), budget, Scope::Local}, channel_pairs(),
+                  all_of(channel_pairs()), published_scores());
+  };
+
+  EXPECT_EQ(channels_of(kept(sparsity(1), true), Projection::Q), "001/001 001/100");
+  EXPECT_EQ(channels_of(kept(sparsity(1), true), Projection::O), "001/001 001/001");
+  EXPECT_EQ(kept_count(kept(sparsity(1), false), Projection::Q), 0);
+  EXPECT_EQ(channels_of(kept(sparsity(1.0 / 3), true), Projection::Q), "011/011 101/101");
+}
+
+TEST(RankingOfHeads, KeepOneLeavesEachSiteAHeadWhereLocal) {
+  const auto kept = [](SearchBudget budget, Scope scope) {
+    return heads_of(search({"ranking", Settings({{"keep_one", true}}), budget, scope}, two_by_three(),
+                           all_of(two_by_three()), at::tensor({1, 2, 3, 10, 20, 30}, at::kDouble)));
+  };
+
+  EXPECT_EQ(kept(sparsity(1), Scope::Local), "001 001");
+  EXPECT_EQ(kept(sparsity(0.5, Rounding::Ceil), Scope::Local), "001 001");
+  // Heads that are ranked over all sites have keep_one_head.
+  EXPECT_EQ(kept(sparsity(0.5), Scope::Global), "000 111");
+}
+
+TEST(RankingOfSameChannels, KeepOneLeavesEachSiteAnIndexOfEachKind) {
+  const Units units(layers(2, 2, 3, 4), Granularity::SameChannel);
+  const auto scores = at::tensor({1, 2, 3, 6, 5, 4, 11, 12, 13, 16, 15, 14}, at::kDouble);
+  const auto kept = [&](double share, Scope scope) {
+    return search({"ranking", Settings({{"keep_one", true}}), sparsity(share), scope}, units, all_of(units), scores);
+  };
+
+  EXPECT_EQ(channels_of(kept(1, Scope::Local), Projection::Q), "001/001 001/001");
+  EXPECT_EQ(channels_of(kept(1, Scope::Local), Projection::V), "100/100 100/100");
+  // Over all sites the next one goes instead, so that as many go as the budget says.
+  EXPECT_EQ(channels_of(kept(0.5, Scope::Global), Projection::K), "001/001 011/011");
+  EXPECT_EQ(channels_of(kept(1, Scope::Global), Projection::O), "100/100 100/100");
+}
+
+// What earlier steps removed: ranked no more, kept no more, and counted as the budget says.
+TEST(RankingOfWhatRemains, LeavesOutHeadsThatAreGone) {
+  const auto gone = at::tensor({1, 0, 1, 1, 1, 0}).to(at::kBool);
+  const auto scores = at::tensor({6, 1, 2, 5, 3, 4}, at::kDouble);
+  const auto kept = [&](SearchBudget budget, Scope scope, const std::string& keep_one_head = "no") {
+    return heads_of(search({"ranking", keeping(keep_one_head), budget, scope}, two_by_three(), gone, scores));
+  };
+
+  EXPECT_EQ(kept(sparsity(0), Scope::Global), "101 110");
+  EXPECT_EQ(kept(sparsity(2.0 / 6), Scope::Global), "101 110");  // that many are gone
+  EXPECT_EQ(kept(sparsity(3.0 / 6), Scope::Global), "100 110");
+  EXPECT_EQ(kept(of_remaining(0.5), Scope::Global), "100 100");
+  EXPECT_EQ(kept(sparsity(2.0 / 3), Scope::Local), "100 100");
+  EXPECT_EQ(kept(of_remaining(0.5), Scope::Local), "100 100");
+  EXPECT_EQ(kept(heads(3), Scope::Global), "100 110");
+  EXPECT_EQ(kept(heads(5), Scope::Global), "101 110");
+  EXPECT_EQ(kept(sparsity(1), Scope::Global, "best"), "100 100");
+  EXPECT_EQ(kept(sparsity(1), Scope::Global, "first"), "100 100");
+}
+
+TEST(RankingOfWhatRemains, RescuesTheFirstHeadThatRemains) {
+  const Units units(layers(2, 3, 1, 4), Granularity::Head);
+  const auto gone = at::tensor({0, 1, 1, 0, 0, 0}).to(at::kBool);
+  const auto kept = [&](const std::string& keep_one_head) {
+    return heads_of(search({"ranking", keeping(keep_one_head), sparsity(1), Scope::Global}, units, gone,
+                           at::tensor({9, 1, 2, 9, 9, 9}, at::kDouble)));
+  };
+
+  EXPECT_EQ(kept("no"), "000 000");
+  EXPECT_EQ(kept("first"), "010 000");  // a site that was empty before stays empty
+  EXPECT_EQ(kept("best"), "001 000");
+}
+
+TEST(RankingOfWhatRemains, BundlesTheLowestChannelsThatAreLeft) {
+  auto remaining = all_of(channel_pairs());
+  for (const std::int64_t unit : {0, 3, 12, 15}) remaining[unit] = false;  // channel 0 of every head's QK
+  for (const std::int64_t unit : {6, 7, 8}) remaining[unit] = false;       // VO of site 0, head 0
+  const auto kept = [&](SearchBudget budget, Scope scope) {
+    return search({"ranking", {}, budget, scope}, channel_pairs(), remaining, published_scores());
+  };
+  const auto half = kept(of_remaining(0.5), Scope::Global);
+
+  // QK: bundles {4, 3} and {1, 2} of 8 channels, each head keeping one. VO: 9 channels, one head of site 0 attends no more.
+  EXPECT_EQ(channels_of(half, Projection::Q), "001/001 001/001");
+  EXPECT_EQ(channels_of(half, Projection::V), "000/001 011/011");
+  EXPECT_EQ(channels_of(kept(sparsity(6.0 / 12), Scope::Global), Projection::Q), "011/011 001/001");
+  EXPECT_EQ(channels_of(kept(sparsity(2.0 / 3), Scope::Local), Projection::Q), "001/001 001/001");
+  EXPECT_EQ(channels_of(kept(of_remaining(1.0 / 3), Scope::Local), Projection::V), "000/011 011/011");
 }
 
 TEST(RankingOfSameChannels, ChoosesOneIndexForAllHeads) {

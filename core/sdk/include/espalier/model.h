@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -50,6 +52,18 @@ enum class Squares {
   PerBatch,   // squared gradient of the batch's mean loss
 };
 
+// What one site reads, weighs and writes on one batch. Heads and channels are those of the dense model; what is gone is
+// zero.
+struct SiteActivity {
+  at::Tensor hidden;            // [examples, queries, width]: what Q reads; K and V too where memory is undefined
+  at::Tensor memory;            // [examples, keys, width]: what K and V of cross-attention read
+  at::Tensor residual;          // [examples, queries, width]: what the site's output is added to
+  at::Tensor attention;         // [examples, heads, queries, keys]: after softmax
+  at::Tensor context;           // [examples, queries, heads, head_dim]: what O reads
+  at::Tensor output;            // [examples, queries, width]: what O writes, its bias included
+  at::Tensor is_query, is_key;  // bool [examples, queries], [examples, keys]: false for padding
+};
+
 // A model in evaluation mode with its task loss. Weights must be left as found. One thread.
 class ESPALIER_SDK_API PrunableModel {
  public:
@@ -75,6 +89,10 @@ class ESPALIER_SDK_API PrunableModel {
 
   // Squared gradients of the attention weights, summed into units: [units], float64, CPU.
   virtual at::Tensor squared_gradients(const Batch& batch, const Units& units, Squares squares) = 0;
+
+  // Runs one batch and shows every site in turn; an activity is gone after the call that shows it.
+  using Observer = std::function<void(std::int64_t site, const SiteActivity& activity)>;
+  virtual void observe(const Batch& batch, const Observer& observer) = 0;
 };
 
 }  // namespace espalier

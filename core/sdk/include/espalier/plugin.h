@@ -18,7 +18,7 @@
 #include <espalier/settings.h>
 
 // Raised with every change to a type of the SDK.
-#define ESPALIER_ABI 1
+#define ESPALIER_ABI 2
 
 #if __cplusplus >= 202302L
 #define ESPALIER_STANDARD 23
@@ -73,7 +73,7 @@ struct PluginCard {
   std::uint32_t abi;   // ESPALIER_ABI; first, and never moves
   std::uint32_t size;  // sizeof(PluginCard); second, and never moves
   const char* build;   // ESPALIER_BUILD
-  const char* role;    // scorer, searcher
+  const char* role;    // scorer, searcher, recovery
   const char* name;    // kebab-case, equal to the file's stem
   const char* version;
   const char* summary;

@@ -1,7 +1,13 @@
-// A scorer says how much each unit matters. The host calls score() once per cell, on one thread.
+// A scorer says how much each unit matters. The host calls score() once per cell and step of its schedule, on one thread.
+//
+// Settings with these names are the host's to carry out: `split`, `samples` and `batch` (which rows `batches` gives), and
+// `loss`, `teacher` and `temperature` (what PrunableModel::losses() and gradients are of: "task", "bce", or
+// "distillation" from the dense model or another checkpoint).
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <functional>
 
 #include <espalier/model.h>
 #include <espalier/plugin.h>
@@ -14,6 +20,9 @@ struct ScoringTask {
   const Units& units;    // what is to be scored, in order
   BatchStream& batches;  // of the split the settings name; ends by returning nullopt; empty when no data is needed
   Random& random;        // the cell's own; leave LibTorch's global generator alone
+  // How good the model is under a mask: the task's first metric on the whole split of `batches`, larger is
+  // better. What earlier steps of a schedule removed stays removed, also under a mask that keeps everything.
+  std::function<double(const Mask&)> evaluate;
 };
 
 class ESPALIER_SDK_API Scorer {

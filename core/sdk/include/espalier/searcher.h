@@ -24,12 +24,15 @@ struct SearchBudget {
   enum class Kind { Sparsity, Heads, Macs, Latency, LossOfMetric } kind = Kind::Sparsity;
   double value = 0;
   Rounding rounding = Rounding::Nearest;
+  // What a sparsity is a share of: all units (those gone before count as removed), or those that remain.
+  enum class Share { All, Remaining } of = Share::All;
 };
 
 struct SearchTask {
   PrunableModel& model;
   const Units& units;
-  at::Tensor scores;  // [units], float64, CPU; undefined where the searcher's card needs none
+  at::Tensor remaining;  // bool [units]: false for units that earlier steps of a schedule removed; they stay removed
+  at::Tensor scores;     // [units], float64, CPU; undefined where the searcher's card needs none
   SearchBudget budget;
   Scope scope = Scope::Global;
   Random& random;
@@ -47,6 +50,8 @@ class ESPALIER_SDK_API Searcher {
 
 // How many of `count` units a share removes: halves go down with Rounding::Nearest.
 ESPALIER_SDK_API std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding);
+// How many more of `count` units a sparsity budget removes when `remaining` of them are left.
+ESPALIER_SDK_API std::int64_t units_to_remove(const SearchBudget& budget, std::int64_t count, std::int64_t remaining);
 
 }  // namespace espalier
 

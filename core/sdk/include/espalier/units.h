@@ -80,6 +80,7 @@ class ESPALIER_SDK_API Mask {
   // whole; a head without QK channels stays and attends uniformly.
   Mask closure() const;
   bool keeps_everything() const;
+  Mask intersected(const Mask& other) const;  // what both keep
   bool operator==(const Mask& other) const;
   std::string digest() const;  // SHA-256 over shapes and bits
 
@@ -100,7 +101,7 @@ ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites,
 // channel by channel. Ties are broken in this order: the lowest goes first.
 class ESPALIER_SDK_API Units {
  public:
-  // site_filter: "all", "encoder-self", "decoder-self" or "decoder-cross". Throws SettingsError when no site is left.
+  // site_filter: "all", "self" (encoder and decoder), "encoder-self", "decoder-self" or "decoder-cross". Throws SettingsError when no site is left.
   Units(std::vector<Site> sites, Granularity granularity, const std::string& site_filter = "all");
   ~Units();
 
@@ -118,6 +119,8 @@ class ESPALIER_SDK_API Units {
 
   // The mask that keeps these units, and everything that no unit speaks of. kept: bool [units].
   Mask mask(const at::Tensor& kept) const;
+  // Which units a mask keeps something of: bool [units].
+  at::Tensor remaining(const Mask& mask) const;
 
  private:
   std::vector<Site> sites_;

@@ -78,11 +78,14 @@ struct Budget {
   double value = 0;
 };
 
+// Pruning in steps: each removes a fraction of what remains or of all there is, or the sparsity asked for is reached along
+// a shape.
 struct ScheduleSettings {
   std::int64_t steps = 1;
-  double fraction = 0;
+  double fraction = 0;  // 0 where there is a shape
   std::string of = "remaining";
   std::string rounding = "ceil";
+  std::string shape = "";  // linear or geometric; empty: by the fraction
 };
 
 struct LatencySettings {
@@ -127,6 +130,6 @@ ESPALIER_WORDS_API CellSettings cell_from_json(const nlohmann::json& json);
 // The known words of a cell, for messages.
 ESPALIER_WORDS_API const std::vector<std::string>& known_granularities();
 ESPALIER_WORDS_API const std::vector<std::string>&
-known_site_filters();  // all, encoder-self, decoder-self, decoder-cross
+known_site_filters();  // all, self, encoder-self, decoder-self, decoder-cross
 
 }  // namespace espalier

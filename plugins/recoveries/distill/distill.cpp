@@ -1,0 +1,41 @@
+// Trains all weights of the pruned model on its task and towards a teacher (Hinton, Vinyals and Dean, 2015):
+//
+//   loss = task * CE + distillation * T^2 * KL(teacher_T || student_T)
+//
+// The silence of the weights (2025) recovers Whisper this way: half and half, T = 2, SGD with momentum.
+#include <espalier/error.h>
+#include <espalier/recovery.h>
+
+namespace {
+
+class Distill final : public espalier::Recovery {
+ public:
+  explicit Distill(const espalier::Settings& settings) : settings_(settings) {
+    objective_.loss = settings.get<std::string>("loss");
+    objective_.task = settings.get<double>("task");
+    objective_.distillation = settings.get<double>("distillation");
+    objective_.temperature = settings.get<double>("temperature");
+    objective_.teacher = settings.get<std::string>("teacher");
+    if (!(objective_.temperature > 0)) throw espalier::SettingsError("distill: temperature must be more than 0");
+    if (!(objective_.task >= 0 && objective_.distillation >= 0 && objective_.task + objective_.distillation > 0))
+      throw espalier::SettingsError("distill: task and distillation are weights of at least 0, not both 0");
+  }
+
+  void recover(espalier::RecoveryTask& task) override {
+    task.model.train(espalier::training_plan(settings_), espalier::parameter_groups(task.model.tensors(), settings_),
+                     objective_);
+  }
+
+ private:
+  espalier::Settings settings_;
+  espalier::Objective objective_;
+};
+
+}  // namespace
+
+ESPALIER_RECOVERY(Distill, "distill", "1.0.0", "Trains all weights that are left on the task and towards a teacher",
+                  espalier::uses_randomness, ESPALIER_TRAINING_SETTINGS("sgd", 1e-4, 1e-4, 4),
+                  espalier::Setting{"task", 0.5, "weight of the task's loss"},
+                  espalier::Setting{"distillation", 0.5, "weight of the teacher's"},
+                  espalier::Setting{"temperature", 2.0, "that softens both sides"},
+                  espalier::Setting{"teacher", "dense", "dense: the model before pruning; or a checkpoint folder"})

@@ -1,0 +1,59 @@
+// How widely a head spreads its attention (HIES, 2025):
+//
+//   AE = mean over queries of -sum of p ln p over the keys
+//
+// Padding is no query. A head that looks at few keys is kept, so its score is the negative entropy; the reverse is
+// there for comparison.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/special_entr.h>
+#include <ATen/ops/zeros.h>
+#include <espalier/error.h>
+#include <espalier/scorer.h>
+
+namespace {
+
+class Entropy final : public espalier::Scorer {
+ public:
+  explicit Entropy(const espalier::Settings& settings)
+      : sign_(settings.get<std::string>("keep") == "focused" ? -1 : 1) {}
+
+  at::Tensor score(espalier::ScoringTask& task) override {
+    if (task.units.granularity() != espalier::Granularity::Head) {
+      throw espalier::SettingsError("entropy scores whole heads, and was asked for granularity " +
+                                    std::string(to_string(task.units.granularity())) + "\n    use granularity head");
+    }
+    std::vector<at::Tensor> sums;  // by site: [heads]
+    std::vector<double> queries;
+    for (const auto& site : task.model.sites()) sums.push_back(at::zeros({site.heads}, at::kDouble));
+    queries.resize(sums.size());
+    while (const auto batch = task.batches.next()) {
+      task.model.observe(*batch, [&](std::int64_t index, const espalier::SiteActivity& activity) {
+        const auto site = static_cast<std::size_t>(index);
+        const auto entropy =
+            at::special_entr(activity.attention).sum({3}, /*keepdim=*/false, at::kDouble);  // [B, H, T]
+        sums.at(site) += (entropy * activity.is_query.unsqueeze(1)).sum(at::IntArrayRef{0, 2}).cpu();
+        queries.at(site) += activity.is_query.sum().item<double>();
+      });
+    }
+    auto scores = at::zeros({task.units.count()}, at::kDouble);  // [units]
+    for (std::int64_t i = 0; i < task.units.count(); ++i) {
+      const auto site = static_cast<std::size_t>(task.units[i].site);
+      if (queries[site] == 0) throw espalier::InputError("entropy was given no examples");
+      scores[i] = sign_ * sums[site][task.units[i].head] / queries[site];
+    }
+    return scores;
+  }
+
+ private:
+  double sign_;
+};
+
+}  // namespace
+
+ESPALIER_SCORER(Entropy, "entropy", "1.0.0", "Mean entropy of a head's attention, negative: focused heads are kept",
+                espalier::needs_data,
+                espalier::Setting{"keep", "focused", "heads that score high: of low entropy, or of high (spread)",
+                                  "focused|spread"},
+                espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
+                espalier::Setting{"split", "train", "split the attention is seen on", "train|validation"})

@@ -1,0 +1,46 @@
+// Diagonal Fisher information of a mask on the units (Kwon et al., 2022):
+//
+//   I = sum over mini-batches of (dL / d mask)^2
+//
+// with L the mini-batch's mean loss: one gradient a mini-batch, as the authors' code takes it.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
+#include <espalier/error.h>
+#include <espalier/scorer.h>
+
+namespace {
+
+class MaskFisher final : public espalier::Scorer {
+ public:
+  explicit MaskFisher(const espalier::Settings&) {}
+
+  at::Tensor score(espalier::ScoringTask& task) override {
+    auto sum = at::zeros({task.units.count()}, at::kDouble);  // [units]
+    bool any = false;
+    while (const auto batch = task.batches.next()) {
+      auto gates = task.model.open_gates({task.units.count()});  // [units]
+      task.model.losses(*batch, task.units, gates).mean().backward();
+      sum += gates.grad().to(at::kCPU, at::kDouble).square();
+      any = true;
+    }
+    if (!any) throw espalier::InputError("mask-fisher was given no examples");
+    if (sum.eq(0).all().item<bool>()) {
+      throw espalier::InputError(
+          "all gradients are zero: the loss does not depend on the attention weights\n"
+          "    with loss = \"distillation\" the teacher must not be the model itself");
+    }
+    return sum;
+  }
+};
+
+}  // namespace
+
+ESPALIER_SCORER(MaskFisher, "mask-fisher", "1.0.0", "Squared gradient at each unit's gate, summed over mini-batches",
+                espalier::needs_data | espalier::in_file_order,
+                espalier::Setting{"samples", 2048, "first rows of the split; 0: all"},
+                espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
+                espalier::Setting{"batch", 32, "examples a mini-batch"},
+                espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},
+                espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"},
+                espalier::Setting{"temperature", 2.0, "of a distillation"})
