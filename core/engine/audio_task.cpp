@@ -1,8 +1,6 @@
 #include "engine/audio_task.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/binary_cross_entropy_with_logits.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/one_hot.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -123,8 +121,9 @@ Evaluation AudioTask::evaluation_of(const Outputs& outputs, const Split& split, 
 }
 
 at::Tensor AudioTask::training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
-                                    const TrainSettings& settings, Random& random) const {
+                                    const Aim& aim, Random& random) const {
   auto batch = split.examples->batch(step.at(0));  // all examples are equally long: one group
+  const auto& settings = aim.settings;
   const audio::AugmentationSettings augmentation{settings.mixup, settings.frequency_mask, settings.time_mask,
                                                  settings.shift, settings.noise};
   auto targets = batch.labels;
@@ -135,7 +134,7 @@ at::Tensor AudioTask::training_loss(const nn::Model& model, const Split& split, 
     targets = augmented.targets;  // [examples, classes]
   }
   const auto logits = model.training_logits({&batch, 1}).to(at::kFloat);  // [examples, classes]
-  return tags() ? at::binary_cross_entropy_with_logits(logits, targets) : at::cross_entropy_loss(logits, targets);
+  return step_loss(logits, targets, tags(), {&batch, 1}, aim);
 }
 
 std::vector<std::string> AudioTask::ranking_metrics() const {

@@ -3,7 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/logical_and.h>
 #include <espalier/error.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <list>
 #include <nlohmann/json.hpp>
@@ -12,11 +14,14 @@
 #include "engine/compute_type.h"
 #include "engine/environment.h"
 #include "engine/proof.h"
+#include "engine/recovering.h"
 #include "engine/scoring.h"
 #include "engine/searching.h"
+#include "engine/steps.h"
 #include "nn/mask_file.h"
 #include "nn/speech.h"
 #include "words/digest.h"
+#include "words/version.h"
 
 namespace espalier::engine {
 namespace {
@@ -45,16 +50,6 @@ class Stage {
   const char* name_;
   Clock::time_point begun_;
 };
-
-void refuse_what_is_not_built(const CellSettings& cell) {
-  std::string problems;
-  const auto complain = [&](const std::string& problem) { problems += (problems.empty() ? "" : "\n") + problem; };
-  if (cell.schedule) complain("a schedule cannot be computed by this version; leave it out for one-shot pruning");
-  if (cell.recovery.plugin != "none")
-    complain("recovery '" + cell.recovery.plugin + "' cannot be computed by this version");
-  if (cell.measure.latency) complain("latency cannot be measured by this version; leave [measure] latency out");
-  if (!problems.empty()) throw SettingsError(problems);
-}
 
 Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bias) {
   Point point;
@@ -100,12 +95,12 @@ struct Engine::State {
         base_models(cache_folder, watch),
         scores(cache_folder, catalog, watch) {}
 
-  // The pruned model's evaluation; equal masks of one model are computed once.
-  Evaluation evaluation_of_mask(BaseModel& base, const Mask& mask, const std::string& split, const CellSettings& cell,
-                                bool& from_cache) {
+  // A pruned model's evaluation; equal masks of one model are computed once. `model_digest` names what the mask is of.
+  Evaluation evaluation_of(BaseModel& base, const nn::Model& model, const std::string& model_digest, const Mask& mask,
+                           const std::string& split, const CellSettings& cell, bool& from_cache) {
     const auto& data = base.task->split(split);
     const auto key =
-        base.digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + cell.compute + ' ' + cell.softmax_scale;
+        model_digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + cell.compute + ' ' + cell.softmax_scale;
     for (auto entry = evaluations.begin(); entry != evaluations.end(); ++entry) {
       if (entry->first != key) continue;
       from_cache = true;
@@ -114,7 +109,7 @@ struct Engine::State {
     }
     from_cache = false;
     const ComputeType compute(cell.compute);
-    const auto compacted = base.model->compacted(mask, softmax_scale_from(cell.softmax_scale));
+    const auto compacted = model.compacted(mask, softmax_scale_from(cell.softmax_scale));
     evaluations.emplace_front(key, base.task->evaluate(*compacted, data));
     if (evaluations.size() > most_evaluations) evaluations.pop_back();
     return evaluations.front().second;
@@ -154,8 +149,84 @@ Engine::Engine(const loader::PluginCatalog& catalog, fs::path cache_folder, Watc
     : state_(std::make_unique<State>(catalog, std::move(cache_folder), std::move(watch))) {}
 Engine::~Engine() = default;
 
+namespace {
+
+void set_evaluation(Point& point, const Evaluation& evaluation, bool from_cache) {
+  point.metrics = evaluation.metrics;
+  point.predictions = evaluation.outcomes;
+  point.multiply_adds_done = from_cache ? 0 : evaluation.multiply_adds;
+  point.examples = evaluation.examples;
+}
+
+// Tokens of the example of median length of the test split.
+std::int64_t typical_length(Task& task) {
+  const auto& examples = *task.split("test").examples;
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t i = 0; i < examples.size(); ++i) lengths.push_back(examples.length(i));
+  if (lengths.empty()) return 0;
+  const auto middle = lengths.begin() + static_cast<std::ptrdiff_t>(lengths.size() / 2);
+  std::nth_element(lengths.begin(), middle, lengths.end());
+  return *middle;
+}
+
+void set_counts(Point& point, const BaseModel& base, const Evaluation& dense, const Mask& mask,
+                const CellSettings& cell) {
+  const auto closure = mask.closure();
+  const auto& sites = base.model->sites();
+  const auto removed = count_parameters(sites, closure, cell.count_output_bias);
+  const auto masked = count_parameters(sites, mask, cell.count_output_bias);
+  point.achieved_sparsity = removed.sparsity();
+  point.parameters_dense = removed.dense;
+  point.parameters_masked = masked.dense - masked.kept;
+  point.parameters_removed = removed.dense - removed.kept;
+  point.parameters_total = base.model->parameter_count() - point.parameters_removed;
+  point.multiply_adds_dense = dense.multiply_adds;
+  point.mask_digest = mask.digest();
+  point.split = "test";
+  auto details = nlohmann::json::parse(kept_json(sites, closure));
+  const auto tokens = typical_length(*base.task);
+  const auto before = base.model->operations(tokens), after = base.model->compacted(mask)->operations(tokens);
+  details["operations"] = {{"tokens", tokens},
+                           {"flops_dense", before.flops()},
+                           {"flops", after.flops()},
+                           {"macs_dense", before.multiply_adds},
+                           {"macs", after.multiply_adds}};
+  point.details = details.dump();
+}
+
+// Everything that decides what a cell's steps leave; measures do not.
+std::string step_digest(const CellSettings& cell, const BaseModel& base,
+                        const std::vector<const loader::Plugin*>& plugins) {
+  auto made_from = to_json(cell);
+  for (const char* name : {"model", "measure"}) made_from.erase(name);
+  for (const char* name : {"name", "split"}) made_from["dataset"].erase(name);
+  made_from["base_model"] = base.digest;
+  made_from["results_version"] = results_version;
+  for (const char* split : {"train", "validation", "test"}) {
+    if (base.task->has_split(split)) made_from["splits"][split] = base.task->split_digest(split);
+  }
+  for (const auto* plugin : plugins) made_from["plugins"].push_back(plugin->file_digest);
+  return sha256_hex(made_from.dump());
+}
+
+std::string recovery_json(const std::vector<TrainingReport>& trainings) {
+  auto list = nlohmann::json::array();
+  for (const auto& training : trainings) {
+    auto epochs = nlohmann::json::array();
+    for (const auto& epoch : training.epochs)
+      epochs.push_back({{"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
+    list.push_back({{"epochs", epochs},
+                    {"best_epoch", training.best_epoch},
+                    {"steps", training.steps},
+                    {"seconds", training.seconds},
+                    {"divergence", training.divergence}});
+  }
+  return list.dump();
+}
+
+}  // namespace
+
 CellResult Engine::run(const CellSettings& cell) {
-  refuse_what_is_not_built(cell);
   CellResult result;
   nlohmann::json timing = {{"seconds", nlohmann::json::object()}, {"cached", nlohmann::json::object()}};
 
@@ -174,68 +245,124 @@ CellResult Engine::run(const CellSettings& cell) {
 
   const auto& scorer = state_->catalog.find("scorer", cell.scorer.plugin);
   const auto& searcher = state_->catalog.find("searcher", cell.searcher.plugin);
+  const bool recovers = cell.recovery.plugin != "none";
   result.plugins = {&scorer, &searcher};
+  if (recovers) result.plugins.push_back(&state_->catalog.find("recovery", cell.recovery.plugin));
   const Units units(base->model->sites(), granularity_from(cell.granularity), cell.sites);
-  at::Tensor scores;
-  if ((searcher.traits & needs_scores) != 0) {
-    const Stage stage(timing, "scores");
-    const auto answer = state_->scores.get(
-        *base, {cell.scorer.plugin, cell.scorer.settings, units.granularity(), cell.sites, cell.seed, cell.compute});
-    scores = answer.values;
-    timing["cached"]["scores"] = !answer.computed_now;
-    result.artifacts.push_back({"scores", answer.digest, answer.file.string()});
-  }
-  state_->watch.check();
+  const ScoreRequest wanted{cell.scorer.plugin, cell.scorer.settings, units.granularity(), cell.sites,
+                            cell.seed,          cell.compute};
 
-  const auto mask = [&] {
-    const Stage stage(timing, "search");
-    const auto evaluate_mask = [&](const Mask& candidate) {
-      bool ignored = false;
-      return state_->evaluation_of_mask(*base, candidate, "validation", cell, ignored).metrics;
-    };
-    return search(state_->catalog, *base->model, units, scores,
-                  {cell.searcher.plugin, cell.searcher.settings, cell.budget, cell.rounding, cell.scope, cell.seed},
-                  evaluate_mask);
-  }();
+  // What the steps so far left: a model, which of the dense frame it holds, and what it was made from.
+  const auto steps = steps_of(cell);
+  const auto digest = step_digest(cell, *base, result.plugins);
+  const StepFolder folder(state_->cache_folder, digest);
+  std::unique_ptr<nn::Model> owned;
+  const nn::Model* model = base->model.get();
+  Mask kept(base->model->sites());
+  std::string model_digest = base->digest;
+  std::size_t next = 0;
+  if (recovers || steps.size() > 1) {
+    if (auto finished = folder.read(*base->model, softmax_scale_from(cell.softmax_scale));
+        finished && finished->step <= static_cast<std::int64_t>(steps.size())) {
+      state_->watch.tell(fmt::format("going on after step {} of {}", finished->step, steps.size()));
+      owned = std::move(finished->model);
+      model = owned.get();
+      kept = finished->mask;
+      model_digest = finished->digest;
+      result.points.insert(result.points.end(), finished->points.begin(), finished->points.end());
+      next = static_cast<std::size_t>(finished->step);
+      timing["cached"]["steps"] = finished->step;
+    }
+  }
 
-  Point point;
-  point.step = 1;
-  point.kind = "pruned";
-  if (cell.budget.kind == "sparsity") point.requested_sparsity = cell.budget.value;
-  if (cell.measure.proof) {
-    const Stage stage(timing, "proof");
-    const auto proof = prove(*base->model, mask, state_->proof_batches(*base));
-    point.proof_passed = proof.passed;
-    point.proof = to_json_text(proof);
-    if (!proof.passed) result.failure = "the proof failed: " + proof.failure;
+  for (; next < steps.size() && result.failure.empty(); ++next) {
+    const auto& step = steps[next];
+    if (steps.size() > 1) state_->watch.tell(fmt::format("step {} of {}", next + 1, steps.size()));
+    at::Tensor scores;
+    if ((searcher.traits & needs_scores) != 0) {
+      const Stage stage(timing, "scores");
+      if (model == base->model.get()) {
+        const auto answer = state_->scores.get(*base, wanted);
+        scores = answer.values;
+        timing["cached"]["scores"] = !answer.computed_now;
+        result.artifacts.push_back({"scores", answer.digest, answer.file.string()});
+      } else {
+        scores = state_->scores.of(*model, *base, wanted);
+      }
+    }
+    state_->watch.check();
+
+    const auto mask = [&] {
+      const Stage stage(timing, "search");
+      const auto evaluate_mask = [&](const Mask& candidate) {
+        bool ignored = false;
+        return state_->evaluation_of(*base, *model, model_digest, candidate, "validation", cell, ignored).metrics;
+      };
+      return search(state_->catalog, *model, units, kept, scores,
+                    {cell.searcher.plugin, cell.searcher.settings, step.budget, step.rounding, cell.scope, cell.seed,
+                     step.of_remaining},
+                    evaluate_mask);
+    }();
+
+    Point point;
+    point.step = static_cast<std::int64_t>(next) + 1;
+    point.kind = "pruned";
+    point.requested_sparsity = step.requested;
+    if (cell.measure.proof) {
+      const Stage stage(timing, "proof");
+      const auto proof = prove(*model, mask, state_->proof_batches(*base));
+      point.proof_passed = proof.passed;
+      point.proof = to_json_text(proof);
+      if (!proof.passed) result.failure = "the proof failed: " + proof.failure;
+    }
+    {
+      const Stage stage(timing, "evaluation");
+      bool from_cache = false;
+      set_evaluation(point, state_->evaluation_of(*base, *model, model_digest, mask, "test", cell, from_cache),
+                     from_cache);
+      timing["cached"]["evaluation"] = from_cache;
+    }
+    {
+      const Stage stage(timing, "counts");
+      set_counts(point, *base, dense, mask, cell);
+      result.artifacts.push_back({"mask", point.mask_digest, state_->keep_mask(*base, mask, cell)});
+    }
+    if (cell.measure.latency) {
+      const Stage stage(timing, "latency");
+      const ComputeType compute(cell.compute);
+      point.latency = measure_latency(*base->model, *model->compacted(mask, softmax_scale_from(cell.softmax_scale)),
+                                      base->task->split("test"), *cell.measure.latency, state_->watch);
+    }
+    result.points.push_back(point);
+    kept = mask;
+    const bool is_last = next + 1 == steps.size();
+    if ((is_last && !recovers) || !result.failure.empty()) break;
+
+    auto pruned = model->compacted(mask, softmax_scale_from(cell.softmax_scale));
+    if (recovers) {
+      const Stage stage(timing, "recovery");
+      auto recovered = recover(state_->catalog, *pruned, *base->model, mask, *base->task,
+                               {cell.recovery.plugin, cell.recovery.settings, cell.seed, cell.compute}, state_->watch);
+      pruned = std::move(recovered.model);
+      timing["recovery"].push_back(nlohmann::json::parse(recovery_json(recovered.trainings)));
+      model_digest = sha256_hex(digest + ' ' + std::to_string(point.step));
+      point.kind = "recovered";
+      point.proof_passed = std::nullopt;
+      point.proof.clear();
+      point.latency.clear();
+      for (const auto& training : recovered.trainings) {
+        if (!training.divergence.empty()) point.kind = "diverged";
+      }
+      const ComputeType compute(cell.compute);
+      set_evaluation(point, base->task->evaluate(*pruned, base->task->split("test")), false);
+      result.points.push_back(point);
+    }
+    owned = std::move(pruned);
+    model = owned.get();
+    if (!is_last)
+      folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
   }
-  {
-    const Stage stage(timing, "evaluation");
-    bool from_cache = false;
-    const auto evaluation = state_->evaluation_of_mask(*base, mask, "test", cell, from_cache);
-    timing["cached"]["evaluation"] = from_cache;
-    point.metrics = evaluation.metrics;
-    point.predictions = evaluation.outcomes;
-    point.multiply_adds_done = from_cache ? 0 : evaluation.multiply_adds;
-    point.examples = evaluation.examples;
-  }
-  {
-    const Stage stage(timing, "counts");
-    const auto closure = mask.closure();
-    const auto removed = count_parameters(base->model->sites(), closure, cell.count_output_bias);
-    const auto masked = count_parameters(base->model->sites(), mask, cell.count_output_bias);
-    point.achieved_sparsity = removed.sparsity();
-    point.parameters_dense = removed.dense;
-    point.parameters_masked = masked.dense - masked.kept;
-    point.parameters_removed = removed.dense - removed.kept;
-    point.parameters_total = base->model->parameter_count() - point.parameters_removed;
-    point.multiply_adds_dense = dense.multiply_adds;
-    point.mask_digest = mask.digest();
-    point.split = "test";
-    point.details = kept_json(base->model->sites(), closure);
-    result.artifacts.push_back({"mask", point.mask_digest, state_->keep_mask(*base, mask, cell)});
-  }
-  result.points.push_back(std::move(point));
+  folder.remove();
   timing["peak_memory_bytes"] = peak_memory_bytes();
   result.timing = timing.dump();
   return result;

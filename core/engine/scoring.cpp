@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/compute_type.h"
+#include "engine/recovering.h"
 #include "nn/mask_file.h"
 #include "words/version.h"
 
@@ -30,6 +31,33 @@ std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
   return (plugin.traits & needs_data) != 0 ? settings.get<std::string>("split") : std::string();
 }
 
+// The loss that a scorer's settings ask for, by the names that the SDK gives them.
+nn::Loss loss_of(const std::string& scorer, const Settings& settings, const nn::Model& model, const nn::Model& dense) {
+  const auto text = [&](const char* name, const char* otherwise) {
+    return settings.has(name) ? settings.get<std::string>(name) : std::string(otherwise);
+  };
+  const auto kind = text("loss", "task");
+  if (kind == "bce") return {nn::Loss::Kind::Bce};
+  if (kind != "distillation") return {};
+  // Rounding would be left, and scores made of it.
+  if (&model == &dense && text("teacher", "dense") == "dense") {
+    throw SettingsError(
+        "scorer '" + scorer +
+        "' is to learn from the dense model, which is the one it scores: that loss has no gradient\n    "
+        "use loss = \"task\", or name another checkpoint as teacher");
+  }
+  return {nn::Loss::Kind::Distillation, settings.has("temperature") ? settings.get<double>("temperature") : 2,
+          teacher_of(text("teacher", "dense"), dense)};
+}
+
+// The first metric of a task as a number of which more is better.
+double worth_of(const Task& task, const Metrics& metrics) {
+  auto name = task.ranking_metrics().at(0);
+  const bool less = name.starts_with('-');
+  if (less) name.erase(0, 1);
+  return less ? -metrics.at(name) : metrics.at(name);
+}
+
 // Units on which the scorer is asked, so that one answer serves several granularities.
 Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
   const bool sums = (plugin.traits & sums_over_channels) != 0;
@@ -38,17 +66,33 @@ Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
 
 }  // namespace
 
-at::Tensor compute_scores(const loader::PluginCatalog& catalog, const nn::Model& model, const Split* split,
+at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
                           const ScoreRequest& request) {
   const auto& plugin = catalog.find("scorer", request.scorer);
   const auto scorer = catalog.make_scorer(request.scorer, request.settings);
-  const auto prunable = model.prunable();
-  const Units units(model.sites(), request.granularity, request.sites);
-  ScoringBatches batches(split, model, request.settings, plugin.traits);
+  const auto prunable = source.model.prunable(loss_of(request.scorer, request.settings, source.model, source.dense));
+  const Units units(source.model.sites(), request.granularity, request.sites);
+  ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));
   const ComputeType compute(request.compute);
-  ScoringTask task{*prunable, units, batches, random};
-  return loader::call_scorer(request.scorer, *scorer, task);
+  bool interrupted = false;
+  const auto evaluate = [&](const Mask& mask) {
+    if (source.task == nullptr || source.split == nullptr)
+      throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
+    try {
+      return worth_of(*source.task, source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
+    } catch (const Interrupted&) {  // is no error, and plugins pass errors only
+      interrupted = true;
+      throw SettingsError("interrupted");
+    }
+  };
+  ScoringTask task{*prunable, units, batches, random, evaluate};
+  try {
+    return loader::call_scorer(request.scorer, *scorer, task);
+  } catch (const Error&) {
+    if (interrupted) throw Interrupted{};
+    throw;
+  }
 }
 
 ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Watch watch)
@@ -84,7 +128,7 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   }
   if (known == known_.end()) {
     const Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
-    const auto values = compute_scores(catalog_, *base.model, split, fine);
+    const auto values = compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split}, fine);
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
@@ -105,6 +149,12 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
           ? known->second
           : heads_from_channels(Units(base.model->sites(), request.granularity, request.sites), units, known->second);
   return answer;
+}
+
+at::Tensor ScoreCache::of(const nn::Model& model, BaseModel& base, const ScoreRequest& request) const {
+  const auto split = split_of(catalog_.find("scorer", request.scorer), request.settings);
+  return compute_scores(
+      catalog_, {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split)}, request);
 }
 
 }  // namespace espalier::engine

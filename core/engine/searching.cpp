@@ -22,8 +22,9 @@ Value chosen(const char* kind, const std::string& name, const std::map<std::stri
 
 }  // namespace
 
-Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const at::Tensor& scores,
-            const SearchRequest& request, const std::function<std::map<std::string, double>(const Mask&)>& evaluate) {
+Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const Mask& kept,
+            const at::Tensor& scores, const SearchRequest& request,
+            const std::function<std::map<std::string, double>(const Mask&)>& evaluate) {
   using Kind = SearchBudget::Kind;
   SearchBudget budget;
   budget.kind = chosen<Kind>("budget", request.budget.kind,
@@ -40,8 +41,9 @@ Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const 
   const auto searcher = catalog.make_searcher(request.searcher, request.settings);
   const auto prunable = model.prunable();
   Random random(seed_for("searcher " + request.searcher, request.seed));
-  SearchTask task{*prunable, units, scores, budget, scope, random, evaluate};
-  return loader::call_searcher(request.searcher, *searcher, task);
+  if (request.of_remaining) budget.of = SearchBudget::Share::Remaining;
+  SearchTask task{*prunable, units, units.remaining(kept), scores, budget, scope, random, evaluate};
+  return loader::call_searcher(request.searcher, *searcher, task).intersected(kept);
 }
 
 nn::SoftmaxScale softmax_scale_from(const std::string& text) {

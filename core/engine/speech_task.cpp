@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/full.h>
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
@@ -291,7 +290,7 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
 }
 
 at::Tensor SpeechTask::training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
-                                     const TrainSettings&, Random&) const {
+                                     const Aim& aim, Random&) const {
   std::vector<Batch> groups;
   std::vector<at::Tensor> labels;
   for (const auto& rows : step) {
@@ -299,7 +298,7 @@ at::Tensor SpeechTask::training_loss(const nn::Model& model, const Split& split,
     const auto flat = groups.back().labels.reshape({-1});
     labels.push_back(flat.masked_select(flat.ne(no_label)));
   }
-  return at::cross_entropy_loss(model.training_logits(groups).to(at::kFloat), at::cat(labels));
+  return step_loss(model.training_logits(groups).to(at::kFloat), at::cat(labels), false, groups, aim);
 }
 
 }  // namespace espalier::engine

@@ -1,5 +1,10 @@
 #include "engine/task.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/one_hot.h>
 #include <espalier/error.h>
 #include <espalier/plugin.h>
 
@@ -89,6 +94,32 @@ bool Task::better(const Metrics& a, const Metrics& b) const {
     if (a.at(name) != b.at(name)) return less ? a.at(name) < b.at(name) : a.at(name) > b.at(name);
   }
   return false;
+}
+
+at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
+                     const Aim& aim) {
+  const auto& objective = aim.objective;
+  at::Tensor loss;
+  if (objective.task != 0 || objective.distillation == 0) {
+    const auto target = labels.to(logits.device());
+    const bool one_class = target.scalar_type() == at::kLong;
+    if (tags || objective.loss == "bce") {
+      const auto wide = one_class ? at::one_hot(target, logits.size(1)).to(logits.scalar_type()) : target;
+      loss = at::binary_cross_entropy_with_logits(logits, wide);
+    } else {
+      loss = at::cross_entropy_loss(logits, target);
+    }
+    if (objective.task != 1) loss = loss * objective.task;
+  }
+  if (objective.distillation == 0) return loss;
+  if (aim.teacher == nullptr) throw SettingsError("distillation was given no teacher");
+  const nn::Loss distillation{nn::Loss::Kind::Distillation, objective.temperature, {}};
+  const auto taught = [&] {
+    const at::NoGradGuard no_gradients;
+    return aim.teacher->logits(batches).to(at::kFloat);
+  }();
+  const auto of_teacher = nn::row_losses(logits, {}, distillation, taught).mean() * objective.distillation;
+  return loss.defined() ? loss + of_teacher : of_teacher;
 }
 
 void require_format(const std::string& checkpoint, const std::string& family, const std::string& format) {

@@ -1,7 +1,6 @@
 #include "engine/text_task.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/tensor.h>
 
 #include <nlohmann/json.hpp>
@@ -69,14 +68,14 @@ Evaluation TextTask::evaluation_of(const Outputs& outputs, const Split& split, s
 }
 
 at::Tensor TextTask::training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
-                                   const TrainSettings&, Random&) const {
+                                   const Aim& aim, Random&) const {
   std::vector<Batch> groups;
   std::vector<at::Tensor> labels;
   for (const auto& rows : step) {
     groups.push_back(split.examples->batch(rows));
     labels.push_back(groups.back().labels);
   }
-  return at::cross_entropy_loss(model.training_logits(groups).to(at::kFloat), at::cat(labels));
+  return step_loss(model.training_logits(groups).to(at::kFloat), at::cat(labels), false, groups, aim);
 }
 
 }  // namespace espalier::engine

@@ -1,11 +1,13 @@
 #include "engine/training.h"
 
 #include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -16,6 +18,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numbers>
 
 namespace espalier::engine {
 namespace {
@@ -24,83 +27,113 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// AdamW (Loshchilov and Hutter, 2019) over two groups: weights decay, biases and layer norms do not.
-class AdamW {
+// AdamW (Loshchilov and Hutter, 2019), or SGD with momentum, over groups of tensors.
+class Optimiser {
  public:
-  AdamW(const std::vector<nn::Parameter>& parameters, double weight_decay) : weight_decay_(weight_decay) {
-    for (const auto& parameter : parameters) {
-      auto& group = parameter.decays ? decaying_ : plain_;
-      group.parameters.push_back(parameter.tensor);
-      group.first.push_back(at::zeros_like(parameter.tensor));
-      group.second.push_back(at::zeros_like(parameter.tensor));
-      group.steps.push_back(at::zeros({}, at::kFloat));
+  Optimiser(const std::vector<ParameterGroup>& groups, const TrainingPlan& plan)
+      : groups_(groups), plan_(plan), states_(groups.size()) {
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      for (const auto& tensor : groups[i].tensors) {
+        states_[i].push_back({at::zeros_like(tensor), plan.optimiser == "adamw" ? at::zeros_like(tensor) : at::Tensor(),
+                              at::zeros({}, at::kFloat)});
+      }
     }
   }
 
-  void step(double learning_rate, double clip_norm) {
+  // `share`: of each group's learning rate.
+  void step(double share) {
     const at::NoGradGuard no_gradient;
-    if (clip_norm > 0) clip(clip_norm);
-    update(decaying_, learning_rate, weight_decay_);
-    update(plain_, learning_rate, 0);
+    std::vector<Used> used;
+    std::vector<at::Tensor> gradients;
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      used.push_back(collect(i));
+      gradients.insert(gradients.end(), used.back().gradients.begin(), used.back().gradients.end());
+    }
+    if (gradients.empty()) return;
+    if (plan_.clip_norm > 0) clip(gradients);
+    for (std::size_t i = 0; i < groups_.size(); ++i) update(groups_[i], used[i], share * groups_[i].learning_rate);
+    ++steps_;
+    for (const auto& group : groups_) {
+      for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
+    }
   }
 
  private:
-  struct Group {
-    std::vector<at::Tensor> parameters, first, second, steps;
-    // The parameters that took part in the step, with their gradients and moments.
-    std::vector<at::Tensor> used, gradients, used_first, used_second, used_steps;
-    void collect() {
-      for (auto* list : {&used, &gradients, &used_first, &used_second, &used_steps}) list->clear();
-      for (std::size_t i = 0; i < parameters.size(); ++i) {
-        if (!parameters[i].grad().defined()) continue;
-        used.push_back(parameters[i]);
-        gradients.push_back(parameters[i].grad());
-        used_first.push_back(first[i]);
-        used_second.push_back(second[i]);
-        used_steps.push_back(steps[i]);
-      }
-    }
+  struct Moments {
+    at::Tensor first, second, steps;
+  };
+  // The tensors that took part in the step, with their gradients and moments.
+  struct Used {
+    std::vector<at::Tensor> tensors, gradients, first, second, steps;
   };
 
-  void clip(double clip_norm) {
-    std::vector<at::Tensor> gradients;
-    for (auto* group : {&decaying_, &plain_}) {
-      group->collect();
-      gradients.insert(gradients.end(), group->gradients.begin(), group->gradients.end());
+  Used collect(std::size_t group) {
+    Used used;
+    for (std::size_t i = 0; i < groups_[group].tensors.size(); ++i) {
+      const auto& tensor = groups_[group].tensors[i];
+      if (!tensor.grad().defined()) continue;
+      const auto& moments = states_[group][i];
+      used.tensors.push_back(tensor);
+      used.gradients.push_back(tensor.grad());
+      used.first.push_back(moments.first);
+      used.second.push_back(moments.second);
+      used.steps.push_back(moments.steps);
     }
+    return used;
+  }
+
+  void clip(std::vector<at::Tensor>& gradients) const {
     const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients))).item<double>();
     // The small constant is the one of the usual implementation, so that runs compare.
-    if (norm > clip_norm) at::_foreach_mul_(gradients, clip_norm / (norm + 1e-6));
+    if (norm > plan_.clip_norm) at::_foreach_mul_(gradients, plan_.clip_norm / (norm + 1e-6));
   }
 
-  void update(Group& group, double learning_rate, double weight_decay) {
-    group.collect();
-    if (group.used.empty()) return;
-    at::_foreach_add_(group.used_steps, 1);
-    at::_fused_adamw_(
-        group.used, group.gradients, group.used_first, group.used_second, {}, group.used_steps, learning_rate,
-        /*beta1=*/0.9, /*beta2=*/0.999, weight_decay, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
-    for (auto& parameter : group.used) parameter.mutable_grad() = at::Tensor();
+  void update(const ParameterGroup& group, Used& used, double learning_rate) const {
+    if (used.tensors.empty()) return;
+    if (plan_.optimiser == "sgd") {
+      const auto buffers = plan_.momentum > 0 ? used.first : std::vector<at::Tensor>();
+      at::_fused_sgd_(used.tensors, used.gradients, buffers, group.weight_decay, plan_.momentum, learning_rate,
+                      /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false, /*is_first_step=*/steps_ == 0);
+      return;
+    }
+    at::_foreach_add_(used.steps, 1);
+    at::_fused_adamw_(used.tensors, used.gradients, used.first, used.second, {}, used.steps, learning_rate,
+                      /*beta1=*/0.9, /*beta2=*/0.999, group.weight_decay, /*eps=*/1e-8, /*amsgrad=*/false,
+                      /*maximize=*/false);
   }
 
-  double weight_decay_;
-  Group decaying_, plain_;
+  const std::vector<ParameterGroup>& groups_;
+  const TrainingPlan& plan_;
+  std::vector<std::vector<Moments>> states_;
+  std::int64_t steps_ = 0;
 };
 
-// Linear warm-up to the peak, then linear decay to zero; step counts from 0.
-double rate_at(std::int64_t step, std::int64_t steps, const TrainSettings& settings) {
-  const double warmup_steps = std::ceil(settings.warmup * static_cast<double>(steps));
-  const double now = static_cast<double>(step);
-  if (now < warmup_steps) return settings.learning_rate * (now + 1) / warmup_steps;
-  return settings.learning_rate *
-         std::max(0.0, (static_cast<double>(steps) - now) / std::max(1.0, static_cast<double>(steps) - warmup_steps));
-}
+// Copies of the groups' tensors, to come back to.
+class Snapshot {
+ public:
+  explicit Snapshot(const std::vector<ParameterGroup>& groups) : groups_(groups) {}
 
-std::vector<at::Tensor> copies(const std::vector<nn::Parameter>& parameters) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& parameter : parameters) tensors.push_back(parameter.tensor.detach().clone());
-  return tensors;
-}
+  void take() {
+    const at::NoGradGuard no_gradient;
+    copies_.clear();
+    for (const auto& group : groups_) {
+      for (const auto& tensor : group.tensors) copies_.push_back(tensor.detach().clone());
+    }
+  }
+  void drop() { copies_.clear(); }
+  void restore() const {
+    const at::NoGradGuard no_gradient;
+    std::size_t next = 0;
+    if (copies_.empty()) return;
+    for (const auto& group : groups_) {
+      for (const auto& tensor : group.tensors) at::Tensor(tensor).copy_(copies_[next++]);
+    }
+  }
+
+ private:
+  const std::vector<ParameterGroup>& groups_;
+  std::vector<at::Tensor> copies_;
+};
 
 // "accuracy 0.8123, cross_entropy 0.5012"
 std::string in_words(const Task& task, const Metrics& metrics) {
@@ -112,74 +145,138 @@ std::string in_words(const Task& task, const Metrics& metrics) {
   return words;
 }
 
+void check(const TrainingPlan& plan, const std::vector<ParameterGroup>& groups) {
+  std::string problems;
+  const auto complain = [&](const std::string& problem) { problems += (problems.empty() ? "" : "\n") + problem; };
+  if (plan.optimiser != "adamw" && plan.optimiser != "sgd")
+    complain("optimiser '" + plan.optimiser + "' is not known: expected adamw or sgd");
+  if (plan.decay != "cosine" && plan.decay != "linear" && plan.decay != "none")
+    complain("decay '" + plan.decay + "' is not known: expected cosine, linear or none");
+  if (plan.epochs < 0) complain(fmt::format("epochs is {}, expected 0 or more", plan.epochs));
+  if (plan.batch < 1) complain(fmt::format("batch is {}, expected at least 1", plan.batch));
+  if (plan.accumulate < 1) complain(fmt::format("accumulate is {}, expected at least 1", plan.accumulate));
+  if (!(plan.warmup >= 0 && plan.warmup <= 1)) complain(fmt::format("warmup is {}, expected 0 to 1", plan.warmup));
+  if (!(plan.clip_norm >= 0)) complain(fmt::format("clip_norm is {}, expected 0 or more", plan.clip_norm));
+  if (!(plan.momentum >= 0 && plan.momentum < 1))
+    complain(fmt::format("momentum is {}, expected 0 to below 1", plan.momentum));
+  for (const auto& group : groups) {
+    if (!(group.learning_rate >= 0 && std::isfinite(group.learning_rate)))
+      complain(fmt::format("learning_rate is {}, expected 0 or more", group.learning_rate));
+  }
+  if (!problems.empty()) throw SettingsError("training cannot start\n" + problems);
+}
+
 }  // namespace
 
-std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
-                                     std::uint64_t seed, TrainingReport& report, const Watch& watch) {
+double rate_at(std::int64_t step, std::int64_t steps, const TrainingPlan& plan) {
+  const double warmup_steps = std::ceil(plan.warmup * static_cast<double>(steps));
+  const double now = static_cast<double>(step);
+  if (now < warmup_steps) return (now + 1) / warmup_steps;
+  const double left = std::max(1.0, static_cast<double>(steps) - warmup_steps);
+  if (plan.decay == "none") return 1;
+  if (plan.decay == "linear") return std::max(0.0, (static_cast<double>(steps) - now) / left);
+  return (1 + std::cos(std::numbers::pi * std::min(1.0, (now - warmup_steps) / left))) / 2;
+}
+
+TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, std::uint64_t seed, const Watch& watch) {
+  check(plan, training.groups);
   const auto begun = Clock::now();
-  auto model = start.trainable_copy();
-  const auto parameters = model->parameters();
-  for (const auto& parameter : parameters) at::Tensor(parameter.tensor).requires_grad_(true);
-  AdamW optimiser(parameters, settings.weight_decay);
+  TrainingReport report;
+  Optimiser optimiser(training.groups, plan);
   Random shuffle(seed);
   auto dropout_generator = at::globalContext().defaultGenerator(at::kCPU);
   dropout_generator.set_current_seed(shuffle.next());
 
-  const auto& train = task.split("train");
-  const bool has_validation = task.has_split("validation");
-  const std::int64_t steps_an_epoch = (train.examples->size() + settings.batch - 1) / settings.batch;
-  const std::int64_t steps = steps_an_epoch * settings.epochs;
-  std::vector<at::Tensor> best;
+  const auto& split = task.split("train");
+  const bool chooses = training.validate && plan.best_on_validation;
+  const std::int64_t batches_an_epoch = (split.examples->size() + plan.batch - 1) / plan.batch;
+  const std::int64_t steps_an_epoch = (batches_an_epoch + plan.accumulate - 1) / plan.accumulate;
+  const std::int64_t steps = steps_an_epoch * plan.epochs;
+  Snapshot best(training.groups);
+  best.take();  // to come back to if nothing better comes
   auto last_said = begun;
-  for (std::int64_t epoch = 1; epoch <= settings.epochs; ++epoch) {
+  const double peak = training.groups.empty() ? 0 : training.groups.front().learning_rate;
+  for (std::int64_t epoch = 1; epoch <= plan.epochs && report.divergence.empty(); ++epoch) {
     double loss_sum = 0;
-    std::int64_t step_in_epoch = 0;
-    for (const auto& step : data::training_steps(*train.examples, settings.batch, shuffle)) {
+    std::int64_t seen = 0;
+    for (const auto& batch : data::training_steps(*split.examples, plan.batch, shuffle)) {
       watch.check();
-      const auto loss = task.training_loss(*model, train, step, settings, shuffle);
+      // The last step of an epoch may average fewer batches.
+      const auto together = std::min(plan.accumulate, batches_an_epoch - seen / plan.accumulate * plan.accumulate);
+      const auto loss = training.loss(batch, shuffle);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) {
-        throw InputError(
-            fmt::format("training diverged: the loss is {} at step {} of {}\n    lower the learning rate "
-                        "(found {}) or raise the warm-up (found {})",
-                        value, report.steps + 1, steps, settings.learning_rate, settings.warmup));
+        report.divergence = fmt::format(
+            "the loss is {} at step {} of {}\n    lower the learning rate (found {}) or "
+            "raise the warm-up (found {})",
+            value, report.steps + 1, steps, peak, plan.warmup);
+        break;
       }
-      loss.backward();
-      optimiser.step(rate_at(report.steps, steps, settings), settings.clip_norm);
+      (together == 1 ? loss : loss / static_cast<double>(together)).backward();
       loss_sum += value;
+      ++seen;
+      if (seen % plan.accumulate != 0 && seen != batches_an_epoch) continue;
+      optimiser.step(rate_at(report.steps, steps, plan));
+      if (training.after_step) training.after_step();
       ++report.steps;
-      ++step_in_epoch;
       if (seconds_since(last_said) > 5) {
         last_said = Clock::now();
         const double done = static_cast<double>(report.steps) / static_cast<double>(steps);
         const double elapsed = seconds_since(begun);
         watch.tell(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left",
-                               epoch, settings.epochs, report.steps, steps,
-                               loss_sum / static_cast<double>(step_in_epoch),
-                               static_cast<double>(report.steps * settings.batch) / elapsed, elapsed / done - elapsed));
+                               epoch, plan.epochs, report.steps, steps, loss_sum / static_cast<double>(seen),
+                               static_cast<double>(report.steps * plan.batch * plan.accumulate) / elapsed,
+                               elapsed / done - elapsed));
       }
     }
-    EpochReport now{epoch, loss_sum / static_cast<double>(std::max<std::int64_t>(1, step_in_epoch)), {}};
-    if (has_validation) now.validation = task.evaluate(*model, task.split("validation")).metrics;
-    watch.tell(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, settings.epochs, now.training_loss,
-                           has_validation ? ", validation " + in_words(task, now.validation) : std::string()));
+    if (!report.divergence.empty()) break;
+    EpochReport now{epoch, loss_sum / static_cast<double>(std::max<std::int64_t>(1, seen)), {}};
+    if (training.validate) now.validation = training.validate();
+    watch.tell(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, plan.epochs, now.training_loss,
+                           training.validate ? ", validation " + in_words(task, now.validation) : std::string()));
     const bool is_best =
-        !has_validation || report.best_epoch == 0 ||
+        !chooses || report.best_epoch == 0 ||
         task.better(now.validation, report.epochs[static_cast<std::size_t>(report.best_epoch - 1)].validation);
     report.epochs.push_back(now);
-    if (is_best) {
-      report.best_epoch = epoch;
-      if (has_validation && epoch < settings.epochs) best = copies(parameters);
-      if (epoch == settings.epochs) best.clear();
-    }
+    if (!is_best) continue;
+    report.best_epoch = epoch;
+    if (epoch == plan.epochs)
+      best.drop();
+    else
+      best.take();
   }
-  const at::NoGradGuard no_gradient;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    auto tensor = parameters[i].tensor;
-    tensor.requires_grad_(false);
-    if (!best.empty()) tensor.copy_(best[i]);
+  best.restore();
+  for (const auto& group : training.groups) {
+    for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
   }
   report.seconds = seconds_since(begun);
+  return report;
+}
+
+std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
+                                     std::uint64_t seed, TrainingReport& report, const Watch& watch) {
+  auto model = start.trainable_copy();
+  const auto parameters = model->parameters();
+  for (const auto& parameter : parameters) at::Tensor(parameter.tensor).requires_grad_(true);
+  Training training;
+  training.groups = {{{}, settings.learning_rate, settings.weight_decay}, {{}, settings.learning_rate, 0}};
+  for (const auto& parameter : parameters)
+    training.groups[parameter.decays ? 0 : 1].tensors.push_back(parameter.tensor);
+  const auto& split = task.split("train");
+  training.loss = [&](const std::vector<data::Rows>& batch, Random& random) {
+    return task.training_loss(*model, split, batch, {settings, {}, nullptr}, random);
+  };
+  if (task.has_split("validation"))
+    training.validate = [&] { return task.evaluate(*model, task.split("validation")).metrics; };
+  TrainingPlan plan;
+  plan.epochs = settings.epochs;
+  plan.batch = settings.batch;
+  plan.warmup = settings.warmup;
+  plan.decay = "linear";
+  plan.clip_norm = settings.clip_norm;
+  report = train(training, plan, task, seed, watch);
+  if (!report.divergence.empty()) throw InputError("training diverged: " + report.divergence);
+  for (const auto& parameter : parameters) at::Tensor(parameter.tensor).requires_grad_(false);
   return model;
 }
 

@@ -88,6 +88,11 @@ store::PointRecord record_of(engine::Point point) {
   record.predictions_digest = sha256_hex(point.predictions);
   record.predictions = std::move(point.predictions);
   record.details = std::move(point.details);
+  for (const auto& latency : point.latency) {
+    record.latency.push_back({latency.batch, latency.length, latency.dense_milliseconds, latency.pruned_milliseconds,
+                              latency.repeats, latency.ratio, latency.ratio_low, latency.ratio_high, latency.verdict(),
+                              latency.threads, latency.device});
+  }
   return record;
 }
 

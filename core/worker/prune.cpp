@@ -36,7 +36,7 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
   const auto no_data = [](const Mask&) -> std::map<std::string, double> {
     throw SettingsError("this searcher evaluates masks on data; use it in an experiment");
   };
-  return engine::search(*catalog, model, units, scores.values,
+  return engine::search(*catalog, model, units, Mask(model.sites()), scores.values,
                         {words.searcher, complete_settings(searcher.description, settings_from_words(words.set)),
                          budget, words.rounding, words.scope, words.seed},
                         no_data);

@@ -39,8 +39,9 @@ ExitCode score(const ScoreWords& words) {
     task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch());
     split = &task->split(words.data.split);
   }
-  const auto values = engine::compute_scores(
-      *catalog, *model, split, {words.scorer, settings, granularity, words.sites, words.seed, words.compute});
+  const auto values =
+      engine::compute_scores(*catalog, {*model, *model, task.get(), split},
+                             {words.scorer, settings, granularity, words.sites, words.seed, words.compute});
   const Units units(model->sites(), granularity, words.sites);
   nn::write_scores(words.output, units,
                    {values,

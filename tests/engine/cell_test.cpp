@@ -110,17 +110,6 @@ TEST(Cell, SeedsThatNobodyUsesShareOneComputation) {
   EXPECT_TRUE(timing["cached"]["evaluation"].get<bool>());
 }
 
-TEST(Cell, SaysWhatThisVersionDoesNotCompute) {
-  TinyCell tiny;
-  tiny.cell.schedule = ScheduleSettings{};
-  tiny.cell.recovery.plugin = "lora";
-
-  const auto message = message_of<SettingsError>([&] { tiny.engine()->run(tiny.cell); });
-
-  EXPECT_NE(message.find("recovery 'lora' cannot be computed"), std::string::npos) << message;
-  EXPECT_NE(message.find("a schedule cannot be computed"), std::string::npos) << message;
-}
-
 TEST(Cell, StopsWhenInterrupted) {
   TinyCell tiny;
   engine::Engine stopped(bundled_plugins(), tiny.folder / "cache", {nullptr, [] { return true; }});

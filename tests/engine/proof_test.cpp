@@ -34,11 +34,18 @@ class Cheat : public nn::Model {
   std::vector<nn::Parameter> parameters() const override { return real_.parameters(); }
   std::int64_t parameter_count() const override { return real_.parameter_count(); }
   std::int64_t multiply_adds(std::int64_t tokens) const override { return real_.multiply_adds(tokens); }
+  nn::Operations operations(std::int64_t tokens) const override { return real_.operations(tokens); }
   std::vector<nn::SiteInput> site_inputs(const Batch& batch) const override { return real_.site_inputs(batch); }
   at::Tensor site_output(std::int64_t site, const nn::SiteInput& input) const override {
     return real_.site_output(site, input);
   }
-  std::unique_ptr<PrunableModel> prunable() const override { return real_.prunable(); }
+  std::unique_ptr<PrunableModel> prunable(nn::Loss loss) const override { return real_.prunable(std::move(loss)); }
+  std::unique_ptr<nn::Model> with_parameters(const std::vector<at::Tensor>& tensors) const override {
+    return real_.with_parameters(tensors);
+  }
+  std::unique_ptr<nn::Model> with_scaled_outputs(std::int64_t site, const at::Tensor& factors) const override {
+    return real_.with_scaled_outputs(site, factors);
+  }
   void save(const std::filesystem::path& folder) const override { real_.save(folder); }
 
  protected:

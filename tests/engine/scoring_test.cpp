@@ -1,6 +1,7 @@
 #include "engine/scoring.h"
 
 #include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
@@ -42,9 +43,44 @@ TEST(Scoring, HeadsFromChannelsEqualHeadsAskedDirectly) {
 
   const auto summed = cache.get(scoring.base, request).values;
 
-  const auto direct =
-      engine::compute_scores(bundled_plugins(), *scoring.base.model, &scoring.base.task->split("validation"), request);
+  const auto direct = engine::compute_scores(
+      bundled_plugins(),
+      {*scoring.base.model, *scoring.base.model, scoring.base.task.get(), &scoring.base.task->split("validation")},
+      request);
   EXPECT_TRUE(is_close(summed, direct, {.relative = 1e-5}));
+}
+
+TEST(Scoring, FromTheModelItselfThereIsNothingToLearn) {
+  Scoring scoring;
+  auto cache = scoring.cache();
+  auto request = scoring.request("fisher");
+  request.settings.set("loss", std::string("distillation"));
+
+  EXPECT_EQ(message_of<SettingsError>([&] { cache.get(scoring.base, request); }),
+            "scorer 'fisher' is to learn from the dense model, which is the one it scores: that loss has no gradient\n "
+            "   use "
+            "loss = \"task\", or name another checkpoint as teacher");
+}
+
+TEST(Scoring, AblationAsksForTheTask) {
+  Scoring scoring;
+  auto cache = scoring.cache();
+  auto request = scoring.request("ablation");
+  request.settings.set("metric", std::string("task"));
+
+  const auto lost = cache.get(scoring.base, request).values;  // accuracy lost with each head
+
+  const Units units(scoring.base.model->sites(), Granularity::Head);
+  const auto& split = scoring.base.task->split("validation");
+  const auto accuracy = [&](const nn::Model& model) {
+    return scoring.base.task->evaluate(model, split).metrics.at("accuracy");
+  };
+  for (std::int64_t head = 0; head < units.count(); ++head) {
+    auto kept = at::ones({units.count()}, at::kBool);
+    kept[head] = false;
+    EXPECT_NEAR(lost[head].item<double>(),
+                accuracy(*scoring.base.model) - accuracy(*scoring.base.model->masked(units.mask(kept))), 1e-9);
+  }
 }
 
 TEST(Scoring, OnlyScorersThatDrawRandomNumbersDependOnTheSeed) {

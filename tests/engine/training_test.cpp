@@ -88,5 +88,80 @@ TEST(Training, DivergenceNamesTheStepAndTheRate) {
   EXPECT_NE(message.find("lower the learning rate (found 1e+30)"), std::string::npos) << message;
 }
 
+// 100 steps, 5 of them warm-up: the peak after five, half of it in the middle of the cosine, nothing at the end.
+TEST(LearningRate, WarmsUpAndDecays) {
+  TrainingPlan plan;
+  plan.warmup = 0.05;
+  EXPECT_DOUBLE_EQ(engine::rate_at(0, 100, plan), 0.2);
+  EXPECT_DOUBLE_EQ(engine::rate_at(4, 100, plan), 1);
+  EXPECT_DOUBLE_EQ(engine::rate_at(5, 100, plan), 1);
+  EXPECT_NEAR((engine::rate_at(52, 100, plan) + engine::rate_at(53, 100, plan)) / 2, 0.5, 1e-12);
+  EXPECT_NEAR(engine::rate_at(100, 100, plan), 0, 1e-12);
+  plan.decay = "linear";
+  EXPECT_DOUBLE_EQ(engine::rate_at(5, 105, plan), 99.0 / 99.0);
+  EXPECT_DOUBLE_EQ(engine::rate_at(99, 105, plan), 6.0 / 99.0);
+  plan.decay = "none";
+  EXPECT_DOUBLE_EQ(engine::rate_at(99, 100, plan), 1);
+}
+
+// SGD with momentum by hand: gradients are 1, 2, 3, ... in turn.
+TEST(Training, BySgdIsTheFormula) {
+  Training training;
+  auto weight = at::ones({1}).requires_grad_(true);
+  double slope = 0;
+  engine::Training by_hand;
+  by_hand.groups = {{{weight}, 0.1, 0}};
+  by_hand.loss = [&](const std::vector<data::Rows>&, Random&) { return (weight * ++slope).sum(); };
+  TrainingPlan plan;
+  plan.optimiser = "sgd";
+  plan.momentum = 0.5;
+  plan.warmup = 0;
+  plan.decay = "none";
+  plan.clip_norm = 0;
+  plan.batch = 40;  // of 120 examples: three steps
+
+  const auto report = engine::train(by_hand, plan, training.task, 1, {});
+
+  EXPECT_EQ(report.steps, 3);
+  const double first = 1, second = 0.5 * first + 2, third = 0.5 * second + 3;
+  EXPECT_NEAR(weight.item<double>(), 1 - 0.1 * (first + second + third), 1e-6);
+}
+
+TEST(Training, AccumulatesBatchesIntoOneStep) {
+  Training training;
+  auto weight = at::ones({1}).requires_grad_(true);
+  double slope = 0;
+  engine::Training by_hand;
+  by_hand.groups = {{{weight}, 0.1, 0}};
+  by_hand.loss = [&](const std::vector<data::Rows>&, Random&) { return (weight * ++slope).sum(); };
+  TrainingPlan plan;
+  plan.optimiser = "sgd";
+  plan.momentum = 0;
+  plan.warmup = 0;
+  plan.decay = "none";
+  plan.clip_norm = 0;
+  plan.batch = 40;
+  plan.accumulate = 2;  // batches 1 and 2 make a step, the third alone another
+
+  const auto report = engine::train(by_hand, plan, training.task, 1, {});
+
+  EXPECT_EQ(report.steps, 2);
+  EXPECT_NEAR(weight.item<double>(), 1 - 0.1 * (1.5 + 3), 1e-6);
+}
+
+TEST(Training, RefusesAPlanThatMakesNoSense) {
+  Training training;
+  engine::Training nothing;
+  nothing.groups = {{{}, -1, 0}};
+  TrainingPlan plan;
+  plan.optimiser = "adam";
+  plan.batch = 0;
+
+  EXPECT_EQ(
+      message_of<SettingsError>([&] { engine::train(nothing, plan, training.task, 1, {}); }),
+      "training cannot start\noptimiser 'adam' is not known: expected adamw or sgd\nbatch is 0, expected at least "
+      "1\nlearning_rate is -1, expected 0 or more");
+}
+
 }  // namespace
 }  // namespace espalier::test

@@ -732,7 +732,7 @@ TEST_F(Speech, IsNotClassified) {
   EXPECT_EQ(
       said(world.espalier({"evaluate", "--model", "model", "--data", "test.tsv", "--format", "audio-classification"}),
            5),
-      "model: is a whisper model and cannot read audio-classification data\n    it reads speech-recognition");
+      "model: is of family whisper, which cannot read audio-classification data\n    it reads speech-recognition");
   EXPECT_TRUE(said(world.espalier({"train", "--model", "model", "--data", "test.tsv", "--format", "speech-recognition",
                                    "--output", "trained"}),
                    5)

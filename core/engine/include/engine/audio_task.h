@@ -20,7 +20,7 @@ class AudioTask final : public Task {
   Evaluation evaluate(const nn::Model& model, const Split& split) const override;
   Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
-                           const TrainSettings& settings, Random& random) const override;
+                           const Aim& aim, Random& random) const override;
   std::vector<std::string> ranking_metrics() const override;
 
  protected:

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/latency.h"
 #include "engine/training.h"
 #include "loader/plugin_catalog.h"
 #include "words/cell_settings.h"
@@ -19,7 +20,7 @@ namespace espalier::engine {
 // One measured state on a cell's way.
 struct Point {
   std::int64_t step = 0;
-  std::string kind;  // dense or pruned
+  std::string kind;  // dense, pruned, recovered, or diverged: recovered by a training that broke off
   std::optional<double> requested_sparsity;
   double achieved_sparsity = 0;
   std::int64_t parameters_dense = 0;    // of the attention sites, as the sparsity counts them
@@ -36,6 +37,7 @@ struct Point {
   std::string proof;        // JSON
   std::string predictions;  // '1' or '0' an example
   std::string details;      // JSON: what is kept, site by site
+  std::vector<Latency> latency;
 };
 
 struct Artifact {

@@ -20,9 +20,16 @@ struct ScoreRequest {
   std::string compute = "float32";
 };
 
-// Scores of one model on one split, without any cache. `split` may be null where the scorer needs no data.
-at::Tensor compute_scores(const loader::PluginCatalog& catalog, const nn::Model& model, const Split* split,
-                          const ScoreRequest& request);
+// What scores are computed of and on.
+struct ScoreSource {
+  const nn::Model& model;
+  const nn::Model& dense;        // the teacher that a scorer calls "dense"
+  const Task* task = nullptr;    // with the split: what a scorer may evaluate masks on
+  const Split* split = nullptr;  // null where the scorer needs no data
+};
+
+// Scores without any cache.
+at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source, const ScoreRequest& request);
 
 class ScoreCache {
  public:
@@ -34,7 +41,10 @@ class ScoreCache {
     std::string digest;
     std::filesystem::path file;
   };
+  // Of the base model itself, from memory, from the folder, or computed now.
   Answer get(BaseModel& base, const ScoreRequest& request);
+  // Of a model on its way through a schedule: computed now and not kept.
+  at::Tensor of(const nn::Model& model, BaseModel& base, const ScoreRequest& request) const;
 
  private:
   std::filesystem::path cache_folder_;

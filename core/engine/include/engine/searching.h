@@ -18,11 +18,14 @@ struct SearchRequest {
   std::string rounding = "nearest";
   std::string scope = "global";
   std::int64_t seed = 0;
+  bool of_remaining = false;  // a sparsity is a share of what remains
 };
 
-// `evaluate` gives metrics on the validation split; it is only called by searchers that search.
-Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const at::Tensor& scores,
-            const SearchRequest& request, const std::function<std::map<std::string, double>(const Mask&)>& evaluate);
+// `kept`: what earlier steps left; the answer keeps no more than that. `evaluate` gives metrics on the validation split; it
+// is only called by searchers that search.
+Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const Mask& kept,
+            const at::Tensor& scores, const SearchRequest& request,
+            const std::function<std::map<std::string, double>(const Mask&)>& evaluate);
 
 // "original", "pruned-width" or a positive number. Throws SettingsError.
 nn::SoftmaxScale softmax_scale_from(const std::string& text);

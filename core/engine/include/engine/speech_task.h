@@ -27,7 +27,7 @@ class SpeechTask final : public Task {
   Evaluation evaluate(const nn::Model& model, const Split& split) const override;
   Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
-                           const TrainSettings& settings, Random& random) const override;
+                           const Aim& aim, Random& random) const override;
   std::vector<std::string> ranking_metrics() const override { return {"-wer", "-cross_entropy"}; }
 
   // What a model wrote, as text, in the order of the split; from Evaluation::outputs.

@@ -4,11 +4,13 @@
 
 #include <ATen/core/Tensor.h>
 #include <espalier/model.h>
+#include <espalier/recovery.h>
 
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,13 @@ struct Evaluation {
   std::int64_t multiply_adds = 0;
 };
 
+// What a training step minimises, and on what it looks.
+struct Aim {
+  const TrainSettings& settings;  // augmentation
+  Objective objective = {};
+  const nn::Model* teacher = nullptr;  // of distillation
+};
+
 class Task {
  public:
   Task(DatasetSettings dataset, DigestMemory& digests, Watch watch);
@@ -68,7 +77,7 @@ class Task {
   virtual Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const = 0;
   // The mean loss of one training step, differentiable in the model's parameters.
   virtual at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
-                                   const TrainSettings& settings, Random& random) const = 0;
+                                   const Aim& aim, Random& random) const = 0;
   // Whether a is the better model's metrics: the first of these metrics that differs decides; a minus sign before its
   // name says that less is better.
   bool better(const Metrics& a, const Metrics& b) const;
@@ -95,6 +104,11 @@ void require_format(const std::string& checkpoint, const std::string& family, co
 // The task of a dataset's format. `labels` empty: the classes are those of the train file.
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
                                 DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch);
+
+// The mean loss of a step from the model's training logits [rows, classes] and labels of each row: the task's share and
+// the teacher's. Labels are classes or one number a class; `tags`: several may apply. The teacher reads `batches`.
+at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
+                     const Aim& aim);
 
 // Multiply-adds of one pass over the split.
 std::int64_t multiply_adds_of(const nn::Model& model, const Split& split);

@@ -1,6 +1,8 @@
-// Fine-tuning of a base model: AdamW with linear warm-up and linear decay, gradient clipping, the epoch that is best on
-// the validation split.
+// The one training loop: base models, recoveries and learned gates all go through it. AdamW or SGD with momentum over
+// groups of tensors, warm-up, decay, clipping, accumulation, the epoch that is best on the validation split.
 #pragma once
+
+#include <espalier/recovery.h>
 
 #include <cstdint>
 #include <functional>
@@ -26,11 +28,28 @@ struct TrainingReport {
   std::int64_t best_epoch = 0;
   std::int64_t steps = 0;
   double seconds = 0;
+  std::string divergence;  // where the loss stopped being finite, and what to do; empty: it did not
 };
 
-// A trained copy of `start`, whose head must fit the task. The best epoch is the best by the task's ranking metrics on
-// the validation split (of equals the first); without a validation split the last. Throws InputError when the loss is no
-// longer finite, naming the step.
+// What is trained: tensors, and what they are worth. Tensors are changed in place.
+struct Training {
+  std::vector<ParameterGroup> groups;
+  // The mean loss of one batch of the train split, differentiable in the groups' tensors.
+  std::function<at::Tensor(const std::vector<data::Rows>& batch, Random& random)> loss;
+  std::function<Metrics()> validate = {};  // empty: there is no validation split, and the last epoch is kept
+  std::function<void()> after_step = {};   // puts back what must not change
+};
+
+// Learning rate of a step (counted from 0) as a share of the peak: linear growth over the warm-up, then the decay.
+double rate_at(std::int64_t step, std::int64_t steps, const TrainingPlan& plan);
+
+// Runs the loop over the train split of a task. The groups end as they were after the best epoch by the task's ranking
+// metrics (of equals the first). A loss that is not finite ends it: report.divergence says where, and the groups are
+// those of the best epoch before, or as they were at the start. Throws SettingsError for a plan that makes no sense.
+TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, std::uint64_t seed, const Watch& watch);
+
+// A trained copy of `start`, whose head must fit the task. Throws InputError when the loss is no longer finite, naming
+// the step.
 std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
                                      std::uint64_t seed, TrainingReport& report, const Watch& watch);
 

@@ -1,0 +1,39 @@
+// How long one forward pass takes: the compacted model against the dense one, in turns, in one process.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/task.h"
+#include "nn/model.h"
+#include "words/cell_settings.h"
+
+namespace espalier::engine {
+
+struct Latency {
+  std::int64_t batch = 0;
+  std::int64_t length = 0;  // tokens of each example; of sounds, those of the reference, or 1
+  double dense_milliseconds = 0, pruned_milliseconds = 0;  // medians
+  // Pruned over dense, pair by pair: the median, and its 95 % interval by order statistics.
+  double ratio = 1, ratio_low = 1, ratio_high = 1;
+  std::int64_t repeats = 0;
+  std::int64_t threads = 0;
+  std::string device;
+
+  // "faster" or "slower" where the interval leaves 1 out, else "same".
+  std::string verdict() const;
+};
+
+// Median and 95 % interval of a sample (binomial order statistics; the extremes where there are fewer than six values).
+struct MedianInterval {
+  double median = 0, low = 0, high = 0;
+};
+MedianInterval median_interval(std::vector<double> values);
+
+// One result a batch size; the example of median length in the split stands in every place of a batch. Warmed up, dense
+// and pruned in turns, the first of a pair alternating.
+std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,
+                                     const LatencySettings& settings, const Watch& watch);
+
+}  // namespace espalier::engine

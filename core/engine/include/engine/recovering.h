@@ -1,0 +1,34 @@
+// From a pruned model to a repaired one, by a recovery plugin.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "engine/base_model.h"
+#include "engine/training.h"
+#include "loader/plugin_catalog.h"
+#include "nn/model.h"
+
+namespace espalier::engine {
+
+struct RecoveryRequest {
+  std::string recovery;
+  Settings settings;  // complete
+  std::int64_t seed = 0;
+  std::string compute = "float32";
+};
+
+struct Recovered {
+  std::unique_ptr<nn::Model> model;
+  std::vector<TrainingReport> trainings;
+};
+
+// `dense`: what the pruned model came from; `task`: its data. Throws what the plugin and its training throw; a training
+// that diverges is a report, not an error.
+Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned, const nn::Model& dense,
+                  const Mask& mask, Task& task, const RecoveryRequest& request, const Watch& watch);
+
+// The teacher that a name means: the dense model, or a checkpoint folder.
+std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense);
+
+}  // namespace espalier::engine

@@ -1,0 +1,53 @@
+// A cell's way from the dense model to its last point: what each step of its schedule asks for, and what finished steps
+// left on disk, so that a cell that was stopped goes on where it was.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "nn/model.h"
+#include "words/cell_settings.h"
+
+namespace espalier::engine {
+
+// What one step asks of the searcher.
+struct StepBudget {
+  Budget budget;
+  std::string rounding;
+  bool of_remaining = false;        // a sparsity is a share of what remains
+  std::optional<double> requested;  // sparsity after the step, where the schedule names one
+};
+
+// One step without a schedule. Throws SettingsError for a schedule that cannot be followed.
+std::vector<StepBudget> steps_of(const CellSettings& cell);
+
+// What a finished step left.
+struct FinishedStep {
+  std::int64_t step = 0;
+  std::unique_ptr<nn::Model> model;
+  Mask mask;
+  std::string digest;         // of everything the model was made from
+  std::vector<Point> points;  // of all steps so far
+};
+
+// The last finished step of one cell, in a folder of its own; a newer one replaces it when it is whole.
+class StepFolder {
+ public:
+  StepFolder(std::filesystem::path cache_folder, const std::string& cell_digest);
+
+  // nullopt where there is none that can be read. `base`: the dense model that the cell started from.
+  std::optional<FinishedStep> read(const nn::Model& base, const nn::SoftmaxScale& scale) const;
+  // Throws InputError where it cannot be written.
+  void write(std::int64_t step, const nn::Model& model, const Mask& mask, const std::string& digest,
+             const std::vector<Point>& points) const;
+  void remove() const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace espalier::engine

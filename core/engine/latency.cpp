@@ -1,0 +1,90 @@
+#include "engine/latency.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+namespace espalier::engine {
+namespace {
+
+constexpr int warm_ups = 3;
+
+double milliseconds_of(const nn::Model& model, const Batch& batch) {
+  const auto begun = std::chrono::steady_clock::now();
+  model.logits({&batch, 1});
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+}
+
+// The example in the middle of all lengths.
+std::int64_t typical_example(const data::Examples& examples) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(examples.size()));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2);
+  std::nth_element(order.begin(), middle, order.end(), [&](std::int64_t a, std::int64_t b) {
+    return std::pair(examples.length(a), a) < std::pair(examples.length(b), b);
+  });
+  return *middle;
+}
+
+}  // namespace
+
+std::string Latency::verdict() const { return ratio_high < 1 ? "faster" : ratio_low > 1 ? "slower" : "same"; }
+
+MedianInterval median_interval(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const auto n = values.size();
+  const double median = n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+  // The most extreme pair of order statistics k, n - 1 - k with P(Binomial(n, 1/2) <= k) <= 2.5 %.
+  double chance = std::pow(0.5, static_cast<double>(n)), below = chance;
+  std::size_t k = 0;
+  while (k + 1 < n / 2) {
+    chance *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+    if (below + chance > 0.025) break;
+    below += chance;
+    ++k;
+  }
+  return {median, values[k], values[n - 1 - k]};
+}
+
+std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,
+                                     const LatencySettings& settings, const Watch& watch) {
+  const c10::InferenceMode inference;
+  std::vector<Latency> results;
+  const auto example = typical_example(*split.examples);
+  const auto sizes = settings.batch.empty() ? std::vector<std::int64_t>{1} : settings.batch;
+  for (const auto size : sizes) {
+    const data::Rows rows(static_cast<std::size_t>(size), example);
+    const auto batch = split.examples->batch(rows);
+    for (int i = 0; i < warm_ups; ++i) {
+      milliseconds_of(dense, batch);
+      milliseconds_of(pruned, batch);
+    }
+    std::vector<double> of_dense, of_pruned, ratios;
+    for (std::int64_t repeat = 0; repeat < settings.repeats; ++repeat) {
+      watch.check();
+      double first = 0, second = 0;
+      if (repeat % 2 == 0) {
+        first = milliseconds_of(dense, batch);
+        second = milliseconds_of(pruned, batch);
+      } else {
+        second = milliseconds_of(pruned, batch);
+        first = milliseconds_of(dense, batch);
+      }
+      of_dense.push_back(first);
+      of_pruned.push_back(second);
+      ratios.push_back(second / first);
+    }
+    const auto ratio = median_interval(ratios);
+    results.push_back({size, split.examples->length(example), median_interval(of_dense).median,
+                       median_interval(of_pruned).median, ratio.median, ratio.low, ratio.high, settings.repeats,
+                       at::get_num_threads(), "cpu"});
+  }
+  return results;
+}
+
+}  // namespace espalier::engine

@@ -1,0 +1,160 @@
+#include "engine/steps.h"
+
+#include <espalier/error.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "nn/mask_file.h"
+#include "nn/safetensors.h"
+#include "words/atomic_file.h"
+
+namespace espalier::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+Json to_json(const Point& point) {
+  Json entry = {{"step", point.step},
+                {"kind", point.kind},
+                {"achieved_sparsity", point.achieved_sparsity},
+                {"parameters_dense", point.parameters_dense},
+                {"parameters_masked", point.parameters_masked},
+                {"parameters_removed", point.parameters_removed},
+                {"parameters_total", point.parameters_total},
+                {"multiply_adds_dense", point.multiply_adds_dense},
+                {"multiply_adds_done", point.multiply_adds_done},
+                {"mask_digest", point.mask_digest},
+                {"split", point.split},
+                {"examples", point.examples},
+                {"metrics", point.metrics},
+                {"proof", point.proof},
+                {"predictions", point.predictions},
+                {"details", point.details}};
+  for (const auto& latency : point.latency) {
+    entry["latency"].push_back({latency.batch, latency.length, latency.dense_milliseconds, latency.pruned_milliseconds,
+                                latency.ratio, latency.ratio_low, latency.ratio_high, latency.repeats, latency.threads,
+                                latency.device});
+  }
+  if (point.requested_sparsity) entry["requested_sparsity"] = *point.requested_sparsity;
+  if (point.proof_passed) entry["proof_passed"] = *point.proof_passed;
+  return entry;
+}
+
+Point point_from(const Json& entry) {
+  Point point;
+  point.step = entry.at("step");
+  point.kind = entry.at("kind");
+  point.achieved_sparsity = entry.at("achieved_sparsity");
+  point.parameters_dense = entry.at("parameters_dense");
+  point.parameters_masked = entry.at("parameters_masked");
+  point.parameters_removed = entry.at("parameters_removed");
+  point.parameters_total = entry.at("parameters_total");
+  point.multiply_adds_dense = entry.at("multiply_adds_dense");
+  point.multiply_adds_done = entry.at("multiply_adds_done");
+  point.mask_digest = entry.at("mask_digest");
+  point.split = entry.at("split");
+  point.examples = entry.at("examples");
+  point.metrics = entry.at("metrics").get<std::map<std::string, double>>();
+  point.proof = entry.at("proof");
+  point.predictions = entry.at("predictions");
+  point.details = entry.at("details");
+  for (const auto& l : entry.value("latency", Json::array()))
+    point.latency.push_back({l.at(0), l.at(1), l.at(2), l.at(3), l.at(4), l.at(5), l.at(6), l.at(7), l.at(8), l.at(9)});
+  if (entry.contains("requested_sparsity")) point.requested_sparsity = entry.at("requested_sparsity").get<double>();
+  if (entry.contains("proof_passed")) point.proof_passed = entry.at("proof_passed").get<bool>();
+  return point;
+}
+
+}  // namespace
+
+std::vector<StepBudget> steps_of(const CellSettings& cell) {
+  if (!cell.schedule) {
+    const bool sparsity = cell.budget.kind == "sparsity";
+    return {{cell.budget, cell.rounding, false, sparsity ? std::optional(cell.budget.value) : std::nullopt}};
+  }
+  const auto& schedule = *cell.schedule;
+  if (cell.budget.kind != "sparsity" && cell.budget.kind != "schedule") {
+    throw SettingsError("a schedule leads to a sparsity, and the budget is '" + cell.budget.kind +
+                        "'\n    give the grid a sparsity, or nothing beside a schedule by fractions");
+  }
+  std::vector<StepBudget> steps;
+  for (std::int64_t step = 1; step <= schedule.steps; ++step) {
+    const auto done = static_cast<double>(step) / static_cast<double>(schedule.steps);
+    if (schedule.shape.empty()) {
+      const bool of_remaining = schedule.of == "remaining";
+      const double nominal = of_remaining ? 1 - std::pow(1 - schedule.fraction, static_cast<double>(step))
+                                          : std::min(1.0, schedule.fraction * static_cast<double>(step));
+      // With a sparsity the schedule ends where that is reached.
+      if (cell.budget.kind == "sparsity" && nominal >= cell.budget.value - 1e-12) {
+        steps.push_back({cell.budget, cell.rounding, false, cell.budget.value});
+        break;
+      }
+      if (of_remaining)
+        steps.push_back({{"sparsity", schedule.fraction}, schedule.rounding, true, std::nullopt});
+      else
+        steps.push_back({{"sparsity", nominal}, schedule.rounding, false, nominal});
+    } else {
+      // The last step asks for the target itself, whatever rounding leaves of its powers.
+      const double share = step == schedule.steps       ? cell.budget.value
+                           : schedule.shape == "linear" ? cell.budget.value * done
+                                                        : 1 - std::pow(1 - cell.budget.value, done);
+      steps.push_back({{"sparsity", share}, schedule.rounding, false, share});
+    }
+  }
+  return steps;
+}
+
+StepFolder::StepFolder(fs::path cache_folder, const std::string& cell_digest)
+    : folder_(std::move(cache_folder) / "steps" / cell_digest) {}
+
+std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::SoftmaxScale& scale) const {
+  std::error_code ignored;
+  if (!fs::exists(folder_ / "step.json", ignored)) return std::nullopt;
+  try {
+    const auto json = Json::parse(read_file(folder_ / "step.json"));
+    FinishedStep finished;
+    finished.step = json.at("step");
+    finished.digest = json.at("digest");
+    for (const auto& point : json.at("points")) finished.points.push_back(point_from(point));
+    finished.mask = nn::read_mask(folder_ / "mask.safetensors", base.sites(), "");
+    // The mask gives the shapes, the file what training made of them.
+    const auto tensors = nn::read_safetensors(folder_ / "parameters.safetensors").tensors;
+    std::vector<at::Tensor> parameters;
+    for (std::size_t i = 0; i < tensors.size(); ++i) parameters.push_back(tensors.at(std::to_string(i)));
+    finished.model = base.compacted(finished.mask, scale)->with_parameters(parameters);
+    return finished;
+  } catch (const std::exception&) {  // a damaged step is computed again
+    return std::nullopt;
+  }
+}
+
+void StepFolder::write(std::int64_t step, const nn::Model& model, const Mask& mask, const std::string& digest,
+                       const std::vector<Point>& points) const {
+  const fs::path aside = folder_.string() + ".part", old = folder_.string() + ".old";
+  std::error_code failed;
+  fs::remove_all(aside, failed);
+  fs::create_directories(aside, failed);
+  if (failed) throw InputError(aside.string() + ": cannot be made: " + failed.message());
+  nn::TensorFile parameters;
+  for (const auto& parameter : model.parameters())
+    parameters.tensors[std::to_string(parameters.tensors.size())] = parameter.tensor.detach().contiguous();
+  nn::write_safetensors(aside / "parameters.safetensors", parameters);
+  nn::write_mask(aside / "mask.safetensors", model.sites(), mask, {});
+  Json list = Json::array();
+  for (const auto& point : points) list.push_back(to_json(point));
+  write_file(aside / "step.json", Json{{"step", step}, {"digest", digest}, {"points", list}}.dump() + "\n");
+  fs::remove_all(old, failed);
+  fs::rename(folder_, old, failed);  // there may be none
+  fs::rename(aside, folder_, failed);
+  if (failed) throw InputError(folder_.string() + ": cannot be written: " + failed.message());
+  fs::remove_all(old, failed);
+}
+
+void StepFolder::remove() const {
+  std::error_code ignored;
+  for (const auto* suffix : {"", ".part", ".old"}) fs::remove_all(folder_.string() + suffix, ignored);
+}
+
+}  // namespace espalier::engine
