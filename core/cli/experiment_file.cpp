@@ -66,7 +66,6 @@ grid::Experiment read(const ExperimentArguments& arguments) {
     say("left out: " + refused.message);
   }
   grid::ReadOptions options;
-  options.only_computable = true;
   options.sets = arguments.sets;
   options.only = join(arguments.only, ",");
   options.plugins = described.plugins;

@@ -165,6 +165,8 @@ void warn_of_shared_splits(const Place& place, const DatasetSettings& dataset, s
   for (auto a = split.begin(); a != split.end(); ++a) {
     for (auto b = std::next(a); b != split.end(); ++b) {
       if (!same_file(a->second, b->second)) continue;
+      // A folder of sounds has lists of its own that say which belong to which split.
+      if (dataset.format.starts_with("audio-") && !std::filesystem::path(a->second).has_extension()) continue;
       warnings.push_back(fmt::format("{}: dataset '{}': one file serves as {} and {}: {}", place.text(), dataset.name,
                                      a->first, b->first, a->second));
     }
@@ -215,23 +217,6 @@ void refuse_strangers(const Grid& grid, Complaints& complaints) {
                             settings.family, sites));
   });
   for (const auto& what : said) complaints.add(grid.place, what);
-}
-
-// What this version cannot compute is refused before anything runs.
-void refuse_what_is_not_built(const Grid& grid, const MeasureSettings& measure, Complaints& complaints) {
-  if (measure.latency) {
-    complaints.add(grid.place, "latency cannot be measured by this version\n    leave [measure] latency out");
-  }
-  for (const auto& value : grid.axis(Member::Schedule).values) {
-    if (value.json == "null") continue;
-    complaints.add(grid.place, "a schedule cannot be computed by this version\n    leave it out for one-shot pruning");
-    break;
-  }
-  for (const auto& value : grid.axis(Member::Recovery).values) {
-    if (!value.plugin || value.plugin->settings.plugin == "none") continue;
-    complaints.add(grid.place, fmt::format("recovery '{}' cannot be computed by this version\n    known: none",
-                                           value.plugin->settings.plugin));
-  }
 }
 
 void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Complaints& complaints) {
@@ -292,7 +277,6 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   complaints.throw_if_any();
   for (const auto& grid : reader.grids) {
     refuse_strangers(grid, complaints);
-    if (options.only_computable) refuse_what_is_not_built(grid, reader.measure, complaints);
   }
   complaints.throw_if_any();
   ExpansionOptions how;

@@ -67,6 +67,7 @@ class GridReader {
     const auto* linked = reader_.find("linked");
     if (const auto* skip = reader_.find("skip")) grid_.skip = read_skip(*skip, complaints_);
     reader_.finish();
+    check_schedules();
     find_dimensions(linked);
     return std::move(grid_);
   }
@@ -85,11 +86,38 @@ class GridReader {
       if (const auto* entry = reader_.find_entry(kind)) given.push_back(entry);
     }
     if (given.size() == 1) return fill(given[0]->key, &given[0]->value);
+    // A schedule by fractions says itself how much goes.
+    if (given.empty() && table_.find("schedule") != nullptr) {
+      auto& axis = grid_.axis(Member::Budget);
+      axis.name = "sparsity";
+      AxisValue by_schedule;
+      by_schedule.json = R"({"kind":"schedule","value":0})";
+      by_schedule.names = {"schedule"};
+      axis.values.push_back(std::move(by_schedule));
+      return;
+    }
     std::vector<std::string> names;
     for (const auto* entry : given) names.push_back(entry->key);
     complaints_.add(given.empty() ? grid_.place : given[1]->place,
                     (given.empty() ? "[[grid]] lacks a budget" : "[[grid]] has several budgets: " + join(names)) +
                         "\n    expected one of " + join(budget_kinds()));
+  }
+
+  // A schedule leads to a sparsity, or says by its fraction how much goes; with both it ends where the sparsity is reached.
+  void check_schedules() {
+    const auto& budget = grid_.axis(Member::Budget);
+    if (budget.values.empty()) return;
+    if (budget.values[0].names != std::vector<std::string>{"schedule"}) return;
+    const auto* given = table_.find("schedule");
+    const auto place = given == nullptr ? grid_.place : given->place;
+    for (const auto& value : grid_.axis(Member::Schedule).values) {
+      const bool none = value.json == "null", shaped = value.json.find("\"shape\"") != std::string::npos;
+      if (none || shaped) {
+        complaints_.add(place,
+                        fmt::format("schedule '{}' needs a budget, and [[grid]] has none\n    expected one of {}",
+                                    value.names[0], join(budget_kinds())));
+      }
+    }
   }
 
   void fill(const std::string& name, const Value* value) {
@@ -251,11 +279,23 @@ class GridReader {
     if (const auto* steps = reader.need("steps")) read_integer(*steps, "steps", 1, schedule.steps, complaints_);
     reader.real("fraction", open_share, schedule.fraction);
     reader.word("of", {"remaining", "all"}, schedule.of);
+    reader.word("shape", {"linear", "geometric"}, schedule.shape);
+    if (schedule.shape.empty() && schedule.fraction == 0) schedule.shape = "linear";
+    const bool shaped = !schedule.shape.empty();
+    if (shaped) schedule.rounding = "nearest";
     reader.word("rounding", roundings, schedule.rounding);
+    if (shaped && schedule.fraction > 0) {
+      complaints_.add(
+          value.place,
+          "'schedule' has a fraction and a shape\n    expected one of the two: a fraction is removed in each "
+          "step, a shape leads to the grid's sparsity");
+    }
     reader.finish();
-    resolved.json = fmt::format(R"({{"fraction":{},"of":"{}","rounding":"{}","steps":{}}})",
-                                json_number(schedule.fraction), schedule.of, schedule.rounding, schedule.steps);
-    resolved.names = {fmt::format("{}x{}", schedule.steps, schedule.fraction)};
+    resolved.json = fmt::format(R"({{"fraction":{},"of":"{}","rounding":"{}",{}"steps":{}}})",
+                                json_number(schedule.fraction), schedule.of, schedule.rounding,
+                                shaped ? fmt::format(R"("shape":"{}",)", schedule.shape) : "", schedule.steps);
+    resolved.names = {shaped ? fmt::format("{}-{}", schedule.steps, schedule.shape)
+                             : fmt::format("{}x{}", schedule.steps, schedule.fraction)};
     return true;
   }
 

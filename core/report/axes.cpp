@@ -32,6 +32,8 @@ std::string schedule_name(const std::string& text) {
   const auto schedule = nlohmann::json::parse(text, nullptr, false);
   if (!schedule.is_object() || !schedule.contains("steps") || !schedule.contains("fraction")) return text;
   if (!schedule["steps"].is_number() || !schedule["fraction"].is_number()) return text;
+  if (schedule.contains("shape") && schedule["shape"].is_string())
+    return fmt::format("{}-{}", schedule["steps"].get<std::int64_t>(), schedule["shape"].get<std::string>());
   return fmt::format("{}x{}", schedule["steps"].get<std::int64_t>(), schedule["fraction"].get<double>());
 }
 
@@ -43,10 +45,11 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 const std::vector<std::string>& known_axes() {
   static const std::vector<std::string> axes = {
-      "experiment", "model",         "family",        "dataset",  "format",          "granularity",
-      "sites",      "scorer",        "scorer_plugin", "searcher", "searcher_plugin", "scope",
-      "budget",     "requested",     "sparsity",      "schedule", "recovery",        "recovery_plugin",
-      "rounding",   "softmax_scale", "compute",       "seed",     "base_seed"};
+      "experiment",      "model",    "family",          "dataset",       "format",
+      "granularity",     "sites",    "scorer",          "scorer_plugin", "searcher",
+      "searcher_plugin", "scope",    "budget",          "requested",     "sparsity",
+      "schedule",        "recovery", "recovery_plugin", "rounding",      "softmax_scale",
+      "compute",         "seed",     "base_seed",       "step",          "kind"};
   return axes;
 }
 
@@ -81,6 +84,8 @@ const std::vector<std::string>& separate_axes() {
   return axes;
 }
 
+bool is_axis_of_points(const std::string& axis) { return axis == "step" || axis == "kind"; }
+
 bool is_axis_of_dense(const std::string& axis) {
   static const std::vector<std::string> axes = {"experiment", "model",   "family",   "dataset",
                                                 "format",     "compute", "base_seed"};
@@ -108,6 +113,8 @@ std::optional<double> NamedRows::number(std::size_t row, const std::string& colu
 AxisValue NamedRows::axis(std::size_t row, const std::string& axis) const {
   const auto& value = at(row, axis);
   // A cell with another budget has no sparsity to ask for; its column says what was asked for instead.
+  if (axis == "sparsity" && value.kind == store::Value::Kind::Null && text(row, "budget") == "schedule")
+    return {"by schedule", {}};
   if (axis == "sparsity" && value.kind == store::Value::Kind::Null)
     return {text(row, "budget") + " " + text(row, "requested"), {}};
   if (value.kind == store::Value::Kind::Null) return {"none", {}};

@@ -18,6 +18,8 @@ const std::vector<std::string>& known_values();
 // Axes that tell cells apart, each once (`scorer`, but not also `scorer_plugin`); without seed and base_seed.
 const std::vector<std::string>& separate_axes();
 // What an unpruned model depends on.
+// Step and kind: with one of them a table shows every point of a cell, otherwise its last.
+bool is_axis_of_points(const std::string& axis);
 bool is_axis_of_dense(const std::string& axis);
 // Values of a whole cell rather than of one of its points; an unpruned model has none.
 bool is_value_of_cell(const std::string& value);

@@ -113,15 +113,26 @@ std::string point_text(const json& point) {
   text += field(6, "removed", share(at(point, "parameters_removed"), dense));
   text += field(6, "parameters left", value_text(at(point, "parameters_total")));
   text += field(6, "multiply-adds done", share(at(point, "multiply_adds_done"), at(point, "multiply_adds_dense")));
+  if (const auto& operations = at(at(point, "details"), "operations"); operations.is_object()) {
+    text += field(
+        6, "operations",
+        fmt::format("{} FLOPs, {} multiply-adds in closed form, {} tokens",
+                    share(at(operations, "flops"), at(operations, "flops_dense")),
+                    share(at(operations, "macs"), at(operations, "macs_dense")), value_text(at(operations, "tokens"))));
+  }
   text += field(6, "proof", proof_text(point));
   text += field(6, "mask", value_text(at(point, "mask_digest")));
   text += field(6, "predictions", value_text(at(point, "predictions_digest")));
   for (const auto& latency : at(point, "latency")) {
     text += field(
         6, "latency",
-        fmt::format("batch {}, length {}: dense {} ms, pruned {} ms, {} repeats", value_text(at(latency, "batch")),
-                    value_text(at(latency, "length")), value_text(at(latency, "dense_milliseconds")),
-                    value_text(at(latency, "pruned_milliseconds")), value_text(at(latency, "repeats"))));
+        fmt::format(
+            "batch {}, length {}: dense {} ms, pruned {} ms, ratio {} ({} to {}): {}; {} repeats, {} threads, {}",
+            value_text(at(latency, "batch")), value_text(at(latency, "length")),
+            value_text(at(latency, "dense_milliseconds")), value_text(at(latency, "pruned_milliseconds")),
+            value_text(at(latency, "ratio")), value_text(at(latency, "ratio_low")),
+            value_text(at(latency, "ratio_high")), value_text(at(latency, "verdict")),
+            value_text(at(latency, "repeats")), value_text(at(latency, "threads")), value_text(at(latency, "device"))));
   }
   return text;
 }

@@ -89,6 +89,10 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
     }
     notes.push_back("achieved sparsity differs from the requested: " + join(ranges));
   }
+  if (findings.diverged > 0) {
+    notes.push_back(counted(findings.diverged, "value") +
+                    " after a recovery whose loss stopped being finite: with the weights of the best epoch before");
+  }
   if (findings.unproven > 0)
     notes.push_back(fmt::format("{} without a proof of the mask", counted(findings.unproven, "cell")));
   if (findings.failed > 0) notes.push_back("failed: " + why_it_failed(findings));

@@ -20,7 +20,7 @@ struct Findings {
   bool merged_experiments = false;
   bool dense_differs = false;                    // an unpruned model was measured with several results
   std::map<std::string, std::int64_t> failures;  // first line of the reason
-  std::int64_t measured = 0, failed = 0, missing = 0, without = 0, unproven = 0;
+  std::int64_t measured = 0, failed = 0, missing = 0, without = 0, unproven = 0, diverged = 0;
   // Requested sparsity to the range that was achieved, where it is not what was asked for.
   std::map<double, std::pair<double, double>> achieved;
 };

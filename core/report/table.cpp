@@ -120,10 +120,20 @@ class Maker {
 
  private:
   void gather() {
-    std::map<std::string, std::size_t> last_points;
+    for (const auto* axes : {&table_.row_axes, &table_.column_axes})
+      by_point_ = by_point_ || std::any_of(axes->begin(), axes->end(), is_axis_of_points);
+    std::map<std::string, std::vector<std::size_t>> points;  // by cell: its last one, or all but the dense one
     for (std::size_t row = 0; row < points_.size(); ++row) {
-      if (points_.text(row, "kind") == "dense") see_dense(row);
-      if (points_.number(row, "last") == 1.0) last_points.emplace(points_.text(row, "key"), row);
+      const bool dense = points_.text(row, "kind") == "dense";
+      if (dense) see_dense(row);
+      if (!(by_point_ ? !dense : points_.number(row, "last") == 1.0)) continue;
+      auto& of_cell = points[points_.text(row, "key")];
+      // A cell of two experiments has its points twice.
+      const auto same = [&](std::size_t other) {
+        return points_.text(other, "step") == points_.text(row, "step") &&
+               points_.text(other, "kind") == points_.text(row, "kind");
+      };
+      if (std::none_of(of_cell.begin(), of_cell.end(), same)) of_cell.push_back(row);
     }
     // A cell of two experiments counts once, unless the table tells experiments apart.
     const bool by_experiment =
@@ -134,8 +144,10 @@ class Maker {
       const auto key = cells_.text(row, "key");
       experiments.insert(cells_.text(row, "experiment"));
       if (!seen.insert(by_experiment ? cells_.text(row, "experiment") + '\n' + key : key).second) continue;
-      const auto point = last_points.find(key);
-      see_cell(row, point == last_points.end() ? std::nullopt : std::optional(point->second));
+      const auto found = points.find(key);
+      if (found == points.end()) see_cell(row, std::nullopt);
+      if (found == points.end()) continue;
+      for (const auto point : found->second) see_cell(row, point);
     }
     findings_.merged_experiments = experiments.size() > 1 && !by_experiment;
   }
@@ -152,9 +164,21 @@ class Maker {
         findings_.dense_differs || std::abs(*value - first) > 1e-6 * std::max(1.0, std::abs(first));
   }
 
+  // Of a cell; step and kind of its point.
+  std::vector<AxisValue> names_of(std::size_t row, std::optional<std::size_t> point, const Texts& axes) const {
+    std::vector<AxisValue> names;
+    for (const auto& axis : axes) {
+      if (!is_axis_of_points(axis))
+        names.push_back(cells_.axis(row, axis));
+      else
+        names.push_back(point ? points_.axis(*point, axis) : AxisValue{"none", {}});
+    }
+    return names;
+  }
+
   // The points were read after the cells, so a cell that has one is done, whatever it was before.
   void see_cell(std::size_t row, std::optional<std::size_t> point) {
-    const auto names = cells_.axes(row, table_.row_axes), columns = cells_.axes(row, table_.column_axes);
+    const auto names = names_of(row, point, table_.row_axes), columns = names_of(row, point, table_.column_axes);
     row_order_.see(names);
     column_order_.see(columns);
     rows_.emplace(texts_of(names), names);
@@ -190,7 +214,9 @@ class Maker {
     if (const auto split = points_.text(*point, "split"); !split.empty()) findings_.splits.insert(split);
     if (const auto examples = points_.number(*point, "examples"))
       findings_.examples.insert(static_cast<std::int64_t>(*examples));
-    if (points_.number(*point, "proof_passed") != 1.0) ++findings_.unproven;
+    const auto kind = points_.text(*point, "kind");
+    if (kind == "diverged") ++findings_.diverged;
+    if (kind == "pruned" && points_.number(*point, "proof_passed") != 1.0) ++findings_.unproven;
     see_achieved(row, *point, place.cell);
   }
 
@@ -213,7 +239,7 @@ class Maker {
     if (!achieved) return;
     cell.achieved_min = std::min(cell.achieved_min.value_or(*achieved), *achieved);
     cell.achieved_max = std::max(cell.achieved_max.value_or(*achieved), *achieved);
-    const auto requested = cells_.number(row, "sparsity");
+    const auto requested = by_point_ ? points_.number(point, "requested_sparsity") : cells_.number(row, "sparsity");
     if (!requested || std::abs(*achieved - *requested) <= worth_a_footnote) return;
     auto& range = findings_.achieved.emplace(*requested, std::pair(*achieved, *achieved)).first->second;
     range = {std::min(range.first, *achieved), std::max(range.second, *achieved)};
@@ -296,6 +322,7 @@ class Maker {
   NamedRows cells_, points_;
   Table& table_;
   Findings findings_;
+  bool by_point_ = false;               // every point of a cell counts, not its last alone
   std::map<Texts, std::size_t> dense_;  // one point for each base model
   std::map<Texts, std::vector<AxisValue>> rows_, columns_;
   std::vector<std::vector<AxisValue>> ordered_rows_;

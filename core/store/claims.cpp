@@ -138,14 +138,20 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id)sq
   }
   for (const auto& latency : point.latency) {
     auto& row = state.statement(
-        "INSERT INTO latency (point_id, batch, length, dense_milliseconds, pruned_milliseconds, repeats) VALUES (?, ?, "
-        "?, ?, ?, ?)");
+        "INSERT INTO latency (point_id, batch, length, dense_milliseconds, pruned_milliseconds, repeats, ratio, "
+        "ratio_low, ratio_high, verdict, threads, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(1, id);
     row.bind(2, latency.batch);
     row.bind(3, latency.length);
     row.bind(4, latency.dense_milliseconds);
     row.bind(5, latency.pruned_milliseconds);
     row.bind(6, latency.repeats);
+    row.bind(7, latency.ratio);
+    row.bind(8, latency.ratio_low);
+    row.bind(9, latency.ratio_high);
+    row.bind(10, latency.verdict);
+    row.bind(11, latency.threads);
+    row.bind(12, latency.device);
     row.exec();
   }
   return id;

@@ -214,10 +214,30 @@ JOIN point ON point.attempt_id = cell.attempt_id;
 CREATE VIEW ablation AS SELECT * FROM points WHERE last AND state = 'done';
 )sql";
 
+// Latency against the dense model with its interval; a view of it beside the cell.
+constexpr const char* version_2 = R"sql(
+ALTER TABLE latency ADD COLUMN ratio REAL;
+ALTER TABLE latency ADD COLUMN ratio_low REAL;
+ALTER TABLE latency ADD COLUMN ratio_high REAL;
+ALTER TABLE latency ADD COLUMN verdict TEXT;
+ALTER TABLE latency ADD COLUMN threads INTEGER;
+ALTER TABLE latency ADD COLUMN device TEXT;
+
+CREATE VIEW latencies AS
+SELECT points.experiment, points.key, points.model, points.dataset, points.granularity, points.sites, points.scorer,
+       points.searcher, points.scope, points.requested, points.step, points.kind, points.achieved_sparsity,
+       latency.batch, latency.length, latency.dense_milliseconds, latency.pruned_milliseconds, latency.ratio,
+       latency.ratio_low, latency.ratio_high, latency.verdict, latency.repeats, latency.threads, latency.device
+FROM points
+JOIN cell ON cell.key = points.key
+JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind
+JOIN latency ON latency.point_id = point.id;
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps = {{version_1}};
+  static const std::vector<Migration> steps = {{version_1}, {version_2}};
   return steps;
 }
 

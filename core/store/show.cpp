@@ -53,9 +53,10 @@ FROM point WHERE attempt_id = ? ORDER BY number)sql",
     for (const auto& metric : rows_of(state, "SELECT name, value FROM metric WHERE point_id = ?", id)) {
       point["metrics"][metric["name"].get<std::string>()] = metric["value"];
     }
-    point["latency"] = rows_of(
-        state, "SELECT batch, length, dense_milliseconds, pruned_milliseconds, repeats FROM latency WHERE point_id = ?",
-        id);
+    point["latency"] = rows_of(state,
+                               "SELECT batch, length, dense_milliseconds, pruned_milliseconds, repeats, ratio, "
+                               "ratio_low, ratio_high, verdict, threads, device FROM latency WHERE point_id = ?",
+                               id);
   }
   return points;
 }

@@ -358,7 +358,7 @@ TEST_F(AudioRefusals, EveryKeyBelongsToItsFormats) {
         EXPECT_EQ(said, "no complaint") << format << ' ' << line;
       } else {
         EXPECT_TRUE(said.starts_with(begin)) << format << ' ' << line << '\n' << said;
-        EXPECT_NE(said.find(" " + format + " dataset ([dataset.d])\n    it belongs to "), std::string::npos) << said;
+        EXPECT_NE(said.find(" " + format + " data ([dataset.d])\n    it belongs to "), std::string::npos) << said;
       }
     }
   }
@@ -441,31 +441,6 @@ TEST_F(AudioRefusals, ClassesAreNotFoundInChunks) {
             "x.toml:9:14: 'chunk' joins what a Whisper model writes of each part; audio-classification data is not "
             "written\n    expected refuse or cut");
   EXPECT_EQ(complaint(speech("long_audio = \"chunk\"\n")), "no complaint");
-}
-
-TEST_F(AudioRefusals, WhatCannotBeComputedIsPlannedUnlessAskedFor) {
-  const std::string recovery = "x.toml:9:1: recovery 'lora' cannot be computed by this version\n    known: none";
-  const std::string schedule =
-      "x.toml:9:1: a schedule cannot be computed by this version\n    leave it out for one-shot pruning";
-  const std::string latency = "x.toml:9:1: latency cannot be measured by this version\n    leave [measure] latency out";
-  const std::map<std::string, std::string> refused = {
-      {"recovery = [\"none\", \"lora\"]\n", recovery},
-      {"schedule = { steps = 2 }\n", schedule},
-      {"[measure]\nlatency = { batch = [1] }\n", latency},
-      {"recovery = \"lora\"\nschedule = { steps = 2 }\n[measure]\nlatency = { batch = [1] }\n",
-       latency + "\n" + schedule + "\n" + recovery},
-  };
-  for (const auto& [lines, said] : refused) {
-    options_.only_computable = false;
-    EXPECT_EQ(complaint(classes("", lines)), "no complaint") << lines;
-    EXPECT_EQ(complaint(speech("", lines)), "no complaint") << lines;
-    options_.only_computable = true;
-    EXPECT_EQ(complaint(classes("", lines)), said) << lines;
-    EXPECT_EQ(complaint(speech("", lines)), said) << lines;
-  }
-  EXPECT_EQ(complaint(classes()), "no complaint");
-  EXPECT_EQ(complaint(speech("", "recovery = \"none\"\nschedule = \"none\"\n[measure]\nproof = true\n")),
-            "no complaint");
 }
 
 // --- what the worker is told

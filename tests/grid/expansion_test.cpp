@@ -58,6 +58,7 @@ limit = { train = 4000, test = 10 }
 max_tokens = 64
 [searcher.s]
 plugin = "ranking"
+keep_one = true
 keep_one_head = true
 [measure]
 latency = { batch = [1, 8], repeats = 5 }
@@ -100,7 +101,9 @@ base_seed = 4
   EXPECT_EQ(cell.scorer.settings.values().at("damping"), SettingValue(1.0));
   EXPECT_EQ(cell.scorer.settings.get<std::string>("squares"), "per-sample");
   EXPECT_EQ(cell.searcher.name, "s");
+  EXPECT_TRUE(cell.searcher.settings.get<bool>("keep_one"));
   EXPECT_TRUE(cell.searcher.settings.get<bool>("keep_one_head"));
+  EXPECT_EQ(cell.searcher.settings.get<std::string>("rescue"), "best");
   EXPECT_EQ(cell.budget.kind, "heads");
   EXPECT_EQ(cell.budget.value, 12);
   EXPECT_EQ(cell.schedule->steps, 10);

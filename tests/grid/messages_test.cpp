@@ -151,7 +151,7 @@ TEST_F(Messages, OfAxes) {
             "x.toml:17:9: unknown scope 'globl'\n    did you mean 'global'?\n    known: global, local");
   EXPECT_EQ(grid("sparsity = 0.5\nsites = \"encoder\""),
             "x.toml:17:9: unknown site filter 'encoder'\n    did you mean 'encoder-self'?\n"
-            "    known: all, decoder-cross, decoder-self, encoder-self");
+            "    known: all, decoder-cross, decoder-self, encoder-self, self");
   EXPECT_EQ(grid("sparsity = 0.5\ncompute = \"float16\""),
             "x.toml:17:11: unknown compute type 'float16'\n    did you mean 'bfloat16'?\n    known: bfloat16, float32");
   EXPECT_EQ(grid("sparsity = 0.5\nrounding = \"up\""),

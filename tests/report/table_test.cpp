@@ -246,6 +246,47 @@ TEST_F(Tables, ACellOfTwoExperimentsCountsOnceInATableOfAll) {
   EXPECT_EQ(make_table(store, "", {{"experiment"}, {"sparsity"}, ""}).rows.size(), 4U);
 }
 
+// A cell of a schedule: two steps, each pruned and then recovered, the second by a training that broke off.
+TEST_F(Tables, StepsAndKindsShowEveryPoint) {
+  auto settings = with(0);
+  settings.budget = {"schedule", 0};
+  settings.schedule = ScheduleSettings{2, 0.1, "remaining", "ceil", ""};
+  settings.recovery.name = settings.recovery.plugin = "lora";
+  auto attempt = done_attempt(0.5);
+  auto point = attempt.points.back();
+  attempt.points.pop_back();
+  const auto place = [&](std::int64_t step, const char* kind, double accuracy) {
+    point.step = step;
+    point.kind = kind;
+    point.metrics["accuracy"] = accuracy;
+    point.proof_passed = std::string(kind) == "pruned" ? std::optional(true) : std::nullopt;
+    attempt.points.push_back(point);
+  };
+  place(1, "pruned", 0.4);
+  place(1, "recovered", 0.45);
+  place(2, "pruned", 0.3);
+  place(2, "diverged", 0.35);
+  add(settings, attempt);
+
+  const auto made = table({{"scorer", "kind"}, {"step"}, "accuracy"});
+
+  ASSERT_EQ(made.columns.size(), 2U);
+  EXPECT_EQ(made.columns[1][0].text, "2");
+  ASSERT_EQ(made.rows.size(), 4U);  // dense, pruned, recovered, diverged
+  EXPECT_EQ(made.rows[1].names[1].text, "pruned");
+  EXPECT_NEAR(*made.rows[1].cells[0].mean, 0.4, 1e-12);
+  EXPECT_NEAR(*made.rows[1].cells[1].mean, 0.3, 1e-12);
+  EXPECT_NEAR(*made.rows[2].cells[0].mean, 0.45, 1e-12);
+  EXPECT_FALSE(made.rows[2].cells[1].mean.has_value());
+  EXPECT_NEAR(*made.rows[3].cells[1].mean, 0.35, 1e-12);
+  EXPECT_NE(notes(made).find("1 value after a recovery whose loss stopped being finite"), std::string::npos);
+  EXPECT_EQ(notes(made).find("without a proof"), std::string::npos) << notes(made);
+
+  const auto last = table({{"scorer"}, {"sparsity"}, "accuracy"});
+  EXPECT_EQ(last.columns.at(0)[0].text, "by schedule");
+  EXPECT_NEAR(*last.rows[1].cells[0].mean, 0.35, 1e-12);
+}
+
 TEST_F(Tables, UnknownNamesAreRefused) {
   const auto refusal = [&](const TableRequest& request) {
     return test::message_of<SettingsError>([&] { table(request); });

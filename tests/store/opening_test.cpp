@@ -176,7 +176,6 @@ TEST(Opening, RefusesToShowHalfOfADatabaseWhoseLogCannotBeRead) {
   EXPECT_EQ(ResultStore(killed, Mode::ReadOnly).counts("demo").cells, 5);
 }
 
-// Becomes the test of each step when there is a second version of the schema.
 TEST(Migrations, BringAnEmptyFileToTheNewestVersion) {
   const test::TempDir folder;
   const auto file = folder.write("results.db", "");
@@ -184,7 +183,35 @@ TEST(Migrations, BringAnEmptyFileToTheNewestVersion) {
   const ResultStore store(file, Mode::ReadWrite);
 
   EXPECT_EQ(store.counts("").cells, 0);
-  EXPECT_EQ(migrations().size(), 1U);
+  EXPECT_EQ(migrations().size(), 2U);
+}
+
+// A database of version 1 gets its new columns, after a copy, when it is opened for writing.
+TEST(Migrations, AddTheColumnsOfLatencyToVersion1) {
+  const test::TempDir folder;
+  const auto file = folder / "results.db";
+  {
+    ResultStore store(file, Mode::Create);
+    store.insert(sample_experiment(), sample_cells(1), false);
+    auto attempt = test::done_attempt(0.8);
+    attempt.points[1].latency = {{8, 64, 10.5, 7.25, 50}};
+    ASSERT_TRUE(store.finish(*store.claim("demo", "a", 1000), attempt));
+  }
+  run_sql(file, "DROP VIEW latencies");
+  for (const auto* column : {"ratio", "ratio_low", "ratio_high", "verdict", "threads", "device"})
+    run_sql(file, std::string("ALTER TABLE latency DROP COLUMN ") + column);
+  run_sql(file, "PRAGMA user_version = 1");
+
+  const auto latency = [](const ResultStore& store) {
+    return nlohmann::json::parse(store.show("k0"))["attempts"][0]["points"][1]["latency"][0];
+  };
+  EXPECT_NE(refusal(file, Mode::ReadOnly).find("has an older schema"), std::string::npos);
+
+  const auto migrated = latency(ResultStore(file, Mode::ReadWrite));
+  EXPECT_EQ(migrated["dense_milliseconds"], 10.5);
+  EXPECT_TRUE(migrated["verdict"].is_null());
+  EXPECT_GT(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  run_sql(file, "SELECT verdict, ratio FROM latencies");
 }
 
 }  // namespace

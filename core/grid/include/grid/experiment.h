@@ -22,7 +22,6 @@ struct ReadOptions {
   // Value of an environment variable; std::getenv by default. ESPALIER_DATA falls back to .deps/data.
   std::function<std::optional<std::string>(const std::string&)> environment;
   std::filesystem::path cache_folder;  // remembers file digests
-  bool only_computable = false;        // refuse what this version can plan but not compute
 };
 
 struct PlannedCell {

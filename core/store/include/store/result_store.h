@@ -42,6 +42,10 @@ struct LatencyRecord {
   double dense_milliseconds = 0;
   double pruned_milliseconds = 0;
   std::int64_t repeats = 0;
+  double ratio = 1, ratio_low = 1, ratio_high = 1;  // pruned over dense, with its 95 % interval
+  std::string verdict = "";                         // faster, same or slower
+  std::int64_t threads = 0;
+  std::string device = "";
 };
 
 // One measured state on a cell's way.
