@@ -43,6 +43,46 @@ TEST(Experiment, RunsToAProvenTableAndRepeatsNothing) {
   EXPECT_FALSE(nlohmann::json::parse(json.out, nullptr, false).is_discarded()) << json.out;
 }
 
+// Two steps of every recovery, with latency: each step a point, shown by step and kind.
+TEST(Experiment, PrunesInStepsAndRecovers) {
+  const TinyWorld world;
+  world.folder.write(
+      "tiny.toml",
+      world.experiment("granularity = \"head\"\nscorer = \"magnitude\"\nschedule = { steps = 2, fraction = 0.1 }\n"
+                       "recovery = [\"finetune\", { plugin = \"lora\", rank = 2 }, \"distill\", \"mask-tuning\"]\n"
+                       "[measure]\nlatency = { batch = [1, 2], repeats = 3 }\n"));
+
+  const auto run = world.espalier({"run", "tiny.toml"});
+  const auto table = world.espalier({"table", "results/tiny.db", "--rows", "recovery,kind", "--columns", "step"});
+  const auto refused = world.espalier({"table", "results/tiny.db", "--rows", "steps"});
+
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_NE(run.out.find("by schedule"), std::string::npos) << run.out;
+  EXPECT_EQ(status(world)["done"], 4);
+  ASSERT_EQ(table.exit_code, 0) << table.err;
+  for (const char* name : {"finetune", "lora", "distill", "mask-tuning"}) {
+    EXPECT_NE(table.out.find(name), std::string::npos) << table.out;
+  }
+  std::size_t recovered = 0;
+  for (auto at = table.out.find("recovered"); at != std::string::npos; at = table.out.find("recovered", at + 1))
+    ++recovered;
+  EXPECT_EQ(recovered, 4u) << table.out;
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.err.find("did you mean 'step'?"), std::string::npos) << refused.err;
+}
+
+TEST(Experiment, ARecoveryWithoutATrainSplitIsPlannedAsMissing) {
+  const TinyWorld world;
+  auto text = world.experiment("granularity = \"head\"\nscorer = \"magnitude\"\nsparsity = 0.5\nrecovery = \"lora\"\n");
+  std::filesystem::remove(world.folder / "train.tsv");
+  world.folder.write("tiny.toml", text);
+
+  const auto plan = world.espalier({"plan", "tiny.toml", "--json"});
+
+  ASSERT_EQ(plan.exit_code, 0) << plan.err;
+  EXPECT_NE(nlohmann::json::parse(plan.out)["missing"].dump().find("train.tsv"), std::string::npos) << plan.out;
+}
+
 TEST(Experiment, AChangedFileRunsOnlyWhatIsNew) {
   const TinyWorld world;
   world.folder.write("tiny.toml",
