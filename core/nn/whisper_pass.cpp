@@ -224,12 +224,19 @@ Tensor whisper_feed_forward(const WhisperFeedForward& block, const WhisperConfig
   };
   const auto rows = hidden.size(0);
   if (at::GradMode::is_enabled() || rows <= feed_forward_rows) return residual(of(hidden), hidden);
+  // Pieces on threads of their own: one piece shared by threads would be too small for them.
   auto result = at::empty_like(hidden);
-  for (std::int64_t begin = 0; begin < rows; begin += feed_forward_rows) {
-    const auto count = std::min(feed_forward_rows, rows - begin);
-    const auto part = hidden.narrow(0, begin, count);
-    result.narrow(0, begin, count).copy_(residual(of(part), part));
-  }
+  const auto pieces = (rows + feed_forward_rows - 1) / feed_forward_rows;
+  const bool inference = c10::InferenceMode::is_enabled();
+  at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t end) {
+    const c10::InferenceMode as_outside(inference);
+    const at::NoGradGuard no_gradients;
+    for (auto piece = first; piece < end; ++piece) {
+      const auto begin = piece * feed_forward_rows, count = std::min(feed_forward_rows, rows - begin);
+      const auto part = hidden.narrow(0, begin, count);
+      result.narrow(0, begin, count).copy_(residual(of(part), part));
+    }
+  });
   return result;
 }
 
