@@ -254,14 +254,15 @@ CellResult Engine::run(const CellSettings& cell) {
 
   // What the steps so far left: a model, which of the dense frame it holds, and what it was made from.
   const auto steps = steps_of(cell);
-  const auto digest = step_digest(cell, *base, result.plugins);
+  const bool keeps_steps = recovers || steps.size() > 1;
+  const auto digest = keeps_steps ? step_digest(cell, *base, result.plugins) : std::string();
   const StepFolder folder(state_->cache_folder, digest);
   std::unique_ptr<nn::Model> owned;
   const nn::Model* model = base->model.get();
   Mask kept(base->model->sites());
   std::string model_digest = base->digest;
   std::size_t next = 0;
-  if (recovers || steps.size() > 1) {
+  if (keeps_steps) {
     if (auto finished = folder.read(*base->model, softmax_scale_from(cell.softmax_scale));
         finished && finished->step <= static_cast<std::int64_t>(steps.size())) {
       state_->watch.tell(fmt::format("going on after step {} of {}", finished->step, steps.size()));
@@ -362,7 +363,7 @@ CellResult Engine::run(const CellSettings& cell) {
     if (!is_last)
       folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
   }
-  folder.remove();
+  if (keeps_steps) folder.remove();
   timing["peak_memory_bytes"] = peak_memory_bytes();
   result.timing = timing.dump();
   return result;
