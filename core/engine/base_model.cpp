@@ -67,15 +67,6 @@ std::string base_digest(const CellSettings& cell, DigestMemory& digests, Task& t
   return sha256_hex(made_from.dump());
 }
 
-nlohmann::json report_json(const TrainingReport& report) {
-  auto epochs = nlohmann::json::array();
-  for (const auto& epoch : report.epochs) {
-    epochs.push_back(
-        {{"epoch", epoch.epoch}, {"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
-  }
-  return {{"epochs", epochs}, {"best_epoch", report.best_epoch}, {"steps", report.steps}, {"seconds", report.seconds}};
-}
-
 void check_labels(const nn::Model& model, const CellSettings& cell) {
   if (!model.labels().empty() || nn::speech_model(model) != nullptr) return;
   throw InputError(cell.model.checkpoint + ": has no classification head, and model '" + cell.model.name +
@@ -163,7 +154,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     fs::create_directories(aside);
     trained->save(aside);
     copy_companions(cell.model.checkpoint, aside);
-    write_file(aside / "training.json", report_json(report).dump(2) + "\n");
+    write_file(aside / "training.json", to_json(report).dump(2) + "\n");
     fs::remove_all(base->folder, failed);
     fs::rename(aside, base->folder);
     base->trained_now = true;

@@ -64,9 +64,8 @@ Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bi
   return point;
 }
 
-}  // namespace
-
-std::string kept_json(const std::vector<Site>& sites, const Mask& closure) {
+// Heads, QK channels and VO channels that a mask keeps after closure, site by site.
+nlohmann::json kept_json(const std::vector<Site>& sites, const Mask& closure) {
   auto list = nlohmann::json::array();
   for (std::size_t i = 0; i < sites.size(); ++i) {
     const auto& kept = closure.site(static_cast<std::int64_t>(i));
@@ -84,8 +83,10 @@ std::string kept_json(const std::vector<Site>& sites, const Mask& closure) {
                     {"qk", qk_channels},
                     {"vo", vo_channels}});
   }
-  return nlohmann::json{{"sites", list}}.dump();
+  return {{"sites", list}};
 }
+
+}  // namespace
 
 struct Engine::State {
   State(const loader::PluginCatalog& its_catalog, fs::path folder, Watch its_watch)
@@ -158,18 +159,8 @@ void set_evaluation(Point& point, const Evaluation& evaluation, bool from_cache)
   point.examples = evaluation.examples;
 }
 
-// Tokens of the example of median length of the test split.
-std::int64_t typical_length(Task& task) {
-  const auto& examples = *task.split("test").examples;
-  std::vector<std::int64_t> lengths;
-  for (std::int64_t i = 0; i < examples.size(); ++i) lengths.push_back(examples.length(i));
-  if (lengths.empty()) return 0;
-  const auto middle = lengths.begin() + static_cast<std::ptrdiff_t>(lengths.size() / 2);
-  std::nth_element(lengths.begin(), middle, lengths.end());
-  return *middle;
-}
-
-void set_counts(Point& point, const BaseModel& base, const Evaluation& dense, const Mask& mask,
+// `pruned`: the dense model compacted by the mask, whatever its weights are by now.
+void set_counts(Point& point, const BaseModel& base, const nn::Model& pruned, const Evaluation& dense, const Mask& mask,
                 const CellSettings& cell) {
   const auto closure = mask.closure();
   const auto& sites = base.model->sites();
@@ -183,9 +174,10 @@ void set_counts(Point& point, const BaseModel& base, const Evaluation& dense, co
   point.multiply_adds_dense = dense.multiply_adds;
   point.mask_digest = mask.digest();
   point.split = "test";
-  auto details = nlohmann::json::parse(kept_json(sites, closure));
-  const auto tokens = typical_length(*base.task);
-  const auto before = base.model->operations(tokens), after = base.model->compacted(mask)->operations(tokens);
+  auto details = kept_json(sites, closure);
+  const auto& examples = *base.task->split("test").examples;
+  const auto tokens = examples.length(typical_example(examples));
+  const auto before = base.model->operations(tokens), after = pruned.operations(tokens);
   details["operations"] = {{"tokens", tokens},
                            {"flops_dense", before.flops()},
                            {"flops", after.flops()},
@@ -207,21 +199,6 @@ std::string step_digest(const CellSettings& cell, const BaseModel& base,
   }
   for (const auto* plugin : plugins) made_from["plugins"].push_back(plugin->file_digest);
   return sha256_hex(made_from.dump());
-}
-
-std::string recovery_json(const std::vector<TrainingReport>& trainings) {
-  auto list = nlohmann::json::array();
-  for (const auto& training : trainings) {
-    auto epochs = nlohmann::json::array();
-    for (const auto& epoch : training.epochs)
-      epochs.push_back({{"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
-    list.push_back({{"epochs", epochs},
-                    {"best_epoch", training.best_epoch},
-                    {"steps", training.steps},
-                    {"seconds", training.seconds},
-                    {"divergence", training.divergence}});
-  }
-  return list.dump();
 }
 
 }  // namespace
@@ -305,6 +282,8 @@ CellResult Engine::run(const CellSettings& cell) {
                     evaluate_mask);
     }();
 
+    // Compacting it by the same mask again costs nothing.
+    auto pruned = model->compacted(mask, softmax_scale_from(cell.softmax_scale));
     Point point;
     point.step = static_cast<std::int64_t>(next) + 1;
     point.kind = "pruned";
@@ -319,33 +298,34 @@ CellResult Engine::run(const CellSettings& cell) {
     {
       const Stage stage(timing, "evaluation");
       bool from_cache = false;
-      set_evaluation(point, state_->evaluation_of(*base, *model, model_digest, mask, "test", cell, from_cache),
+      set_evaluation(point, state_->evaluation_of(*base, *pruned, model_digest, mask, "test", cell, from_cache),
                      from_cache);
       timing["cached"]["evaluation"] = from_cache;
     }
     {
       const Stage stage(timing, "counts");
-      set_counts(point, *base, dense, mask, cell);
+      set_counts(point, *base, *pruned, dense, mask, cell);
       result.artifacts.push_back({"mask", point.mask_digest, state_->keep_mask(*base, mask, cell)});
     }
     if (cell.measure.latency) {
       const Stage stage(timing, "latency");
       const ComputeType compute(cell.compute);
-      point.latency = measure_latency(*base->model, *model->compacted(mask, softmax_scale_from(cell.softmax_scale)),
-                                      base->task->split("test"), *cell.measure.latency, state_->watch);
+      point.latency =
+          measure_latency(*base->model, *pruned, base->task->split("test"), *cell.measure.latency, state_->watch);
     }
     result.points.push_back(point);
     kept = mask;
     const bool is_last = next + 1 == steps.size();
     if ((is_last && !recovers) || !result.failure.empty()) break;
 
-    auto pruned = model->compacted(mask, softmax_scale_from(cell.softmax_scale));
     if (recovers) {
       const Stage stage(timing, "recovery");
       auto recovered = recover(state_->catalog, *pruned, *base->model, mask, *base->task,
                                {cell.recovery.plugin, cell.recovery.settings, cell.seed, cell.compute}, state_->watch);
       pruned = std::move(recovered.model);
-      timing["recovery"].push_back(nlohmann::json::parse(recovery_json(recovered.trainings)));
+      auto trainings = nlohmann::json::array();
+      for (const auto& training : recovered.trainings) trainings.push_back(to_json(training));
+      timing["recovery"].push_back(trainings);
       model_digest = sha256_hex(digest + ' ' + std::to_string(point.step));
       point.kind = "recovered";
       point.proof_passed = std::nullopt;

@@ -19,17 +19,6 @@ double milliseconds_of(const nn::Model& model, const Batch& batch) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
 }
 
-// The example in the middle of all lengths.
-std::int64_t typical_example(const data::Examples& examples) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(examples.size()));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2);
-  std::nth_element(order.begin(), middle, order.end(), [&](std::int64_t a, std::int64_t b) {
-    return std::pair(examples.length(a), a) < std::pair(examples.length(b), b);
-  });
-  return *middle;
-}
-
 }  // namespace
 
 std::string Latency::verdict() const { return ratio_high < 1 ? "faster" : ratio_low > 1 ? "slower" : "same"; }
@@ -49,6 +38,16 @@ MedianInterval median_interval(std::vector<double> values) {
     ++k;
   }
   return {median, values[k], values[n - 1 - k]};
+}
+
+std::int64_t typical_example(const data::Examples& examples) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(examples.size()));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2);
+  std::nth_element(order.begin(), middle, order.end(), [&](std::int64_t a, std::int64_t b) {
+    return std::pair(examples.length(a), a) < std::pair(examples.length(b), b);
+  });
+  return *middle;
 }
 
 std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,

@@ -54,12 +54,7 @@ class ModelUnderRepair final : public PrunedModel {
         ++next;
       }
     };
-    try {
-      reports_.push_back(engine::train(training, plan, task_, seed_ + reports_.size(), watch_));
-    } catch (const Interrupted&) {  // is no error, and plugins pass errors only
-      interrupted_ = true;
-      throw SettingsError("interrupted");
-    }
+    reports_.push_back(engine::train(training, plan, task_, seed_ + reports_.size(), watch_));
     if (weights) {
       const at::NoGradGuard no_gradients;
       const auto values = effective(weights());
@@ -92,7 +87,6 @@ class ModelUnderRepair final : public PrunedModel {
     return std::move(model_);
   }
   std::vector<TrainingReport>& reports() { return reports_; }
-  bool interrupted() const { return interrupted_; }
 
  private:
   void look() {
@@ -129,7 +123,6 @@ class ModelUnderRepair final : public PrunedModel {
   std::vector<TrainableTensor> tensors_;
   std::unique_ptr<PrunableModel> now_, dense_;
   std::vector<TrainingReport> reports_;
-  bool interrupted_ = false;
 };
 
 // Not owned: the dense model outlives every use.
@@ -153,12 +146,7 @@ Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned,
   const ComputeType compute(request.compute);
   ModelUnderRepair model(pruned, dense, task, seed_for("recovery training " + request.recovery, request.seed), watch);
   RecoveryTask recovery_task{model, mask, batches, random};
-  try {
-    loader::call_recovery(request.recovery, *recovery, recovery_task);
-  } catch (const Error&) {
-    if (model.interrupted()) throw Interrupted{};
-    throw;
-  }
+  loader::call_recovery(request.recovery, *recovery, recovery_task);
   return {model.release(), std::move(model.reports())};
 }
 

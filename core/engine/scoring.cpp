@@ -75,24 +75,13 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));
   const ComputeType compute(request.compute);
-  bool interrupted = false;
   const auto evaluate = [&](const Mask& mask) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
-    try {
-      return worth_of(*source.task, source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
-    } catch (const Interrupted&) {  // is no error, and plugins pass errors only
-      interrupted = true;
-      throw SettingsError("interrupted");
-    }
+    return worth_of(*source.task, source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
   };
   ScoringTask task{*prunable, units, batches, random, evaluate};
-  try {
-    return loader::call_scorer(request.scorer, *scorer, task);
-  } catch (const Error&) {
-    if (interrupted) throw Interrupted{};
-    throw;
-  }
+  return loader::call_scorer(request.scorer, *scorer, task);
 }
 
 ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Watch watch)

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 
 namespace espalier::engine {
@@ -251,6 +252,18 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
   }
   report.seconds = seconds_since(begun);
   return report;
+}
+
+nlohmann::json to_json(const TrainingReport& report) {
+  auto epochs = nlohmann::json::array();
+  for (const auto& epoch : report.epochs) {
+    epochs.push_back(
+        {{"epoch", epoch.epoch}, {"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
+  }
+  nlohmann::json json = {
+      {"epochs", epochs}, {"best_epoch", report.best_epoch}, {"steps", report.steps}, {"seconds", report.seconds}};
+  if (!report.divergence.empty()) json["divergence"] = report.divergence;
+  return json;
 }
 
 std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,

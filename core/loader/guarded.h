@@ -10,6 +10,8 @@
 
 #include <string>
 
+#include "words/interrupted.h"
+
 namespace espalier::loader {
 
 // LibTorch's global state as it was, whatever the plugin does to it.
@@ -37,6 +39,8 @@ auto guarded(const std::string& failed, const Call& call) {
   try {
     return call();
   } catch (const Error&) {
+    throw;
+  } catch (const Interrupted&) {  // the host's own callbacks were stopped
     throw;
   } catch (const c10::Error& error) {
     throw PluginError(failed + error.what_without_backtrace());

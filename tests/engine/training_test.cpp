@@ -104,49 +104,43 @@ TEST(LearningRate, WarmsUpAndDecays) {
   EXPECT_DOUBLE_EQ(engine::rate_at(99, 100, plan), 1);
 }
 
-// SGD with momentum by hand: gradients are 1, 2, 3, ... in turn.
-TEST(Training, BySgdIsTheFormula) {
+// One weight under SGD without warm-up or decay, whose gradients are 1, 2 and 3 in three batches of 40 of 120 examples.
+struct ByHand {
+  ByHand() {
+    plan.optimiser = "sgd";
+    plan.warmup = plan.clip_norm = 0;
+    plan.decay = "none";
+    plan.batch = 40;
+    by_hand.groups = {{{weight}, 0.1, 0}};
+    by_hand.loss = [this](const std::vector<data::Rows>&, Random&) { return (weight * ++slope).sum(); };
+  }
+  engine::TrainingReport run() { return engine::train(by_hand, plan, training.task, 1, {}); }
+
   Training training;
-  auto weight = at::ones({1}).requires_grad_(true);
-  double slope = 0;
-  engine::Training by_hand;
-  by_hand.groups = {{{weight}, 0.1, 0}};
-  by_hand.loss = [&](const std::vector<data::Rows>&, Random&) { return (weight * ++slope).sum(); };
   TrainingPlan plan;
-  plan.optimiser = "sgd";
-  plan.momentum = 0.5;
-  plan.warmup = 0;
-  plan.decay = "none";
-  plan.clip_norm = 0;
-  plan.batch = 40;  // of 120 examples: three steps
+  at::Tensor weight = at::ones({1}).requires_grad_(true);
 
-  const auto report = engine::train(by_hand, plan, training.task, 1, {});
+ private:
+  engine::Training by_hand;
+  double slope = 0;
+};
 
-  EXPECT_EQ(report.steps, 3);
+TEST(Training, BySgdIsTheFormula) {
+  ByHand one;
+  one.plan.momentum = 0.5;
+
+  EXPECT_EQ(one.run().steps, 3);
   const double first = 1, second = 0.5 * first + 2, third = 0.5 * second + 3;
-  EXPECT_NEAR(weight.item<double>(), 1 - 0.1 * (first + second + third), 1e-6);
+  EXPECT_NEAR(one.weight.item<double>(), 1 - 0.1 * (first + second + third), 1e-6);
 }
 
 TEST(Training, AccumulatesBatchesIntoOneStep) {
-  Training training;
-  auto weight = at::ones({1}).requires_grad_(true);
-  double slope = 0;
-  engine::Training by_hand;
-  by_hand.groups = {{{weight}, 0.1, 0}};
-  by_hand.loss = [&](const std::vector<data::Rows>&, Random&) { return (weight * ++slope).sum(); };
-  TrainingPlan plan;
-  plan.optimiser = "sgd";
-  plan.momentum = 0;
-  plan.warmup = 0;
-  plan.decay = "none";
-  plan.clip_norm = 0;
-  plan.batch = 40;
-  plan.accumulate = 2;  // batches 1 and 2 make a step, the third alone another
+  ByHand one;
+  one.plan.momentum = 0;
+  one.plan.accumulate = 2;  // batches 1 and 2 make a step, the third alone another
 
-  const auto report = engine::train(by_hand, plan, training.task, 1, {});
-
-  EXPECT_EQ(report.steps, 2);
-  EXPECT_NEAR(weight.item<double>(), 1 - 0.1 * (1.5 + 3), 1e-6);
+  EXPECT_EQ(one.run().steps, 2);
+  EXPECT_NEAR(one.weight.item<double>(), 1 - 0.1 * (1.5 + 3), 1e-6);
 }
 
 TEST(Training, RefusesAPlanThatMakesNoSense) {

@@ -66,7 +66,4 @@ class Engine {
   std::unique_ptr<State> state_;
 };
 
-// Heads, QK channels and VO channels that a mask keeps after closure, site by site, as JSON.
-std::string kept_json(const std::vector<Site>& sites, const Mask& closure);
-
 }  // namespace espalier::engine

@@ -31,7 +31,10 @@ struct MedianInterval {
 };
 MedianInterval median_interval(std::vector<double> values);
 
-// One result a batch size; the example of median length in the split stands in every place of a batch. Warmed up, dense
+// The example in the middle of all lengths; of equally long ones the first in order. There is at least one.
+std::int64_t typical_example(const data::Examples& examples);
+
+// One result a batch size; the typical example of the split stands in every place of a batch. Warmed up, dense
 // and pruned in turns, the first of a pair alternating.
 std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,
                                      const LatencySettings& settings, const Watch& watch);

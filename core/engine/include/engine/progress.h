@@ -4,12 +4,13 @@
 #include <functional>
 #include <string>
 
+#include "words/interrupted.h"
+
 namespace espalier::engine {
 
 using Say = std::function<void(const std::string&)>;
 
-// Thrown through a computation when the user interrupts it; not an error of anything.
-struct Interrupted {};
+using espalier::Interrupted;
 using InterruptCheck = std::function<bool()>;
 
 struct Watch {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct TrainingReport {
   double seconds = 0;
   std::string divergence;  // where the loss stopped being finite, and what to do; empty: it did not
 };
+
+nlohmann::json to_json(const TrainingReport& report);
 
 // What is trained: tensors, and what they are worth. Tensors are changed in place.
 struct Training {
