@@ -133,7 +133,7 @@ at::Tensor AudioTask::training_loss(const nn::Model& model, const Split& split, 
     batch.inputs["input_values"] = augmented.features;
     targets = augmented.targets;  // [examples, classes]
   }
-  const auto logits = model.training_logits({&batch, 1}).to(at::kFloat);  // [examples, classes]
+  const auto logits = model.training_logits({&batch, 1}, aim.gates).to(at::kFloat);  // [examples, classes]
   return step_loss(logits, targets, tags(), {&batch, 1}, aim);
 }
 

@@ -9,6 +9,7 @@
 #include <espalier/error.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "data/tagging.h"
 #include "data/text.h"
@@ -59,6 +60,25 @@ at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t bat
   auto logits = at::empty_like(computed);
   logits.index_copy_(0, order, computed);  // [examples, classes], in file order
   return logits;
+}
+
+Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
+  const c10::InferenceMode inference;
+  const auto of_class = logits.gather(1, labels.unsqueeze(1));  // [rows, 1]
+  const auto others =
+      logits.scatter(1, labels.unsqueeze(1), -std::numeric_limits<double>::infinity()).amax(1);  // [rows]
+  return {of_class.squeeze(1) - others, logits.argmax(1).eq(labels)};
+}
+
+Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches) {
+  const c10::InferenceMode inference;
+  std::vector<Batch> some;
+  std::vector<at::Tensor> labels;
+  for (const auto& rows : batches) {
+    some.push_back(split.examples->batch(rows));
+    labels.push_back(some.back().labels);
+  }
+  return margins_of(model.logits(some).to(at::kFloat), at::cat(labels));
 }
 
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {

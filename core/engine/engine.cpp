@@ -161,7 +161,7 @@ void set_evaluation(Point& point, const Evaluation& evaluation, bool from_cache)
 
 // `pruned`: the dense model compacted by the mask, whatever its weights are by now.
 void set_counts(Point& point, const BaseModel& base, const nn::Model& pruned, const Evaluation& dense, const Mask& mask,
-                const CellSettings& cell) {
+                const CellSettings& cell, const nlohmann::json& search_report) {
   const auto closure = mask.closure();
   const auto& sites = base.model->sites();
   const auto removed = count_parameters(sites, closure, cell.count_output_bias);
@@ -183,6 +183,7 @@ void set_counts(Point& point, const BaseModel& base, const nn::Model& pruned, co
                            {"flops", after.flops()},
                            {"macs_dense", before.multiply_adds},
                            {"macs", after.multiply_adds}};
+  if (!search_report.is_null()) details["search"] = search_report;
   point.details = details.dump();
 }
 
@@ -220,19 +221,22 @@ CellResult Engine::run(const CellSettings& cell) {
   }();
   result.points.push_back(dense_point(*base, dense, cell.count_output_bias));
 
-  const auto& scorer = state_->catalog.find("scorer", cell.scorer.plugin);
   const auto& searcher = state_->catalog.find("searcher", cell.searcher.plugin);
-  const bool recovers = cell.recovery.plugin != "none";
-  result.plugins = {&scorer, &searcher};
+  const bool ranks = (searcher.traits & needs_scores) != 0, recovers = cell.recovery.plugin != "none";
+  if (ranks && cell.scorer.plugin == "none")
+    throw SettingsError("searcher '" + cell.searcher.plugin + "' ranks scores, and the cell has no scorer");
+  if (ranks) result.plugins.push_back(&state_->catalog.find("scorer", cell.scorer.plugin));
+  result.plugins.push_back(&searcher);
   if (recovers) result.plugins.push_back(&state_->catalog.find("recovery", cell.recovery.plugin));
   const Units units(base->model->sites(), granularity_from(cell.granularity), cell.sites);
   const ScoreRequest wanted{cell.scorer.plugin, cell.scorer.settings, units.granularity(), cell.sites,
                             cell.seed,          cell.compute};
 
   // What the steps so far left: a model, which of the dense frame it holds, and what it was made from.
-  const auto steps = steps_of(cell);
+  const auto steps = steps_of(cell, units.count());
   const bool keeps_steps = recovers || steps.size() > 1;
-  const auto digest = keeps_steps ? step_digest(cell, *base, result.plugins) : std::string();
+  const bool trains_itself = (searcher.traits & trains) != 0;
+  const auto digest = keeps_steps || trains_itself ? step_digest(cell, *base, result.plugins) : std::string();
   const StepFolder folder(state_->cache_folder, digest);
   std::unique_ptr<nn::Model> owned;
   const nn::Model* model = base->model.get();
@@ -257,7 +261,7 @@ CellResult Engine::run(const CellSettings& cell) {
     const auto& step = steps[next];
     if (steps.size() > 1) state_->watch.tell(fmt::format("step {} of {}", next + 1, steps.size()));
     at::Tensor scores;
-    if ((searcher.traits & needs_scores) != 0) {
+    if (ranks) {
       const Stage stage(timing, "scores");
       if (model == base->model.get()) {
         const auto answer = state_->scores.get(*base, wanted);
@@ -270,17 +274,22 @@ CellResult Engine::run(const CellSettings& cell) {
     }
     state_->watch.check();
 
-    const auto mask = [&] {
+    auto found = [&] {
       const Stage stage(timing, "search");
-      const auto evaluate_mask = [&](const Mask& candidate) {
-        bool ignored = false;
-        return state_->evaluation_of(*base, *model, model_digest, candidate, "validation", cell, ignored).metrics;
-      };
-      return search(state_->catalog, *model, units, kept, scores,
+      return search(state_->catalog,
+                    {*model, *base->model, units, kept, scores, base->task.get(), state_->cache_folder, model_digest},
                     {cell.searcher.plugin, cell.searcher.settings, step.budget, step.rounding, cell.scope, cell.seed,
-                     step.of_remaining},
-                    evaluate_mask);
+                     step.of_remaining, cell.compute, cell.softmax_scale},
+                    state_->watch);
     }();
+    const auto mask = found.mask;
+    if (found.model) {
+      owned = std::move(found.model);
+      model = owned.get();
+      model_digest = sha256_hex(digest + ' ' + std::to_string(next + 1) + " searched");
+    }
+    if (!found.journal.empty() && fs::exists(found.journal))
+      result.artifacts.push_back({"evaluations", found.journal.stem().string(), found.journal.string()});
 
     // Compacting it by the same mask again costs nothing.
     auto pruned = model->compacted(mask, softmax_scale_from(cell.softmax_scale));
@@ -304,7 +313,7 @@ CellResult Engine::run(const CellSettings& cell) {
     }
     {
       const Stage stage(timing, "counts");
-      set_counts(point, *base, *pruned, dense, mask, cell);
+      set_counts(point, *base, *pruned, dense, mask, cell, found.report);
       result.artifacts.push_back({"mask", point.mask_digest, state_->keep_mask(*base, mask, cell)});
     }
     if (cell.measure.latency) {

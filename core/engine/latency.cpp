@@ -50,6 +50,17 @@ std::int64_t typical_example(const data::Examples& examples) {
   return *middle;
 }
 
+double median_milliseconds(const nn::Model& model, const Batch& batch, std::int64_t repeats, const Watch& watch) {
+  const c10::InferenceMode inference;
+  for (int i = 0; i < warm_ups; ++i) milliseconds_of(model, batch);
+  std::vector<double> times;
+  for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
+    watch.check();
+    times.push_back(milliseconds_of(model, batch));
+  }
+  return median_interval(std::move(times)).median;
+}
+
 std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,
                                      const LatencySettings& settings, const Watch& watch) {
   const c10::InferenceMode inference;

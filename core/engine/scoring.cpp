@@ -31,8 +31,15 @@ std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
   return (plugin.traits & needs_data) != 0 ? settings.get<std::string>("split") : std::string();
 }
 
-// The loss that a scorer's settings ask for, by the names that the SDK gives them.
-nn::Loss loss_of(const std::string& scorer, const Settings& settings, const nn::Model& model, const nn::Model& dense) {
+// Units on which the scorer is asked, so that one answer serves several granularities.
+Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
+  const bool sums = (plugin.traits & sums_over_channels) != 0;
+  return sums && granularity == Granularity::Head ? Granularity::HeadChannel : granularity;
+}
+
+}  // namespace
+
+nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense) {
   const auto text = [&](const char* name, const char* otherwise) {
     return settings.has(name) ? settings.get<std::string>(name) : std::string(otherwise);
   };
@@ -42,35 +49,20 @@ nn::Loss loss_of(const std::string& scorer, const Settings& settings, const nn::
   // Rounding would be left, and scores made of it.
   if (&model == &dense && text("teacher", "dense") == "dense") {
     throw SettingsError(
-        "scorer '" + scorer +
-        "' is to learn from the dense model, which is the one it scores: that loss has no gradient\n    "
+        plugin +
+        " is to learn from the dense model, which is the one it looks at: that loss has no gradient\n    "
         "use loss = \"task\", or name another checkpoint as teacher");
   }
   return {nn::Loss::Kind::Distillation, settings.has("temperature") ? settings.get<double>("temperature") : 2,
           teacher_of(text("teacher", "dense"), dense)};
 }
 
-// The first metric of a task as a number of which more is better.
-double worth_of(const Task& task, const Metrics& metrics) {
-  auto name = task.ranking_metrics().at(0);
-  const bool less = name.starts_with('-');
-  if (less) name.erase(0, 1);
-  return less ? -metrics.at(name) : metrics.at(name);
-}
-
-// Units on which the scorer is asked, so that one answer serves several granularities.
-Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
-  const bool sums = (plugin.traits & sums_over_channels) != 0;
-  return sums && granularity == Granularity::Head ? Granularity::HeadChannel : granularity;
-}
-
-}  // namespace
-
 at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
                           const ScoreRequest& request) {
   const auto& plugin = catalog.find("scorer", request.scorer);
   const auto scorer = catalog.make_scorer(request.scorer, request.settings);
-  const auto prunable = source.model.prunable(loss_of(request.scorer, request.settings, source.model, source.dense));
+  const auto prunable =
+      source.model.prunable(loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense));
   const Units units(source.model.sites(), request.granularity, request.sites);
   ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));
@@ -78,7 +70,7 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   const auto evaluate = [&](const Mask& mask) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
-    return worth_of(*source.task, source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
+    return source.task->quality(source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
   };
   ScoringTask task{*prunable, units, batches, random, evaluate};
   return loader::call_scorer(request.scorer, *scorer, task);

@@ -4,8 +4,13 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "engine/base_model.h"
+#include "engine/compute_type.h"
+#include "engine/latency.h"
+#include "engine/model_in_training.h"
+#include "engine/scoring.h"
 #include "words/names.h"
 
 namespace espalier::engine {
@@ -20,11 +25,104 @@ Value chosen(const char* kind, const std::string& name, const std::map<std::stri
   throw SettingsError(unknown_name(kind, name, names));
 }
 
+// Of a search without data.
+[[noreturn]] void refuse(const std::string& searcher, const char* what) {
+  throw SettingsError("searcher '" + searcher + "' " + what +
+                      ", which needs data\n    use it in an experiment (espalier run)");
+}
+
+class NoTraining final : public TrainableModel {
+ public:
+  explicit NoTraining(std::string searcher) : searcher_(std::move(searcher)) {}
+  const std::vector<TrainableTensor>& tensors() override { refuse(searcher_, "trains"); }
+  std::int64_t steps(const TrainingPlan&) override { refuse(searcher_, "trains"); }
+  TrainingOutcome train(const TrainingPlan&, const std::vector<ParameterGroup>&, const Objective&,
+                        const TrainingHooks&) override {
+    refuse(searcher_, "trains");
+  }
+  PrunableModel& now() override { refuse(searcher_, "trains"); }
+  PrunableModel& dense() override { refuse(searcher_, "trains"); }
+  void scale_outputs(std::int64_t, const at::Tensor&) override { refuse(searcher_, "trains"); }
+
+ private:
+  std::string searcher_;
+};
+
+class NoEvaluator final : public MaskEvaluator {
+ public:
+  explicit NoEvaluator(std::string searcher) : searcher_(std::move(searcher)) {}
+  Evaluated evaluate(const Mask&, double) override { refuse(searcher_, "evaluates masks"); }
+  std::int64_t evaluations() const override { return 0; }
+  double seconds() const override { return 0; }
+  double resolution() const override { return 0; }
+
+ private:
+  std::string searcher_;
+};
+
+class ModelCosts final : public MaskCosts {
+ public:
+  ModelCosts(const SearchSource& source, const SearchRequest& request, const Watch& watch)
+      : source_(source), request_(request), watch_(watch) {}
+
+  double multiply_adds(const Mask& mask) override {
+    return static_cast<double>(compacted(mask)->operations(tokens()).multiply_adds);
+  }
+
+  double milliseconds(const Mask& mask) override {
+    const ComputeType compute(request_.compute);
+    const auto& examples = *split().examples;
+    const auto example = typical_example(examples);
+    return median_milliseconds(*compacted(mask), examples.batch({&example, 1}), measured_passes, watch_);
+  }
+
+ private:
+  static constexpr std::int64_t measured_passes = 21;
+
+  std::unique_ptr<nn::Model> compacted(const Mask& mask) const {
+    return source_.model.compacted(mask.intersected(source_.kept), softmax_scale_from(request_.softmax_scale));
+  }
+  const Split& split() const {
+    if (source_.task == nullptr) refuse(request_.searcher, "asks what masks cost");
+    return source_.task->split(source_.task->has_split("validation") ? "validation" : "train");
+  }
+  std::int64_t tokens() const { return split().examples->length(typical_example(*split().examples)); }
+
+  const SearchSource& source_;
+  const SearchRequest& request_;
+  const Watch& watch_;
+};
+
+class JsonReport final : public SearchReport {
+ public:
+  explicit JsonReport(const Watch& watch) : watch_(watch) {}
+  void say(const std::string& line) override {
+    watch_.check();
+    watch_.tell(line);
+  }
+  void note(const std::string& name, double value) override { json["notes"][name] = number(value); }
+  void note(const std::string& name, const std::string& value) override { json["notes"][name] = value; }
+  void step(const std::map<std::string, double>& values) override {
+    auto entry = nlohmann::json::object();
+    for (const auto& [name, value] : values) entry[name] = number(value);
+    json["trajectory"].push_back(std::move(entry));
+  }
+  nlohmann::json json;
+
+ private:
+  // Whole numbers as such: a table of heads reads better without ".0".
+  static nlohmann::json number(double value) {
+    if (std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e15)
+      return static_cast<std::int64_t>(value);
+    return value;
+  }
+  const Watch& watch_;
+};
+
 }  // namespace
 
-Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const Mask& kept,
-            const at::Tensor& scores, const SearchRequest& request,
-            const std::function<std::map<std::string, double>(const Mask&)>& evaluate) {
+Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
+             const Watch& watch) {
   using Kind = SearchBudget::Kind;
   SearchBudget budget;
   budget.kind = chosen<Kind>("budget", request.budget.kind,
@@ -38,12 +136,60 @@ Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const 
       chosen<Rounding>("rounding", request.rounding,
                        {{"nearest", Rounding::Nearest}, {"floor", Rounding::Floor}, {"ceil", Rounding::Ceil}});
   const auto scope = chosen<Scope>("scope", request.scope, {{"global", Scope::Global}, {"local", Scope::Local}});
-  const auto searcher = catalog.make_searcher(request.searcher, request.settings);
-  const auto prunable = model.prunable();
-  Random random(seed_for("searcher " + request.searcher, request.seed));
   if (request.of_remaining) budget.of = SearchBudget::Share::Remaining;
-  SearchTask task{*prunable, units, units.remaining(kept), scores, budget, scope, random, evaluate};
-  return loader::call_searcher(request.searcher, *searcher, task).intersected(kept);
+  const auto& plugin = catalog.find("searcher", request.searcher);
+  const auto searcher = catalog.make_searcher(request.searcher, request.settings);
+  if (source.task == nullptr) {
+    if ((plugin.traits & needs_data) != 0) refuse(request.searcher, "looks at examples");
+    if ((plugin.traits & trains) != 0) refuse(request.searcher, "trains");
+    if ((plugin.traits & evaluates) != 0) refuse(request.searcher, "evaluates masks");
+  }
+  const auto prunable = source.model.prunable(
+      loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense));
+  Random random(seed_for("searcher " + request.searcher, request.seed));
+  const Split* split =
+      (plugin.traits & needs_data) != 0 ? &source.task->split(request.settings.get<std::string>("split")) : nullptr;
+  ScoringBatches batches(split, source.model, request.settings, plugin.traits);
+
+  std::optional<ModelInTraining> model;
+  if (source.task != nullptr) {
+    model.emplace(source.model, source.dense, *source.task,
+                  seed_for("searcher training " + request.searcher, request.seed), watch);
+  }
+  NoTraining no_training(request.searcher);
+  TrainableModel& trainable = model ? static_cast<TrainableModel&>(*model) : no_training;
+
+  std::optional<SplitEvaluator> on_split;
+  if ((plugin.traits & evaluates) != 0) {
+    const auto metric = request.settings.has("metric") ? request.settings.get<std::string>("metric") : std::string();
+    on_split.emplace(source.model, source.kept, *source.task,
+                     EvaluatorSettings{metric, request.compute, softmax_scale_from(request.softmax_scale),
+                                       source.folder, source.model_digest},
+                     watch);
+  }
+  NoEvaluator no_evaluator(request.searcher);
+  MaskEvaluator& evaluator = on_split ? static_cast<MaskEvaluator&>(*on_split) : no_evaluator;
+
+  ModelCosts costs(source, request, watch);
+  JsonReport report(watch);
+  SearchTask task{*prunable,     source.units, source.units.remaining(source.kept),
+                  source.scores, budget,       scope,
+                  random,        trainable,    batches,
+                  evaluator,     costs,        report};
+  const ComputeType compute(request.compute);
+  Found found;
+  found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
+  found.report = std::move(report.json);
+  if (on_split) {
+    found.report.update(on_split->work());
+    found.journal = on_split->journal();
+  }
+  if (model) {
+    found.model = model->release();
+    found.trainings = model->reports();
+    for (const auto& training : found.trainings) found.report["trainings"].push_back(to_json(training));
+  }
+  return found;
 }
 
 nn::SoftmaxScale softmax_scale_from(const std::string& text) {

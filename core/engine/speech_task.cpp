@@ -298,7 +298,7 @@ at::Tensor SpeechTask::training_loss(const nn::Model& model, const Split& split,
     const auto flat = groups.back().labels.reshape({-1});
     labels.push_back(flat.masked_select(flat.ne(no_label)));
   }
-  return step_loss(model.training_logits(groups).to(at::kFloat), at::cat(labels), false, groups, aim);
+  return step_loss(model.training_logits(groups, aim.gates).to(at::kFloat), at::cat(labels), false, groups, aim);
 }
 
 }  // namespace espalier::engine

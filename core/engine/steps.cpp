@@ -1,7 +1,9 @@
 #include "engine/steps.h"
 
 #include <espalier/error.h>
+#include <espalier/searcher.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -67,17 +69,51 @@ Point point_from(const Json& entry) {
   return point;
 }
 
+Rounding rounding_from(const std::string& name) {
+  return name == "floor" ? Rounding::Floor : name == "ceil" ? Rounding::Ceil : Rounding::Nearest;
+}
+
+// How many heads each step keeps; the last keeps what the budget says.
+std::vector<StepBudget> steps_to_heads(const CellSettings& cell, std::int64_t units) {
+  const auto& schedule = *cell.schedule;
+  const auto target = std::min(static_cast<std::int64_t>(cell.budget.value), units);
+  const auto rounding = rounding_from(schedule.rounding);
+  std::vector<StepBudget> steps;
+  auto left = units;
+  const auto add = [&](std::int64_t kept) {
+    left = std::max(kept, target);
+    steps.push_back({{"heads", static_cast<double>(left)}, cell.rounding, false, std::nullopt});
+  };
+  for (std::int64_t step = 1; step <= schedule.steps && (left > target || steps.empty()); ++step) {
+    const auto done = static_cast<double>(step) / static_cast<double>(schedule.steps);
+    const auto share_left = units == 0 ? 1 : static_cast<double>(target) / static_cast<double>(units);
+    if (schedule.shape.empty() && schedule.of == "remaining")
+      add(left - units_to_remove(schedule.fraction, left, rounding));
+    else if (schedule.shape.empty())
+      add(units - units_to_remove(std::min(1.0, schedule.fraction * static_cast<double>(step)), units, rounding));
+    else if (step == schedule.steps)
+      add(target);
+    else if (schedule.shape == "linear")
+      add(units - units_to_remove(done, units - target, rounding));
+    else
+      add(units - units_to_remove(1 - std::pow(share_left, done), units, rounding));
+  }
+  return steps;
+}
+
 }  // namespace
 
-std::vector<StepBudget> steps_of(const CellSettings& cell) {
+std::vector<StepBudget> steps_of(const CellSettings& cell, std::int64_t units) {
   if (!cell.schedule) {
     const bool sparsity = cell.budget.kind == "sparsity";
     return {{cell.budget, cell.rounding, false, sparsity ? std::optional(cell.budget.value) : std::nullopt}};
   }
   const auto& schedule = *cell.schedule;
+  if (cell.budget.kind == "heads") return steps_to_heads(cell, units);
   if (cell.budget.kind != "sparsity" && cell.budget.kind != "schedule") {
-    throw SettingsError("a schedule leads to a sparsity, and the budget is '" + cell.budget.kind +
-                        "'\n    give the grid a sparsity, or nothing beside a schedule by fractions");
+    throw SettingsError("a schedule leads to a sparsity or to a number of heads, and the budget is '" +
+                        cell.budget.kind +
+                        "'\n    give the grid one of these, or nothing beside a schedule by fractions");
   }
   std::vector<StepBudget> steps;
   for (std::int64_t step = 1; step <= schedule.steps; ++step) {

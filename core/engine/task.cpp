@@ -96,6 +96,21 @@ bool Task::better(const Metrics& a, const Metrics& b) const {
   return false;
 }
 
+double Task::quality(const Metrics& metrics, const std::string& metric) const {
+  auto name = metric.empty() ? ranking_metrics().at(0) : metric;
+  bool less = name.starts_with('-');
+  if (less) name.erase(0, 1);
+  // Errors and losses count downwards.
+  for (const auto* of_errors : {"wer", "cer", "cross_entropy"}) less = less || name == of_errors;
+  const auto found = metrics.find(name);
+  if (found == metrics.end()) {
+    std::vector<std::string> known;
+    for (const auto& [key, value] : metrics) known.push_back(key);
+    throw SettingsError(unknown_name("metric of " + dataset_.format + " data:", name, known));
+  }
+  return less ? -found->second : found->second;
+}
+
 at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
                      const Aim& aim) {
   const auto& objective = aim.objective;

@@ -75,7 +75,7 @@ at::Tensor TextTask::training_loss(const nn::Model& model, const Split& split, c
     groups.push_back(split.examples->batch(rows));
     labels.push_back(groups.back().labels);
   }
-  return step_loss(model.training_logits(groups).to(at::kFloat), at::cat(labels), false, groups, aim);
+  return step_loss(model.training_logits(groups, aim.gates).to(at::kFloat), at::cat(labels), false, groups, aim);
 }
 
 }  // namespace espalier::engine

@@ -179,6 +179,11 @@ double rate_at(std::int64_t step, std::int64_t steps, const TrainingPlan& plan) 
   return (1 + std::cos(std::numbers::pi * std::min(1.0, (now - warmup_steps) / left))) / 2;
 }
 
+std::int64_t optimiser_steps(const TrainingPlan& plan, std::int64_t examples) {
+  const std::int64_t batches_an_epoch = (examples + plan.batch - 1) / plan.batch;
+  return (batches_an_epoch + plan.accumulate - 1) / plan.accumulate * plan.epochs;
+}
+
 TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, std::uint64_t seed, const Watch& watch) {
   check(plan, training.groups);
   const auto begun = Clock::now();
@@ -191,8 +196,7 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
   const auto& split = task.split("train");
   const bool chooses = training.validate && plan.best_on_validation;
   const std::int64_t batches_an_epoch = (split.examples->size() + plan.batch - 1) / plan.batch;
-  const std::int64_t steps_an_epoch = (batches_an_epoch + plan.accumulate - 1) / plan.accumulate;
-  const std::int64_t steps = steps_an_epoch * plan.epochs;
+  const std::int64_t steps = optimiser_steps(plan, split.examples->size());
   Snapshot best(training.groups);
   best.take();  // to come back to if nothing better comes
   auto last_said = begun;
@@ -204,7 +208,7 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
       watch.check();
       // The last step of an epoch may average fewer batches.
       const auto together = std::min(plan.accumulate, batches_an_epoch - seen / plan.accumulate * plan.accumulate);
-      const auto loss = training.loss(batch, shuffle);
+      const auto loss = training.loss(batch, shuffle, {report.steps, steps});
       const double value = loss.item<double>();
       if (!std::isfinite(value)) {
         report.divergence = fmt::format(
@@ -276,8 +280,8 @@ std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const T
   for (const auto& parameter : parameters)
     training.groups[parameter.decays ? 0 : 1].tensors.push_back(parameter.tensor);
   const auto& split = task.split("train");
-  training.loss = [&](const std::vector<data::Rows>& batch, Random& random) {
-    return task.training_loss(*model, split, batch, {settings, {}, nullptr}, random);
+  training.loss = [&](const std::vector<data::Rows>& batch, Random& random, TrainingStep) {
+    return task.training_loss(*model, split, batch, {settings}, random);
   };
   if (task.has_split("validation"))
     training.validate = [&] { return task.evaluate(*model, task.split("validation")).metrics; };

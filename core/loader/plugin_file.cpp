@@ -193,6 +193,17 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   plugin.needs_data = (card.traits & needs_data) != 0;
   plugin.needs_scores = (card.traits & needs_scores) != 0;
   plugin.uses_randomness = (card.traits & uses_randomness) != 0;
+  plugin.trains = (card.traits & trains) != 0;
+  plugin.evaluates = (card.traits & evaluates) != 0;
+  plugin.heads_only = (card.traits & heads_only) != 0;
+  static const std::vector<std::pair<std::uint32_t, const char*>> budgets = {{budget_sparsity, "sparsity"},
+                                                                             {budget_heads, "heads"},
+                                                                             {budget_macs, "macs"},
+                                                                             {budget_latency, "latency"},
+                                                                             {budget_loss, "loss_of_metric"}};
+  for (const auto& [trait, name] : budgets) {
+    if ((card.traits & trait) != 0) plugin.budgets.emplace_back(name);
+  }
   static const std::vector<std::string> roles = {"scorer", "searcher", "recovery"};
   if (std::find(roles.begin(), roles.end(), plugin.role) == roles.end()) {
     throw PluginError(file.string() + ": " + unknown_name("plugin role", plugin.role, roles));
@@ -205,7 +216,7 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   }
   describe_settings(file, card, plugin);
   const auto is_split = [](const SettingDescription& setting) { return setting.name == "split"; };
-  if (plugin.needs_data && plugin.role != "searcher" &&
+  if (plugin.needs_data &&
       std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
     throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name +
                       "' reads data but declares no setting 'split'\n    add "

@@ -121,12 +121,13 @@ Tensor Ast::logits(std::span<const Batch> batches) const {
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-Tensor Ast::training_logits(std::span<const Batch> batches) const {
+Tensor Ast::training_logits(std::span<const Batch> batches, const Gates* gates) const {
   require_head(weights_, "training");
+  const auto table = gate_table(gates, attention(), sample_tensor());
   std::vector<Tensor> parts;
   for (const auto& batch : batches) {
-    parts.push_back(
-        ast_classify(weights_, *config_, ast_features(batch.inputs, *config_, weights_), {.dropout = Dropout::On}));
+    parts.push_back(ast_classify(weights_, *config_, ast_features(batch.inputs, *config_, weights_),
+                                 {.gates = table ? &*table : nullptr, .dropout = Dropout::On}));
   }
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }

@@ -23,7 +23,7 @@ class Ast final : public Network {
   const std::vector<std::string>& labels() const override { return labels_; }
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override;
   at::Tensor logits(std::span<const Batch> batches) const override;
-  at::Tensor training_logits(std::span<const Batch> batches) const override;
+  at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates) const override;
   std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override;
   std::int64_t multiply_adds(std::int64_t tokens) const override;
   Operations operations(std::int64_t tokens) const override;

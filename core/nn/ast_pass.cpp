@@ -52,7 +52,7 @@ Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor
 
 // The last layer where only the first tokens of each example are read: the others give keys and values alone.
 Tensor first_tokens_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden,
-                           const std::vector<Segment>& segments, const Pass& pass) {
+                           const std::vector<Segment>& segments, const Pass& pass, std::int64_t site) {
   const auto& segment = segments[0];
   const auto first_of = [&](const Tensor& rows) {
     return rows.view({segment.examples, segment.keys, config.hidden_size})
@@ -60,8 +60,8 @@ Tensor first_tokens_output(const AstLayer& layer, const AstConfig& config, const
         .reshape({-1, config.hidden_size});  // [B*2, D]
   };
   const auto normed = layer.before(hidden);  // [N, D]
-  const auto output = attend_from(layer.attention, normed, first_of(normed), segments, read_tokens,
-                                  pass.dropout == Dropout::On ? config.attention_dropout : 0);  // [B*2, D]
+  const auto output = attend_from(layer.attention, normed, first_of(normed), segments, read_tokens, pass, site,
+                                  config.attention_dropout);  // [B*2, D]
   const auto attended = residual(drop(output, config.hidden_dropout, pass.dropout), first_of(hidden));
   return feed_forward(layer, config, attended, pass);  // [B*2, D]
 }
@@ -110,12 +110,13 @@ void require_head(const AstWeights& weights, const char* what) {
 Tensor ast_classify(const AstWeights& weights, const AstConfig& config, const Tensor& features, const Pass& pass) {
   const auto examples = features.size(0);
   Tensor first;  // [B*2, D]
-  if (pass.gates == nullptr && pass.taps == nullptr) {
+  if (!pass.wants_every_token()) {
     auto hidden = embed(weights, config, features, pass);  // [N, D]
     const auto segments = segments_of(examples, config);
     for (std::size_t i = 0; i + 1 < weights.layers.size(); ++i)
       hidden = layer_output(weights.layers[i], config, hidden, segments, pass, static_cast<std::int64_t>(i));
-    first = weights.norm(first_tokens_output(weights.layers.back(), config, hidden, segments, pass));
+    first = weights.norm(first_tokens_output(weights.layers.back(), config, hidden, segments, pass,
+                                             static_cast<std::int64_t>(weights.layers.size()) - 1));
   } else {
     first = ast_encode(weights, config, features, pass)
                 .view({examples, config.tokens(), config.hidden_size})

@@ -154,9 +154,11 @@ Tensor Bert::logits(std::span<const Batch> batches) const {
                    [&](const auto& chunk) { return classify(weights_, *config_, pack(chunk, *config_, weights_)); });
 }
 
-Tensor Bert::training_logits(std::span<const Batch> batches) const {
+Tensor Bert::training_logits(std::span<const Batch> batches, const Gates* gates) const {
   require_head(weights_, "training");
-  return classify(weights_, *config_, pack(inputs_of(batches), *config_, weights_), {.dropout = Dropout::On});
+  const auto table = gate_table(gates, attention(), sample_tensor());
+  return classify(weights_, *config_, pack(inputs_of(batches), *config_, weights_),
+                  {.gates = table ? &*table : nullptr, .dropout = Dropout::On});
 }
 
 Tensor Bert::losses_of(const Batch& batch, const Pass& pass) const {

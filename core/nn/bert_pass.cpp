@@ -105,10 +105,10 @@ Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tens
 
 // The last layer where only the first token of each example is read: the others need no query, no output.
 Tensor first_token_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden,
-                          const PackedInputs& inputs, const Pass& pass) {
+                          const PackedInputs& inputs, const Pass& pass, std::int64_t site) {
   const auto first = hidden.index_select(0, inputs.first);  // [examples, D]
-  const auto output = attend_from(layer.attention, hidden, first, inputs.segments, 1,
-                                  pass.dropout == Dropout::On ? config.attention_dropout : 0);  // [examples, D]
+  const auto output = attend_from(layer.attention, hidden, first, inputs.segments, 1, pass, site,
+                                  config.attention_dropout);  // [examples, D]
   const auto attended = layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), first));
   return feed_forward(layer, config, attended, pass.dropout);  // [examples, D]
 }
@@ -173,12 +173,13 @@ void require_head(const BertWeights& weights, const char* what) {
 Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass) {
   if (inputs.examples == 0) return weights.words.new_empty({0, weights.classifier->weight.size(0)});
   Tensor first;  // [examples, D]
-  if (pass.gates == nullptr && pass.taps == nullptr) {
+  if (!pass.wants_every_token()) {
     auto hidden = embed(weights, config, inputs, pass.dropout);  // [N, D]
     for (std::size_t i = 0; i + 1 < weights.layers.size(); ++i) {
       hidden = layer_output(weights.layers[i], config, hidden, inputs, pass, static_cast<std::int64_t>(i));
     }
-    first = first_token_output(weights.layers.back(), config, hidden, inputs, pass);
+    first = first_token_output(weights.layers.back(), config, hidden, inputs, pass,
+                               static_cast<std::int64_t>(weights.layers.size()) - 1);
   } else {
     first = encode(weights, config, inputs, pass).index_select(0, inputs.first);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <espalier/units.h>
+#include <nn/model.h>
 
 #include <array>
 #include <cstddef>
@@ -11,12 +12,6 @@
 
 namespace espalier::nn {
 
-// Gates of one forward pass; see PrunableModel::losses.
-struct Gates {
-  const Units& units;
-  at::Tensor values;  // [units], [examples, units] or [examples, tokens, units]
-};
-
 class GateTable {
  public:
   enum class Target { Q, K, V, Context };
@@ -24,6 +19,9 @@ class GateTable {
   // `sites` are the model's own, in the order of its Site list; `examples` those of all segments together.
   GateTable(const Gates& gates, const std::vector<const AttentionSite*>& sites, std::int64_t examples,
             at::ScalarType type);
+
+  // Whether each token has gates of its own.
+  bool by_token() const { return values_.dim() == 3; }
 
   // For the channels of one group, padding gated by one: [H*w], [B, 1, H*w] or [B, T, H*w]. Undefined: not gated.
   at::Tensor of(std::int64_t site, std::size_t group, Target target, const Segment& segment) const;

@@ -75,11 +75,18 @@ Tensor attend_to_memory(const AttentionSite& attention, const Tensor& hidden, co
 }
 
 Tensor attend_from(const AttentionSite& attention, const Tensor& hidden, const Tensor& asking,
-                   const std::vector<Segment>& segments, std::int64_t count, double dropout_probability) {
-  AttentionPass pass;
-  pass.dropout = dropout_probability;
+                   const std::vector<Segment>& segments, std::int64_t count, const Pass& pass, std::int64_t site,
+                   double dropout_probability) {
   const auto projected = attention.parts(attention.project_query(asking), attention.project_key_value(hidden));
-  return attention.write(attention.attend(projected, first_queries(segments, count), pass));
+  return attention.write(attention.attend(projected, first_queries(segments, count),
+                                          {pass.gates, site, probability_of(pass, dropout_probability)}));
+}
+
+std::optional<GateTable> gate_table(const Gates* gates, const std::vector<AttentionSite>& sites, const Tensor& sample) {
+  if (gates == nullptr) return std::nullopt;
+  std::vector<const AttentionSite*> pointers;
+  for (const auto& site : sites) pointers.push_back(&site);
+  return GateTable(*gates, pointers, 0, sample.scalar_type());
 }
 
 Tensor row_losses(const Tensor& logits, const Tensor& given, const Loss& loss, const Tensor& teacher) {

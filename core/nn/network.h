@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ struct Pass {
   std::vector<Tap>* taps = nullptr;
   const Loss* loss = nullptr;  // of losses_of; null: the task's
 
+  // Whether every token has to be computed in all layers, also where the model reads the first alone.
+  bool wants_every_token() const { return taps != nullptr || (gates != nullptr && gates->by_token()); }
   // Says what the output of the site just passed is added to.
   void note_residual(const at::Tensor& hidden) const {
     if (taps != nullptr) taps->back().residual = hidden;
@@ -57,9 +60,14 @@ at::Tensor attend_to_memory(const AttentionSite& attention, const at::Tensor& hi
                             const std::vector<Segment>& segments, const Pass& pass, std::int64_t site,
                             double dropout_probability);
 // Self-attention where only some tokens ask, at the end of a model that reads no others: hidden [N, D] gives keys,
-// asking [examples * count, D] queries. Neither gated nor observed. [examples * count, D]
+// asking [examples * count, D] queries. Not observed, and not gated token by token. [examples * count, D]
 at::Tensor attend_from(const AttentionSite& attention, const at::Tensor& hidden, const at::Tensor& asking,
-                       const std::vector<Segment>& segments, std::int64_t count, double dropout_probability);
+                       const std::vector<Segment>& segments, std::int64_t count, const Pass& pass, std::int64_t site,
+                       double dropout_probability);
+
+// The gates of a training pass over these sites; nullopt where there are none.
+std::optional<GateTable> gate_table(const Gates* gates, const std::vector<AttentionSite>& sites,
+                                    const at::Tensor& sample);
 
 // The loss of each example of a batch under a pass, [examples], from logits [examples, classes].
 at::Tensor classification_losses(const at::Tensor& logits, const Batch& batch, const Pass& pass);

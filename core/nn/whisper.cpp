@@ -114,8 +114,9 @@ Tensor Whisper::asked_logits(std::span<const Batch> batches, const Pass& pass) c
 
 Tensor Whisper::logits(std::span<const Batch> batches) const { return asked_logits(batches, {}); }
 
-Tensor Whisper::training_logits(std::span<const Batch> batches) const {
-  return asked_logits(batches, {.dropout = Dropout::On});
+Tensor Whisper::training_logits(std::span<const Batch> batches, const Gates* gates) const {
+  const auto table = gate_table(gates, attention(), sample_tensor());
+  return asked_logits(batches, {.gates = table ? &*table : nullptr, .dropout = Dropout::On});
 }
 
 Tensor Whisper::losses_of(const Batch& batch, const Pass& pass) const {

@@ -23,7 +23,7 @@ class Whisper final : public Network, public SpeechModel {
   const std::vector<std::string>& labels() const override { return labels_; }
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override;
   at::Tensor logits(std::span<const Batch> batches) const override;
-  at::Tensor training_logits(std::span<const Batch> batches) const override;
+  at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates) const override;
   std::unique_ptr<Model> trainable_copy() const override;
   std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override;
   std::vector<Parameter> parameters() const override;

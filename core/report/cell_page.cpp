@@ -94,6 +94,39 @@ std::string proof_text(const json& point) {
   return text;
 }
 
+// What a search left: its work, its notes, and how it went, the last steps of it.
+std::string search_text(const json& search) {
+  if (!search.is_object()) return "";
+  std::string text;
+  if (at(search, "evaluations").is_number()) {
+    text += field(6, "search",
+                  fmt::format("{} masks evaluated: {} computed, {} known before, {} stopped early; {} examples",
+                              value_text(at(search, "evaluations")), value_text(at(search, "computed")),
+                              value_text(at(search, "known")), value_text(at(search, "stopped")),
+                              share(at(search, "examples"), at(search, "examples_asked"))));
+  }
+  for (const auto& training : at(search, "trainings")) {
+    text += field(
+        6, "training",
+        fmt::format(
+            "{} steps in {}{}", value_text(at(training, "steps")), duration_text(number(at(training, "seconds"))),
+            at(training, "divergence").is_string() ? ", diverged: " + value_text(at(training, "divergence")) : ""));
+  }
+  const auto& notes = at(search, "notes");
+  if (notes.is_object()) {
+    for (const auto& [name, value] : notes.items()) text += field(8, printable(name), value_text(value));
+  }
+  const auto& trajectory = at(search, "trajectory");
+  if (!trajectory.is_array() || trajectory.empty()) return text;
+  constexpr std::size_t shown = 10;
+  const auto first = trajectory.size() > shown ? trajectory.size() - shown : 0;
+  text += field(6, "trajectory",
+                first == 0 ? fmt::format("{} steps", trajectory.size())
+                           : fmt::format("{} steps, the last {} (all with --json)", trajectory.size(), shown));
+  for (auto i = first; i < trajectory.size(); ++i) text += "        " + compact(trajectory[i]) + "\n";
+  return text;
+}
+
 std::string point_text(const json& point) {
   std::string text =
       fmt::format("    point {} at step {}\n", value_text(at(point, "kind")), value_text(at(point, "step")));
@@ -120,6 +153,7 @@ std::string point_text(const json& point) {
                     share(at(operations, "flops"), at(operations, "flops_dense")),
                     share(at(operations, "macs"), at(operations, "macs_dense")), value_text(at(operations, "tokens"))));
   }
+  text += search_text(at(at(point, "details"), "search"));
   text += field(6, "proof", proof_text(point));
   text += field(6, "mask", value_text(at(point, "mask_digest")));
   text += field(6, "predictions", value_text(at(point, "predictions_digest")));

@@ -1,16 +1,22 @@
+#include <ATen/ops/zeros.h>
+#include <espalier/error.h>
 #include <espalier/recovery.h>
 #include <espalier/scorer.h>
 #include <espalier/searcher.h>
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
 namespace espalier {
 
 Scorer::~Scorer() = default;
 Searcher::~Searcher() = default;
 Recovery::~Recovery() = default;
-PrunedModel::~PrunedModel() = default;
+MaskEvaluator::~MaskEvaluator() = default;
+MaskCosts::~MaskCosts() = default;
+SearchReport::~SearchReport() = default;
 
 std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding) {
   const double exact = share * static_cast<double>(count);
@@ -25,30 +31,40 @@ std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(units), 0, count);
 }
 
-TrainingPlan training_plan(const Settings& settings) {
-  TrainingPlan plan;
-  plan.epochs = settings.get<std::int64_t>("epochs");
-  plan.batch = settings.get<std::int64_t>("batch");
-  plan.accumulate = settings.get<std::int64_t>("accumulate");
-  plan.optimiser = settings.get<std::string>("optimiser");
-  plan.momentum = settings.get<double>("momentum");
-  plan.warmup = settings.get<double>("warmup");
-  plan.decay = settings.get<std::string>("decay");
-  plan.clip_norm = settings.get<double>("clip_norm");
-  return plan;
-}
-
-std::vector<ParameterGroup> parameter_groups(const std::vector<TrainableTensor>& tensors, const Settings& settings) {
-  const double rate = settings.get<double>("learning_rate");
-  std::vector<ParameterGroup> groups = {{{}, rate, settings.get<double>("weight_decay")}, {{}, rate, 0}};
-  for (const auto& tensor : tensors) groups[tensor.decays ? 0 : 1].tensors.push_back(tensor.value);
-  return groups;
-}
-
 std::int64_t units_to_remove(const SearchBudget& budget, std::int64_t count, std::int64_t remaining) {
   if (budget.of == SearchBudget::Share::Remaining) return units_to_remove(budget.value, remaining, budget.rounding);
   const auto gone = count - remaining;
   return std::max<std::int64_t>(0, units_to_remove(budget.value, count, budget.rounding) - gone);
+}
+
+std::int64_t units_to_keep(const SearchTask& task, const std::string& who) {
+  using Kind = SearchBudget::Kind;
+  const auto count = task.units.count(), left = task.remaining.sum().item<std::int64_t>();
+  if (task.budget.kind == Kind::Sparsity) return left - units_to_remove(task.budget, count, left);
+  if (task.budget.kind != Kind::Heads)
+    throw SettingsError(who + " understands the budgets heads and sparsity, and was given another");
+  const auto wanted = static_cast<std::int64_t>(task.budget.value);
+  if (wanted < 0 || wanted > count) {
+    throw SettingsError("heads = " + std::to_string(wanted) + " cannot be kept: the chosen sites have " +
+                        std::to_string(count));
+  }
+  return std::min(wanted, left);
+}
+
+at::Tensor best_units(const SearchTask& task, const at::Tensor& values, std::int64_t count) {
+  const auto flat = values.to(at::kCPU, at::kDouble).contiguous();
+  const auto remaining = task.remaining.contiguous();
+  std::vector<std::int64_t> order;
+  for (std::int64_t i = 0; i < task.units.count(); ++i) {
+    if (remaining.const_data_ptr<bool>()[i]) order.push_back(i);
+  }
+  // Ties: the lowest goes first.
+  const auto* value = flat.const_data_ptr<double>();
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return value[a] < value[b]; });
+  auto kept = at::zeros({task.units.count()}, at::kBool);
+  const auto drop = std::max<std::int64_t>(0, static_cast<std::int64_t>(order.size()) - count);
+  for (auto i = static_cast<std::size_t>(drop); i < order.size(); ++i) kept.mutable_data_ptr<bool>()[order[i]] = true;
+  return kept;
 }
 
 }  // namespace espalier

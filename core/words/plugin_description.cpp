@@ -103,6 +103,10 @@ nlohmann::json to_json(const PluginDescription& plugin) {
           {"needs_data", plugin.needs_data},
           {"needs_scores", plugin.needs_scores},
           {"uses_randomness", plugin.uses_randomness},
+          {"trains", plugin.trains},
+          {"evaluates", plugin.evaluates},
+          {"heads_only", plugin.heads_only},
+          {"budgets", plugin.budgets},
           {"file", plugin.file}};
 }
 
@@ -115,6 +119,10 @@ PluginDescription plugin_from_json(const nlohmann::json& json) {
   plugin.needs_data = json.at("needs_data");
   plugin.needs_scores = json.at("needs_scores");
   plugin.uses_randomness = json.at("uses_randomness");
+  plugin.trains = json.at("trains");
+  plugin.evaluates = json.at("evaluates");
+  plugin.heads_only = json.at("heads_only");
+  plugin.budgets = json.at("budgets").get<std::vector<std::string>>();
   plugin.file = json.at("file");
   for (const auto& entry : json.at("settings")) {
     SettingDescription setting;

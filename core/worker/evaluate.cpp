@@ -54,9 +54,10 @@ ExitCode evaluate(const EvaluateWords& words) {
   const engine::ComputeType compute(words.compute);
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
   auto answers = nlohmann::json::array();
-  const auto measure = [&](const nn::Model& measured, const std::string& mask) {
+  // Seconds are those of making the model smaller and of evaluating it.
+  const auto measure = [&](const auto& model_of_mask, const std::string& mask) {
     const auto begun = std::chrono::steady_clock::now();
-    const auto evaluation = task->evaluate(measured, split);
+    const auto evaluation = task->evaluate(*model_of_mask(), split);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     if (!words.predictions.empty()) write_file(words.predictions, predictions(*task, evaluation));
     nlohmann::json answer = {{"examples", split.examples->size()},
@@ -66,10 +67,10 @@ ExitCode evaluate(const EvaluateWords& words) {
     if (!mask.empty()) answer["mask"] = mask;
     answers.push_back(answer);
   };
-  if (words.masks.empty()) measure(*model, "");
+  if (words.masks.empty()) measure([&] { return model.get(); }, "");
   for (const auto& file : words.masks) {
     const auto mask = nn::read_mask(file, model->sites(), digest);
-    measure(words.plain ? *model->masked(mask) : *model->compacted(mask), file);
+    measure([&] { return words.plain ? model->masked(mask) : model->compacted(mask); }, file);
   }
   if (words.json) {
     std::puts((answers.size() == 1 ? answers[0] : answers).dump(2).c_str());

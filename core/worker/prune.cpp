@@ -33,13 +33,12 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
   }
   const Budget budget =
       words.sparsity ? Budget{"sparsity", *words.sparsity} : Budget{"heads", static_cast<double>(*words.heads)};
-  const auto no_data = [](const Mask&) -> std::map<std::string, double> {
-    throw SettingsError("this searcher evaluates masks on data; use it in an experiment");
-  };
-  return engine::search(*catalog, model, units, Mask(model.sites()), scores.values,
+  const Mask everything(model.sites());
+  return engine::search(*catalog, {model, model, units, everything, scores.values},
                         {words.searcher, complete_settings(searcher.description, settings_from_words(words.set)),
                          budget, words.rounding, words.scope, words.seed},
-                        no_data);
+                        {})
+      .mask;
 }
 
 }  // namespace

@@ -22,7 +22,9 @@ class Cheat : public nn::Model {
   }
   at::Tensor logits(std::span<const Batch> batches) const override { return real_.logits(batches); }
   at::Tensor losses(const Batch& batch) const override { return real_.losses(batch); }
-  at::Tensor training_logits(std::span<const Batch> batches) const override { return real_.training_logits(batches); }
+  at::Tensor training_logits(std::span<const Batch> batches, const nn::Gates* gates) const override {
+    return real_.training_logits(batches, gates);
+  }
   std::unique_ptr<nn::Model> masked(const Mask& mask) const override { return real_.masked(mask); }
   std::unique_ptr<nn::Model> compacted(const Mask& mask, nn::SoftmaxScale scale) const override {
     return real_.compacted(mask, scale);

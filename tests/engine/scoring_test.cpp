@@ -56,10 +56,11 @@ TEST(Scoring, FromTheModelItselfThereIsNothingToLearn) {
   auto request = scoring.request("fisher");
   request.settings.set("loss", std::string("distillation"));
 
-  EXPECT_EQ(message_of<SettingsError>([&] { cache.get(scoring.base, request); }),
-            "scorer 'fisher' is to learn from the dense model, which is the one it scores: that loss has no gradient\n "
-            "   use "
-            "loss = \"task\", or name another checkpoint as teacher");
+  EXPECT_EQ(
+      message_of<SettingsError>([&] { cache.get(scoring.base, request); }),
+      "scorer 'fisher' is to learn from the dense model, which is the one it looks at: that loss has no gradient\n "
+      "   use "
+      "loss = \"task\", or name another checkpoint as teacher");
 }
 
 TEST(Scoring, AblationAsksForTheTask) {

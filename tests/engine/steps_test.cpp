@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/recovering.h"
+#include "engine/text_task.h"
 #include "nn/mask_file.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
@@ -45,7 +46,7 @@ TEST(Steps, OfNoScheduleIsTheBudgetItself) {
   cell.budget = {"heads", 7};
   cell.rounding = "floor";
 
-  const auto steps = engine::steps_of(cell);
+  const auto steps = engine::steps_of(cell, 24);
 
   ASSERT_EQ(steps.size(), 1u);
   EXPECT_EQ(steps[0].budget.kind, "heads");
@@ -58,27 +59,53 @@ TEST(Steps, FollowTheirShape) {
   CellSettings cell;
   cell.budget = {"sparsity", 0.75};
   cell.schedule = ScheduleSettings{2, 0, "remaining", "nearest", "linear"};
-  const auto linear = engine::steps_of(cell);
+  const auto linear = engine::steps_of(cell, 24);
   EXPECT_DOUBLE_EQ(linear.at(0).requested.value(), 0.375);
   EXPECT_DOUBLE_EQ(linear.at(1).requested.value(), 0.75);
 
   cell.schedule->shape = "geometric";
-  const auto geometric = engine::steps_of(cell);
+  const auto geometric = engine::steps_of(cell, 24);
   EXPECT_DOUBLE_EQ(geometric.at(0).requested.value(), 0.5);  // the root of what stays, a fourth
   EXPECT_DOUBLE_EQ(geometric.at(1).requested.value(), 0.75);
 
   cell.budget = {"schedule", 0};
   cell.schedule = ScheduleSettings{3, 0.2, "all", "nearest", ""};
-  const auto of_all = engine::steps_of(cell);
+  const auto of_all = engine::steps_of(cell, 24);
   EXPECT_NEAR(of_all.at(2).requested.value(), 0.6, 1e-12);
   EXPECT_FALSE(of_all.at(2).of_remaining);
 
-  cell.budget = {"heads", 7};
+  cell.budget = {"macs", 0.5};
   cell.schedule->shape = "linear";
   EXPECT_EQ(
-      message_of<SettingsError>([&] { engine::steps_of(cell); }),
-      "a schedule leads to a sparsity, and the budget is 'heads'\n    give the grid a sparsity, or nothing beside a "
-      "schedule by fractions");
+      message_of<SettingsError>([&] { engine::steps_of(cell, 24); }),
+      "a schedule leads to a sparsity or to a number of heads, and the budget is 'macs'\n    give the grid one of "
+      "these, or nothing beside a schedule by fractions");
+}
+
+// Heads that each step keeps.
+std::vector<double> heads_kept(const CellSettings& cell, std::int64_t units) {
+  std::vector<double> kept;
+  for (const auto& step : engine::steps_of(cell, units)) {
+    EXPECT_EQ(step.budget.kind, "heads");
+    kept.push_back(step.budget.value);
+  }
+  return kept;
+}
+
+TEST(Steps, LeadToANumberOfHeads) {
+  CellSettings cell;
+  cell.budget = {"heads", 12};
+  // Twelve heads a step, as the iterated gate gradient of Michel et al. is published for BERT.
+  cell.schedule = ScheduleSettings{11, 0, "remaining", "nearest", "linear"};
+  EXPECT_EQ(heads_kept(cell, 144), (std::vector<double>{132, 120, 108, 96, 84, 72, 60, 48, 36, 24, 12}));
+  cell.budget.value = 36;
+  cell.schedule = ScheduleSettings{2, 0, "remaining", "nearest", "geometric"};
+  EXPECT_EQ(heads_kept(cell, 144), (std::vector<double>{72, 36}));
+  cell.schedule = ScheduleSettings{10, 0.5, "remaining", "ceil", ""};
+  EXPECT_EQ(heads_kept(cell, 144), (std::vector<double>{72, 36}));
+  cell.schedule = ScheduleSettings{3, 0.1, "all", "nearest", ""};
+  cell.budget.value = 8;
+  EXPECT_EQ(heads_kept(cell, 20), (std::vector<double>{18, 16, 14}));  // too few steps: it ends above the budget
 }
 
 TEST(Steps, ByFractionsEndWhereTheSparsityIsReached) {
@@ -86,7 +113,7 @@ TEST(Steps, ByFractionsEndWhereTheSparsityIsReached) {
   cell.budget = {"sparsity", 0.25};
   cell.schedule = tenths(10);  // 0.1, 0.19, 0.271
 
-  const auto steps = engine::steps_of(cell);
+  const auto steps = engine::steps_of(cell, 24);
 
   ASSERT_EQ(steps.size(), 3u);
   EXPECT_TRUE(steps[1].of_remaining);
@@ -269,6 +296,31 @@ TEST(Recovery, ByAdaptersChangesLinearWeightsByAtMostTheirRank) {
     }
   }
   EXPECT_TRUE(changed);
+}
+
+// What can be learnt by heart is: every recovery that trains brings the loss of a few examples near to nothing.
+TEST(Recovery, LearnsAFewExamplesByHeart) {
+  Repair repair;
+  auto cell = repair.tiny.cell;
+  cell.dataset.limit["train"] = 8;
+  DigestMemory digests(repair.tiny.folder / "few");
+  engine::TextTask few(cell.dataset, cell.model.checkpoint, repair.base.task->labels(), digests);
+  for (const auto& [name, settings] : std::map<std::string, Settings>{
+           {"finetune", with({{"optimiser", std::string("adamw")}, {"learning_rate", 1e-2}})},
+           {"lora", with({{"learning_rate", 1e-2}})},
+           {"distill", with({{"optimiser", std::string("adamw")}, {"learning_rate", 1e-2}, {"distillation", 0.0}})}}) {
+    auto all = settings;
+    for (const auto& [key, value] : std::map<std::string, SettingValue>{{"epochs", std::int64_t{120}},
+                                                                        {"batch", std::int64_t{8}},
+                                                                        {"decay", std::string("none")},
+                                                                        {"weight_decay", 0.0}})
+      all.set(key, value);
+    const auto recovered =
+        engine::recover(bundled_plugins(), *repair.pruned, *repair.base.model, repair.mask, few,
+                        {name, repair.tiny.plugin("recovery", name, all).settings, 1, "float32"}, {});
+    const auto& epochs = recovered.trainings.at(0).epochs;
+    EXPECT_LT(epochs.back().training_loss, 0.05 * epochs.front().training_loss + 0.01) << name;
+  }
 }
 
 TEST(Recovery, ByDistillationStaysWhereTheTeacherIs) {

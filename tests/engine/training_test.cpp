@@ -4,6 +4,7 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include "nn/tiny_bert.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 #include "tiny_cell.h"
@@ -112,7 +113,9 @@ struct ByHand {
     plan.decay = "none";
     plan.batch = 40;
     by_hand.groups = {{{weight}, 0.1, 0}};
-    by_hand.loss = [this](const std::vector<data::Rows>&, Random&) { return (weight * ++slope).sum(); };
+    by_hand.loss = [this](const std::vector<data::Rows>&, Random&, engine::TrainingStep) {
+      return (weight * ++slope).sum();
+    };
   }
   engine::TrainingReport run() { return engine::train(by_hand, plan, training.task, 1, {}); }
 
@@ -155,6 +158,46 @@ TEST(Training, RefusesAPlanThatMakesNoSense) {
       message_of<SettingsError>([&] { engine::train(nothing, plan, training.task, 1, {}); }),
       "training cannot start\noptimiser 'adam' is not known: expected adamw or sgd\nbatch is 0, expected at least "
       "1\nlearning_rate is -1, expected 0 or more");
+}
+
+// What a recovery minimises, through a whole model in float64: its gradient is that of central differences.
+TEST(StepLoss, HasTheGradientOfFiniteDifferences) {
+  TinyBert shape{.heads = 2, .head_dim = 3, .layers = 2};
+  const auto student = shape.double_model();
+  shape.seed = 5;
+  const auto teacher = shape.double_model();
+  const auto batch = random_batch(shape, 4, 5, 3, /*padded=*/true);
+  static const TrainSettings plain;
+  const std::vector<Objective> objectives = {{"task", 1, 0, 2, "dense"},
+                                             {"bce", 1, 0, 2, "dense"},
+                                             {"task", 0, 1, 2, "dense"},
+                                             {"task", 0.5, 0.5, 3, "dense"}};
+  for (const auto& objective : objectives) {
+    const auto loss = [&] {
+      const engine::Aim aim{plain, objective, teacher.get()};
+      return engine::step_loss(student->logits({&batch, 1}), batch.labels, false, {&batch, 1}, aim);
+    };
+    for (const auto& parameter : student->parameters()) {
+      if (!parameter.is_linear) continue;
+      auto weight = parameter.tensor;
+      weight.requires_grad_(true);
+      loss().backward();
+      const auto gradient = weight.grad().clone();
+      weight.mutable_grad() = at::Tensor();
+      weight.requires_grad_(false);
+      auto flat = weight.view({-1});
+      for (std::int64_t i = 0; i < flat.numel(); i += flat.numel() / 3) {
+        const double value = flat[i].item<double>(), step = 1e-6;
+        flat[i] = value + step;
+        const double above = loss().item<double>();
+        flat[i] = value - step;
+        const double below = loss().item<double>();
+        flat[i] = value;
+        EXPECT_NEAR(gradient.view({-1})[i].item<double>(), (above - below) / (2 * step), 1e-6)
+            << parameter.name << ' ' << objective.loss << ' ' << objective.distillation;
+      }
+    }
+  }
 }
 
 }  // namespace

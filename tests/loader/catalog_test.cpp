@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "loader/plugin_fixture.h"
+#include "sdk/fake_search.h"
 #include "support/temp_dir.h"
 #include "support/tensor_matchers.h"
 
@@ -208,6 +209,13 @@ TEST(CallScorer, GivesACopyThatThePluginCannotChange) {
   EXPECT_TRUE(is_close(scores, at::ones({5}, at::kDouble)));
 }
 
+struct SearchParts {
+  NoTraining training;
+  FunctionEvaluator evaluator{[](const Mask&) { return 0.0; }};
+  FunctionCosts costs;
+  KeptReport report;
+};
+
 TEST(CallSearcher, RefusesAMaskWithAPartLeftOut) {
   class LeavesOut final : public Searcher {
    public:
@@ -218,7 +226,10 @@ TEST(CallSearcher, RefusesAMaskWithAPartLeftOut) {
     }
   } searcher;
   Task task;
-  SearchTask search{task.model, task.units, {}, {}, {}, Scope::Global, task.random, {}};
+  SearchParts parts;
+  SearchTask search{
+      task.model,           task.units,      {},          {},          {}, Scope::Global, task.random, parts.training,
+      task.scoring.batches, parts.evaluator, parts.costs, parts.report};
 
   EXPECT_TRUE(says(message_of<PluginError>([&] { call_searcher("inner", searcher, search); }),
                    "searcher 'inner' returned a mask whose part '", {".v' does not fit"}));
@@ -227,7 +238,10 @@ TEST(CallSearcher, RefusesAMaskWithAPartLeftOut) {
 TEST(CallSearcher, RefusesMasksThatDoNotFit) {
   const PluginCatalog catalog({plugin_file("wrong_mask")});
   Task task;
-  SearchTask search{task.model, task.units, {}, {}, {}, Scope::Global, task.random, {}};
+  SearchParts parts;
+  SearchTask search{
+      task.model,           task.units,      {},          {},          {}, Scope::Global, task.random, parts.training,
+      task.scoring.batches, parts.evaluator, parts.costs, parts.report};
 
   const auto one = catalog.make_searcher("wrong-mask", {});
   EXPECT_EQ(message_of<PluginError>([&] { call_searcher("wrong-mask", *one, search); }),

@@ -207,6 +207,32 @@ TEST_F(Prunable, TrainingStartsFromACopyAndDropsOut) {
   EXPECT_FALSE(model->parameters()[0].tensor.requires_grad());
 }
 
+// Gates of zero and one train like the masked model, dropout included; gates of anything have the gradient of the loss.
+TEST_F(Prunable, TrainsUnderGates) {
+  const Units units(model->sites(), Granularity::Head);
+  auto kept = at::ones({units.count()}, at::kBool);
+  kept[1] = kept[4] = false;
+  const nn::Gates closed{units, kept.to(at::kDouble)};
+  at::manual_seed(3);
+  const auto gated = model->training_logits({&batch, 1}, &closed);
+  at::manual_seed(3);
+  EXPECT_TRUE(is_close(gated, model->masked(units.mask(kept))->training_logits({&batch, 1}), {0, 1e-12}));
+
+  auto values = (at::arange(1, units.count() + 1, at::kDouble) / 4).requires_grad_();
+  const auto total = [&](const at::Tensor& gates) {
+    const nn::Gates given{units, gates};
+    at::manual_seed(3);
+    return model->training_logits({&batch, 1}, &given).square().sum();
+  };
+  total(values).backward();
+  for (std::int64_t unit = 0; unit < units.count(); ++unit) {
+    auto above = values.detach().clone(), below = values.detach().clone();
+    above[unit] += 1e-6;
+    below[unit] -= 1e-6;
+    EXPECT_NEAR(values.grad()[unit].item<double>(), (total(above) - total(below)).item<double>() / 2e-6, 1e-5);
+  }
+}
+
 // What is observed is what a site computes: its weights sum to one and leave padding out, its context times O is its
 // output, and the output is that of the site alone.
 TEST_F(Prunable, ObservesWhatSitesCompute) {

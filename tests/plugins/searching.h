@@ -3,11 +3,14 @@
 
 #include <ATen/ATen.h>
 
+#include <espalier/error.h>
+
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "plugins/bundled.h"
+#include "sdk/fake_search.h"
 
 namespace espalier::test {
 
@@ -16,13 +19,38 @@ struct Search {
   Settings settings;
   SearchBudget budget;
   Scope scope = Scope::Global;
+  // What the searcher may look at; null: it is given something that fails when it is used.
+  PrunableModel* model = nullptr;
+  TrainableModel* trainable = nullptr;
+  BatchStream* batches = nullptr;
+  MaskEvaluator* evaluator = nullptr;
+  MaskCosts* costs = nullptr;
+  SearchReport* report = nullptr;
+  std::uint64_t seed = 1;
 };
 
 inline Mask search(const Search& asked, const Units& units, const at::Tensor& remaining, const at::Tensor& scores) {
   const auto searcher = bundled().make_searcher(asked.searcher, asked.settings);
   FakeModel none(layers(1, 1, 1, 1));  // a searcher that ranks reads scores alone
-  Random random(1);
-  SearchTask task{none, units, remaining, scores, asked.budget, asked.scope, random, {}};
+  Batches no_batches;
+  NoTraining no_training;
+  FunctionEvaluator no_evaluator([](const Mask&) -> double { throw PluginError("the searcher evaluates masks"); });
+  FunctionCosts no_costs;
+  KeptReport nobody;
+  Random random(asked.seed);
+  const auto or_else = [](auto* given, auto& otherwise) -> auto& { return given != nullptr ? *given : otherwise; };
+  SearchTask task{or_else(asked.model, static_cast<PrunableModel&>(none)),
+                  units,
+                  remaining,
+                  scores,
+                  asked.budget,
+                  asked.scope,
+                  random,
+                  or_else(asked.trainable, static_cast<TrainableModel&>(no_training)),
+                  or_else(asked.batches, static_cast<BatchStream&>(no_batches)),
+                  or_else(asked.evaluator, static_cast<MaskEvaluator&>(no_evaluator)),
+                  or_else(asked.costs, static_cast<MaskCosts&>(no_costs)),
+                  or_else(asked.report, static_cast<SearchReport&>(nobody))};
   return loader::call_searcher(asked.searcher, *searcher, task);
 }
 

@@ -1,6 +1,7 @@
 #include "report/cell_page.h"
 
 #include <espalier/error.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sample_cells.h"
@@ -36,6 +37,24 @@ TEST(CellPage, ShowsTheReasonOfAFailure) {
   const auto page = cell_page(R"({"key":"k","state":"failed","message":"line one\nline \u001b two","attempts":[]})");
 
   EXPECT_NE(page.find("message\n  line one\n  line \\x1b two\n"), std::string::npos) << page;
+}
+
+TEST(CellPage, TellsWhatASearchFound) {
+  std::string steps;
+  for (int step = 0; step < 12; ++step) steps += fmt::format("{}{{\"heads\":{}}}", step > 0 ? "," : "", 72 - step);
+  const auto page = cell_page(R"({"key":"k","attempts":[{"points":[{"kind":"pruned","step":1,"details":{"search":{
+"evaluations":84,"computed":70,"known":14,"stopped":30,"examples":500,"examples_asked":1000,
+"notes":{"ended_by":"no head fits","guarantee_met":1},"trainings":[{"steps":100,"seconds":12}],"trajectory":[)" +
+                              steps + "]}}}]}]}");
+
+  for (const auto* expected :
+       {"search               84 masks evaluated: 70 computed, 14 known before, 30 stopped early; 500 of 1000 (50.0 %) "
+        "examples\n",
+        "training             100 steps in 12 s\n", "ended_by             no head fits\n", "guarantee_met        1\n",
+        "trajectory           12 steps, the last 10 (all with --json)\n        heads 70\n", "        heads 61\n"}) {
+    EXPECT_NE(page.find(expected), std::string::npos) << expected << "\n" << page;
+  }
+  EXPECT_EQ(page.find("heads 71"), std::string::npos);
 }
 
 TEST(CellPage, TakesWhatIsMissingOrOddAsAbsent) {

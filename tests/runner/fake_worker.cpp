@@ -44,6 +44,10 @@ json plugin(const std::string& name, const std::string& role, bool needs_scores)
           {"needs_data", false},
           {"needs_scores", needs_scores},
           {"uses_randomness", false},
+          {"trains", false},
+          {"evaluates", false},
+          {"heads_only", false},
+          {"budgets", role == "searcher" ? json{"sparsity", "heads"} : json::array()},
           {"file", name + ".so"}};
 }
 

@@ -54,7 +54,7 @@ class Lora final : public espalier::Recovery {
     };
     espalier::Objective objective;
     objective.loss = settings_.get<std::string>("loss");
-    task.model.train(espalier::training_plan(settings_), {group}, objective, weights);
+    task.model.train(espalier::training_plan(settings_), {group}, objective, {.weights = weights});
   }
 
  private:

@@ -9,6 +9,15 @@ namespace espalier::engine {
 // model together.
 at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch);
 
+// Of these rows: by how much the logit of the class exceeds the largest other, and whether the class is found.
+struct Margins {
+  at::Tensor margins;  // [rows], float32, in the order of the batches
+  at::Tensor right;    // [rows], bool
+};
+Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches);
+// The same from logits [examples, classes] of the whole split, in file order.
+Margins margins_of(const at::Tensor& logits, const at::Tensor& labels);
+
 // accuracy, macro_f1, mcc, cross_entropy of one class an example; an example is right where its class is found.
 // Throws InputError where `outputs` has no logits that fit the split.
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);

@@ -34,6 +34,9 @@ MedianInterval median_interval(std::vector<double> values);
 // The example in the middle of all lengths; of equally long ones the first in order. There is at least one.
 std::int64_t typical_example(const data::Examples& examples);
 
+// Of one pass over a batch, warmed up.
+double median_milliseconds(const nn::Model& model, const Batch& batch, std::int64_t repeats, const Watch& watch);
+
 // One result a batch size; the typical example of the split stands in every place of a batch. Warmed up, dense
 // and pruned in turns, the first of a pair alternating.
 std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,

@@ -20,6 +20,10 @@ struct ScoreRequest {
   std::string compute = "float32";
 };
 
+// The loss that a plugin's settings ask for, by the names that the SDK gives them (loss, teacher, temperature); `plugin`
+// names it in messages.
+nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense);
+
 // What scores are computed of and on.
 struct ScoreSource {
   const nn::Model& model;

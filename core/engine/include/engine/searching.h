@@ -1,10 +1,15 @@
 // From a budget to a mask, by a searcher plugin.
 #pragma once
 
-#include <functional>
-#include <map>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "engine/mask_evaluator.h"
+#include "engine/task.h"
+#include "engine/training.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
 #include "words/cell_settings.h"
@@ -19,13 +24,32 @@ struct SearchRequest {
   std::string scope = "global";
   std::int64_t seed = 0;
   bool of_remaining = false;  // a sparsity is a share of what remains
+  std::string compute = "float32";
+  std::string softmax_scale = "original";
 };
 
-// `kept`: what earlier steps left; the answer keeps no more than that. `evaluate` gives metrics on the validation split; it
-// is only called by searchers that search.
-Mask search(const loader::PluginCatalog& catalog, const nn::Model& model, const Units& units, const Mask& kept,
-            const at::Tensor& scores, const SearchRequest& request,
-            const std::function<std::map<std::string, double>(const Mask&)>& evaluate);
+// What a search is about.
+struct SearchSource {
+  const nn::Model& model;
+  const nn::Model& dense;  // the teacher that plugins call "dense"
+  const Units& units;
+  const Mask& kept;               // what earlier steps left; the answer keeps no more than that
+  at::Tensor scores;              // [units]; undefined where the searcher needs none
+  Task* task = nullptr;           // null: there is no data, and a searcher that asks for it is refused
+  std::filesystem::path folder = {};  // where evaluations are kept; empty: nowhere
+  std::string model_digest = "";  // what they are of
+};
+
+struct Found {
+  Mask mask;
+  std::unique_ptr<nn::Model> model;  // what the searcher trained; null: the model is as it was
+  std::vector<TrainingReport> trainings;
+  nlohmann::json report;          // notes, trajectory, work; null where there is nothing to say
+  std::filesystem::path journal;  // of evaluations; empty: none
+};
+
+Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
+             const Watch& watch);
 
 // "original", "pruned-width" or a positive number. Throws SettingsError.
 nn::SoftmaxScale softmax_scale_from(const std::string& text);

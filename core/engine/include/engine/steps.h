@@ -22,8 +22,9 @@ struct StepBudget {
   std::optional<double> requested;  // sparsity after the step, where the schedule names one
 };
 
-// One step without a schedule. Throws SettingsError for a schedule that cannot be followed.
-std::vector<StepBudget> steps_of(const CellSettings& cell);
+// One step without a schedule. `units`: how many the chosen sites have, for budgets that count them. Throws SettingsError
+// for a schedule that cannot be followed.
+std::vector<StepBudget> steps_of(const CellSettings& cell, std::int64_t units);
 
 // What a finished step left.
 struct FinishedStep {

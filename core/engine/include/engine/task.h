@@ -51,6 +51,7 @@ struct Aim {
   const TrainSettings& settings;  // augmentation
   Objective objective = {};
   const nn::Model* teacher = nullptr;  // of distillation
+  const nn::Gates* gates = nullptr;    // one a unit
 };
 
 class Task {
@@ -82,6 +83,9 @@ class Task {
   // name says that less is better.
   bool better(const Metrics& a, const Metrics& b) const;
   virtual std::vector<std::string> ranking_metrics() const = 0;
+  // A metric as a number of which more is better; an empty name: the first that ranks. Throws SettingsError for one that
+  // this task does not have.
+  double quality(const Metrics& metrics, const std::string& metric = "") const;
 
  protected:
   virtual Split read(const std::string& name) = 0;

@@ -34,17 +34,25 @@ struct TrainingReport {
 
 nlohmann::json to_json(const TrainingReport& report);
 
+// Where a training is: optimiser steps made, of all.
+struct TrainingStep {
+  std::int64_t step = 0, steps = 0;
+};
+
 // What is trained: tensors, and what they are worth. Tensors are changed in place.
 struct Training {
   std::vector<ParameterGroup> groups;
   // The mean loss of one batch of the train split, differentiable in the groups' tensors.
-  std::function<at::Tensor(const std::vector<data::Rows>& batch, Random& random)> loss;
+  std::function<at::Tensor(const std::vector<data::Rows>& batch, Random& random, TrainingStep now)> loss;
   std::function<Metrics()> validate = {};  // empty: there is no validation split, and the last epoch is kept
   std::function<void()> after_step = {};   // puts back what must not change
 };
 
 // Learning rate of a step (counted from 0) as a share of the peak: linear growth over the warm-up, then the decay.
 double rate_at(std::int64_t step, std::int64_t steps, const TrainingPlan& plan);
+
+// Optimiser steps of a plan on so many examples.
+std::int64_t optimiser_steps(const TrainingPlan& plan, std::int64_t examples);
 
 // Runs the loop over the train split of a task. The groups end as they were after the best epoch by the task's ranking
 // metrics (of equals the first). A loss that is not finite ends it: report.divergence says where, and the groups are

@@ -46,6 +46,12 @@ struct Loss {
 // teacher: logits of the same shape, for distillation only. Throws InputError for labels that do not fit.
 at::Tensor row_losses(const at::Tensor& logits, const at::Tensor& labels, const Loss& loss, const at::Tensor& teacher);
 
+// Gates of one forward pass, differentiable; see PrunableModel::losses.
+struct Gates {
+  const Units& units;
+  at::Tensor values;  // [units], [examples, units] or [examples, tokens, units]
+};
+
 // What flows into a site on one batch, to compute the site alone.
 struct SiteInput {
   at::Tensor hidden;     // [examples, tokens, width]
@@ -73,8 +79,8 @@ class Model {
   // The task loss of each example, [examples]: cross-entropy of its class; the mean binary cross-entropy where labels
   // are one number a class; of speech, the mean cross-entropy over the tokens of its reference.
   virtual at::Tensor losses(const Batch& batch) const = 0;
-  // The same with dropout, as fine-tuning wants it; draws from LibTorch's global generator.
-  virtual at::Tensor training_logits(std::span<const Batch> batches) const = 0;
+  // Logits with dropout, as fine-tuning wants them; draws from LibTorch's global generator. Gates: one a unit, [units].
+  virtual at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates = nullptr) const = 0;
 
   // Weights switched off by zeros: the plain path that everything faster is compared with.
   virtual std::unique_ptr<Model> masked(const Mask& mask) const = 0;

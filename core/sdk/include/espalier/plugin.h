@@ -18,7 +18,7 @@
 #include <espalier/settings.h>
 
 // Raised with every change to a type of the SDK.
-#define ESPALIER_ABI 2
+#define ESPALIER_ABI 3
 
 #if __cplusplus >= 202302L
 #define ESPALIER_STANDARD 23
@@ -67,6 +67,15 @@ enum PluginTraits : std::uint32_t {
   uses_randomness = 4,     // its answer depends on the seed
   sums_over_channels = 8,  // a head's score is the sum of its channels' scores, so finer scores serve coarser units
   in_file_order = 16,  // its value depends on the batches: the first `samples` rows in file order, `batch` at a time
+  // Of searchers. Budgets that are understood; with none of these bits, a budget is first refused by the search itself.
+  budget_sparsity = 32,
+  budget_heads = 64,
+  budget_macs = 128,
+  budget_latency = 256,
+  budget_loss = 512,
+  heads_only = 1024,  // understands granularity head alone
+  trains = 2048,      // calls train(): needs the train split
+  evaluates = 4096,   // calls evaluate(): needs the validation split
 };
 
 struct PluginCard {

@@ -3,12 +3,14 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <functional>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 
 #include <espalier/model.h>
 #include <espalier/plugin.h>
+#include <espalier/training.h>
 #include <espalier/units.h>
 
 namespace espalier {
@@ -21,11 +23,56 @@ enum class Rounding { Nearest /* halves down */, Floor, Ceil };
 
 // What may stay.
 struct SearchBudget {
+  // Sparsity: share of the units that goes. Heads: how many stay. Macs, Latency: the share of the dense model's multiply-adds
+  // or time that may stay. LossOfMetric: how much of the metric may be lost, in its own unit.
   enum class Kind { Sparsity, Heads, Macs, Latency, LossOfMetric } kind = Kind::Sparsity;
   double value = 0;
   Rounding rounding = Rounding::Nearest;
   // What a sparsity is a share of: all units (those gone before count as removed), or those that remain.
   enum class Share { All, Remaining } of = Share::All;
+};
+
+// What a mask is worth.
+struct Evaluated {
+  double quality = 0;    // the metric on the whole validation split, signed so that larger is better (-WER)
+  bool complete = true;  // false: the evaluation stopped early, and quality is the most it could still have become
+};
+
+// Real evaluations of the model under masks, on the validation split, pruned heads left out. The metric is that of the
+// searcher's setting `metric`, or the task's first (accuracy, map, -wer). An answer that is known already, in this search
+// or in an earlier one, costs nothing.
+class ESPALIER_SDK_API MaskEvaluator {
+ public:
+  virtual ~MaskEvaluator();
+  // An evaluation that certainly ends below `at_least` may stop early; its answer then lies below that too.
+  virtual Evaluated evaluate(const Mask& mask, double at_least = -std::numeric_limits<double>::infinity()) = 0;
+  // Different masks asked for so far, those whose answers were known included: the same in a search that is resumed.
+  virtual std::int64_t evaluations() const = 0;
+  // Seconds since the search began.
+  virtual double seconds() const = 0;
+  // The smallest difference that two qualities can have and not be equal; 0 where there is none.
+  virtual double resolution() const = 0;
+};
+
+// What the model under a mask costs, for one example of the validation split's typical length.
+class ESPALIER_SDK_API MaskCosts {
+ public:
+  virtual ~MaskCosts();
+  virtual double multiply_adds(const Mask& mask) = 0;  // closed form
+  virtual double milliseconds(const Mask& mask) = 0;   // measured now on this device: the median of several passes
+};
+
+// What a search says while it runs and leaves behind; kept with the cell and shown by `espalier show`.
+class ESPALIER_SDK_API SearchReport {
+ public:
+  virtual ~SearchReport();
+  virtual void say(
+      const std::string& line) = 0;  // progress, at most a few lines a second; stops a search that is cancelled
+  // A fact of the whole search: "guarantee_met", "heads_rescued". A later value of a name replaces the earlier one.
+  virtual void note(const std::string& name, double value) = 0;
+  virtual void note(const std::string& name, const std::string& value) = 0;
+  // One point of the search's trajectory, in order: {"heads", 71}, {"quality", 0.93}.
+  virtual void step(const std::map<std::string, double>& values) = 0;
 };
 
 struct SearchTask {
@@ -36,8 +83,12 @@ struct SearchTask {
   SearchBudget budget;
   Scope scope = Scope::Global;
   Random& random;
-  // Metrics of the model under a mask on the validation split; cached by mask.
-  std::function<std::map<std::string, double>(const Mask&)> evaluate;
+  // A copy of the model that the searcher may train. If it calls train(), the cell goes on with what it left.
+  TrainableModel& trainable;
+  BatchStream& batches;  // of the split the settings name; empty when the card needs no data
+  MaskEvaluator& evaluator;
+  MaskCosts& costs;
+  SearchReport& report;
 };
 
 class ESPALIER_SDK_API Searcher {
@@ -52,6 +103,11 @@ class ESPALIER_SDK_API Searcher {
 ESPALIER_SDK_API std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding);
 // How many more of `count` units a sparsity budget removes when `remaining` of them are left.
 ESPALIER_SDK_API std::int64_t units_to_remove(const SearchBudget& budget, std::int64_t count, std::int64_t remaining);
+// How many units a budget of heads or of sparsity keeps: of all units, `remaining` of which are left. Throws
+// SettingsError for other budgets, naming `who`, and for a count that is not there.
+ESPALIER_SDK_API std::int64_t units_to_keep(const SearchTask& task, const std::string& who);
+// The `count` remaining units with the largest values, [units] bool; of equal ones the last stay. values: [units].
+ESPALIER_SDK_API at::Tensor best_units(const SearchTask& task, const at::Tensor& values, std::int64_t count);
 
 }  // namespace espalier
 

@@ -23,9 +23,14 @@ struct PluginDescription {
   std::string version;
   std::string summary;
   std::vector<SettingDescription> settings;
-  bool needs_data = false;       // a scorer that reads a split
+  bool needs_data = false;       // it reads a split
   bool needs_scores = false;     // a searcher that ranks scores
   bool uses_randomness = false;  // its answer depends on the seed
+  // Of searchers.
+  bool trains = false;               // needs the train split
+  bool evaluates = false;            // needs the validation split
+  bool heads_only = false;           // understands granularity head alone
+  std::vector<std::string> budgets;  // that it understands; empty: unknown before it is asked
   std::string file;
 };
 

@@ -1,0 +1,250 @@
+// Searchers' evaluations: exact where they stop early, kept where they are asked for again; and cells that search.
+#include "engine/searching.h"
+
+#include <ATen/ATen.h>
+#include <espalier/error.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "engine/base_model.h"
+#include "engine/mask_evaluator.h"
+#include "support/message_of.h"
+#include "support/tensor_matchers.h"
+#include "tiny_cell.h"
+
+namespace espalier::test {
+namespace {
+
+constexpr double no_bound = -std::numeric_limits<double>::infinity();
+
+class Evaluator : public testing::Test {
+ protected:
+  static const CellSettings& with_many_examples(TinyCell& tiny) {
+    tiny.cell.dataset.split["validation"] = write_tiny_table(tiny.folder, "long.tsv", 400, 5).string();
+    return tiny.cell;
+  }
+  engine::SplitEvaluator make(const std::filesystem::path& folder = {}) {
+    return {*base.model, everything, *base.task, {"", "float32", {}, folder, base.digest}, watch};
+  }
+  std::vector<Mask> random_masks(int count) const {
+    const Units units(base.model->sites(), Granularity::Head);
+    Random random(7);
+    std::vector<Mask> masks;
+    for (int i = 0; i < count; ++i) masks.push_back(units.mask(random.uniform(units.count()).gt(0.4)));
+    return masks;
+  }
+  double plain(const Mask& mask) {
+    return base.task->evaluate(*base.model->masked(mask), base.task->split("validation")).metrics.at("accuracy");
+  }
+
+  TinyCell tiny;
+  engine::BaseModels models{tiny.folder / "cache", {}};
+  engine::BaseModel& base = models.get(with_many_examples(tiny));
+  const Mask everything{base.model->sites()};
+  engine::Watch watch;
+};
+
+TEST_F(Evaluator, GivesTheMetricOfTheMaskedModel) {
+  auto evaluator = make();
+  for (const auto& mask : random_masks(6)) {
+    const auto answer = evaluator.evaluate(mask, no_bound);
+    EXPECT_TRUE(answer.complete);
+    EXPECT_DOUBLE_EQ(answer.quality, plain(mask));
+  }
+  EXPECT_DOUBLE_EQ(evaluator.resolution(), 1.0 / 400);
+}
+
+TEST_F(Evaluator, StopsOnlyWhereTheBoundIsCertainlyMissed) {
+  const double dense = plain(everything);
+  int stopped = 0;
+  for (const double loss : {0.0, 0.02, 0.2}) {
+    auto evaluator = make();
+    evaluator.evaluate(everything, no_bound);
+    for (const auto& mask : random_masks(12)) {
+      const auto answer = evaluator.evaluate(mask, dense - loss);
+      const double truth = plain(mask);
+      EXPECT_TRUE(answer.complete || truth < dense - loss) << "what meets the bound is computed whole";
+      if (answer.complete) {
+        EXPECT_DOUBLE_EQ(answer.quality, truth);
+      } else {
+        EXPECT_LT(answer.quality, dense - loss);
+        EXPECT_GE(answer.quality, truth);
+        ++stopped;
+      }
+    }
+    const auto work = evaluator.work();
+    EXPECT_LE(work["examples"], work["examples_asked"]);
+  }
+  EXPECT_GT(stopped, 5);
+}
+
+TEST_F(Evaluator, AnswersAreKeptAcrossSearches) {
+  const auto masks = random_masks(5);
+  const auto folder = tiny.folder / "kept";
+  std::vector<double> first;
+  std::filesystem::path journal;
+  {
+    auto evaluator = make(folder);
+    for (const auto& mask : masks) first.push_back(evaluator.evaluate(mask, no_bound).quality);
+    EXPECT_EQ(evaluator.work()["computed"], 5);
+    journal = evaluator.journal();
+  }
+  std::ofstream(journal, std::ios::app) << "{\"mask\": \"torn";  // as a killed process leaves it
+  auto again = make(folder);
+  for (std::size_t i = 0; i < masks.size(); ++i) EXPECT_DOUBLE_EQ(again.evaluate(masks[i], no_bound).quality, first[i]);
+  EXPECT_EQ(again.work()["computed"], 0);
+  EXPECT_EQ(again.evaluations(), 5);
+  EXPECT_EQ(again.evaluate(masks[0], 2.0).complete, true) << "what is known whole stays whole";
+}
+
+TEST_F(Evaluator, AnIncompleteAnswerServesLowerQuestionsOnlyWhereItSuffices) {
+  auto evaluator = make();
+  evaluator.evaluate(everything, no_bound);
+  const auto mask = random_masks(1).front();
+  const double truth = plain(mask);
+  const auto stopped = evaluator.evaluate(mask, 1.0);
+  ASSERT_FALSE(stopped.complete);
+  const auto whole = evaluator.evaluate(mask, truth);
+  EXPECT_TRUE(whole.complete);
+  EXPECT_DOUBLE_EQ(whole.quality, truth);
+}
+
+TEST_F(Evaluator, OfAMetricThatIsNotThereSaysWhichThereAre) {
+  engine::SplitEvaluator evaluator(*base.model, everything, *base.task, {"accurcy", "float32", {}, {}, ""}, watch);
+  const auto message = message_of<SettingsError>([&] { evaluator.evaluate(everything, no_bound); });
+  EXPECT_NE(message.find("accurcy"), std::string::npos) << message;
+  EXPECT_NE(message.find("accuracy"), std::string::npos) << message;
+}
+
+// --- cells that search
+
+class Searching : public testing::Test {
+ protected:
+  Searching() {
+    tiny.cell.scorer.name = tiny.cell.scorer.plugin = "none";
+    tiny.cell.budget = {"heads", 3};
+  }
+  engine::CellResult run() { return tiny.engine()->run(tiny.cell); }
+  static std::int64_t heads_left(const engine::Point& point) {
+    std::int64_t heads = 0;
+    const auto details = nlohmann::json::parse(point.details);
+    for (const auto& site : details["sites"]) heads += site["heads"].get<std::int64_t>();
+    return heads;
+  }
+
+  TinyCell tiny;
+};
+
+TEST_F(Searching, LearnedGatesKeepAsManyHeadsAsAsked) {
+  for (const std::string mode : {"joint", "pipelined"}) {
+    for (const std::string estimator : {"gumbel", "straight-through"}) {
+      tiny.cell.searcher =
+          tiny.plugin("searcher", "differentiable-subset", Settings({{"mode", mode}, {"estimator", estimator}}));
+      const auto result = run();
+      ASSERT_EQ(result.points.size(), 2u);
+      EXPECT_EQ(result.failure, "");
+      EXPECT_TRUE(result.points[1].proof_passed.value());
+      EXPECT_EQ(heads_left(result.points[1]), 3) << mode << ' ' << estimator;
+      const auto search = nlohmann::json::parse(result.points[1].details)["search"];
+      EXPECT_EQ(search["trainings"].size(), 1u);
+      EXPECT_GT(search["trainings"][0]["steps"], 0);
+      EXPECT_EQ(result.plugins.size(), 1u) << "no scorer takes part";
+    }
+  }
+}
+
+TEST_F(Searching, JointTrainingChangesTheModelAndPipelinedDoesNot) {
+  tiny.cell.budget = {"heads", 6};  // all of them: what differs is the training alone
+  tiny.cell.searcher = tiny.plugin("searcher", "differentiable-subset", Settings({{"mode", std::string("pipelined")}}));
+  const auto pipelined = run();
+  EXPECT_EQ(pipelined.points[1].predictions, pipelined.points[0].predictions);
+  EXPECT_EQ(pipelined.points[1].metrics.at("cross_entropy"), pipelined.points[0].metrics.at("cross_entropy"));
+  tiny.cell.searcher = tiny.plugin("searcher", "differentiable-subset",
+                                   Settings({{"mode", std::string("joint")}, {"learning_rate", 5e-3}}));
+  const auto joint = run();
+  EXPECT_NE(joint.points[1].metrics.at("cross_entropy"), joint.points[0].metrics.at("cross_entropy"));
+}
+
+TEST_F(Searching, AGuaranteeHoldsWhenItIsEvaluatedAfresh) {
+  tiny.cell.budget = {"loss_of_metric", 0.05};
+  for (const std::string method : {"lazy-greedy", "a-star"}) {
+    tiny.cell.searcher =
+        tiny.plugin("searcher", "a-star", Settings({{"method", method}, {"heuristic", std::string("single")}}));
+    const auto result = run();
+    const auto search = nlohmann::json::parse(result.points[1].details)["search"];
+    EXPECT_EQ(search["notes"]["guarantee_met"], 1);
+    EXPECT_GE(search["evaluations"], 6);
+    EXPECT_FALSE(search["trajectory"].empty());
+
+    engine::BaseModels models(tiny.folder / "fresh", {});
+    auto& base = models.get(tiny.cell);
+    const auto& validation = base.task->split("validation");
+    const auto kept = nlohmann::json::parse(result.points[1].details)["sites"];
+    Mask mask(base.model->sites());
+    for (std::int64_t site = 0; site < mask.size(); ++site) {
+      for (std::int64_t head = 0; head < 3; ++head) {
+        if (kept[static_cast<std::size_t>(site)]["vo"][static_cast<std::size_t>(head)] != 0) continue;
+        for (const auto projection : all_projections) mask.site(site).of(projection)[head].fill_(false);
+      }
+    }
+    const double dense = base.task->evaluate(*base.model, validation).metrics.at("accuracy");
+    EXPECT_GE(base.task->evaluate(*base.model->masked(mask), validation).metrics.at("accuracy"), dense - 0.05 - 1e-12);
+  }
+}
+
+TEST_F(Searching, ASearchThatIsRepeatedComputesNothingAgain) {
+  tiny.cell.budget = {"loss_of_metric", 0.05};
+  tiny.cell.searcher = tiny.plugin("searcher", "a-star");
+  const auto first = nlohmann::json::parse(run().points[1].details)["search"];
+  const auto again = nlohmann::json::parse(run().points[1].details)["search"];
+  EXPECT_GT(first["computed"], 0);
+  EXPECT_EQ(again["computed"], 0);
+  EXPECT_EQ(again["evaluations"], first["evaluations"]);
+  EXPECT_EQ(again["trajectory"], first["trajectory"]);
+}
+
+TEST_F(Searching, MultiplyAddsStayUnderTheirBudget) {
+  tiny.cell.budget = {"macs", 0.5};
+  tiny.cell.searcher = tiny.plugin("searcher", "mac-budget", Settings({{"samples", std::int64_t{60}}}));
+  const auto result = run();
+  EXPECT_EQ(heads_left(result.points[1]), 3);
+}
+
+TEST_F(Searching, ABoundOnTimeIsPredictedAndMeasured) {
+  tiny.cell.scorer = tiny.plugin("scorer", "magnitude");
+  tiny.cell.searcher = tiny.plugin("searcher", "latency-aware");
+  tiny.cell.budget = {"latency", 1.0};
+  const auto notes = nlohmann::json::parse(run().points[1].details)["search"]["notes"];
+  for (const char* name : {"dense_milliseconds", "predicted_milliseconds", "measured_milliseconds"})
+    EXPECT_GT(notes[name].get<double>(), 0) << name;
+}
+
+TEST_F(Searching, WithoutDataIsRefused) {
+  const auto model = nn::read_model(tiny.cell.model.checkpoint);
+  const Units units(model->sites(), Granularity::Head);
+  const Mask everything(model->sites());
+  const auto refusal = [&](const std::string& searcher) {
+    engine::SearchRequest request;
+    request.searcher = searcher;
+    request.settings = tiny.plugin("searcher", searcher).settings;
+    request.budget = tiny.cell.budget;
+    return message_of<SettingsError>([&] {
+      engine::search(bundled_plugins(), {*model, *model, units, everything, {}}, request, {});
+    });
+  };
+  EXPECT_EQ(refusal("differentiable-subset"),
+            "searcher 'differentiable-subset' trains, which needs data\n    use it in an experiment (espalier run)");
+  EXPECT_EQ(refusal("a-star"),
+            "searcher 'a-star' evaluates masks, which needs data\n    use it in an experiment (espalier run)");
+}
+
+TEST_F(Searching, ARankingWithoutAScorerIsRefused) {
+  tiny.cell.searcher = tiny.plugin("searcher", "ranking");
+  EXPECT_EQ(message_of<SettingsError>([&] { run(); }), "searcher 'ranking' ranks scores, and the cell has no scorer");
+}
+
+}  // namespace
+}  // namespace espalier::test
