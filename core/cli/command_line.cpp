@@ -73,9 +73,13 @@ void add_status(CLI::App& app, StatusArguments& arguments) {
 void add_table(CLI::App& app, TableArguments& arguments) {
   auto* command = app.add_subcommand("table", "The results as a table");
   add_database(*command, arguments.database);
-  command->add_option("--rows", arguments.rows, "Axes that make the rows; default " + arguments.rows)
+  command
+      ->add_option("--rows", arguments.rows,
+                   "Axes that make the rows; default granularity,scorer,scope, with searcher where there are several")
       ->type_name("AXIS,...");
-  command->add_option("--columns", arguments.columns, "Axes that make the columns; default " + arguments.columns)
+  command
+      ->add_option("--columns", arguments.columns,
+                   "Axes that make the columns; default the budget, as in sparsity or heads")
       ->type_name("AXIS,...");
   command->add_option("--value", arguments.value, "What the table shows, as in accuracy; default the task's own metric")
       ->type_name("NAME");

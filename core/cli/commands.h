@@ -46,9 +46,8 @@ ExitCode status(const StatusArguments& arguments);
 
 struct TableArguments {
   DatabaseArguments database;
-  std::string rows = "granularity,scorer,scope";
-  std::string columns = "sparsity";
-  std::string value;  // empty: the task's main metric
+  std::string rows, columns;  // empty: what suits the experiment
+  std::string value;          // empty: the task's main metric
   std::string format = "terminal";
 };
 ExitCode table(const TableArguments& arguments);

@@ -24,8 +24,13 @@ std::vector<std::string> axes_from(const std::string& list) {
 void print_table(const Source& source, const TableArguments& arguments) {
   const auto format = report::format_from(arguments.format);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  const auto table = report::make_table(store, source.experiment,
-                                        {axes_from(arguments.rows), axes_from(arguments.columns), arguments.value});
+  report::TableRequest request;
+  request.value = arguments.value;
+  request.fits_rows = arguments.rows.empty();
+  request.fits_columns = arguments.columns.empty();
+  if (!request.fits_rows) request.rows = axes_from(arguments.rows);
+  if (!request.fits_columns) request.columns = axes_from(arguments.columns);
+  const auto table = report::make_table(store, source.experiment, request);
   print(report::render(table, format));
 }
 

@@ -122,14 +122,24 @@ Splits split_of(const Settings& settings, Splits otherwise) {
   return otherwise;
 }
 
-// A searcher's evaluator and the choice of the best epoch look at validation; a recovery trains.
+// A searcher's evaluator and the choice of the best epoch look at validation; a recovery trains, and so do some searchers.
 void find_splits(PluginDefinition& plugin, const PluginDescription& description) {
-  if (plugin.role == "recovery") {
-    plugin.needs = split_of(plugin.settings.settings, train_split);
-    plugin.uses = plugin.needs | validation_split;
-  } else if (description.needs_data) {
-    plugin.needs = plugin.uses = split_of(plugin.settings.settings, validation_split);
+  const bool is_recovery = plugin.role == "recovery";
+  if (is_recovery || description.needs_data) {
+    plugin.needs = split_of(plugin.settings.settings, is_recovery ? train_split : validation_split);
   }
+  if (description.trains) plugin.needs |= train_split;
+  if (description.evaluates) plugin.needs |= validation_split;
+  plugin.uses = plugin.needs;
+  if (is_recovery || description.trains) plugin.uses |= validation_split;
+}
+
+void describe(PluginDefinition& plugin, const PluginDescription& description) {
+  plugin.needs_scores = description.needs_scores;
+  plugin.evaluates = description.evaluates;
+  plugin.heads_only = description.heads_only;
+  plugin.budgets = description.budgets;
+  find_splits(plugin, description);
 }
 
 }  // namespace
@@ -247,12 +257,12 @@ std::shared_ptr<PluginDefinition> DefinitionReader::bare_plugin(const std::strin
   auto definition = std::make_shared<PluginDefinition>();
   definition->role = role;
   definition->settings.name = definition->settings.plugin = name;
-  if (role == "recovery" && name == "none") return definition;
+  if (may_be_none(role) && name == "none") return definition;
   const auto* description = find_plugin(role, name);
   if (description == nullptr) return nullptr;
   definition->settings.version = description->version;
   definition->settings.settings = complete_settings(*description, {});
-  find_splits(*definition, *description);
+  describe(*definition, *description);
   return definition;
 }
 
@@ -275,6 +285,7 @@ std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& ro
   }
   Settings given;
   std::map<std::string, std::string> written;
+  std::map<std::string, Place> places;
   bool sound = true;
   for (const auto& entry : table.entries) {
     if (entry.key == "plugin") continue;
@@ -292,6 +303,7 @@ std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& ro
       complete_settings(*description, one);
       given.set(entry.key, *value);
       written[entry.key] = plain(entry.value);
+      places[entry.key] = entry.value.place;
     } catch (const SettingsError& error) {
       complaints_.add(entry.place, error.what());
       sound = false;
@@ -305,7 +317,8 @@ std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& ro
                           complete_settings(*description, given)};
   for (const auto& [key, value] : written)
     definition->given += (definition->given.empty() ? "" : ",") + key + "=" + value;
-  find_splits(*definition, *description);
+  definition->places = std::move(places);
+  describe(*definition, *description);
   return definition;
 }
 

@@ -32,8 +32,14 @@ struct PluginDefinition {
   std::string role;
   std::string given;  // the settings as written, "epochs=1,rank=16", to tell unnamed definitions apart
   bool unnamed = false;
-  Splits needs = 0;  // splits that it cannot do without
-  Splits uses = 0;   // those, and what it reads where the dataset has them
+  Splits needs = 0;                     // splits that it cannot do without
+  Splits uses = 0;                      // those, and what it reads where the dataset has them
+  std::map<std::string, Place> places;  // of its settings, where they are written
+  // Of searchers.
+  bool needs_scores = false, evaluates = false, heads_only = false;
+  std::vector<std::string> budgets;  // kinds that it understands; empty: unknown before it is asked
+
+  bool is_none() const { return settings.plugin == "none"; }
 };
 
 // `definition` is null where it is broken: it is known, but what is wrong has been said.
@@ -54,6 +60,8 @@ struct Definitions {
 };
 
 inline constexpr const char* roles[] = {"scorer", "searcher", "recovery"};
+// A scorer and a recovery may be left out.
+inline bool may_be_none(const std::string& role) { return role != "searcher"; }
 
 class TableReader;
 

@@ -127,7 +127,7 @@ class Expander {
     grid_ = &grid;
     model_parts_.assign(grid.axis(Member::Model).values.size(), std::nullopt);
     dataset_parts_.assign(grid.axis(Member::Dataset).values.size() * 8, std::nullopt);
-    find_skips();
+    const Skips skips(grid);
     const auto count = static_cast<std::size_t>(cell_count(grid));
     std::vector<std::uint32_t> order;
     if (grid.order == Order::Random) order = shuffled(count, options_.name);
@@ -138,7 +138,7 @@ class Expander {
     std::size_t found = 0;
     for (std::size_t i = 0; i < count; ++i) {
       locate(order.empty() ? i : order[i]);
-      if (is_skipped()) continue;
+      if (skips.leave_out(rows_)) continue;
       ++found;
       add_cell();
     }
@@ -148,24 +148,6 @@ class Expander {
   std::vector<std::string> missing() const { return {parts_.missing().begin(), parts_.missing().end()}; }
 
  private:
-  // Per pattern and named axis, which of its values the pattern matches.
-  using SkipTerm = std::pair<Member, std::vector<bool>>;
-
-  void find_skips() {
-    skips_.clear();
-    for (const auto& pattern : grid_->skip) {
-      std::vector<SkipTerm> terms;
-      for (const auto& term : pattern.terms) {
-        const auto member = *member_of(term.axis);
-        const auto& axis = grid_->axis(member);
-        std::vector<bool> hits;
-        for (const auto& value : axis.values) hits.push_back(axis.name == term.axis && matches(term, value));
-        terms.emplace_back(member, std::move(hits));
-      }
-      skips_.push_back(std::move(terms));
-    }
-  }
-
   void locate(std::size_t index) {
     for (auto dimension = grid_->dimensions.rbegin(); dimension != grid_->dimensions.rend(); ++dimension) {
       std::size_t row = 0;
@@ -180,13 +162,6 @@ class Expander {
   std::uint32_t row(Member member) const { return rows_[static_cast<std::size_t>(member)]; }
   const AxisValue& value(Member member) const { return grid_->axis(member).values[row(member)]; }
 
-  bool is_skipped() const {
-    return std::any_of(skips_.begin(), skips_.end(), [&](const std::vector<SkipTerm>& terms) {
-      return std::all_of(terms.begin(), terms.end(),
-                         [&](const SkipTerm& term) { return term.second[row(term.first)]; });
-    });
-  }
-
   Splits used_splits() const {
     Splits used = test_split;
     if (value(Member::Model).model->settings.train) used |= train_split | validation_split;
@@ -199,7 +174,9 @@ class Expander {
     std::map<Splits, std::string> reasons;
     for (const auto member : {Member::Scorer, Member::Searcher, Member::Recovery}) {
       const auto& plugin = *value(member).plugin;
-      if (plugin.needs != 0) reasons.try_emplace(plugin.needs, plugin.role + " '" + plugin.settings.name + "'");
+      for (const Splits split : {train_split, validation_split}) {
+        if ((plugin.needs & split) != 0) reasons.try_emplace(split, plugin.role + " '" + plugin.settings.name + "'");
+      }
     }
     const auto& model = value(Member::Model).model->settings;
     if (model.train) {
@@ -268,8 +245,7 @@ class Expander {
   std::string measure_;
   std::string engine_;
   const Grid* grid_ = nullptr;
-  std::array<std::uint32_t, member_count> rows_{};
-  std::vector<std::vector<SkipTerm>> skips_;
+  Rows rows_{};
   std::vector<std::optional<KeyPart>> model_parts_;
   std::vector<std::optional<KeyPart>> dataset_parts_;  // by dataset and splits used
   std::unordered_set<Identity, IdentityHash> seen_;

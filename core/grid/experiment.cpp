@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <set>
 
+#include "combinations.h"
 #include "definitions.h"
 #include "document.h"
 #include "expansion.h"
@@ -110,8 +110,8 @@ class ExperimentReader {
     const auto* tables = reader_.find(kind);
     if (tables == nullptr || !expect_table(*tables, kind, complaints_)) return;
     for (const auto& entry : tables->entries) {
-      if (kind == "recovery" && entry.key == "none") {
-        complaints_.add(entry.place, "'none' means no recovery and cannot be defined");
+      if ((kind == "recovery" || kind == "scorer") && entry.key == "none") {
+        complaints_.add(entry.place, fmt::format("'none' means no {} and cannot be defined", kind));
         continue;
       }
       if (entry.key.empty()) {
@@ -173,52 +173,6 @@ void warn_of_shared_splits(const Place& place, const DatasetSettings& dataset, s
   }
 }
 
-// A cell of a model that cannot read its data, or lacks the sites asked for, fails in every case.
-void refuse_strangers(const Grid& grid, Complaints& complaints) {
-  const auto fit = [](const std::string& family, const std::string& format) {
-    return family == "bert"  ? format == "text-classification"
-           : family == "ast" ? format.starts_with("audio-")
-                             : format == "speech-recognition";
-  };
-  const auto& models = grid.axis(Member::Model).values;
-  const auto& datasets = grid.axis(Member::Dataset).values;
-  std::set<std::string> said;
-  const auto check = [&](std::uint32_t m, std::uint32_t d) {
-    const auto& model = models[m].model->settings;
-    const auto& dataset = datasets[d].dataset->settings;
-    constexpr std::size_t most = 20;
-    if (said.size() == most || fit(model.family, dataset.format)) return;
-    said.insert(
-        fmt::format("model '{}' ({}) cannot read dataset '{}' ({})\n    bert reads text-classification, ast "
-                    "audio-classification and audio-tagging, whisper speech-recognition",
-                    model.name, model.family, dataset.name, dataset.format));
-  };
-  // Values of two axes that meet in a cell.
-  const auto each_pair = [&](Member a, Member b, const auto& look) {
-    const Dimension *of_a = nullptr, *of_b = nullptr;
-    for (const auto& dimension : grid.dimensions) {
-      for (const auto member : dimension.members) {
-        if (member == a) of_a = &dimension;
-        if (member == b) of_b = &dimension;
-      }
-    }
-    for (const auto i : of_a->rows) {
-      for (const auto k : of_b->rows) {
-        if (of_a != of_b || i == k) look(i, k);
-      }
-    }
-  };
-  each_pair(Member::Model, Member::Dataset, check);
-  each_pair(Member::Model, Member::Sites, [&](std::uint32_t m, std::uint32_t s) {
-    const auto& settings = models[m].model->settings;
-    const auto& sites = grid.axis(Member::Sites).values[s].names[0];
-    if (settings.family == "whisper" || !sites.starts_with("decoder")) return;
-    said.insert(fmt::format("model '{}' ({}) has no {} sites\n    its sites: encoder-self", settings.name,
-                            settings.family, sites));
-  });
-  for (const auto& what : said) complaints.add(grid.place, what);
-}
-
 void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Complaints& complaints) {
   std::string details;
   for (const auto& term : only.terms) {
@@ -276,7 +230,7 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   check_size(reader.grids, complaints);
   complaints.throw_if_any();
   for (const auto& grid : reader.grids) {
-    refuse_strangers(grid, complaints);
+    check_combinations(grid, complaints);
   }
   complaints.throw_if_any();
   ExpansionOptions how;

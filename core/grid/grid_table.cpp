@@ -17,7 +17,11 @@ const std::vector<std::string> scopes = {"global", "local"};
 const std::vector<std::string> compute_types = {"float32", "bfloat16"};
 const std::vector<std::string> roundings = {"nearest", "floor", "ceil"};
 const std::vector<std::string> orders = {"as-written", "random", "coarse-to-fine"};
-constexpr Range open_share = {std::numeric_limits<double>::denorm_min(), 1, "a number above 0 and at most 1"};
+constexpr double least_share = std::numeric_limits<double>::denorm_min();
+constexpr Range open_share = {least_share, 1, "a number above 0 and at most 1"};
+constexpr Range share_of_macs = {least_share, 1,
+                                 "a share of the dense model's multiply-adds, a number above 0 and at most 1"};
+constexpr Range share_of_time = {least_share, 1, "a share of the dense model's time, a number above 0 and at most 1"};
 
 template <typename Definition>
 std::vector<std::string> names_of(const NamedDefinitions<Definition>& definitions) {
@@ -51,8 +55,9 @@ class GridReader {
     axis("dataset", Needed::Yes);
     axis("granularity", Needed::Yes);
     axis("sites", Needed::No);
-    axis("scorer", Needed::Yes);
+    axis("scorer", Needed::No);
     axis("searcher", Needed::No);
+    need_scorer();
     axis("scope", Needed::No);
     budget();
     for (const auto* name :
@@ -80,6 +85,18 @@ class GridReader {
     fill(name, value);
   }
 
+  // Where patterns leave pairs out, which searcher gets which scorer is known only later.
+  void need_scorer() {
+    if (table_.find("scorer") != nullptr || table_.find("skip") != nullptr) return;
+    for (const auto& searcher : grid_.axis(Member::Searcher).values) {
+      if (!searcher.plugin->needs_scores) continue;
+      complaints_.add(grid_.place,
+                      fmt::format("searcher '{}' needs scores, and [[grid]] lacks the key 'scorer'\n"
+                                  "    known: {}",
+                                  searcher.plugin->settings.name, join(definition_reader_.plugin_names("scorer"))));
+    }
+  }
+
   void budget() {
     std::vector<const Entry*> given;
     for (const auto& kind : budget_kinds()) {
@@ -93,6 +110,7 @@ class GridReader {
       AxisValue by_schedule;
       by_schedule.json = R"({"kind":"schedule","value":0})";
       by_schedule.names = {"schedule"};
+      by_schedule.place = table_.find("schedule")->value.place;
       axis.values.push_back(std::move(by_schedule));
       return;
     }
@@ -103,7 +121,8 @@ class GridReader {
                         "\n    expected one of " + join(budget_kinds()));
   }
 
-  // A schedule leads to a sparsity, or says by its fraction how much goes; with both it ends where the sparsity is reached.
+  // A schedule leads to a sparsity or a count of heads, or says by its fraction how much goes; with both it ends where the
+  // budget is reached.
   void check_schedules() {
     const auto& budget = grid_.axis(Member::Budget);
     if (budget.values.empty()) return;
@@ -143,6 +162,7 @@ class GridReader {
     if (name == "seed" || name == "base_seed") value.kind = Value::Kind::Integer;
     if (name == "count_output_bias") value.kind = Value::Kind::Bool;
     value.text = name == "sites"           ? "all"
+                 : name == "scorer"        ? "none"
                  : name == "searcher"      ? "ranking"
                  : name == "scope"         ? "global"
                  : name == "recovery"      ? "none"
@@ -156,6 +176,7 @@ class GridReader {
 
   void add(const std::string& name, const Value& value, Axis& axis) {
     AxisValue resolved;
+    resolved.place = value.place;
     if (resolve(name, value, resolved)) axis.values.push_back(std::move(resolved));
   }
 
@@ -238,7 +259,7 @@ class GridReader {
       } else if (!(resolved.plugin = definition_reader_.bare_plugin(role, name))) {
         auto names = names_of(known);
         for (const auto& plugin : definition_reader_.plugin_names(role)) names.push_back(plugin);
-        if (role == "recovery") names.push_back("none");
+        if (may_be_none(role)) names.push_back("none");
         complaints_.add(value.place, unknown_name(role, name, names));
       }
     }
@@ -254,7 +275,10 @@ class GridReader {
       if (!read_integer(value, kind, 1, heads, complaints_)) return false;
       budget = static_cast<double>(heads);
     } else {
-      const Range& range = kind == "sparsity" ? share : kind == "loss_of_metric" ? not_negative : positive;
+      const Range& range = kind == "sparsity"  ? share
+                           : kind == "macs"    ? share_of_macs
+                           : kind == "latency" ? share_of_time
+                                               : not_negative;
       if (!read_real(value, kind, range, budget, complaints_)) return false;
     }
     resolved.json = fmt::format(R"({{"kind":"{}","value":{}}})", kind, json_number(budget));
@@ -288,7 +312,7 @@ class GridReader {
       complaints_.add(
           value.place,
           "'schedule' has a fraction and a shape\n    expected one of the two: a fraction is removed in each "
-          "step, a shape leads to the grid's sparsity");
+          "step, a shape leads to the grid's sparsity or heads");
     }
     reader.finish();
     resolved.json = fmt::format(R"({{"fraction":{},"of":"{}","rounding":"{}",{}"steps":{}}})",

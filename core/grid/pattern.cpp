@@ -132,4 +132,26 @@ Pattern read_only(const std::string& text, Complaints& complaints) {
   return pattern;
 }
 
+Skips::Skips(const Grid& grid) {
+  for (const auto& pattern : grid.skip) {
+    std::vector<Term> terms;
+    for (const auto& term : pattern.terms) {
+      const auto member = *member_of(term.axis);
+      const auto& axis = grid.axis(member);
+      std::vector<bool> hits;
+      for (const auto& value : axis.values) hits.push_back(axis.name == term.axis && matches(term, value));
+      terms.emplace_back(member, std::move(hits));
+      named_[static_cast<std::size_t>(member)] = true;
+    }
+    patterns_.push_back(std::move(terms));
+  }
+}
+
+bool Skips::leave_out(const Rows& rows) const {
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::vector<Term>& terms) {
+    return std::all_of(terms.begin(), terms.end(),
+                       [&](const Term& term) { return term.second[rows[static_cast<std::size_t>(term.first)]]; });
+  });
+}
+
 }  // namespace espalier::grid

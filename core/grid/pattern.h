@@ -1,8 +1,11 @@
 // Patterns over axes: what `skip` leaves out and what --only keeps.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "document.h"
@@ -21,5 +24,24 @@ bool matches(const PatternTerm& term, const AxisValue& value);
 std::vector<Pattern> read_skip(const Value& value, Complaints& complaints);
 // "scorer=fisher,sparsity=0.5"; an axis named again gives an alternative.
 Pattern read_only(const std::string& text, Complaints& complaints);
+
+// One value of each axis, by its row.
+using Rows = std::array<std::uint32_t, member_count>;
+
+// What a grid's skip patterns leave out, looked up by row. Good as long as the grid is.
+class Skips {
+ public:
+  explicit Skips(const Grid& grid);
+  bool leave_out(const Rows& rows) const;
+  // Whether a pattern looks at the axis.
+  bool name(Member member) const { return named_[static_cast<std::size_t>(member)]; }
+
+ private:
+  // Of one axis, which of its values a pattern matches.
+  using Term = std::pair<Member, std::vector<bool>>;
+
+  std::vector<std::vector<Term>> patterns_;
+  std::array<bool, member_count> named_{};
+};
 
 }  // namespace espalier::grid

@@ -37,6 +37,11 @@ std::string schedule_name(const std::string& text) {
   return fmt::format("{}x{}", schedule["steps"].get<std::int64_t>(), schedule["fraction"].get<double>());
 }
 
+// A budget's kind is an axis of what was requested, as it is in an experiment file.
+bool is_budget(const std::string& axis) {
+  return axis == "sparsity" || axis == "heads" || axis == "macs" || axis == "latency" || axis == "loss_of_metric";
+}
+
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -45,11 +50,11 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 
 const std::vector<std::string>& known_axes() {
   static const std::vector<std::string> axes = {
-      "experiment",      "model",    "family",          "dataset",       "format",
-      "granularity",     "sites",    "scorer",          "scorer_plugin", "searcher",
-      "searcher_plugin", "scope",    "budget",          "requested",     "sparsity",
-      "schedule",        "recovery", "recovery_plugin", "rounding",      "softmax_scale",
-      "compute",         "seed",     "base_seed",       "step",          "kind"};
+      "experiment", "model",         "family",        "dataset",  "format",          "granularity",
+      "sites",      "scorer",        "scorer_plugin", "searcher", "searcher_plugin", "scope",
+      "budget",     "requested",     "sparsity",      "schedule", "recovery",        "recovery_plugin",
+      "rounding",   "softmax_scale", "compute",       "seed",     "base_seed",       "step",
+      "kind",       "heads",         "macs",          "latency",  "loss_of_metric",  "heads_kept"};
   return axes;
 }
 
@@ -64,6 +69,7 @@ const std::vector<std::string>& known_values() {
                                                   "cer",
                                                   "cross_entropy",
                                                   "achieved_sparsity",
+                                                  "heads_kept",
                                                   "parameters_dense",
                                                   "parameters_masked",
                                                   "parameters_removed",
@@ -72,6 +78,7 @@ const std::vector<std::string>& known_values() {
                                                   "multiply_adds_done",
                                                   "proof_passed",
                                                   "examples",
+                                                  "evaluations",
                                                   "seconds",
                                                   "attempts"};
   return values;
@@ -84,7 +91,11 @@ const std::vector<std::string>& separate_axes() {
   return axes;
 }
 
-bool is_axis_of_points(const std::string& axis) { return axis == "step" || axis == "kind"; }
+bool is_axis_of_points(const std::string& axis) { return tells_points_apart(axis) || axis == "heads_kept"; }
+
+bool tells_points_apart(const std::string& axis) { return axis == "step" || axis == "kind"; }
+
+bool is_detail(const std::string& name) { return name == "heads_kept" || name == "evaluations"; }
 
 bool is_axis_of_dense(const std::string& axis) {
   static const std::vector<std::string> axes = {"experiment", "model",   "family",   "dataset",
@@ -92,7 +103,9 @@ bool is_axis_of_dense(const std::string& axis) {
   return contains(axes, axis);
 }
 
-bool is_value_of_cell(const std::string& value) { return value == "seconds" || value == "attempts"; }
+bool is_value_of_cell(const std::string& value) {
+  return value == "seconds" || value == "attempts" || value == "evaluations";
+}
 
 NamedRows::NamedRows(store::Rows rows) : rows_(std::move(rows)) {
   for (std::size_t i = 0; i < rows_.columns.size(); ++i) place_[rows_.columns[i]] = i;
@@ -111,12 +124,14 @@ std::optional<double> NamedRows::number(std::size_t row, const std::string& colu
 }
 
 AxisValue NamedRows::axis(std::size_t row, const std::string& axis) const {
+  if (is_budget(axis)) {
+    // A cell with another budget has none of this kind; its column says what was asked for instead.
+    const auto budget = text(row, "budget");
+    if (budget == "schedule") return {"by schedule", {}};
+    if (budget != axis) return {budget + " " + text(row, "requested"), {}};
+    return {text(row, "requested"), number(row, "requested")};
+  }
   const auto& value = at(row, axis);
-  // A cell with another budget has no sparsity to ask for; its column says what was asked for instead.
-  if (axis == "sparsity" && value.kind == store::Value::Kind::Null && text(row, "budget") == "schedule")
-    return {"by schedule", {}};
-  if (axis == "sparsity" && value.kind == store::Value::Kind::Null)
-    return {text(row, "budget") + " " + text(row, "requested"), {}};
   if (value.kind == store::Value::Kind::Null) return {"none", {}};
   if (axis == "schedule") return {schedule_name(value.text), {}};
   return {text_of(value), number_of(value)};

@@ -17,10 +17,14 @@ const std::vector<std::string>& known_axes();
 const std::vector<std::string>& known_values();
 // Axes that tell cells apart, each once (`scorer`, but not also `scorer_plugin`); without seed and base_seed.
 const std::vector<std::string>& separate_axes();
-// What an unpruned model depends on.
-// Step and kind: with one of them a table shows every point of a cell, otherwise its last.
+// Of a point rather than of its cell: step, kind and the heads it keeps.
 bool is_axis_of_points(const std::string& axis);
+// Step and kind: with one of them a table shows every point of a cell, otherwise its last.
+bool tells_points_apart(const std::string& axis);
+// What an unpruned model depends on.
 bool is_axis_of_dense(const std::string& axis);
+// What only ResultStore::points_in_detail() has.
+bool is_detail(const std::string& name);
 // Values of a whole cell rather than of one of its points; an unpruned model has none.
 bool is_value_of_cell(const std::string& value);
 

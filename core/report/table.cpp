@@ -54,6 +54,11 @@ void check_axes(const TableRequest& request) {
   }
 }
 
+bool needs_details(const TableRequest& request) {
+  return is_detail(request.value) || std::any_of(request.rows.begin(), request.rows.end(), is_detail) ||
+         std::any_of(request.columns.begin(), request.columns.end(), is_detail);
+}
+
 std::string caption_name(const store::ResultStore& store, const std::string& experiment) {
   std::vector<std::string> names;
   for (const auto& record : store.experiments()) names.push_back(record.name);
@@ -76,6 +81,7 @@ std::string main_metric(const NamedRows& points) {
 
 int decimals_of(const std::string& value) {
   if (value.starts_with("parameters_") || value.starts_with("multiply_adds_") || value == "examples") return 0;
+  if (is_detail(value)) return 0;  // counts; a mean that is none gets a decimal later
   if (value == "bleu" || value == "seconds" || value == "attempts") return 2;
   return 3;
 }
@@ -98,6 +104,18 @@ void summarise(const std::vector<double>& values, TableCell& cell) {
   cell.half_width = boost::math::quantile(distribution, 0.975) * std::sqrt(squares / (n - 1)) / std::sqrt(n);
 }
 
+// The axes that nobody asked for.
+void fit(TableRequest& request, const NamedRows& cells) {
+  if (request.fits_columns && cells.size() > 0) {
+    const auto budget = cells.text(0, "budget");
+    request.columns = {budget == "schedule" ? "sparsity" : budget};
+  }
+  if (!request.fits_rows) return;
+  std::set<std::string> searchers;
+  for (std::size_t row = 0; row < cells.size(); ++row) searchers.insert(cells.text(row, "searcher"));
+  if (searchers.size() > 1) request.rows.insert(request.rows.begin() + 1, "searcher");
+}
+
 class Maker {
  public:
   Maker(NamedRows cells, NamedRows points, const TableRequest& request, Table& table)
@@ -113,6 +131,7 @@ class Maker {
     order();
     fill_dense();
     fill();
+    if (is_detail(table_.value) && has_fractions()) table_.decimals = 1;
     table_.split = fmt::format("{}", fmt::join(findings_.splits, ", "));
     if (!findings_.examples.empty()) table_.examples = *findings_.examples.rbegin();
     table_.footnotes = footnotes(findings_, table_);
@@ -121,7 +140,7 @@ class Maker {
  private:
   void gather() {
     for (const auto* axes : {&table_.row_axes, &table_.column_axes})
-      by_point_ = by_point_ || std::any_of(axes->begin(), axes->end(), is_axis_of_points);
+      by_point_ = by_point_ || std::any_of(axes->begin(), axes->end(), tells_points_apart);
     std::map<std::string, std::vector<std::size_t>> points;  // by cell: its last one, or all but the dense one
     for (std::size_t row = 0; row < points_.size(); ++row) {
       const bool dense = points_.text(row, "kind") == "dense";
@@ -319,6 +338,13 @@ class Maker {
     table_.common_n = counts.size() == 1 ? *counts.begin() : 0;
   }
 
+  bool has_fractions() const {
+    return std::any_of(table_.rows.begin(), table_.rows.end(), [](const TableRow& row) {
+      return std::any_of(row.cells.begin(), row.cells.end(),
+                         [](const TableCell& cell) { return cell.mean && *cell.mean != std::floor(*cell.mean); });
+    });
+  }
+
   NamedRows cells_, points_;
   Table& table_;
   Findings findings_;
@@ -332,12 +358,15 @@ class Maker {
 
 }  // namespace
 
-Table make_table(const store::ResultStore& store, const std::string& experiment, const TableRequest& request) {
-  check_axes(request);
+Table make_table(const store::ResultStore& store, const std::string& experiment, const TableRequest& asked) {
+  check_axes(asked);
   Table table;
   table.experiment = caption_name(store, experiment);
-  auto cells = store.cells(experiment);
-  Maker maker(NamedRows(std::move(cells)), NamedRows(store.points(experiment)), request, table);
+  NamedRows cells(store.cells(experiment));
+  auto request = asked;
+  fit(request, cells);
+  auto points = needs_details(request) ? store.points_in_detail(experiment) : store.points(experiment);
+  Maker maker(std::move(cells), NamedRows(std::move(points)), request, table);
   maker.make();
   return table;
 }

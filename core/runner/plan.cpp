@@ -25,15 +25,27 @@ const std::vector<std::string>& axis_names() {
   return names;
 }
 
-// How a value is called in a summary: definitions by their name, budgets by their value.
+// "8" of 8.0.
+std::string plain_number(std::string_view value) {
+  if (value.ends_with(".0")) value.remove_suffix(2);
+  return std::string(value);
+}
+
+// How a value is called in a summary: definitions by their name, budgets by their value, schedules as --only calls them.
 std::string shown(std::string_view value) {
+  if (value == "null") return "none";
   if (value.empty() || value.front() != '{') return plain_text(value);
   if (const auto name = member(value, "name"); !name.empty()) {
     const auto plugin = member(value, "plugin");
     return plain_text(name.size() > 2 ? name : plugin);
   }
   if (const auto kind = member(value, "kind"); !kind.empty()) {
-    return plain_text(kind) + " " + plain_text(member(value, "value"));
+    return plain_text(kind) + " " + plain_number(member(value, "value"));
+  }
+  if (const auto steps = member(value, "steps"); !steps.empty()) {
+    const auto shape = member(value, "shape");
+    return std::string(steps) +
+           (shape.empty() ? "x" + std::string(member(value, "fraction")) : "-" + plain_text(shape));
   }
   return std::string(value);
 }

@@ -129,6 +129,25 @@ Rows ResultStore::points(const std::string& experiment) const {
                     [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
 }
 
+Rows ResultStore::points_in_detail(const std::string& experiment) const {
+  // The database may be anyone's: what is no JSON, or of another form, counts as absent.
+  return translated(state_->file, [&] {
+    return rows_of(*state_, R"sql(
+SELECT * FROM (
+  SELECT points.*,
+         CASE WHEN json_valid(point.details) THEN
+           (SELECT sum(json_extract(site.value, '$.heads')) FROM json_each(point.details, '$.sites') AS site
+            WHERE site.type = 'object') END AS heads_kept,
+         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.search.evaluations') END AS evaluations
+  FROM points
+  JOIN cell ON cell.key = points.key
+  JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind
+  WHERE points.state = 'done')
+WHERE true)sql",
+                   experiment);
+  });
+}
+
 Rows ResultStore::failed_cells(const std::string& experiment) const {
   return translated(state_->file,
                     [&] { return rows_of(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });

@@ -83,6 +83,7 @@ TEST_F(CommandLine, ListsPlugins) {
 
   EXPECT_EQ(text.exit_code, 0);
   EXPECT_CONTAINS(text.out, "scorer magnitude  1.0\n    A fake one.\n    norm = 1  which norm\n");
+  EXPECT_CONTAINS(text.out, "    A fake one.\n    needs a scorer; budgets sparsity, heads\n");
   ASSERT_EQ(document.at("plugins").size(), 3U);
   for (const char* field : {"name", "role", "version", "settings"}) EXPECT_TRUE(document["plugins"][0].contains(field));
 }

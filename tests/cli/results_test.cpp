@@ -41,6 +41,15 @@ TEST_F(Results, MakeATableInEveryFormat) {
   }
 }
 
+TEST_F(Results, MakeATableThatFitsWithoutAxesAskedFor) {
+  const auto ran = espalier({"table", "tiny.toml", "--format", "csv"});
+  const auto none = espalier({"table", "tiny.toml", "--rows", ","});
+
+  EXPECT_TRUE(ran.out.starts_with("granularity,scorer,scope,sparsity,value,")) << ran.out;
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_CONTAINS(none.err, "a table needs at least one axis for its rows");
+}
+
 TEST_F(Results, NameTheNearestFormat) {
   const auto ran = espalier({"table", "tiny.toml", "--format", "markdwon"});
 

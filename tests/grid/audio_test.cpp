@@ -418,8 +418,8 @@ TEST_F(AudioRefusals, LinkedModelsMeetOnlyTheirOwnDatasets) {
 TEST_F(AudioRefusals, DecoderSitesAreThoseOfWhisper) {
   const std::string sites = "sites = [\"decoder-self\", \"decoder-cross\", \"encoder-self\", \"all\"]\n";
   EXPECT_EQ(complaint(classes("", sites)),
-            "x.toml:9:1: model 'm' (ast) has no decoder-cross sites\n    its sites: encoder-self\n"
-            "x.toml:9:1: model 'm' (ast) has no decoder-self sites\n    its sites: encoder-self");
+            "x.toml:9:1: model 'm' (ast) has no decoder-self sites\n    its sites: encoder-self\n"
+            "x.toml:9:1: model 'm' (ast) has no decoder-cross sites\n    its sites: encoder-self");
   EXPECT_EQ(read(speech("", sites)).cells.size(), 4u);
 }
 

@@ -201,7 +201,7 @@ TEST_F(Expansion, CountsWithoutOverflow) {
   for (int i = 1; i < 20000; ++i) words += ",\"local\"";
   words += "]\n";
 
-  EXPECT_EQ(complaint(test_head + start_ + "macs = " + list + "seed = " + list + "base_seed = " + list +
+  EXPECT_EQ(complaint(test_head + start_ + "heads = " + list + "seed = " + list + "base_seed = " + list +
                       "scope = " + words + "softmax_scale = " + list),
             "x.toml:11:1: too many cells: more than 18446744073709551615, at most 10000000 are allowed\n"
             "    shorten a list, or split the experiment into several files");

@@ -19,51 +19,46 @@ namespace espalier::grid {
 
 inline std::vector<PluginDescription> test_plugins() {
   using Integer = std::int64_t;
-  return {
-      {"random", "scorer", "1.0.0", "", {}, false, false, true, "random.so"},
-      {"magnitude",
-       "scorer",
-       "1.0.0",
-       "",
-       {{"norm", Integer{1}, "which norm", {"1", "2"}}},
-       false,
-       false,
-       false,
-       "magnitude.so"},
-      {"fisher",
-       "scorer",
-       "1.1.0",
-       "",
-       {{"squares", std::string("per-sample"), "what is squared", {"per-sample", "per-batch"}},
-        {"samples", Integer{1000}, "examples read", {}},
-        {"split", std::string("validation"), "which split", {"train", "validation"}},
-        {"damping", 1e-6, "added to each score", {}}},
-       true,
-       false,
-       false,
-       "fisher.so"},
-      {"ranking",
-       "searcher",
-       "1.0.0",
-       "",
-       {{"keep_one", false, "never empty a site", {}},
-        {"keep_one_head", false, "an emptied site keeps a head", {}},
-        {"rescue", std::string("best"), "which one", {"best", "first"}}},
-       false,
-       true,
-       false,
-       "ranking.so"},
-      {"beam", "searcher", "1.0.0", "", {{"width", Integer{4}, "states kept", {}}}, true, true, false, "beam.so"},
-      {"lora",
-       "recovery",
-       "1.0.0",
-       "",
-       {{"rank", Integer{16}, "rank of the update", {}}, {"epochs", Integer{1}, "passes over the data", {}}},
-       true,
-       false,
-       true,
-       "lora.so"},
+  std::vector<PluginDescription> plugins;
+  const auto add = [&](const char* role, const char* name, std::vector<SettingDescription> settings) -> auto& {
+    auto& plugin = plugins.emplace_back();
+    plugin.name = name;
+    plugin.role = role;
+    plugin.version = "1.0.0";
+    plugin.settings = std::move(settings);
+    plugin.file = std::string(name) + ".so";
+    return plugin;
   };
+  add("scorer", "random", {}).uses_randomness = true;
+  add("scorer", "magnitude", {{"norm", Integer{1}, "which norm", {"1", "2"}}});
+  auto& fisher = add("scorer", "fisher",
+                     {{"squares", std::string("per-sample"), "what is squared", {"per-sample", "per-batch"}},
+                      {"samples", Integer{1000}, "examples read", {}},
+                      {"split", std::string("validation"), "which split", {"train", "validation"}},
+                      {"damping", 1e-6, "added to each score", {}}});
+  fisher.version = "1.1.0";
+  fisher.needs_data = true;
+  add("searcher", "ranking",
+      {{"keep_one", false, "never empty a site", {}},
+       {"keep_one_head", false, "an emptied site keeps a head", {}},
+       {"rescue", std::string("best"), "which one", {"best", "first"}}})
+      .needs_scores = true;
+  auto& lookahead = add("searcher", "lookahead", {{"width", Integer{4}, "states kept", {}}});
+  lookahead.needs_scores = true;
+  lookahead.evaluates = true;
+  // Searchers without scores: one that evaluates masks, one that learns gates.
+  auto& a_star =
+      add("searcher", "a-star", {{"metric", std::string(), "what may be lost; empty: the task's first", {}}});
+  a_star.evaluates = true;
+  a_star.heads_only = true;
+  a_star.budgets = {"heads", "loss_of_metric"};
+  auto& gates = add("searcher", "gates", {});
+  gates.trains = true;
+  gates.budgets = {"sparsity", "heads"};
+  add("recovery", "lora",
+      {{"rank", Integer{16}, "rank of the update", {}}, {"epochs", Integer{1}, "passes over the data", {}}})
+      .needs_data = true;
+  return plugins;
 }
 
 // Everything an experiment needs but its [[grid]].

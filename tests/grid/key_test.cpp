@@ -100,7 +100,7 @@ TEST_F(CellKey, ChangesWithEverySetting) {
 
   for (const std::string change :
        {"seed = 1", "base_seed = 1", "scope = \"local\"", "sites = \"encoder-self\"", "compute = \"bfloat16\"",
-        "softmax_scale = 0.5", "rounding = \"ceil\"", "count_output_bias = true", "searcher = \"beam\"",
+        "softmax_scale = 0.5", "rounding = \"ceil\"", "count_output_bias = true", "searcher = \"lookahead\"",
         "recovery = \"lora\"", "schedule = { steps = 2 }", "[measure]\nproof = false",
         "[measure]\nlatency = { batch = [1] }"}) {
     EXPECT_NE(key(test_head + grid_ + change + "\n"), before) << change;
@@ -181,7 +181,8 @@ TEST_F(Missing, NamesSplitsThatAreNeededButNotGiven) {
   EXPECT_EQ(missing("train = {}\n", grid_), (Lines{train + "the training of model 'minilm' but not given)",
                                                    validation + "the training of model 'minilm' but not given)"}));
   EXPECT_EQ(missing("", grid_ + "recovery = \"lora\"\n"), Lines{train + "recovery 'lora' but not given)"});
-  EXPECT_EQ(missing("", grid_ + "searcher = \"beam\"\n"), Lines{validation + "searcher 'beam' but not given)"});
+  EXPECT_EQ(missing("", grid_ + "searcher = \"lookahead\"\n"),
+            Lines{validation + "searcher 'lookahead' but not given)"});
   dataset_ = "[dataset.wordnet]\nformat = \"text-classification\"\n";
   EXPECT_EQ(missing("", grid_), Lines{"dataset.wordnet.test (split 'test' is needed by every table but not given)"});
 }

@@ -76,6 +76,8 @@ TEST_F(Messages, OfTheTopLevel) {
             "x.toml:3:1: 'grid' is a table, expected [[grid]] in double brackets");
   EXPECT_EQ(top("espalier = 1\nname = \"a\"\n[recovery.none]\nplugin = \"lora\""),
             "x.toml:3:11: 'none' means no recovery and cannot be defined");
+  EXPECT_EQ(top("espalier = 1\nname = \"a\"\n[scorer.none]\nplugin = \"random\""),
+            "x.toml:3:9: 'none' means no scorer and cannot be defined");
   EXPECT_EQ(top("espalier = 1\nname = \"a\"\nmeasure = { latency = { batch = [], repeat = 2 } }"),
             "x.toml:3:33: 'batch' is an empty list, expected batch sizes such as [1, 8]\n"
             "x.toml:3:37: unknown key 'repeat'\n    did you mean 'repeats'?\n    known: batch, repeats\n    in "
@@ -131,7 +133,8 @@ TEST_F(Messages, OfPlugins) {
       "x.toml:17:41: setting 'epochs' of recovery 'lora' is 1.5, expected an integer (passes over the data)\n"
       "x.toml:17:62: 'rank' is a list, expected one value\n    to compare several, name a definition for each");
   EXPECT_EQ(grid("sparsity = 0.5\nsearcher = \"rank\""),
-            "x.toml:17:12: unknown searcher 'rank'\n    did you mean 'ranking'?\n    known: beam, ranking");
+            "x.toml:17:12: unknown searcher 'rank'\n    did you mean 'ranking'?\n    known: a-star, gates, lookahead, "
+            "ranking");
 }
 
 TEST_F(Messages, OfAxes) {
@@ -139,7 +142,15 @@ TEST_F(Messages, OfAxes) {
   EXPECT_EQ(grid("sparsity = []"), "x.toml:16:12: 'sparsity' is an empty list, expected at least one value");
   EXPECT_EQ(grid("sparsity = [0.5, \"x\"]"), "x.toml:16:18: 'sparsity' is the text 'x', expected a number from 0 to 1");
   EXPECT_EQ(grid("heads = 0"), "x.toml:16:9: 'heads' is the integer 0, expected an integer of at least 1");
-  EXPECT_EQ(grid("latency = 0"), "x.toml:16:11: 'latency' is the integer 0, expected a positive number");
+  EXPECT_EQ(
+      grid("latency = 0"),
+      "x.toml:16:11: 'latency' is the integer 0, expected a share of the dense model's time, a number above 0 and "
+      "at most 1");
+  EXPECT_EQ(grid("macs = [0.5, 2e9]"),
+            "x.toml:16:14: 'macs' is the number 2000000000, expected a share of the dense model's multiply-adds, a "
+            "number above 0 and at most 1");
+  EXPECT_EQ(grid("loss_of_metric = -0.1"),
+            "x.toml:16:18: 'loss_of_metric' is the number -0.1, expected a number of at least 0");
   EXPECT_EQ(grid(""),
             "x.toml:11:1: [[grid]] lacks a budget\n    expected one of sparsity, heads, macs, latency, loss_of_metric");
   EXPECT_EQ(grid("sparsity = 0.5\nheads = 3"),

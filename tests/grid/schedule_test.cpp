@@ -45,7 +45,7 @@ TEST_F(ScheduleTest, IsRefusedWhereItSaysTooMuchOrTooLittle) {
   EXPECT_EQ(
       complaint(grid_with("sparsity = 0.5\nschedule = { steps = 2, fraction = 0.1, shape = \"linear\" }")),
       "x.toml:17:12: 'schedule' has a fraction and a shape\n    expected one of the two: a fraction is removed in "
-      "each step, a shape leads to the grid's sparsity");
+      "each step, a shape leads to the grid's sparsity or heads");
   EXPECT_EQ(
       complaint(grid_with("schedule = [{ steps = 2, fraction = 0.1 }, \"none\", { steps = 3 }]")),
       "x.toml:16:1: schedule 'none' needs a budget, and [[grid]] has none\n    expected one of sparsity, heads, "

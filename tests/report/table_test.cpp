@@ -219,6 +219,102 @@ TEST_F(Tables, OtherBudgetsNameTheirColumns) {
   EXPECT_EQ(table().columns[0][0].text, "heads 6");
 }
 
+// A searcher's cell, and what it left: heads in each of two sites.
+CellSettings searched(const std::string& searcher, const std::string& scorer, Budget budget, std::int64_t seed = 0) {
+  auto settings = with(0, seed, scorer);
+  settings.searcher.name = settings.searcher.plugin = searcher;
+  settings.budget = std::move(budget);
+  return settings;
+}
+
+store::AttemptRecord keeping(double accuracy, int first, int second, int evaluations = 0) {
+  auto attempt = done_attempt(accuracy);
+  const auto sites = [](int a, int b) {
+    return R"("sites":[{"site":"a","heads":)" + std::to_string(a) + R"(},{"site":"b","heads":)" + std::to_string(b) +
+           "}]";
+  };
+  attempt.points[0].details = "{" + sites(12, 12) + "}";
+  attempt.points[1].details =
+      "{" + sites(first, second) +
+      (evaluations > 0 ? R"(,"search":{"evaluations":)" + std::to_string(evaluations) + "}" : "") + "}";
+  return attempt;
+}
+
+TEST_F(Tables, AnyBudgetIsAnAxis) {
+  add(searched("ranking", "fisher", {"heads", 16}), done_attempt(0.8));
+  add(searched("ranking", "fisher", {"heads", 8}), done_attempt(0.7));
+  add(searched("a-star", "none", {"heads", 8}), done_attempt(0.75));
+  add(searched("a-star", "none", {"loss_of_metric", 0.01}), done_attempt(0.89));
+
+  const auto made = table({{"searcher", "scorer"}, {"heads"}, "accuracy"});
+
+  ASSERT_EQ(made.columns.size(), 3U);
+  EXPECT_EQ(made.columns[0][0].text, "8");
+  EXPECT_EQ(made.columns[1][0].text, "16");
+  EXPECT_EQ(made.columns[2][0].text, "loss_of_metric 0.01");
+  ASSERT_EQ(made.rows.size(), 3U);  // dense, ranking, a-star
+  EXPECT_EQ(made.rows[0].cells[0].mean, 0.9);
+  EXPECT_EQ(made.rows[1].names[1].text, "fisher");
+  EXPECT_EQ(made.rows[1].cells[0].mean, 0.7);
+  EXPECT_EQ(made.rows[2].names[1].text, "none");
+  EXPECT_EQ(made.rows[2].cells[0].mean, 0.75);
+  EXPECT_EQ(made.rows[2].cells[2].mean, 0.89);
+  const auto losses = table({{"searcher"}, {"loss_of_metric"}, "accuracy"});
+  EXPECT_EQ(losses.columns[0][0].text, "0.01");
+  EXPECT_EQ(losses.columns[1][0].text, "heads 16");
+  EXPECT_EQ(table({{"searcher"}, {"macs"}, "accuracy"}).columns[2][0].text, "loss_of_metric 0.01");
+}
+
+TEST_F(Tables, HeadsKeptAndEvaluationsAreValues) {
+  add(searched("a-star", "none", {"loss_of_metric", 0}), keeping(0.9, 10, 12, 84));
+  add(searched("a-star", "none", {"loss_of_metric", 0.02}, 0), keeping(0.88, 4, 0, 150));
+  add(searched("a-star", "none", {"loss_of_metric", 0.02}, 1), keeping(0.88, 5, 0, 150));
+
+  const auto heads = table({{"searcher"}, {"loss_of_metric"}, "heads_kept"});
+  const auto asked = table({{"searcher"}, {"loss_of_metric"}, "evaluations"});
+
+  EXPECT_EQ(heads.rows[0].cells[0].mean, 24);  // dense
+  EXPECT_EQ(heads.rows[1].cells[0].mean, 22);
+  EXPECT_EQ(heads.rows[1].cells[1].mean, 4.5);
+  EXPECT_EQ(heads.decimals, 1);
+  ASSERT_EQ(asked.rows.size(), 1U);  // the unpruned model was not searched for
+  EXPECT_NE(render(asked, Format::Markdown).find("| a-star | 84 | 150 n=2 |"), std::string::npos)
+      << render(asked, Format::Markdown);
+}
+
+TEST_F(Tables, RowsAndColumnsMayBeWhatWasKept) {
+  add(searched("a-star", "none", {"loss_of_metric", 0}), keeping(0.9, 10, 12, 84));
+  add(searched("ranking", "fisher", {"heads", 22}), keeping(0.85, 11, 11));
+  add(searched("ranking", "fisher", {"heads", 6}), keeping(0.6, 3, 3));
+  add(searched("ranking", "fisher", {"heads", 2}));
+
+  const auto made = table({{"searcher"}, {"heads_kept"}, "accuracy"});
+
+  ASSERT_EQ(made.columns.size(), 3U);
+  EXPECT_EQ(made.columns[0][0].text, "6");
+  EXPECT_EQ(made.columns[1][0].text, "22");
+  EXPECT_EQ(made.columns[2][0].text, "none");  // not run yet
+  EXPECT_EQ(made.rows[1].cells[1].mean, 0.9);
+  EXPECT_EQ(made.rows[2].cells[0].mean, 0.6);
+  EXPECT_EQ(made.rows[2].cells[1].mean, 0.85);
+  EXPECT_EQ(made.rows[2].cells[1].n, 1);  // last points alone
+  EXPECT_EQ(made.rows[2].cells[2].missing, 1);
+}
+
+TEST_F(Tables, WithoutAxesAskedForTheyFitTheExperiment) {
+  TableRequest request;
+  request.fits_rows = request.fits_columns = true;
+  add(searched("ranking", "fisher", {"heads", 8}), done_attempt(0.7));
+  EXPECT_EQ(table(request).row_axes, (std::vector<std::string>{"granularity", "scorer", "scope"}));
+  EXPECT_EQ(table(request).column_axes, std::vector<std::string>{"heads"});
+
+  add(searched("a-star", "none", {"heads", 8}), done_attempt(0.75));
+  EXPECT_EQ(table(request).row_axes, (std::vector<std::string>{"granularity", "searcher", "scorer", "scope"}));
+  request.fits_rows = request.fits_columns = false;
+  EXPECT_EQ(table(request).row_axes, (std::vector<std::string>{"granularity", "scorer", "scope"}));
+  EXPECT_EQ(table(request).column_axes, std::vector<std::string>{"sparsity"});
+}
+
 TEST_F(Tables, TheMainMetricIsTheFirstThatWasMeasured) {
   auto attempt = done_attempt(0.7);
   for (auto& point : attempt.points) point.metrics = {{"bleu", 31.25}};

@@ -42,6 +42,24 @@ TEST_F(PlanTest, ListsTheAxesThatHaveSeveralValues) {
   EXPECT_EQ(plan.axes[0].values, (std::vector<std::string>{"0", "1", "2"}));
 }
 
+TEST_F(PlanTest, CallsBudgetsAndSchedulesAsTheFileDoes) {
+  auto wanted = experiment(3);
+  const auto put = [&](std::size_t cell, const std::string& name, const std::string& value) {
+    auto settings = nlohmann::json::parse(wanted.cells[cell].settings);
+    settings[name] = nlohmann::json::parse(value);
+    wanted.cells[cell].settings = settings.dump();
+  };
+  put(0, "budget", R"({"kind":"heads","value":8.0})");
+  put(1, "schedule", R"({"fraction":0.0,"of":"remaining","rounding":"nearest","shape":"linear","steps":4})");
+  put(2, "schedule", R"({"fraction":0.1,"of":"remaining","rounding":"ceil","steps":10})");
+
+  const auto plan = make_plan(wanted, folder_ / "none.db");
+
+  ASSERT_EQ(plan.axes.size(), 3U);
+  EXPECT_EQ(plan.axes[0].values, (std::vector<std::string>{"heads 8", "sparsity 0.5"}));
+  EXPECT_EQ(plan.axes[1].values, (std::vector<std::string>{"none", "4-linear", "10x0.1"}));
+}
+
 TEST_F(PlanTest, EstimatesMemoryFromTheWeights) {
   folder_.write("model/model.safetensors", std::string(1000, 'x'));
   auto wanted = experiment(1);

@@ -31,6 +31,7 @@ class Reading : public ::testing::Test {
 
   test::TempDir folder;
   ResultStore store{folder / "results.db", Mode::Create};
+  std::vector<NewCell> details_;
 };
 
 // The public reading face: names are added, never taken away or moved.
@@ -73,6 +74,8 @@ TEST_F(Reading, ViewsHaveTheirColumns) {
   EXPECT_EQ(store.cells("demo").columns, cells);
   EXPECT_EQ(store.failed_cells("demo").columns, cells);
   EXPECT_EQ(store.points("demo").columns, points);
+  points.insert(points.end(), {"heads_kept", "evaluations"});
+  EXPECT_EQ(store.points_in_detail("demo").columns, points);
 }
 
 TEST_F(Reading, ACellsSettingsAreColumns) {
@@ -207,6 +210,34 @@ TEST_F(Reading, ShowTellsLatencies) {
   const auto shown = nlohmann::json::parse(store.show("k0"));
 
   EXPECT_EQ(shown["attempts"][0]["points"][1]["latency"][0]["pruned_milliseconds"], 7.25);
+}
+
+TEST_F(Reading, DetailsSayWhatIsKept) {
+  const auto counts = [&](const std::string& details) {
+    const auto key = "d" + std::to_string(details_.size());
+    details_.push_back(sample_cell(key));
+    store.insert(sample_experiment(), {details_.back()}, false);
+    auto attempt = done_attempt(0.8);
+    attempt.points[1].details = details;
+    finish(attempt);
+    const auto rows = store.points_in_detail("demo");
+    for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+      if (at(rows, row, "key").text != key || at(rows, row, "kind").text != "pruned") continue;
+      const auto &heads = at(rows, row, "heads_kept"), &evaluations = at(rows, row, "evaluations");
+      return std::pair(heads.kind == Value::Kind::Null ? -1 : heads.integer,
+                       evaluations.kind == Value::Kind::Integer ? evaluations.integer : -1);
+    }
+    return std::pair<std::int64_t, std::int64_t>(-2, -2);
+  };
+  using Counts = std::pair<std::int64_t, std::int64_t>;
+
+  EXPECT_EQ(counts(R"({"sites":[{"heads":3,"qk":[4]},{"heads":0}],"search":{"evaluations":84}})"), Counts(3, 84));
+  EXPECT_EQ(counts(R"({"sites":[]})"), Counts(-1, -1));
+  EXPECT_EQ(counts(""), Counts(-1, -1));
+  for (const char* odd : {"[]", "3", R"("text")", R"({"sites":3,"search":[]})", R"({"sites":[1,null],"search":"x"})"}) {
+    EXPECT_EQ(counts(odd), Counts(-1, -1)) << odd;
+  }
+  EXPECT_EQ(store.points_in_detail("demo").rows.size(), store.points("demo").rows.size());
 }
 
 TEST_F(Reading, ShowRefusesAPrefixOfNoneOrSeveral) {

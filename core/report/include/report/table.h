@@ -12,9 +12,13 @@
 namespace espalier::report {
 
 struct TableRequest {
-  std::vector<std::string> rows = {"granularity", "scorer", "scope"};  // axes, as columns of the view `points`
+  // Axes: columns of the view `points`, kinds of budgets (`heads`) and `heads_kept`, what a point has left.
+  std::vector<std::string> rows = {"granularity", "scorer", "scope"};
   std::vector<std::string> columns = {"sparsity"};
-  std::string value;  // a number of the view `points`; empty: the task's main metric
+  std::string value;  // a number of the view `points`, `heads_kept` or `evaluations`; empty: the task's main metric
+  // What nobody asked for is made to fit: rows tell searchers apart where there are several, columns are the amounts of the
+  // first cell's budget.
+  bool fits_rows = false, fits_columns = false;
 };
 
 // One value of an axis, as it is written; the number where it is one.

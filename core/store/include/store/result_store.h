@@ -166,7 +166,10 @@ class ResultStore {
   std::map<std::string, double> mean_seconds() const;
   std::vector<ExperimentRecord> experiments() const;
 
-  Rows points(const std::string& experiment) const;        // view `points`
+  Rows points(const std::string& experiment) const;  // view `points`
+  // The same with two columns more, read from the points' details: `heads_kept`, heads of which anything is left, and
+  // `evaluations`, of the search.
+  Rows points_in_detail(const std::string& experiment) const;
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
   // Everything known of the cell whose key starts with `prefix`, as JSON. Throws StoreError when none or several do.

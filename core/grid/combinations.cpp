@@ -1,0 +1,236 @@
+#include "combinations.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "head_count.h"
+#include "pattern.h"
+#include "words/names.h"
+
+namespace espalier::grid {
+namespace {
+
+constexpr std::size_t most_said = 20;
+
+// What a loss of the metric may be of, by the dataset's format.
+const std::vector<std::string>& bounded_metrics(const std::string& format) {
+  static const std::vector<std::string> classes = {"accuracy", "macro_f1", "mcc"}, tags = {"map", "mauc"},
+                                        texts = {"wer", "cer", "bleu"};
+  return format == "audio-tagging" ? tags : format == "speech-recognition" ? texts : classes;
+}
+
+bool reads(const std::string& family, const std::string& format) {
+  return family == "bert"  ? format == "text-classification"
+         : family == "ast" ? format.starts_with("audio-")
+                           : format == "speech-recognition";
+}
+
+class Combinations {
+ public:
+  Combinations(const Grid& grid, Complaints& complaints) : grid_(grid), complaints_(complaints), skips_(grid) {}
+
+  void check() {
+    models_and_datasets();
+    models_and_sites();
+    searchers_and_scorers();
+    searchers_and_budgets();
+    searchers_and_granularities();
+    searchers_and_metrics();
+    budgets_and_schedules();
+    heads_and_models();
+  }
+
+ private:
+  struct Wrong {
+    Place place;
+    std::string message;
+  };
+  using Dimensions = std::vector<const Dimension*>;
+
+  const AxisValue& value(Member member) const {
+    return grid_.axis(member).values[rows_[static_cast<std::size_t>(member)]];
+  }
+  const std::string& budget_kind() const { return grid_.axis(Member::Budget).name; }
+  bool budget_is_by_schedule() const { return !value(Member::Budget).number; }
+
+  // Calls `visit` for each way to take one row of each of these dimensions, until it returns false.
+  template <typename Visit>
+  bool walk(const Dimensions& dimensions, std::size_t depth, const Visit& visit) {
+    if (depth == dimensions.size()) return visit();
+    for (const auto row : dimensions[depth]->rows) {
+      for (const auto member : dimensions[depth]->members) rows_[static_cast<std::size_t>(member)] = row;
+      if (!walk(dimensions, depth + 1, visit)) return false;
+    }
+    return true;
+  }
+
+  // Whether a cell has the rows that these dimensions have now: the others vary where a pattern looks at them.
+  bool meets(const Dimensions& held) {
+    Dimensions free;
+    for (const auto& dimension : grid_.dimensions) {
+      if (dimension.rows.empty()) return false;
+      if (std::find(held.begin(), held.end(), &dimension) != held.end()) continue;
+      for (const auto member : dimension.members) rows_[static_cast<std::size_t>(member)] = dimension.rows[0];
+      const bool matters = std::any_of(dimension.members.begin(), dimension.members.end(),
+                                       [&](Member member) { return skips_.name(member); });
+      if (matters) free.push_back(&dimension);
+    }
+    return !walk(free, 0, [&] { return skips_.leave_out(rows_); });
+  }
+
+  // Complains of each combination of these axes' values for which `wrong` has something to say and which a cell has.
+  template <typename Judge>
+  void each(const std::vector<Member>& members, const Judge& wrong) {
+    Dimensions held;
+    for (const auto& dimension : grid_.dimensions) {
+      const auto is_asked = [&](Member member) {
+        return std::find(members.begin(), members.end(), member) != members.end();
+      };
+      if (std::any_of(dimension.members.begin(), dimension.members.end(), is_asked)) held.push_back(&dimension);
+    }
+    std::set<std::string> said;
+    walk(held, 0, [&] {
+      const std::optional<Wrong> found = wrong();
+      if (found && !said.contains(found->message) && meets(held)) {
+        said.insert(found->message);
+        complaints_.add(found->place, found->message);
+      }
+      return said.size() < most_said;
+    });
+  }
+
+  void models_and_datasets() {
+    each({Member::Model, Member::Dataset}, [&]() -> std::optional<Wrong> {
+      const auto& model = value(Member::Model).model->settings;
+      const auto& dataset = value(Member::Dataset).dataset->settings;
+      if (reads(model.family, dataset.format)) return std::nullopt;
+      return Wrong{grid_.place,
+                   fmt::format("model '{}' ({}) cannot read dataset '{}' ({})\n    bert reads text-classification, ast "
+                               "audio-classification and audio-tagging, whisper speech-recognition",
+                               model.name, model.family, dataset.name, dataset.format)};
+    });
+  }
+
+  void models_and_sites() {
+    each({Member::Model, Member::Sites}, [&]() -> std::optional<Wrong> {
+      const auto& model = value(Member::Model).model->settings;
+      const auto& sites = value(Member::Sites).names[0];
+      if (model.family == "whisper" || !sites.starts_with("decoder")) return std::nullopt;
+      return Wrong{grid_.place, fmt::format("model '{}' ({}) has no {} sites\n    its sites: encoder-self", model.name,
+                                            model.family, sites)};
+    });
+  }
+
+  void searchers_and_scorers() {
+    each({Member::Searcher, Member::Scorer}, [&]() -> std::optional<Wrong> {
+      const auto& searcher = *value(Member::Searcher).plugin;
+      const auto& scorer = *value(Member::Scorer).plugin;
+      if (searcher.needs_scores != scorer.is_none()) return std::nullopt;
+      const auto& name = searcher.settings.name;
+      return Wrong{value(Member::Scorer).place,
+                   searcher.needs_scores
+                       ? fmt::format("searcher '{}' needs scores, and the grid gives it scorer 'none'\n    give it a "
+                                     "scorer, or put it into a [[grid]] of its own, or skip the pair",
+                                     name)
+                       : fmt::format("searcher '{}' searches without scores, and the grid gives it scorer '{}'\n    "
+                                     "leave 'scorer' out, or put it into a [[grid]] of its own, or skip the pair",
+                                     name, scorer.settings.name)};
+    });
+  }
+
+  void searchers_and_budgets() {
+    each({Member::Searcher, Member::Budget}, [&]() -> std::optional<Wrong> {
+      const auto& searcher = *value(Member::Searcher).plugin;
+      const auto& known = searcher.budgets;
+      if (known.empty() || std::find(known.begin(), known.end(), budget_kind()) != known.end()) return std::nullopt;
+      return Wrong{value(Member::Budget).place,
+                   fmt::format("searcher '{}' does not understand the budget '{}'{}\n    it understands {}",
+                               searcher.settings.name, budget_kind(),
+                               budget_is_by_schedule() ? ", which this schedule stands for" : "", join(known))};
+    });
+  }
+
+  void searchers_and_granularities() {
+    each({Member::Searcher, Member::Granularity}, [&]() -> std::optional<Wrong> {
+      const auto& searcher = *value(Member::Searcher).plugin;
+      const auto& granularity = value(Member::Granularity).names[0];
+      if (!searcher.heads_only || granularity == "head") return std::nullopt;
+      return Wrong{value(Member::Granularity).place,
+                   fmt::format("searcher '{}' chooses among whole heads, and the grid gives it granularity '{}'\n    "
+                               "expected granularity 'head', or another searcher",
+                               searcher.settings.name, granularity)};
+    });
+  }
+
+  void searchers_and_metrics() {
+    each({Member::Searcher, Member::Dataset}, [&]() -> std::optional<Wrong> {
+      const auto& searcher = *value(Member::Searcher).plugin;
+      const bool is_bound = budget_kind() == "loss_of_metric";
+      const auto& settings = searcher.settings.settings.values();
+      const auto setting = settings.find("metric");
+      if (setting == settings.end() || !(is_bound || searcher.evaluates)) return std::nullopt;
+      const auto* metric = std::get_if<std::string>(&setting->second);
+      const auto& format = value(Member::Dataset).dataset->settings.format;
+      auto known = bounded_metrics(format);
+      if (metric == nullptr || metric->empty() || std::find(known.begin(), known.end(), *metric) != known.end()) {
+        return std::nullopt;
+      }
+      const auto written = searcher.places.find("metric");
+      const auto& place = written == searcher.places.end() ? value(Member::Searcher).place : written->second;
+      if (*metric != "cross_entropy") {
+        if (!is_bound) known.push_back("cross_entropy");
+        return Wrong{place, unknown_name("metric of " + format + " data", *metric, known)};
+      }
+      if (!is_bound) return std::nullopt;
+      return Wrong{place, fmt::format("the budget loss_of_metric cannot be of 'cross_entropy', which has no bound\n    "
+                                      "expected one of {}, or no 'metric': then it is the task's first",
+                                      join(known))};
+    });
+  }
+
+  void budgets_and_schedules() {
+    if (budget_kind() == "sparsity" || budget_kind() == "heads") return;
+    each({Member::Schedule}, [&]() -> std::optional<Wrong> {
+      if (value(Member::Schedule).json == "null") return std::nullopt;
+      return Wrong{value(Member::Schedule).place,
+                   fmt::format("a schedule leads to a sparsity or a count of heads, and the budget is '{}'\n    leave "
+                               "'schedule' out, or ask for sparsity or heads",
+                               budget_kind())};
+    });
+  }
+
+  void heads_and_models() {
+    if (budget_kind() != "heads") return;
+    std::map<std::pair<std::string, std::string>, std::optional<std::int64_t>> counts;  // by checkpoint and filter
+    each({Member::Model, Member::Sites, Member::Budget}, [&]() -> std::optional<Wrong> {
+      const auto& model = value(Member::Model).model->settings;
+      const auto& sites = value(Member::Sites).names[0];
+      const auto [count, is_new] = counts.try_emplace({model.checkpoint, sites});
+      if (is_new) count->second = head_count(model, sites);
+      const auto& budget = value(Member::Budget);
+      if (!count->second || *budget.number <= static_cast<double>(*count->second)) return std::nullopt;
+      return Wrong{budget.place,
+                   fmt::format("heads = {} is more than there are: model '{}' has {} heads{}\n    expected how many "
+                               "stay, from 1 to {}",
+                               *budget.number, model.name, *count->second, sites == "all" ? "" : " at sites " + sites,
+                               *count->second)};
+    });
+  }
+
+  const Grid& grid_;
+  Complaints& complaints_;
+  Skips skips_;
+  Rows rows_{};
+};
+
+}  // namespace
+
+void check_combinations(const Grid& grid, Complaints& complaints) { Combinations(grid, complaints).check(); }
+
+}  // namespace espalier::grid
