@@ -275,6 +275,56 @@ TEST(RankingOfHeads, KeepOneLeavesEachSiteAHeadWhereLocal) {
   EXPECT_EQ(kept(sparsity(0.5), Scope::Global), "000 111");
 }
 
+// The floor of Michel, Levy and Neubig (2019): the next in the ranking goes instead.
+TEST(RankingOfHeads, FloorKeepsSoManyHeadsOfEachSite) {
+  const auto kept = [](std::int64_t floor, SearchBudget budget, Scope scope = Scope::Global) {
+    return heads_of(search({"ranking", Settings({{"floor", floor}}), budget, scope}, two_by_three(),
+                           all_of(two_by_three()), at::tensor({1, 2, 3, 10, 20, 30}, at::kDouble)));
+  };
+
+  EXPECT_EQ(kept(0, sparsity(0.5)), "000 111");
+  EXPECT_EQ(kept(1, sparsity(0.5)), "001 011");
+  EXPECT_EQ(kept(1, heads(2)), "001 001");
+  EXPECT_EQ(kept(2, heads(4)), "011 011");
+  EXPECT_EQ(kept(3, sparsity(0)), "111 111");
+  EXPECT_EQ(kept(9, sparsity(0)), "111 111");
+  EXPECT_EQ(kept(1, sparsity(0.5), Scope::Local), "011 011");
+  EXPECT_EQ(kept(1, sparsity(2.0 / 3), Scope::Local), "001 001");
+}
+
+TEST(RankingOfHeads, FloorCountsWhatASiteHasLeft) {
+  const auto kept = [](std::int64_t floor, SearchBudget budget) {
+    return heads_of(search({"ranking", Settings({{"floor", floor}}), budget, Scope::Global}, two_by_three(),
+                           at::tensor({0, 0, 1, 1, 1, 1}).to(at::kBool),
+                           at::tensor({9, 9, 1, 10, 20, 30}, at::kDouble)));
+  };
+
+  EXPECT_EQ(kept(2, heads(3)), "001 011");
+  EXPECT_EQ(kept(2, of_remaining(0.25)), "001 011");
+}
+
+TEST(RankingOfHeads, RefusesAFloorThatTheBudgetCannotKeep) {
+  const auto refusal = [](std::int64_t floor, SearchBudget budget, Scope scope = Scope::Global) {
+    return message_of<SettingsError>([&] {
+      search({"ranking", Settings({{"floor", floor}}), budget, scope}, two_by_three(), all_of(two_by_three()),
+             at::tensor({1, 2, 3, 10, 20, 30}, at::kDouble));
+    });
+  };
+  const std::string advice = "\n    use a lower floor, or a budget that keeps more";
+
+  EXPECT_EQ(refusal(2, heads(3)), "floor = 2: 4 heads must stay, and the budget keeps 3" + advice);
+  EXPECT_EQ(refusal(1, sparsity(1)), "floor = 1: 2 heads must stay, and the budget keeps 0" + advice);
+  EXPECT_EQ(refusal(5, sparsity(0.5)), "floor = 5: 6 heads must stay, and the budget keeps 3" + advice);
+  EXPECT_EQ(refusal(2, sparsity(2.0 / 3), Scope::Local),
+            "floor = 2: 2 heads must stay at site 'layer.0', and the budget keeps 1" + advice);
+  EXPECT_EQ(refusal(-1, sparsity(0.5)), "ranking: floor must be at least 0");
+  EXPECT_EQ(message_of<SettingsError>([] {
+              search({"ranking", Settings({{"floor", std::int64_t{1}}}), sparsity(0), Scope::Global}, channel_pairs(),
+                     all_of(channel_pairs()), published_scores());
+            }),
+            "ranking: floor counts heads, and the granularity is head-channel\n    use granularity head");
+}
+
 TEST(RankingOfSameChannels, KeepOneLeavesEachSiteAnIndexOfEachKind) {
   const Units units(layers(2, 2, 3, 4), Granularity::SameChannel);
   const auto scores = at::tensor({1, 2, 3, 6, 5, 4, 11, 12, 13, 16, 15, 14}, at::kDouble);
@@ -357,6 +407,13 @@ TEST(RankingOfProjectionChannels, EachProjectionHasItsOwnBudget) {
   EXPECT_EQ(channels_of(mask, Projection::K), "10");
   EXPECT_EQ(channels_of(mask, Projection::V), "01");
   EXPECT_EQ(channels_of(mask, Projection::O), "10");
+}
+
+TEST(Ranking, SaysWhichBudgetsAreUnderstood) {
+  const auto budgets = [](const char* searcher) { return bundled().find("searcher", searcher).description.budgets; };
+
+  EXPECT_EQ(budgets("ranking"), (std::vector<std::string>{"sparsity", "heads"}));
+  EXPECT_EQ(budgets("channel-greedy"), std::vector<std::string>{"sparsity"});
 }
 
 TEST(Ranking, RefusesBudgetsItDoesNotUnderstand) {

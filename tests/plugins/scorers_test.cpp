@@ -322,6 +322,78 @@ TEST(GateGradient, CountsNoPadding) {
   EXPECT_TRUE(is_close(scores_of("gate-gradient", absolute("token"), model, units, {batch}), doubles({9 / 4.0})));
 }
 
+// Two sites of two heads. Two batches: one example of three tokens, of which the last is padding; two of one token.
+std::vector<Batch> two_batches() {
+  auto padded = batch_of_slopes(doubles({1, -2, 3, 4, -5, 6, 7, -8, 0, 0, 0, 0}).view({1, 3, 4}));
+  padded.inputs["attention_mask"] = at::tensor({1, 1, 0}, at::kLong).view({1, 3});
+  return {padded, batch_of_slopes(doubles({2, 0, -1, 3, -4, 1, 5, -3}).view({2, 1, 4}))};
+}
+
+// Divided by their Euclidean norms, two and two.
+at::Tensor by_site(const at::Tensor& scores) {
+  const auto pairs = scores.view({2, 2});
+  return (pairs / pairs.square().sum(1, true).sqrt()).flatten();
+}
+
+// Sums of absolute values: 6 + 6, 8 + 1, 10 + 6, 12 + 6; over four tokens, or three examples.
+TEST(GateGradient, AsItsAuthorsTakeIt) {
+  FakeModel model(layers(2, 2, 1, 1));
+  const Units units(model.sites(), Granularity::Head);
+  Settings settings({{"absolute", std::string("token")}, {"last_site", std::string("examples")}});
+  const auto expected = doubles({12 / 4.0, 9 / 4.0, 16 / 3.0, 18 / 3.0});
+
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", settings, model, units, two_batches()), expected));
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", absolute("token"), model, units, two_batches()),
+                       doubles({12 / 4.0, 9 / 4.0, 16 / 4.0, 18 / 4.0})));
+  settings.set("normalise", std::string("site"));
+  EXPECT_TRUE(
+      is_close(scores_of("gate-gradient", settings, model, units, two_batches()), by_site(expected), {1e-14, 0}));
+}
+
+// The last site is the model's, not the last of those that are scored.
+TEST(GateGradient, KnowsTheLastSiteOfTheModel) {
+  auto sites = layers(1, 2, 1, 1);
+  sites.push_back(layers(1, 2, 1, 1, SiteKind::DecoderCross).front());
+  FakeModel model(sites);
+  const Units units(sites, Granularity::Head, "encoder-self");
+  const auto batch = batch_of_slopes(doubles({1, 2, 3, 4}).view({1, 2, 2}));
+  const Settings settings({{"absolute", std::string("token")}, {"last_site", std::string("examples")}});
+
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", settings, model, units, {batch}), doubles({4 / 2.0, 6 / 2.0})));
+}
+
+// The port in the project of differentiable subset pruning: absolute values of (-4, 4, 10, -4) and (-2, 1, 4, 0) / 2, over
+// the tokens, then by site, then to [0, 1].
+TEST(GateGradient, AsItIsPorted) {
+  FakeModel model(layers(2, 2, 1, 1));
+  const Units units(model.sites(), Granularity::Head);
+  Settings settings({{"absolute", std::string("batch")}, {"reduction", std::string("mean")}});
+  const auto sums = doubles({4 + 1, 4 + 0.5, 10 + 2, 4 + 0});
+
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", settings, model, units, two_batches()), sums / 3, {1e-15, 0}));
+  EXPECT_TRUE(is_close(scores_of("gate-gradient", absolute("batch"), model, units, two_batches()),
+                       doubles({4 + 2, 4 + 1, 10 + 4, 4 + 0}) / 3, {1e-15, 0}));
+  settings.set("normalise", std::string("site"));
+  const auto scores = scores_of("gate-gradient", settings, model, units, two_batches());
+  const auto ported = by_site(sums / 4);
+  EXPECT_TRUE(is_close(scores, ported, {1e-14, 0}));
+  const auto unit_range = (ported - ported.min()) / (ported.max() - ported.min());
+  EXPECT_TRUE(scores.argsort().equal(unit_range.argsort()));
+}
+
+TEST(GateGradient, AveragesLossesOfBatchesOnly) {
+  FakeModel model(layers(1, 1, 1, 1));
+  const Units units(model.sites(), Granularity::Head);
+
+  for (const char* where : {"token", "sample"}) {
+    auto settings = absolute(where);
+    settings.set("reduction", std::string("mean"));
+    EXPECT_EQ(
+        message_of<SettingsError>([&] { scores_of("gate-gradient", settings, model, units); }),
+        std::string("gate-gradient: reduction = \"mean\" needs absolute = \"batch\", and was given \"") + where + "\"");
+  }
+}
+
 TEST(GateGradient, MayBeNormalisedBySite) {
   FakeModel model(layers(2, 2, 1, 1));
   const Units units(model.sites(), Granularity::Head);

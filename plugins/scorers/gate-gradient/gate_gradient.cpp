@@ -2,8 +2,18 @@
 //
 //   I = E |dL / d gate|
 //
-// The absolute value is taken per token, per example or per batch: the smaller the piece, the less cancels. Per token
-// it is that of the summed loss, as the authors' code takes it.
+// The absolute value is taken per token, per example or per batch: the smaller the piece, the less cancels. L is the
+// loss summed over a batch, or with reduction = "mean" its mean, which makes batches of any size count alike. Sums are
+// divided by the number of tokens (absolute = "token") or of examples.
+//
+// Two published estimators, as settings:
+//   absolute = "token", last_site = "examples", normalise = "site"
+//     the authors' code for BERT; for translation it divides every site by its tokens: last_site = "tokens". The last
+//     site's divisor matters only without normalise.
+//   absolute = "batch", reduction = "mean", normalise = "site", batch = 32, samples = 0
+//     its port in the project "differentiable subset pruning" (Li, Cotterell and Sachan, 2021). The port divides by the
+//     number of tokens, which cancels in the norm, and maps all scores to [0, 1] by their minimum and maximum, which
+//     changes no ranking; neither is done here.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
@@ -16,8 +26,16 @@ class GateGradient final : public espalier::Scorer {
  public:
   explicit GateGradient(const espalier::Settings& settings)
       : absolute_(settings.get<std::string>("absolute")),
+        averages_(settings.get<std::string>("reduction") == "mean"),
+        last_by_examples_(settings.get<std::string>("last_site") == "examples"),
         by_site_(settings.get<std::string>("normalise") == "site"),
-        distils_(settings.get<std::string>("loss") == "distillation") {}
+        distils_(settings.get<std::string>("loss") == "distillation") {
+    // Elsewhere batches are as large as it suits the host.
+    if (averages_ && absolute_ != "batch") {
+      throw espalier::SettingsError("gate-gradient: reduction = \"mean\" needs absolute = \"batch\", and was given \"" +
+                                    absolute_ + "\"");
+    }
+  }
 
   at::Tensor score(espalier::ScoringTask& task) override {
     const std::int64_t units = task.units.count();
@@ -30,7 +48,8 @@ class GateGradient final : public espalier::Scorer {
       auto gates = by_token                ? task.model.open_gates({size, length, units})
                    : absolute_ == "sample" ? task.model.open_gates({size, units})
                                            : task.model.open_gates({units});
-      task.model.losses(*batch, task.units, gates).sum().backward();
+      const auto losses = task.model.losses(*batch, task.units, gates);  // [examples]
+      (averages_ ? losses.mean() : losses.sum()).backward();
       auto gradient = gates.grad().abs().to(at::kDouble);  // [..., units]
       while (gradient.dim() > 1) gradient = gradient.sum(0);
       sum += gradient.cpu();
@@ -47,7 +66,12 @@ class GateGradient final : public espalier::Scorer {
           "all gradients are zero: the loss does not depend on the attention weights\n"
           "    with loss = \"distillation\" the teacher must not be the model itself");
     }
-    sum /= absolute_ == "token" ? tokens : examples;
+    const auto last = static_cast<std::int64_t>(task.units.sites().size()) - 1;
+    auto* value = sum.mutable_data_ptr<double>();
+    for (std::int64_t i = 0; i < units; ++i) {
+      const bool by_tokens = absolute_ == "token" && !(last_by_examples_ && task.units[i].site == last);
+      value[i] /= by_tokens ? tokens : examples;
+    }
     return by_site_ ? normalised(task.units, sum) : sum;
   }
 
@@ -72,17 +96,20 @@ class GateGradient final : public espalier::Scorer {
   }
 
   std::string absolute_;
-  bool by_site_, distils_;
+  bool averages_, last_by_examples_, by_site_, distils_;
 };
 
 }  // namespace
 
-ESPALIER_SCORER(GateGradient, "gate-gradient", "1.1.0", "Mean absolute gradient of the loss at each unit's gate",
+ESPALIER_SCORER(GateGradient, "gate-gradient", "1.2.0", "Mean absolute gradient of the loss at each unit's gate",
                 espalier::needs_data,
                 espalier::Setting{"absolute", "sample", "where the absolute value is taken", "token|sample|batch"},
                 espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
                 espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
                 espalier::Setting{"batch", 32, "examples a batch (absolute = batch)"},
+                espalier::Setting{"reduction", "sum", "of the losses of a batch (absolute = batch)", "sum|mean"},
+                espalier::Setting{"last_site", "tokens", "what the last site is divided by (absolute = token)",
+                                  "tokens|examples"},
                 espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores",
                                   "none|site"},
                 espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},

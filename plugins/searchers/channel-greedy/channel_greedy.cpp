@@ -206,5 +206,6 @@ class ChannelGreedy final : public espalier::Searcher {
 }  // namespace
 
 ESPALIER_SEARCHER(ChannelGreedy, "channel-greedy", "1.0.0",
-                  "Chooses how many channels the heads of each site give, cheapest first", espalier::needs_scores,
+                  "Chooses how many channels the heads of each site give, cheapest first",
+                  espalier::needs_scores | espalier::budget_sparsity,
                   espalier::Setting{"exact", false, "the best choice by dynamic programming, nearest to the budget"})

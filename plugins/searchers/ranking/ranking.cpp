@@ -12,6 +12,9 @@
 // same-channel it holds for both scopes; there the next index goes instead. keep_one_head is the rule for heads that are
 // ranked over all sites.
 //
+// floor is the floor of Michel, Levy and Neubig (2019): of each site so many heads stay, or those it has left, and the
+// next in the ranking goes instead. Unlike the two other rules it never keeps more than the budget: then it is refused.
+//
 // The rules of "The silence of the weights" (2025), as steps of 0.1 of what remains, rounded up: heads, local, keep_one
 // (EH-L); heads, global, keep_one_head with rescue = "first" (EH-G); channel pairs, local, keep_one (PH-L). PH-G is channel-greedy.
 #include <ATen/core/Tensor.h>
@@ -21,6 +24,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +50,10 @@ class Ranking final : public espalier::Searcher {
   explicit Ranking(const espalier::Settings& settings)
       : keep_one_(settings.get<bool>("keep_one")),
         keep_one_head_(settings.get<bool>("keep_one_head")),
-        rescues_best_(settings.get<std::string>("rescue") == "best") {}
+        rescues_best_(settings.get<std::string>("rescue") == "best"),
+        floor_(settings.get<std::int64_t>("floor")) {
+    if (floor_ < 0) throw espalier::SettingsError("ranking: floor must be at least 0");
+  }
 
   espalier::Mask search(espalier::SearchTask& task) override {
     check(task);
@@ -71,8 +78,12 @@ class Ranking final : public espalier::Searcher {
   }
 
  private:
-  static void check(const espalier::SearchTask& task) {
+  void check(const espalier::SearchTask& task) const {
     using Kind = espalier::SearchBudget::Kind;
+    if (floor_ > 0 && task.units.granularity() != Granularity::Head) {
+      throw espalier::SettingsError(std::string("ranking: floor counts heads, and the granularity is ") +
+                                    espalier::to_string(task.units.granularity()) + "\n    use granularity head");
+    }
     if (task.budget.kind != Kind::Sparsity && task.budget.kind != Kind::Heads) {
       throw espalier::SettingsError("ranking understands the budgets sparsity and heads, and was given another");
     }
@@ -132,16 +143,27 @@ class Ranking final : public espalier::Searcher {
     auto count = to_remove(task, pool.size(), order.size());
     const bool keep_one =
         keep_one_ && (task.scope == Scope::Local || task.units.granularity() == Granularity::SameChannel);
+    const auto least = std::max(floor_, std::int64_t{keep_one ? 1 : 0});
     std::vector<std::int64_t> left(task.units.sites().size(), 0);  // by site
     const auto site_of = [&](std::int64_t index) { return static_cast<std::size_t>(task.units[index].site); };
     for (const auto index : order) ++left[site_of(index)];
     for (const auto index : order) {
       if (count == 0) break;
-      if (keep_one && left[site_of(index)] == 1) continue;
+      if (left[site_of(index)] <= least) continue;
       kept_[static_cast<std::size_t>(index)] = false;
       --left[site_of(index)];
       --count;
     }
+    if (floor_ > 0 && count > 0)
+      refuse_floor(task, pool, std::accumulate(left.begin(), left.end(), std::int64_t{0}), count);
+  }
+
+  void refuse_floor(const espalier::SearchTask& task, const Pool& pool, std::int64_t stay, std::int64_t excess) const {
+    const auto& site = task.units.sites()[static_cast<std::size_t>(task.units[pool.front()].site)];
+    throw espalier::SettingsError(
+        "floor = " + std::to_string(floor_) + ": " + std::to_string(stay) + " heads must stay" +
+        (task.scope == Scope::Local ? " at site '" + site.name + "'" : "") + ", and the budget keeps " +
+        std::to_string(stay - excess) + "\n    use a lower floor, or a budget that keeps more");
   }
 
   // The pool cut into heads: site by site, head by head.
@@ -218,6 +240,7 @@ class Ranking final : public espalier::Searcher {
 
   bool keep_one_;
   bool keep_one_head_, rescues_best_;
+  std::int64_t floor_;
   const double* scores_ = nullptr;
   std::vector<bool> remaining_, kept_;
 };
@@ -225,9 +248,10 @@ class Ranking final : public espalier::Searcher {
 }  // namespace
 
 ESPALIER_SEARCHER(
-    Ranking, "ranking", "1.1.0", "Keeps the highest scores, over all sites or the same share of each",
-    espalier::needs_scores,
+    Ranking, "ranking", "1.2.0", "Keeps the highest scores, over all sites or the same share of each",
+    espalier::needs_scores | espalier::budget_sparsity | espalier::budget_heads,
     espalier::Setting{"keep_one", false,
                       "scope local: a site (head-channel: a head) keeps one unit of each kind; same-channel: always"},
     espalier::Setting{"keep_one_head", false, "a site that would lose all heads keeps one, and nothing goes instead"},
-    espalier::Setting{"rescue", "best", "which head that is: the best, or the first that is left", "best|first"})
+    espalier::Setting{"rescue", "best", "which head that is: the best, or the first that is left", "best|first"},
+    espalier::Setting{"floor", 0, "heads of each site that stay; the next in the ranking goes instead"})
