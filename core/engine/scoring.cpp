@@ -84,17 +84,20 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   auto fine = request;
   fine.granularity = finest(plugin, request.granularity);
   const auto split_name = split_of(plugin, request.settings);
-  const nlohmann::json made_from = {{"base_model", base.digest},
-                                    {"split", split_name.empty() ? "" : base.task->split_digest(split_name)},
-                                    {"scorer", request.scorer},
-                                    {"version", plugin.description.version},
-                                    {"file", plugin.file_digest},
-                                    {"settings", to_json(request.settings)},
-                                    {"granularity", to_string(fine.granularity)},
-                                    {"sites", request.sites},
-                                    {"seed", (plugin.traits & uses_randomness) != 0 ? request.seed : 0},
-                                    {"compute", split_name.empty() ? "" : request.compute},
-                                    {"results_version", results_version}};
+  nlohmann::json made_from = {{"base_model", base.digest},
+                              {"split", split_name.empty() ? "" : base.task->split_digest(split_name)},
+                              {"scorer", request.scorer},
+                              {"version", plugin.description.version},
+                              {"file", plugin.file_digest},
+                              {"settings", to_json(request.settings)},
+                              {"granularity", to_string(fine.granularity)},
+                              {"sites", request.sites},
+                              {"seed", (plugin.traits & uses_randomness) != 0 ? request.seed : 0},
+                              {"compute", split_name.empty() ? "" : request.compute},
+                              {"results_version", results_version}};
+  if (const auto teacher = request.settings.values().find("teacher");
+      teacher != request.settings.values().end() && teacher->second != SettingValue("dense"))
+    made_from["teacher"] = DigestMemory(cache_folder_).of_checkpoint(std::get<std::string>(teacher->second));
   Answer answer;
   answer.digest = sha256_hex(made_from.dump());
   answer.file = cache_folder_ / "scores" / (answer.digest + ".safetensors");

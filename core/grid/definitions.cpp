@@ -266,6 +266,10 @@ std::shared_ptr<PluginDefinition> DefinitionReader::bare_plugin(const std::strin
   return definition;
 }
 
+bool names_checkpoint(const std::string& setting, const SettingValue& value) {
+  return setting == "teacher" && value != SettingValue("dense");
+}
+
 std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& role, const Value& table,
                                                            const std::string& name) {
   const auto title = title_of(role, name);
@@ -302,6 +306,14 @@ std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& ro
       one.set(entry.key, *value);
       complete_settings(*description, one);
       given.set(entry.key, *value);
+      if (names_checkpoint(entry.key, *value)) {
+        std::string checkpoint;
+        if (!path(entry.value, entry.key, checkpoint)) {
+          sound = false;
+          continue;
+        }
+        given.set(entry.key, checkpoint);
+      }
       written[entry.key] = plain(entry.value);
       places[entry.key] = entry.value.place;
     } catch (const SettingsError& error) {

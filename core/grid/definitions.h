@@ -89,6 +89,9 @@ class DefinitionReader {
   Complaints& complaints_;
 };
 
+// Whether a plugin's setting is a checkpoint folder: a teacher other than the dense model.
+bool names_checkpoint(const std::string& setting, const SettingValue& value);
+
 MeasureSettings read_measure(const Value& table, Complaints& complaints);
 
 }  // namespace espalier::grid

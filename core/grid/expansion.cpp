@@ -204,16 +204,28 @@ class Expander {
     return *part;
   }
 
+  const KeyPart& plugin_part(const AxisValue& value) {
+    const auto [part, is_new] = plugin_parts_.try_emplace(&value);
+    if (is_new) part->second = parts_.plugin(value.plugin->settings);
+    return part->second;
+  }
+
   void add_cell() {
     const auto& model = model_part();
     const auto& dataset = dataset_part();
     key_text_.clear();
     std::size_t settings_size = measure_.size() + 1;
+    bool missing = model.missing || dataset.missing;
     for (std::size_t i = 0; i < member_count; ++i) {
       const auto member = static_cast<Member>(i);
       const auto& part = value(member);
+      const auto* files = part.names_files ? &plugin_part(part) : nullptr;
+      missing = missing || (files != nullptr && files->missing);
       key_text_ += separators[i];
-      key_text_ += member == Member::Model ? model.json : member == Member::Dataset ? dataset.json : part.key_json;
+      key_text_ += member == Member::Model     ? model.json
+                   : member == Member::Dataset ? dataset.json
+                   : files != nullptr          ? files->json
+                                               : part.key_json;
       if (member == Member::Granularity) key_text_ += measure_;
       if (member == Member::Recovery) key_text_ += engine_;
       settings_size += std::strlen(separators[i]) + part.json.size();
@@ -222,7 +234,7 @@ class Expander {
     auto key = sha256_hex(key_text_);
     if (!seen_.insert(identity_of(key)).second) return;
     auto& cell = expansion_.cells.emplace_back();
-    if (!model.missing && !dataset.missing) cell.key = std::move(key);
+    if (!missing) cell.key = std::move(key);
     cell.settings.reserve(settings_size);
     for (std::size_t i = 0; i < member_count; ++i) {
       const auto member = static_cast<Member>(i);
@@ -248,6 +260,7 @@ class Expander {
   Rows rows_{};
   std::vector<std::optional<KeyPart>> model_parts_;
   std::vector<std::optional<KeyPart>> dataset_parts_;  // by dataset and splits used
+  std::map<const AxisValue*, KeyPart> plugin_parts_;   // of those whose settings name files
   std::unordered_set<Identity, IdentityHash> seen_;
   std::string key_text_;
 };

@@ -50,6 +50,7 @@ struct AxisValue {
   std::optional<double> number;    // the same of a number
   std::string json;                // its part of a cell's settings
   std::string key_json;            // its part of a key's text, where that needs no file
+  bool names_files = false;        // a plugin's settings do: key_json does not count
   Place place;                     // of the grid where the axis is not given
   std::shared_ptr<ModelDefinition> model;
   std::shared_ptr<DatasetDefinition> dataset;

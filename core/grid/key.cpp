@@ -36,6 +36,10 @@ void render(AxisValue& value) {
     value.json = plugin.dump();
     plugin.erase("name");
     value.key_json = plugin.dump();
+    const auto& settings = value.plugin->settings.settings.values();
+    value.names_files = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+      return names_checkpoint(setting.first, setting.second);
+    });
   } else {
     value.key_json = value.json;
   }
@@ -80,6 +84,20 @@ KeyPart KeyParts::model(const ModelSettings& model) {
   part.erase("name");
   if (!found.empty()) part["checkpoint"] = found;
   return {part.dump(), !whole};
+}
+
+KeyPart KeyParts::plugin(const PluginSettings& plugin) {
+  KeyPart part;
+  json text = to_json(plugin);
+  text.erase("name");
+  for (const auto& [name, value] : plugin.settings.values()) {
+    if (!names_checkpoint(name, value)) continue;
+    const auto& found = digest(std::get<std::string>(value), true, true);
+    part.missing = part.missing || found.empty();
+    if (!found.empty()) text["settings"][name] = found;
+  }
+  part.json = text.dump();
+  return part;
 }
 
 bool KeyParts::has_tokenizer(const std::filesystem::path& checkpoint) {

@@ -34,6 +34,8 @@ class KeyParts {
   KeyPart model(const ModelSettings& model);
   // Of the splits used only; `reasons` says which of them are needed, and by whom.
   KeyPart dataset(const DatasetSettings& dataset, Splits used, const std::map<Splits, std::string>& reasons);
+  // Of a plugin: checkpoints that its settings name stand as their digests.
+  KeyPart plugin(const PluginSettings& plugin);
   const std::set<std::string>& missing() const { return missing_; }
 
  private:

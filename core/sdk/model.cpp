@@ -1,4 +1,7 @@
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <espalier/error.h>
+#include <espalier/gradients.h>
 #include <espalier/model.h>
 
 #include <bit>
@@ -8,6 +11,13 @@ namespace espalier {
 
 BatchStream::~BatchStream() = default;
 PrunableModel::~PrunableModel() = default;
+
+void require_gradients(const at::Tensor& gradients) {
+  if (gradients.ne(0).any().item<bool>()) return;
+  throw InputError(
+      "all gradients are zero: the loss does not depend on the attention weights\n"
+      "    with loss = \"distillation\" the teacher must not be the model itself");
+}
 
 // xoshiro256** (Blackman and Vigna, 2018), its state filled by splitmix64.
 Random::Random(std::uint64_t seed) : state_{} {

@@ -202,5 +202,30 @@ TEST_F(Missing, NamesAFolderInPlaceOfAFile) {
   EXPECT_EQ(without_folder(missing("", grid_).at(0)), "test.tsv (is a folder, expected a file)");
 }
 
+TEST_F(CellKey, HoldsTheDigestOfATeacher) {
+  auto distill = options_.plugins.back();
+  distill.name = "distill";
+  distill.settings.push_back({"teacher", std::string("dense"), "a model to learn from", {}});
+  options_.plugins.push_back(distill);
+  const auto with = [&](const std::string& teacher) {
+    return read_grid(grid_ + "recovery = { plugin = \"distill\", teacher = \"" + teacher + "\" }\n");
+  };
+  for (const auto* file :
+       {"teacher/config.json", "teacher/model.safetensors", "moved/config.json", "moved/model.safetensors"})
+    write(file, "of the teacher");
+  const auto before = with("teacher").cells.at(0);
+
+  EXPECT_EQ(before.settings.find("\"teacher\":\"" + (folder_ / "teacher").string() + "\"") != std::string::npos, true)
+      << "relative paths start at the file: " << before.settings;
+  EXPECT_EQ(with("moved").cells.at(0).key, before.key);
+  EXPECT_NE(with("dense").cells.at(0).key, before.key);
+  write("teacher/model.safetensors", "trained further");
+  EXPECT_NE(with("teacher").cells.at(0).key, before.key);
+
+  const auto lost = with("nowhere");
+  EXPECT_EQ(lost.cells.at(0).key, "");
+  EXPECT_EQ(lost.missing, (std::vector<std::string>{(folder_ / "nowhere").string()}));
+}
+
 }  // namespace
 }  // namespace espalier::grid

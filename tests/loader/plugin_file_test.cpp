@@ -115,7 +115,7 @@ TEST(PluginFile, NeedsATag) {
 
 TEST(PluginFile, AnotherTagIsRefusedWithEveryDifference) {
   EXPECT_TRUE(says(refusal_of("other_tag"), ": was built for another Espalier or LibTorch and cannot be loaded",
-                   {"SDK ABI: plugin 7, this program 2",
+                   {"SDK ABI: plugin 7, this program " ESPALIER_TEXT(ESPALIER_ABI),
                     "LibTorch: plugin 1.13.1, this program " ESPALIER_TEXT(TORCH_VERSION_MAJOR) ".",
                     "C++11 string ABI: plugin 0, this program 1", "C++ standard: plugin 17, this program 20",
                     "rebuild it against this SDK: cmake -S . -B build -DEspalier_DIR="}));
@@ -128,14 +128,14 @@ TEST(PluginFile, TheCardMustBeItsOwn) {
 }
 
 TEST(PluginFile, TheCardMustFit) {
-  const auto size = std::to_string(sizeof(PluginCard));
+  const auto size = std::to_string(sizeof(PluginCard)), ours = std::to_string(ESPALIER_ABI);
 
   EXPECT_TRUE(says(refusal_of("other_size"), ": its plugin card does not fit",
-                   {"found SDK ABI 2, card of " + std::to_string(sizeof(PluginCard) + 8) +
-                    " bytes; this program has SDK ABI 2, card of " + size + " bytes"}));
-  EXPECT_TRUE(
-      says(refusal_of("other_abi"), ": its plugin card does not fit",
-           {"found SDK ABI 3, card of " + size + " bytes; this program has SDK ABI 2, card of " + size + " bytes"}));
+                   {"found SDK ABI " + ours + ", card of " + std::to_string(sizeof(PluginCard) + 8) +
+                    " bytes; this program has SDK ABI " + ours + ", card of " + size + " bytes"}));
+  EXPECT_TRUE(says(refusal_of("other_abi"), ": its plugin card does not fit",
+                   {"found SDK ABI " + std::to_string(ESPALIER_ABI + 1) + ", card of " + size +
+                    " bytes; this program has SDK ABI " + ours + ", card of " + size + " bytes"}));
 }
 
 TEST(PluginFile, AnotherBuildIsRefusedWithEveryDifference) {

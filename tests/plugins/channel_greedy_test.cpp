@@ -274,5 +274,16 @@ TEST(ChannelGreedy, RefusesWhatItDoesNotUnderstand) {
   EXPECT_EQ(refusal(hand_units(), sparsity(-0.5), Scope::Global), "sparsity = -0.500000 is not between 0 and 1");
 }
 
+// An exact target says how close it came: 3.9 of 12 channels asked for, in portions of two heads.
+TEST(ChannelGreedy, SaysWhatWasAskedAndWhatWent) {
+  KeptReport report;
+  auto asked = exact(sparsity(3.9 / 12));
+  asked.report = &report;
+  search(asked, hand_units(), all_of(hand_units()), hand_scores());
+  EXPECT_NEAR(report.numbers.at("qk_channels_asked"), 3.9, 1e-12);
+  EXPECT_EQ(report.numbers.at("qk_channels_removed"), 4);
+  EXPECT_EQ(report.numbers.at("vo_channels_removed"), 4);
+}
+
 }  // namespace
 }  // namespace espalier::test

@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/gradients.h>
 #include <espalier/scorer.h>
 
 namespace {
@@ -33,11 +34,7 @@ class Fisher final : public espalier::Scorer {
       terms += squares_ == espalier::Squares::PerBatch ? 1 : batch->size();
     }
     if (terms == 0) throw espalier::InputError("fisher was given no examples");
-    if (sum.eq(0).all().item<bool>()) {
-      throw espalier::InputError(
-          "all gradients are zero: the loss does not depend on the attention weights\n"
-          "    with loss = \"distillation\" the teacher must not be the model itself");
-    }
+    espalier::require_gradients(sum);
     return sum / static_cast<double>(terms) + damping_ * (weighted_ ? half_squares(task) : task.units.weight_counts());
   }
 

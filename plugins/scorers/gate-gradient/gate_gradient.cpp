@@ -18,6 +18,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/gradients.h>
 #include <espalier/scorer.h>
 
 namespace {
@@ -61,11 +62,7 @@ class GateGradient final : public espalier::Scorer {
       }
     }
     if (examples == 0) throw espalier::InputError("gate-gradient was given no examples");
-    if (distils_ && sum.eq(0).all().item<bool>()) {
-      throw espalier::InputError(
-          "all gradients are zero: the loss does not depend on the attention weights\n"
-          "    with loss = \"distillation\" the teacher must not be the model itself");
-    }
+    if (distils_) espalier::require_gradients(sum);
     const auto last = static_cast<std::int64_t>(task.units.sites().size()) - 1;
     auto* value = sum.mutable_data_ptr<double>();
     for (std::int64_t i = 0; i < units; ++i) {

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/gradients.h>
 #include <espalier/scorer.h>
 
 namespace {
@@ -25,11 +26,7 @@ class MaskFisher final : public espalier::Scorer {
       any = true;
     }
     if (!any) throw espalier::InputError("mask-fisher was given no examples");
-    if (sum.eq(0).all().item<bool>()) {
-      throw espalier::InputError(
-          "all gradients are zero: the loss does not depend on the attention weights\n"
-          "    with loss = \"distillation\" the teacher must not be the model itself");
-    }
+    espalier::require_gradients(sum);
     return sum;
   }
 };

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/gradients.h>
 #include <espalier/scorer.h>
 
 namespace {
@@ -32,11 +33,7 @@ class Taylor final : public espalier::Scorer {
       ++batches;
     }
     if (batches == 0) throw espalier::InputError("taylor was given no examples");
-    if (sum.eq(0).all().item<bool>()) {
-      throw espalier::InputError(
-          "all gradients are zero: the loss does not depend on the attention weights\n"
-          "    with loss = \"distillation\" the teacher must not be the model itself");
-    }
+    espalier::require_gradients(sum);
     return sum / static_cast<double>(batches);
   }
 

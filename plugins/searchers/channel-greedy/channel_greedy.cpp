@@ -127,8 +127,14 @@ class ChannelGreedy final : public espalier::Searcher {
         ++all;
         if (keeps[i]) ++left;
       }
+      const auto wanted = share(task.budget, all, left);
       const auto sites = sites_of(task, kind, keeps);
-      const auto steps = exact_ ? exact(sites, share(task.budget, all, left)) : greedy(sites, whole(task, all, left));
+      const auto steps = exact_ ? exact(sites, wanted) : greedy(sites, whole(task, all, left));
+      std::int64_t removed = 0;
+      for (std::size_t i = 0; i < sites.size(); ++i) removed += steps[i] * sites[i].heads();
+      const std::string name = kind == UnitKind::QK ? "qk_channels_" : "vo_channels_";
+      task.report.note(name + "asked", wanted);
+      task.report.note(name + "removed", static_cast<double>(removed));
       for (std::size_t i = 0; i < sites.size(); ++i) {
         for (const auto& head : sites[i].ranked) {
           for (std::int64_t k = 0; k < steps[i]; ++k) keeps[head[static_cast<std::size_t>(k)]] = false;
@@ -205,7 +211,7 @@ class ChannelGreedy final : public espalier::Searcher {
 
 }  // namespace
 
-ESPALIER_SEARCHER(ChannelGreedy, "channel-greedy", "1.0.0",
+ESPALIER_SEARCHER(ChannelGreedy, "channel-greedy", "1.1.0",
                   "Chooses how many channels the heads of each site give, cheapest first",
                   espalier::needs_scores | espalier::budget_sparsity,
                   espalier::Setting{"exact", false, "the best choice by dynamic programming, nearest to the budget"})

@@ -27,6 +27,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/gradients.h>
 #include <espalier/searcher.h>
 
 #include <algorithm>
@@ -260,11 +261,7 @@ class MacBudget final : public espalier::Searcher {
     }
     if (gradients.empty()) throw espalier::InputError("mac-budget was given no examples");
     auto columns = at::stack(gradients, 1);
-    if (columns.eq(0).all().item<bool>()) {
-      throw espalier::InputError(
-          "all gradients are zero: the loss does not depend on the attention weights\n"
-          "    with loss = \"distillation\" the teacher must not be the model itself");
-    }
+    espalier::require_gradients(columns);
     return columns;
   }
 

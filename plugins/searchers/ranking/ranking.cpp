@@ -233,9 +233,13 @@ class Ranking final : public espalier::Searcher {
       const bool better = rescues_best_ && rescued[site] >= 0 && scores_[i] >= scores_[rescued[site]];
       if (rescued[site] < 0 || better) rescued[site] = i;
     }
+    double count = 0;
     for (std::size_t site = 0; site < rescued.size(); ++site) {
-      if (rescued[site] >= 0 && !lives[site]) kept_[static_cast<std::size_t>(rescued[site])] = true;
+      if (rescued[site] < 0 || lives[site]) continue;
+      kept_[static_cast<std::size_t>(rescued[site])] = true;
+      ++count;
     }
+    task.report.note("heads_rescued", count);  // so many fewer are gone than was asked for
   }
 
   bool keep_one_;
