@@ -102,7 +102,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
       message += "\n    " + first_line(problems[i]);
     if (problems.size() > most_named) message += "\n    and " + std::to_string(problems.size() - most_named) + " more";
   }
-  message += "\n    bad_files = \"skip\" leaves them out and counts them";
+  message += "\n    bad_files = \"skip\" (on the command line --bad-files skip) leaves them out and counts them";
   if (too_long) message += "; long_audio = \"cut\" or \"chunk\" takes long ones";
   throw InputError(message);
 }

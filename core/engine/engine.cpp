@@ -51,19 +51,6 @@ class Stage {
   Clock::time_point begun_;
 };
 
-Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bias) {
-  Point point;
-  point.kind = "dense";
-  point.parameters_dense = count_parameters(base.model->sites(), Mask(base.model->sites()), count_output_bias).dense;
-  point.parameters_total = base.model->parameter_count();
-  point.multiply_adds_dense = point.multiply_adds_done = dense.multiply_adds;
-  point.split = "test";
-  point.examples = dense.examples;
-  point.metrics = dense.metrics;
-  point.predictions = dense.outcomes;
-  return point;
-}
-
 // Heads, QK channels and VO channels that a mask keeps after closure, site by site.
 nlohmann::json kept_json(const std::vector<Site>& sites, const Mask& closure) {
   auto list = nlohmann::json::array();
@@ -84,6 +71,34 @@ nlohmann::json kept_json(const std::vector<Site>& sites, const Mask& closure) {
                     {"vo", vo_channels}});
   }
   return {{"sites", list}};
+}
+
+// Closed-form operations of one example of the test split's typical length, before and after.
+nlohmann::json operations_json(BaseModel& base, const nn::Model& left) {
+  const auto& examples = *base.task->split("test").examples;
+  const auto tokens = examples.length(typical_example(examples));
+  const auto before = base.model->operations(tokens), after = left.operations(tokens);
+  return {{"tokens", tokens},
+          {"flops_dense", before.flops()},
+          {"flops", after.flops()},
+          {"macs_dense", before.multiply_adds},
+          {"macs", after.multiply_adds}};
+}
+
+Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bias) {
+  Point point;
+  point.kind = "dense";
+  point.parameters_dense = count_parameters(base.model->sites(), Mask(base.model->sites()), count_output_bias).dense;
+  point.parameters_total = base.model->parameter_count();
+  point.multiply_adds_dense = point.multiply_adds_done = dense.multiply_adds;
+  point.split = "test";
+  point.examples = dense.examples;
+  point.metrics = dense.metrics;
+  point.predictions = dense.outcomes;
+  auto details = kept_json(base.model->sites(), Mask(base.model->sites()));
+  details["operations"] = operations_json(base, *base.model);
+  point.details = details.dump();
+  return point;
 }
 
 }  // namespace
@@ -160,7 +175,7 @@ void set_evaluation(Point& point, const Evaluation& evaluation, bool from_cache)
 }
 
 // `pruned`: the dense model compacted by the mask, whatever its weights are by now.
-void set_counts(Point& point, const BaseModel& base, const nn::Model& pruned, const Evaluation& dense, const Mask& mask,
+void set_counts(Point& point, BaseModel& base, const nn::Model& pruned, const Evaluation& dense, const Mask& mask,
                 const CellSettings& cell, const nlohmann::json& search_report) {
   const auto closure = mask.closure();
   const auto& sites = base.model->sites();
@@ -177,12 +192,17 @@ void set_counts(Point& point, const BaseModel& base, const nn::Model& pruned, co
   auto details = kept_json(sites, closure);
   const auto& examples = *base.task->split("test").examples;
   const auto tokens = examples.length(typical_example(examples));
-  const auto before = base.model->operations(tokens), after = pruned.operations(tokens);
-  details["operations"] = {{"tokens", tokens},
-                           {"flops_dense", before.flops()},
-                           {"flops", after.flops()},
-                           {"macs_dense", before.multiply_adds},
-                           {"macs", after.multiply_adds}};
+  const auto sites_before = base.model->site_operations(tokens), sites_after = pruned.site_operations(tokens);
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    Mask alone({sites[i]});
+    alone.site(0) = closure.site(static_cast<std::int64_t>(i));
+    const auto parameters = count_parameters({sites[i]}, alone, cell.count_output_bias);
+    details["sites"][i].update({{"flops_dense", sites_before[i].flops()},
+                                {"flops", sites_after[i].flops()},
+                                {"parameters_dense", parameters.dense},
+                                {"parameters", parameters.kept}});
+  }
+  details["operations"] = operations_json(base, pruned);
   if (!search_report.is_null()) details["search"] = search_report;
   point.details = details.dump();
 }

@@ -185,6 +185,10 @@ Operations Ast::operations(std::int64_t) const {
   return ast_flops(shape, totals_of(attention()));
 }
 
+std::vector<Operations> Ast::site_operations(std::int64_t) const {
+  return operations_of_sites(attention(), config_->tokens(), config_->tokens());
+}
+
 void Ast::save(const std::filesystem::path& folder) const {
   const at::NoGradGuard no_gradients;
   write_ast(folder, *config_, weights_, prefix_);

@@ -216,6 +216,10 @@ Operations Bert::operations(std::int64_t tokens) const {
   return bert_flops(shape, totals_of(attention()));
 }
 
+std::vector<Operations> Bert::site_operations(std::int64_t tokens) const {
+  return operations_of_sites(attention(), tokens, tokens);
+}
+
 void Bert::save(const std::filesystem::path& folder) const {
   const at::NoGradGuard no_gradients;
   write_bert(folder, *config_, weights_, prefix_);

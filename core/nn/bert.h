@@ -27,6 +27,7 @@ class Bert final : public Network {
   std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override;
   std::int64_t multiply_adds(std::int64_t tokens) const override;
   Operations operations(std::int64_t tokens) const override;
+  std::vector<Operations> site_operations(std::int64_t tokens) const override;
   void save(const std::filesystem::path& folder) const override;
 
   std::vector<AttentionSite> attention() const override;

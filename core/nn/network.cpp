@@ -341,6 +341,14 @@ AttentionTotals totals_of(std::span<const AttentionSite> sites) {
   return totals;
 }
 
+std::vector<Operations> operations_of_sites(std::span<const AttentionSite> sites, std::int64_t queries,
+                                            std::int64_t keys) {
+  std::vector<Operations> operations;
+  for (const auto& site : sites)
+    operations.push_back(attention_flops({site.model_width(), queries, keys}, totals_of({&site, 1})));
+  return operations;
+}
+
 Inputs examples_of(const Inputs& inputs, std::int64_t begin, std::int64_t count) {
   Inputs part;
   for (const auto& [name, tensor] : inputs) part[name] = tensor.narrow(0, begin, count);

@@ -134,6 +134,10 @@ Site site_of(const AttentionSite& attention, std::string name, SiteKind kind);
 // What sites hold, padding left out, as the closed form of operations counts them.
 AttentionTotals totals_of(std::span<const AttentionSite> sites);
 
+// Operations of each site, where `queries` and `keys` tokens meet.
+std::vector<Operations> operations_of_sites(std::span<const AttentionSite> sites, std::int64_t queries,
+                                            std::int64_t keys);
+
 // The examples begin, begin + count of every input.
 Inputs examples_of(const Inputs& inputs, std::int64_t begin, std::int64_t count);
 

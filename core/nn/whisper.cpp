@@ -207,6 +207,18 @@ Operations Whisper::operations(std::int64_t tokens) const {
   return whisper_flops(shape, {totals_of(encoder_self), totals_of(decoder_self), totals_of(decoder_cross)});
 }
 
+std::vector<Operations> Whisper::site_operations(std::int64_t tokens) const {
+  const auto positions = config_->source_positions;
+  std::vector<Operations> operations;
+  for_each_whisper_site(weights_, [&](const AttentionSite& site) {
+    const auto& kind = sites()[operations.size()].kind;
+    const auto queries = kind == SiteKind::EncoderSelf ? positions : tokens;
+    const auto keys = kind == SiteKind::DecoderSelf ? tokens : positions;
+    operations.push_back(operations_of_sites({&site, 1}, queries, keys).front());
+  });
+  return operations;
+}
+
 void Whisper::save(const std::filesystem::path& folder) const {
   const at::NoGradGuard no_gradients;
   write_whisper(folder, *config_, weights_);

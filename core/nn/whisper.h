@@ -29,6 +29,7 @@ class Whisper final : public Network, public SpeechModel {
   std::vector<Parameter> parameters() const override;
   std::int64_t multiply_adds(std::int64_t tokens) const override;
   Operations operations(std::int64_t tokens) const override;
+  std::vector<Operations> site_operations(std::int64_t tokens) const override;
   void save(const std::filesystem::path& folder) const override;
 
   Heard hear(const Batch& batch, const DecodingRules& rules) const override;

@@ -76,6 +76,8 @@ const std::vector<std::string>& known_values() {
                                                   "parameters_total",
                                                   "multiply_adds_dense",
                                                   "multiply_adds_done",
+                                                  "flops",
+                                                  "multiply_adds",
                                                   "proof_passed",
                                                   "examples",
                                                   "evaluations",
@@ -95,7 +97,11 @@ bool is_axis_of_points(const std::string& axis) { return tells_points_apart(axis
 
 bool tells_points_apart(const std::string& axis) { return axis == "step" || axis == "kind"; }
 
-bool is_detail(const std::string& name) { return name == "heads_kept" || name == "evaluations"; }
+bool is_detail(const std::string& name) {
+  return name == "heads_kept" || name == "evaluations" || name == "flops" || name == "multiply_adds";
+}
+
+bool names_itself(const std::string& axis, const AxisValue& value) { return is_budget(axis) && !value.number; }
 
 bool is_axis_of_dense(const std::string& axis) {
   static const std::vector<std::string> axes = {"experiment", "model",   "family",   "dataset",

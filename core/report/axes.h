@@ -21,6 +21,8 @@ const std::vector<std::string>& separate_axes();
 bool is_axis_of_points(const std::string& axis);
 // Step and kind: with one of them a table shows every point of a cell, otherwise its last.
 bool tells_points_apart(const std::string& axis);
+// Whether a value says itself what it is of: along an axis of budgets, that of another kind.
+bool names_itself(const std::string& axis, const AxisValue& value);
 // What an unpruned model depends on.
 bool is_axis_of_dense(const std::string& axis);
 // What only ResultStore::points_in_detail() has.

@@ -117,7 +117,10 @@ std::string markdown_table(const Table& table) {
   }
   for (const auto& column : table.columns) {
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < column.size(); ++i) names.push_back(table.column_axes[i] + " " + column[i].text);
+    for (std::size_t i = 0; i < column.size(); ++i) {
+      const auto& axis = table.column_axes[i];
+      names.push_back(names_itself(axis, column[i]) ? column[i].text : axis + " " + column[i].text);
+    }
     head.push_back(markdown_escaped(join(names)));
     rule.emplace_back("---:");
   }

@@ -138,7 +138,9 @@ SELECT * FROM (
          CASE WHEN json_valid(point.details) THEN
            (SELECT sum(json_extract(site.value, '$.heads')) FROM json_each(point.details, '$.sites') AS site
             WHERE site.type = 'object') END AS heads_kept,
-         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.search.evaluations') END AS evaluations
+         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.search.evaluations') END AS evaluations,
+         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.operations.flops') END AS flops,
+         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.operations.macs') END AS multiply_adds
   FROM points
   JOIN cell ON cell.key = points.key
   JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind

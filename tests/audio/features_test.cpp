@@ -206,7 +206,8 @@ TEST_F(Set, NamesAllBadFilesAtOnceOrLeavesThemOut) {
             "3 of 4 sound files cannot be used\n    " + (folder / "empty.wav").string() + ": holds no samples\n    " +
                 (folder / "long.wav").string() + ": is 1.2 s long, the model hears 1.0 s\n    " +
                 (folder / "missing.wav").string() +
-                ": there is no such sound file\n    bad_files = \"skip\" leaves them out and counts them; long_audio = "
+                ": there is no such sound file\n    bad_files = \"skip\" (on the command line --bad-files skip) leaves "
+                "them out and counts them; long_audio = "
                 "\"cut\" or \"chunk\" takes long ones");
   const auto set = open({.skip_bad_files = true});
   EXPECT_EQ(set.size(), 1);

@@ -61,8 +61,8 @@ TEST_F(RunCommand, RefusesMissingPaths) {
 TEST_F(RunCommand, StopsOnCtrlCAndGoesOnLater) {
   write_experiment("long.toml", "long", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]");
   const auto stopped =
-      start({"/usr/bin/timeout", "--preserve-status", "-s", "INT", "2", test::program("espalier"), "run", "long.toml"},
-            {"FAKE_SLEEP=0.5"});
+      start({"/usr/bin/timeout", "--preserve-status", "-s", "INT", "4", test::program("espalier"), "run", "long.toml"},
+            {"FAKE_SLEEP=0.9"});
   const auto status = json(espalier({"status", "results/long.db", "--json"}));
   const auto again = espalier({"run", "long.toml"});
 

@@ -37,6 +37,9 @@ class Cheat : public nn::Model {
   std::int64_t parameter_count() const override { return real_.parameter_count(); }
   std::int64_t multiply_adds(std::int64_t tokens) const override { return real_.multiply_adds(tokens); }
   nn::Operations operations(std::int64_t tokens) const override { return real_.operations(tokens); }
+  std::vector<nn::Operations> site_operations(std::int64_t tokens) const override {
+    return real_.site_operations(tokens);
+  }
   std::vector<nn::SiteInput> site_inputs(const Batch& batch) const override { return real_.site_inputs(batch); }
   at::Tensor site_output(std::int64_t site, const nn::SiteInput& input) const override {
     return real_.site_output(site, input);

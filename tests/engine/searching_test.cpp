@@ -209,8 +209,19 @@ TEST_F(Searching, ASearchThatIsRepeatedComputesNothingAgain) {
 TEST_F(Searching, MultiplyAddsStayUnderTheirBudget) {
   tiny.cell.budget = {"macs", 0.5};
   tiny.cell.searcher = tiny.plugin("searcher", "mac-budget", Settings({{"samples", std::int64_t{60}}}));
+  tiny.cell.recovery = tiny.plugin("recovery", "mask-tuning", Settings({{"samples", std::int64_t{60}}}));
   const auto result = run();
+  ASSERT_EQ(result.points.size(), 3u);
   EXPECT_EQ(heads_left(result.points[1]), 3);
+  const auto details = nlohmann::json::parse(result.points[1].details);
+  std::int64_t dense = 0, left = 0;
+  for (const auto& site : details["sites"]) {
+    dense += site["flops_dense"].get<std::int64_t>();
+    left += site["flops"].get<std::int64_t>();
+    EXPECT_EQ(site["parameters"].get<std::int64_t>() * 3,
+              site["parameters_dense"].get<std::int64_t>() * site["heads"].get<std::int64_t>());
+  }
+  EXPECT_EQ(2 * left, dense);
 }
 
 TEST_F(Searching, ABoundOnTimeIsPredictedAndMeasured) {

@@ -88,6 +88,22 @@ TEST_P(AudioParity, CompactedEqualsMaskedWhateverIsLeft) {
   }
 }
 
+// What a model saves is what its sites save, and nothing else.
+TEST_P(AudioParity, OperationsOfSitesAddUp) {
+  constexpr std::int64_t tokens = 5;
+  const auto compacted = model->compacted(random_mask(model->sites(), 0.5, 4));
+  const auto before = model->site_operations(tokens), after = compacted->site_operations(tokens);
+  ASSERT_EQ(before.size(), model->sites().size());
+  ASSERT_EQ(after.size(), before.size());
+  std::int64_t saved = 0;
+  for (std::size_t site = 0; site < before.size(); ++site) {
+    EXPECT_GE(before[site].flops(), after[site].flops());
+    saved += before[site].flops() - after[site].flops();
+  }
+  EXPECT_GT(saved, 0);
+  EXPECT_EQ(model->operations(tokens).flops() - compacted->operations(tokens).flops(), saved);
+}
+
 TEST_P(AudioParity, SavedModelsComeBack) {
   const TempDir saved;
   const auto mask = random_mask(model->sites(), 0.5, 3);

@@ -262,6 +262,8 @@ TEST_F(Tables, AnyBudgetIsAnAxis) {
   const auto losses = table({{"searcher"}, {"loss_of_metric"}, "accuracy"});
   EXPECT_EQ(losses.columns[0][0].text, "0.01");
   EXPECT_EQ(losses.columns[1][0].text, "heads 16");
+  EXPECT_NE(render(losses, Format::Markdown).find("| searcher | loss_of_metric 0.01 | heads 16 |"), std::string::npos)
+      << render(losses, Format::Markdown);
   EXPECT_EQ(table({{"searcher"}, {"macs"}, "accuracy"}).columns[2][0].text, "loss_of_metric 0.01");
 }
 

@@ -74,7 +74,7 @@ TEST_F(Reading, ViewsHaveTheirColumns) {
   EXPECT_EQ(store.cells("demo").columns, cells);
   EXPECT_EQ(store.failed_cells("demo").columns, cells);
   EXPECT_EQ(store.points("demo").columns, points);
-  points.insert(points.end(), {"heads_kept", "evaluations"});
+  points.insert(points.end(), {"heads_kept", "evaluations", "flops", "multiply_adds"});
   EXPECT_EQ(store.points_in_detail("demo").columns, points);
 }
 
@@ -237,6 +237,13 @@ TEST_F(Reading, DetailsSayWhatIsKept) {
   for (const char* odd : {"[]", "3", R"("text")", R"({"sites":3,"search":[]})", R"({"sites":[1,null],"search":"x"})"}) {
     EXPECT_EQ(counts(odd), Counts(-1, -1)) << odd;
   }
+  counts(R"({"sites":[],"operations":{"flops":12890783424,"macs":12000000000}})");
+  const auto rows = store.points_in_detail("demo");
+  std::int64_t flops = 0;
+  for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+    if (at(rows, row, "flops").kind == Value::Kind::Integer) flops = at(rows, row, "flops").integer;
+  }
+  EXPECT_EQ(flops, 12890783424);
   EXPECT_EQ(store.points_in_detail("demo").rows.size(), store.points("demo").rows.size());
 }
 

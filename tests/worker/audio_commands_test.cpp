@@ -320,19 +320,19 @@ class BadSounds : public Classes {
 
 TEST_F(BadSounds, AreNamedInOneReport) {
   labels({{"tone0.wav", "class 0"}, {"empty.wav", "class 0"}, {"text.wav", "class 1"}, {"long.wav", "class 2"}});
-  EXPECT_EQ(
-      said(evaluate({"--long-audio", "refuse"}), 5),
-      "3 of 4 sound files cannot be used\n"
-      "    empty.wav: holds no samples\n"
-      "    text.wav: is no sound file that can be read (Format not recognised)\n"
-      "    long.wav: is 2.5 s long, the model hears 0.2 s\n"
-      "    bad_files = \"skip\" leaves them out and counts them; long_audio = \"cut\" or \"chunk\" takes long ones");
+  EXPECT_EQ(said(evaluate({"--long-audio", "refuse"}), 5),
+            "3 of 4 sound files cannot be used\n"
+            "    empty.wav: holds no samples\n"
+            "    text.wav: is no sound file that can be read (Format not recognised)\n"
+            "    long.wav: is 2.5 s long, the model hears 0.2 s\n"
+            "    bad_files = \"skip\" (on the command line --bad-files skip) leaves them out and counts them; "
+            "long_audio = \"cut\" or \"chunk\" takes long ones");
   labels({{"nan.wav", "class 0"}, {"tone0.wav", "class 0"}, {"short.wav", "class 1"}});
   EXPECT_EQ(said(evaluate(), 5),
             "2 of 3 sound files cannot be used\n"
             "    nan.wav: sample 1234 is not a finite number\n"
             "    short.wav: is too short: 320 samples at 16000 Hz, one frame needs 400\n"
-            "    bad_files = \"skip\" leaves them out and counts them");
+            "    bad_files = \"skip\" (on the command line --bad-files skip) leaves them out and counts them");
 }
 
 TEST_F(BadSounds, AreLeftOutAndCountedIfAskedFor) {
@@ -375,7 +375,8 @@ TEST_F(BadSounds, ThatAreNotThereAreNamedAndLeftOutWithTheOthers) {
   EXPECT_EQ(
       said(evaluate(), 5),
       "3 of 4 sound files cannot be used\n    gone.wav: there is no such sound file\n    empty.wav: holds no samples\n"
-      "    lost/tone.wav: there is no such sound file\n    bad_files = \"skip\" leaves them out and counts them");
+      "    lost/tone.wav: there is no such sound file\n    bad_files = \"skip\" (on the command line --bad-files skip) "
+      "leaves them out and counts them");
   const auto ran = evaluate({"--bad-files", "skip"});
   EXPECT_EQ(answer(ran)["examples"], 1);
   EXPECT_EQ(answer(ran)["metrics"]["files_left_out"], 3);
@@ -401,7 +402,7 @@ TEST_F(BadSounds, WithASampleThatIsNoNumberAreRefused) {
   labels({{"nan.wav", "class 0"}});
   EXPECT_EQ(said(evaluate(), 5),
             "nan.wav: sample 1234 is not a finite number\n    repair or leave out the file\n"
-            "    bad_files = \"skip\" leaves them out and counts them");
+            "    bad_files = \"skip\" (on the command line --bad-files skip) leaves them out and counts them");
 }
 
 TEST_F(BadSounds, UnknownWordsNameTheNearest) {
@@ -629,10 +630,10 @@ TEST_F(Speech, OfALongSoundIsRefusedCutOrHeardInChunks) {
   world.sound("long.wav", sound);
   texts({{"long.wav", "one two"}, {"tone0.wav", "three"}});
 
-  EXPECT_EQ(
-      said(evaluate(), 5),
-      "long.wav: is 2.5 s long, the model hears 1.0 s\n"
-      "    bad_files = \"skip\" leaves them out and counts them; long_audio = \"cut\" or \"chunk\" takes long ones");
+  EXPECT_EQ(said(evaluate(), 5),
+            "long.wav: is 2.5 s long, the model hears 1.0 s\n"
+            "    bad_files = \"skip\" (on the command line --bad-files skip) leaves them out and counts them; "
+            "long_audio = \"cut\" or \"chunk\" takes long ones");
   auto cut = metrics({"--long-audio", "cut", "--predictions", "cut.txt"});
   EXPECT_EQ(cut["files_cut"], 1);
   const auto chunks = metrics({"--long-audio", "chunk", "--max-new-tokens", "4", "--predictions", "chunks.txt"});
@@ -671,7 +672,7 @@ TEST_F(Speech, OfBadSoundsIsNamedInOneReport) {
   EXPECT_EQ(said(evaluate(), 5),
             "2 of 3 sound files cannot be used\n    empty.wav: holds no samples\n"
             "    text.wav: is no sound file that can be read (Format not recognised)\n"
-            "    bad_files = \"skip\" leaves them out and counts them");
+            "    bad_files = \"skip\" (on the command line --bad-files skip) leaves them out and counts them");
   texts({{"tone0.wav", "one"}, {"empty.wav", "two"}, {"infinite.wav", "three"}});
   const auto found = metrics({"--bad-files", "skip"});
   EXPECT_EQ(found["files_left_out"], 2);

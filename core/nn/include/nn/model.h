@@ -99,6 +99,8 @@ class Model {
   virtual std::int64_t multiply_adds(std::int64_t tokens) const = 0;
   // Operations of one example of this many tokens by the closed form of flops.h, every layer for all its tokens.
   virtual Operations operations(std::int64_t tokens) const = 0;
+  // The share of each site in them, in the order of sites(): projections, products, softmax.
+  virtual std::vector<Operations> site_operations(std::int64_t tokens) const = 0;
 
   // For proofs: what enters each site of this model on one batch, and what one site makes of such an input.
   virtual std::vector<SiteInput> site_inputs(const Batch& batch) const = 0;

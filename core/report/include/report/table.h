@@ -15,7 +15,8 @@ struct TableRequest {
   // Axes: columns of the view `points`, kinds of budgets (`heads`) and `heads_kept`, what a point has left.
   std::vector<std::string> rows = {"granularity", "scorer", "scope"};
   std::vector<std::string> columns = {"sparsity"};
-  std::string value;  // a number of the view `points`, `heads_kept` or `evaluations`; empty: the task's main metric
+  // A number of the view `points`, or `heads_kept`, `evaluations`, `flops`, `multiply_adds`; empty: the task's main metric.
+  std::string value;
   // What nobody asked for is made to fit: rows tell searchers apart where there are several, columns are the amounts of the
   // first cell's budget.
   bool fits_rows = false, fits_columns = false;

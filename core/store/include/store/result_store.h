@@ -167,8 +167,8 @@ class ResultStore {
   std::vector<ExperimentRecord> experiments() const;
 
   Rows points(const std::string& experiment) const;  // view `points`
-  // The same with two columns more, read from the points' details: `heads_kept`, heads of which anything is left, and
-  // `evaluations`, of the search.
+  // The same with columns more, read from the points' details: `heads_kept`, heads of which anything is left; `evaluations`,
+  // of the search; `flops` and `multiply_adds`, in closed form, of what is left.
   Rows points_in_detail(const std::string& experiment) const;
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
