@@ -172,7 +172,7 @@ granularity = "head"
 searcher = {{ plugin = "differentiable-subset", decay = "linear", {training} }}
 heads = 36
 seed = {seed}
-''' for seed in seeds), "limit = { train = 1600, validation = 32, test = 64 }")
+''' for seed in seeds), "limit = { train = 640, validation = 32, test = 64 }")
     plain, gated = [], []
     for settings, details, timing in cells_of(folder):
         if settings["searcher"]["plugin"] == "ranking":
