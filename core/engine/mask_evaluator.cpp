@@ -71,9 +71,12 @@ Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) {
   watch_.check();
   const auto now = mask.intersected(kept_);
   const auto digest = now.digest();
-  asked_.insert(digest);
+  const bool is_new = asked_.insert(digest).second;
   const auto known = answers_.find(digest);
-  if (known != answers_.end() && (known->second.complete || known->second.quality < at_least)) return known->second;
+  if (known != answers_.end() && (known->second.complete || known->second.quality < at_least)) {
+    if (is_new) ++known_;
+    return known->second;
+  }
   const auto before = examples_;
   const auto answer = compute(now, at_least);
   ++computed_;
@@ -173,7 +176,7 @@ void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, s
 }
 
 nlohmann::json SplitEvaluator::work() const {
-  return {{"evaluations", evaluations()}, {"computed", computed_}, {"known", evaluations() - computed_},
+  return {{"evaluations", evaluations()}, {"computed", computed_}, {"known", known_},
           {"stopped", stopped_},          {"examples", examples_}, {"examples_asked", examples_asked_},
           {"seconds", seconds()}};
 }

@@ -97,6 +97,7 @@ TEST_F(Evaluator, AnswersAreKeptAcrossSearches) {
   for (std::size_t i = 0; i < masks.size(); ++i) EXPECT_DOUBLE_EQ(again.evaluate(masks[i], no_bound).quality, first[i]);
   EXPECT_EQ(again.work()["computed"], 0);
   EXPECT_EQ(again.evaluations(), 5);
+  EXPECT_EQ(again.work()["known"], 5);
   EXPECT_EQ(again.evaluate(masks[0], 2.0).complete, true) << "what is known whole stays whole";
 }
 

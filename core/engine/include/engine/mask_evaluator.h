@@ -64,7 +64,7 @@ class SplitEvaluator final : public MaskEvaluator {
   std::map<std::string, Evaluated> answers_;  // by the mask's digest
   std::set<std::string> asked_;
   std::vector<std::vector<data::Rows>> parts_;  // of the split, least sure examples first; each as batches
-  std::int64_t computed_ = 0, stopped_ = 0, examples_ = 0, examples_asked_ = 0;
+  std::int64_t computed_ = 0, known_ = 0, stopped_ = 0, examples_ = 0, examples_asked_ = 0;
   std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
