@@ -87,6 +87,4 @@ ESPALIER_SCORER(Fisher, "fisher", "1.1.0", "Fisher information: mean squared gra
                 espalier::Setting{"batch", 64, "examples a mini-batch (per-batch)"},
                 espalier::Setting{"damping", 1e-6, "added to every weight after averaging"},
                 espalier::Setting{"weighted", false, "times half the squared weight, as optimal brain damage"},
-                espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},
-                espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"},
-                espalier::Setting{"temperature", 2.0, "of a distillation"})
+                ESPALIER_LOSS_SETTINGS)

@@ -109,6 +109,4 @@ ESPALIER_SCORER(GateGradient, "gate-gradient", "1.2.0", "Mean absolute gradient 
                                   "tokens|examples"},
                 espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores",
                                   "none|site"},
-                espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},
-                espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"},
-                espalier::Setting{"temperature", 2.0, "of a distillation"})
+                ESPALIER_LOSS_SETTINGS)

@@ -37,7 +37,4 @@ ESPALIER_SCORER(MaskFisher, "mask-fisher", "1.0.0", "Squared gradient at each un
                 espalier::needs_data | espalier::in_file_order,
                 espalier::Setting{"samples", 2048, "first rows of the split; 0: all"},
                 espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 32, "examples a mini-batch"},
-                espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},
-                espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"},
-                espalier::Setting{"temperature", 2.0, "of a distillation"})
+                espalier::Setting{"batch", 32, "examples a mini-batch"}, ESPALIER_LOSS_SETTINGS)

@@ -50,7 +50,4 @@ ESPALIER_SCORER(Taylor, "taylor", "1.0.0",
                                   "square|absolute"},
                 espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
                 espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 32, "examples a mini-batch"},
-                espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},
-                espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"},
-                espalier::Setting{"temperature", 2.0, "of a distillation"})
+                espalier::Setting{"batch", 32, "examples a mini-batch"}, ESPALIER_LOSS_SETTINGS)

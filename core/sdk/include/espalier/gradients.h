@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <espalier/export.h>
+#include <espalier/settings.h>
 
 namespace espalier {
 
@@ -11,3 +12,11 @@ namespace espalier {
 ESPALIER_SDK_API void require_gradients(const at::Tensor& gradients);
 
 }  // namespace espalier
+
+// Settings of every plugin that looks at gradients: what they are of. The host carries them out.
+#define ESPALIER_LOSS_SETTINGS                                                                     \
+  ::espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},       \
+      ::espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"}, \
+      ::espalier::Setting {                                                                        \
+    "temperature", 2.0, "of a distillation"                                                        \
+  }
