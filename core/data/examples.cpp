@@ -46,8 +46,11 @@ std::vector<Rows> equally_long(const Examples& examples, std::span<const std::in
 Examples::~Examples() = default;
 
 std::vector<Rows> bucketed(const Examples& examples, std::int64_t most_examples, std::int64_t samples) {
+  return bucketed_rows(examples, first_rows(examples, samples), most_examples);
+}
+
+std::vector<Rows> bucketed_rows(const Examples& examples, Rows rows, std::int64_t most_examples) {
   const std::size_t most = checked_size(most_examples);
-  auto rows = first_rows(examples, samples);
   sort_by_length(examples, rows);
   return equally_long(examples, rows, most);
 }

@@ -73,11 +73,9 @@ nlohmann::json kept_json(const std::vector<Site>& sites, const Mask& closure) {
   return {{"sites", list}};
 }
 
-// Closed-form operations of one example of the test split's typical length, before and after.
-nlohmann::json operations_json(BaseModel& base, const nn::Model& left) {
-  const auto& examples = *base.task->split("test").examples;
-  const auto tokens = examples.length(typical_example(examples));
-  const auto before = base.model->operations(tokens), after = left.operations(tokens);
+// Closed-form operations of one example of so many tokens, before and after.
+nlohmann::json operations_json(const nn::Model& dense, const nn::Model& left, std::int64_t tokens) {
+  const auto before = dense.operations(tokens), after = left.operations(tokens);
   return {{"tokens", tokens},
           {"flops_dense", before.flops()},
           {"flops", after.flops()},
@@ -96,7 +94,7 @@ Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bi
   point.metrics = dense.metrics;
   point.predictions = dense.outcomes;
   auto details = kept_json(base.model->sites(), Mask(base.model->sites()));
-  details["operations"] = operations_json(base, *base.model);
+  details["operations"] = operations_json(*base.model, *base.model, typical_length(*base.task->split("test").examples));
   point.details = details.dump();
   return point;
 }
@@ -190,8 +188,7 @@ void set_counts(Point& point, BaseModel& base, const nn::Model& pruned, const Ev
   point.mask_digest = mask.digest();
   point.split = "test";
   auto details = kept_json(sites, closure);
-  const auto& examples = *base.task->split("test").examples;
-  const auto tokens = examples.length(typical_example(examples));
+  const auto tokens = typical_length(*base.task->split("test").examples);
   const auto sites_before = base.model->site_operations(tokens), sites_after = pruned.site_operations(tokens);
   for (std::size_t i = 0; i < sites.size(); ++i) {
     Mask alone({sites[i]});
@@ -202,7 +199,7 @@ void set_counts(Point& point, BaseModel& base, const nn::Model& pruned, const Ev
                                 {"parameters_dense", parameters.dense},
                                 {"parameters", parameters.kept}});
   }
-  details["operations"] = operations_json(base, pruned);
+  details["operations"] = operations_json(*base.model, pruned, tokens);
   if (!search_report.is_null()) details["search"] = search_report;
   point.details = details.dump();
 }

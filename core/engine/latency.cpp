@@ -50,6 +50,8 @@ std::int64_t typical_example(const data::Examples& examples) {
   return *middle;
 }
 
+std::int64_t typical_length(const data::Examples& examples) { return examples.length(typical_example(examples)); }
+
 double median_milliseconds(const nn::Model& model, const Batch& batch, std::int64_t repeats, const Watch& watch) {
   const c10::InferenceMode inference;
   for (int i = 0; i < warm_ups; ++i) milliseconds_of(model, batch);

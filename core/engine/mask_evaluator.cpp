@@ -26,21 +26,7 @@ namespace fs = std::filesystem;
 // Parts of the split that a bounded evaluation goes through; smaller ones stop earlier and pack worse.
 constexpr std::int64_t parts_of_a_split = 16;
 constexpr std::int64_t least_examples_a_part = 32;
-constexpr std::size_t most_examples_a_batch = 64;
-
-// Rows sorted by length, cut where the length changes.
-std::vector<data::Rows> batches_of(const data::Examples& examples, std::vector<std::int64_t> rows) {
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](std::int64_t a, std::int64_t b) { return examples.length(a) < examples.length(b); });
-  std::vector<data::Rows> batches;
-  for (const auto row : rows) {
-    const bool fits = !batches.empty() && batches.back().size() < most_examples_a_batch &&
-                      examples.length(batches.back().back()) == examples.length(row);
-    if (!fits) batches.emplace_back();
-    batches.back().push_back(row);
-  }
-  return batches;
-}
+constexpr std::int64_t most_examples_a_batch = 64;
 
 }  // namespace
 
@@ -133,7 +119,8 @@ void SplitEvaluator::remember_margins(const at::Tensor& margins) {
   parts_.clear();
   for (std::int64_t begin = 0; begin < examples.size(); begin += size) {
     const auto end = std::min(begin + size, examples.size());
-    parts_.push_back(batches_of(examples, {order.begin() + begin, order.begin() + end}));
+    parts_.push_back(
+        data::bucketed_rows(examples, {order.begin() + begin, order.begin() + end}, most_examples_a_batch));
   }
 }
 

@@ -86,7 +86,7 @@ class ModelCosts final : public MaskCosts {
     if (source_.task == nullptr) refuse(request_.searcher, "asks what masks cost");
     return source_.task->split(source_.task->has_split("validation") ? "validation" : "train");
   }
-  std::int64_t tokens() const { return split().examples->length(typical_example(*split().examples)); }
+  std::int64_t tokens() const { return typical_length(*split().examples); }
 
   const SearchSource& source_;
   const SearchRequest& request_;

@@ -29,6 +29,8 @@ using Rows = std::vector<std::int64_t>;
 // The first `samples` examples (0: all), sorted by length into batches of equally long ones, at most so many each.
 // Equally long examples keep their order.
 std::vector<Rows> bucketed(const Examples& examples, std::int64_t most_examples, std::int64_t samples = 0);
+// The same of these rows alone.
+std::vector<Rows> bucketed_rows(const Examples& examples, Rows rows, std::int64_t most_examples);
 // The first `samples` examples (0: all) in file order, `batch` at a time; for scorers whose value depends on the batch.
 std::vector<Rows> in_file_order(const Examples& examples, std::int64_t samples, std::int64_t batch);
 // One epoch of training steps: every example once, `batch` a step (the rest in a smaller one). Examples are shuffled by

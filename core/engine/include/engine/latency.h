@@ -33,6 +33,8 @@ MedianInterval median_interval(std::vector<double> values);
 
 // The example in the middle of all lengths; of equally long ones the first in order. There is at least one.
 std::int64_t typical_example(const data::Examples& examples);
+// Its length, in tokens.
+std::int64_t typical_length(const data::Examples& examples);
 
 // Of one pass over a batch, warmed up.
 double median_milliseconds(const nn::Model& model, const Batch& batch, std::int64_t repeats, const Watch& watch);
