@@ -8,7 +8,7 @@
 namespace espalier {
 
 // Raised whenever the engine's numbers change; part of every cell's key.
-inline constexpr int results_version = 1;
+inline constexpr int results_version = 2;
 
 ESPALIER_WORDS_API std::string version();  // of Espalier, as in the file VERSION
 ESPALIER_WORDS_API std::string commit();   // git commit the program was built from, or "unknown"
