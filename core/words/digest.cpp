@@ -3,13 +3,17 @@
 #include <espalier/error.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 #include "words/atomic_file.h"
@@ -30,19 +34,35 @@ constexpr const char* checkpoint_files[] = {"added_tokens.json",
                                             "vocab.json",
                                             "vocab.txt"};
 
-// Path, size and time of a file, as one line's beginning; empty when there is no such file.
-std::string identity(const std::filesystem::path& path) {
+constexpr const char* memory_format = "espalier digests 2";
+
+// Clocks of file systems tick this often at the least: two changes within one tick have one time.
+constexpr std::int64_t tick_nanoseconds = 20'000'000;
+
+std::int64_t nanoseconds(const timespec& time) { return std::int64_t{1'000'000'000} * time.tv_sec + time.tv_nsec; }
+
+// Sleeps while a change of now could still have the time of the last one.
+void wait_for_next_tick(const timespec& changed) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const auto since = nanoseconds(now) - nanoseconds(changed);
+  if (since < 0 || since >= tick_nanoseconds) return;
+  std::this_thread::sleep_for(std::chrono::nanoseconds(tick_nanoseconds - since));
+}
+
+}  // namespace
+
+std::string file_identity(const std::filesystem::path& path) {
   struct stat status {};
   std::error_code ignored;
   const auto absolute = std::filesystem::absolute(path, ignored).lexically_normal().string();
   if (stat(absolute.c_str(), &status) != 0 || absolute.find('\n') != std::string::npos) return {};
+  wait_for_next_tick(status.st_ctim);
   std::ostringstream line;
-  line << status.st_size << ' ' << status.st_mtim.tv_sec << '.' << status.st_mtim.tv_nsec << ' ' << status.st_ino << ' '
-       << absolute;
+  line << status.st_size << ' ' << nanoseconds(status.st_mtim) << ' ' << nanoseconds(status.st_ctim) << ' '
+       << status.st_ino << ' ' << absolute;
   return line.str();
 }
-
-}  // namespace
 
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
@@ -89,7 +109,7 @@ std::string sha256_of_file(const std::filesystem::path& path) {
 
 struct DigestMemory::State {
   std::filesystem::path file;
-  std::map<std::string, std::string> known;  // identity -> digest
+  std::map<std::string, std::string> known;  // by file_identity()
   bool changed = false;
 };
 
@@ -99,6 +119,9 @@ DigestMemory::DigestMemory(const std::filesystem::path& cache_folder) : state_(s
   if (!std::filesystem::exists(state_->file, ignored)) return;
   try {
     std::istringstream lines(read_file(state_->file));
+    std::string format;
+    // What an earlier version remembered says too little of a file: it is hashed again.
+    if (!std::getline(lines, format) || format != memory_format) return;
     for (std::string line; std::getline(lines, line);) {
       if (line.size() > 65 && line[64] == ' ') state_->known[line.substr(65)] = line.substr(0, 64);
     }
@@ -111,7 +134,7 @@ DigestMemory::~DigestMemory() {
   if (!state_->changed) return;
   try {
     std::filesystem::create_directories(state_->file.parent_path());
-    std::string text;
+    std::string text = std::string(memory_format) + '\n';
     for (const auto& [identity, digest] : state_->known) text += digest + ' ' + identity + '\n';
     write_file(state_->file, text);
   } catch (const std::exception&) {  // only speed is lost
@@ -119,11 +142,12 @@ DigestMemory::~DigestMemory() {
 }
 
 std::string DigestMemory::of_file(const std::filesystem::path& path) {
-  const auto line = identity(path);
+  const auto line = file_identity(path);
   if (line.empty()) return sha256_of_file(path);
   const auto found = state_->known.find(line);
   if (found != state_->known.end()) return found->second;
   const auto digest = sha256_of_file(path);
+  if (file_identity(path) != line) return digest;  // it changed meanwhile
   state_->known[line] = digest;
   state_->changed = true;
   return digest;

@@ -2,9 +2,15 @@
 
 #include <espalier/error.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
 
 #include "support/message_of.h"
 #include "support/temp_dir.h"
+#include "words/atomic_file.h"
 
 namespace espalier::test {
 namespace {
@@ -35,6 +41,62 @@ TEST(DigestMemory, ForgetsAFileThatChanged) {
   DigestMemory memory(folder / "cache");
 
   EXPECT_EQ(memory.of_file(file), sha256_hex("abcd"));
+}
+
+// As cp -p, rsync -t and tar leave it: other bytes of the same size, and the date of before.
+TEST(DigestMemory, IsNotFooledByADateThatWasPutBack) {
+  const TempDir folder;
+  const auto file = folder.write("a", "abc");
+  const auto date = std::filesystem::last_write_time(file);
+  const auto remembered = [&] { return DigestMemory(folder / "cache").of_file(file); };
+  EXPECT_EQ(remembered(), sha256_hex("abc"));
+  for (const std::string bytes : {"xyz", "uvw", "rst"}) {
+    std::ofstream(file, std::ios::in | std::ios::out) << bytes;  // in place: the inode stays
+    std::filesystem::last_write_time(file, date);
+    EXPECT_EQ(remembered(), sha256_hex(bytes));
+  }
+}
+
+// An archive gives every version of a file its own fixed date, and the file system the inode that was just freed.
+TEST(DigestMemory, IsNotFooledByAFileThatIsMadeAnew) {
+  const TempDir folder;
+  const auto file = folder.write("a", "abc");
+  const auto date = std::filesystem::last_write_time(file) - std::chrono::hours(24 * 365);
+  DigestMemory memory(folder / "cache");
+  for (int version = 0; version < 20; ++version) {
+    const auto bytes = std::to_string(100 + version);
+    std::filesystem::remove(file);
+    folder.write("a", bytes);
+    std::filesystem::last_write_time(file, date);
+    EXPECT_EQ(memory.of_file(file), sha256_hex(bytes));
+    EXPECT_EQ(memory.of_file(file), sha256_hex(bytes));
+  }
+}
+
+TEST(DigestMemory, KnowsAFileThatDidNotChange) {
+  const TempDir folder;
+  const auto file = folder.write("a", "abc");
+  DigestMemory(folder / "cache").of_file(file);
+  auto kept = read_file(folder / "cache/digests.txt");
+  const auto place = kept.find(sha256_hex("abc"));
+  ASSERT_NE(place, std::string::npos);
+  write_file(folder / "cache/digests.txt", kept.replace(place, 64, std::string(64, 'f')));
+
+  EXPECT_EQ(DigestMemory(folder / "cache").of_file(file), std::string(64, 'f'));
+}
+
+// Of before changes of any kind had a time: digest, size, time, inode, path.
+TEST(DigestMemory, HashesAgainWhatAnEarlierVersionRemembered) {
+  const TempDir folder;
+  const auto file = folder.write("a", "abc");
+  struct stat status {};
+  ASSERT_EQ(stat(file.c_str(), &status), 0);
+  std::ostringstream line;
+  line << std::string(64, 'f') << " 3 " << status.st_mtim.tv_sec << '.' << status.st_mtim.tv_nsec << ' '
+       << status.st_ino << ' ' << file.string() << '\n';
+  folder.write("cache/digests.txt", line.str());
+
+  EXPECT_EQ(DigestMemory(folder / "cache").of_file(file), sha256_hex("abc"));
 }
 
 TEST(DigestMemory, ACheckpointIsItsContentNotItsPath) {
