@@ -275,7 +275,7 @@ CellResult Engine::run(const CellSettings& cell) {
   }
 
   for (; next < steps.size() && result.failure.empty(); ++next) {
-    const auto& step = steps[next];
+    const auto step = in_whole_units(steps[next], cell, units, kept);
     if (steps.size() > 1) state_->watch.tell(fmt::format("step {} of {}", next + 1, steps.size()));
     at::Tensor scores;
     if (ranks) {
@@ -296,7 +296,7 @@ CellResult Engine::run(const CellSettings& cell) {
       return search(state_->catalog,
                     {*model, *base->model, units, kept, scores, base->task.get(), state_->cache_folder, model_digest},
                     {cell.searcher.plugin, cell.searcher.settings, step.budget, step.rounding, cell.scope, cell.seed,
-                     step.of_remaining, cell.compute, cell.softmax_scale},
+                     step.of_remaining, cell.compute, cell.softmax_scale, step.at_most, cell.rounding},
                     state_->watch);
     }();
     const auto mask = found.mask;
@@ -341,7 +341,7 @@ CellResult Engine::run(const CellSettings& cell) {
     }
     result.points.push_back(point);
     kept = mask;
-    const bool is_last = next + 1 == steps.size();
+    const bool is_last = next + 1 == steps.size() || step.reaches_it || !units.remaining(kept).any().item<bool>();
     if ((is_last && !recovers) || !result.failure.empty()) break;
 
     if (recovers) {
@@ -366,8 +366,8 @@ CellResult Engine::run(const CellSettings& cell) {
     }
     owned = std::move(pruned);
     model = owned.get();
-    if (!is_last)
-      folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
+    if (is_last) break;
+    folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
   }
   if (keeps_steps) folder.remove();
   timing["peak_memory_bytes"] = peak_memory_bytes();

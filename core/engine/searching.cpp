@@ -132,9 +132,13 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
                               {"latency", Kind::Latency},
                               {"loss_of_metric", Kind::LossOfMetric}});
   budget.value = request.budget.value;
-  budget.rounding =
-      chosen<Rounding>("rounding", request.rounding,
-                       {{"nearest", Rounding::Nearest}, {"floor", Rounding::Floor}, {"ceil", Rounding::Ceil}});
+  const auto rounding_from = [](const std::string& name) {
+    return chosen<Rounding>("rounding", name,
+                            {{"nearest", Rounding::Nearest}, {"floor", Rounding::Floor}, {"ceil", Rounding::Ceil}});
+  };
+  budget.rounding = rounding_from(request.rounding);
+  budget.at_most = request.at_most;
+  budget.at_most_rounding = rounding_from(request.at_most_rounding);
   const auto scope = chosen<Scope>("scope", request.scope, {{"global", Scope::Global}, {"local", Scope::Local}});
   if (request.of_remaining) budget.of = SearchBudget::Share::Remaining;
   const auto& plugin = catalog.find("searcher", request.searcher);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
@@ -73,11 +75,26 @@ Rounding rounding_from(const std::string& name) {
   return name == "floor" ? Rounding::Floor : name == "ceil" ? Rounding::Ceil : Rounding::Nearest;
 }
 
+// Of all there is, what a schedule by fractions has removed after so many steps, before any rounding.
+double removed_by_fractions(const ScheduleSettings& schedule, std::int64_t steps) {
+  if (schedule.of == "remaining") return 1 - std::pow(1 - schedule.fraction, static_cast<double>(steps));
+  return std::min(1.0, schedule.fraction * static_cast<double>(steps));
+}
+
+[[noreturn]] void refuse_geometric(const std::string& target, const std::string& instead) {
+  throw SettingsError("a geometric schedule cannot lead to " + target +
+                      ": each step keeps the same share of what is left, and no share of it is nothing\n    use shape "
+                      "= \"linear\", or " +
+                      instead);
+}
+
 // How many heads each step keeps; the last keeps what the budget says.
 std::vector<StepBudget> steps_to_heads(const CellSettings& cell, std::int64_t units) {
   const auto& schedule = *cell.schedule;
   const auto target = std::min(static_cast<std::int64_t>(cell.budget.value), units);
   const auto rounding = rounding_from(schedule.rounding);
+  if (schedule.shape == "geometric" && target == 0 && units > 0) refuse_geometric("0 heads", "keep at least one");
+  const auto share_gone = units == 0 ? 1 : static_cast<double>(units - target) / static_cast<double>(units);
   std::vector<StepBudget> steps;
   auto left = units;
   const auto add = [&](std::int64_t kept) {
@@ -86,17 +103,19 @@ std::vector<StepBudget> steps_to_heads(const CellSettings& cell, std::int64_t un
   };
   for (std::int64_t step = 1; step <= schedule.steps && (left > target || steps.empty()); ++step) {
     const auto done = static_cast<double>(step) / static_cast<double>(schedule.steps);
-    const auto share_left = units == 0 ? 1 : static_cast<double>(target) / static_cast<double>(units);
-    if (schedule.shape.empty() && schedule.of == "remaining")
+    // Where fractions alone would have reached the target, rounding has held the steps up.
+    if (schedule.shape.empty() && removed_by_fractions(schedule, step) >= share_gone - 1e-12)
+      add(target);
+    else if (schedule.shape.empty() && schedule.of == "remaining")
       add(left - units_to_remove(schedule.fraction, left, rounding));
     else if (schedule.shape.empty())
-      add(units - units_to_remove(std::min(1.0, schedule.fraction * static_cast<double>(step)), units, rounding));
+      add(units - units_to_remove(removed_by_fractions(schedule, step), units, rounding));
     else if (step == schedule.steps)
       add(target);
     else if (schedule.shape == "linear")
       add(units - units_to_remove(done, units - target, rounding));
     else
-      add(units - units_to_remove(1 - std::pow(share_left, done), units, rounding));
+      add(units - units_to_remove(1 - std::pow(1 - share_gone, done), units, rounding));
   }
   return steps;
 }
@@ -115,31 +134,62 @@ std::vector<StepBudget> steps_of(const CellSettings& cell, std::int64_t units) {
                         cell.budget.kind +
                         "'\n    give the grid one of these, or nothing beside a schedule by fractions");
   }
+  const bool has_target = cell.budget.kind == "sparsity";
+  if (schedule.shape == "geometric" && cell.budget.value >= 1) refuse_geometric("sparsity 1", "a sparsity below 1");
+  const StepBudget target{cell.budget, cell.rounding, false, cell.budget.value, cell.budget.value, true};
   std::vector<StepBudget> steps;
   for (std::int64_t step = 1; step <= schedule.steps; ++step) {
     const auto done = static_cast<double>(step) / static_cast<double>(schedule.steps);
+    const double at_most = has_target ? cell.budget.value : 1;
     if (schedule.shape.empty()) {
-      const bool of_remaining = schedule.of == "remaining";
-      const double nominal = of_remaining ? 1 - std::pow(1 - schedule.fraction, static_cast<double>(step))
-                                          : std::min(1.0, schedule.fraction * static_cast<double>(step));
+      const double share = removed_by_fractions(schedule, step);
       // With a sparsity the schedule ends where that is reached.
-      if (cell.budget.kind == "sparsity" && nominal >= cell.budget.value - 1e-12) {
-        steps.push_back({cell.budget, cell.rounding, false, cell.budget.value});
+      if (has_target && share >= cell.budget.value - 1e-12) {
+        steps.push_back(target);
         break;
       }
-      if (of_remaining)
-        steps.push_back({{"sparsity", schedule.fraction}, schedule.rounding, true, std::nullopt});
+      if (schedule.of == "remaining")
+        steps.push_back({{"sparsity", schedule.fraction}, schedule.rounding, true, std::nullopt, at_most});
       else
-        steps.push_back({{"sparsity", nominal}, schedule.rounding, false, nominal});
+        steps.push_back({{"sparsity", share}, schedule.rounding, false, share, at_most});
+    } else if (step == schedule.steps) {
+      // The target itself, whatever rounding leaves of its powers, and by the cell's rounding.
+      steps.push_back(target);
     } else {
-      // The last step asks for the target itself, whatever rounding leaves of its powers.
-      const double share = step == schedule.steps       ? cell.budget.value
-                           : schedule.shape == "linear" ? cell.budget.value * done
-                                                        : 1 - std::pow(1 - cell.budget.value, done);
-      steps.push_back({{"sparsity", share}, schedule.rounding, false, share});
+      const double share =
+          schedule.shape == "linear" ? cell.budget.value * done : 1 - std::pow(1 - cell.budget.value, done);
+      steps.push_back({{"sparsity", share}, schedule.rounding, false, share, at_most});
     }
   }
   return steps;
+}
+
+StepBudget in_whole_units(const StepBudget& step, const CellSettings& cell, const Units& units, const Mask& kept) {
+  if (!cell.schedule || cell.budget.kind != "sparsity" || step.reaches_it) return step;
+  // Units that a searcher ranks together: how many there are, and how many are left.
+  struct Pool {
+    std::int64_t count = 0, left = 0;
+  };
+  std::map<std::tuple<UnitKind, std::int64_t, std::int64_t>, Pool> pools;
+  const bool local = cell.scope == "local", by_head = local && units.granularity() == Granularity::HeadChannel;
+  const auto remaining = units.remaining(kept).contiguous();
+  for (std::int64_t i = 0; i < units.count(); ++i) {
+    auto& pool = pools[{units[i].kind, local ? units[i].site : -1, by_head ? units[i].head : -1}];
+    ++pool.count;
+    pool.left += remaining.const_data_ptr<bool>()[i] ? 1 : 0;
+  }
+  SearchBudget planned, target;
+  planned.value = step.budget.value;
+  planned.rounding = rounding_from(step.rounding);
+  planned.of = step.of_remaining ? SearchBudget::Share::Remaining : SearchBudget::Share::All;
+  target.value = cell.budget.value;
+  target.rounding = rounding_from(cell.rounding);
+  const bool all_reach_it = std::all_of(pools.begin(), pools.end(), [&](const auto& entry) {
+    const auto& pool = entry.second;
+    return units_to_remove(planned, pool.count, pool.left) >= units_to_remove(target, pool.count, pool.left);
+  });
+  if (!all_reach_it) return step;
+  return {cell.budget, cell.rounding, false, cell.budget.value, cell.budget.value, true};
 }
 
 StepFolder::StepFolder(fs::path cache_folder, const std::string& cell_digest)

@@ -43,6 +43,7 @@ class Combinations {
     searchers_and_granularities();
     searchers_and_metrics();
     budgets_and_schedules();
+    geometric_schedules();
     heads_and_models();
   }
 
@@ -202,6 +203,22 @@ class Combinations {
                    fmt::format("a schedule leads to a sparsity or a count of heads, and the budget is '{}'\n    leave "
                                "'schedule' out, or ask for sparsity or heads",
                                budget_kind())};
+    });
+  }
+
+  // Each step keeps the same share of what is left: nothing is no share of it. (Heads are at least one.)
+  void geometric_schedules() {
+    if (budget_kind() != "sparsity") return;
+    each({Member::Schedule, Member::Budget}, [&]() -> std::optional<Wrong> {
+      const auto& schedule = value(Member::Schedule);
+      const auto& sparsity = value(Member::Budget).number;
+      const bool is_geometric = schedule.json.find(R"("shape":"geometric")") != std::string::npos;
+      if (!is_geometric || !sparsity || *sparsity < 1) return std::nullopt;
+      return Wrong{value(Member::Budget).place,
+                   fmt::format("schedule '{}' cannot lead to sparsity {}: each step keeps the same share of what is "
+                               "left, and no share of it is nothing\n    use shape = \"linear\", a fraction, or a "
+                               "sparsity below 1",
+                               schedule.names[0], *sparsity)};
     });
   }
 

@@ -32,9 +32,13 @@ std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding
 }
 
 std::int64_t units_to_remove(const SearchBudget& budget, std::int64_t count, std::int64_t remaining) {
-  if (budget.of == SearchBudget::Share::Remaining) return units_to_remove(budget.value, remaining, budget.rounding);
-  const auto gone = count - remaining;
-  return std::max<std::int64_t>(0, units_to_remove(budget.value, count, budget.rounding) - gone);
+  const auto more = [&](double share, Rounding rounding) {
+    return std::max<std::int64_t>(0, units_to_remove(share, count, rounding) - (count - remaining));
+  };
+  const auto asked = budget.of == SearchBudget::Share::Remaining
+                         ? units_to_remove(budget.value, remaining, budget.rounding)
+                         : more(budget.value, budget.rounding);
+  return std::min(asked, more(budget.at_most, budget.at_most_rounding));
 }
 
 std::int64_t units_to_keep(const SearchTask& task, const std::string& who) {

@@ -118,6 +118,18 @@ TEST_F(Combinations, ASchedulesBudgetIsSparsityOrHeads) {
   }
 }
 
+TEST_F(Combinations, AGeometricScheduleLeadsToSomething) {
+  EXPECT_EQ(said("scorer = \"fisher\"\nsparsity = [0.5, 1]\nschedule = [{ steps = 4 }, { steps = 3, shape = "
+                 "\"geometric\" }, { steps = 9, fraction = 0.5 }]"),
+            "x.toml:16:18: schedule '3-geometric' cannot lead to sparsity 1: each step keeps the same share of what is "
+            "left, and no share of it is nothing\n    use shape = \"linear\", a fraction, or a sparsity below 1");
+  EXPECT_EQ(said("scorer = \"fisher\"\nsparsity = [0.5, 1]\nschedule = [{ steps = 4 }, { steps = 3, shape = "
+                 "\"geometric\" }]\nskip = [{ sparsity = 1, schedule = \"3-geometric\" }]"),
+            "no complaint");
+  EXPECT_EQ(said("scorer = \"fisher\"\nsparsity = 0.999\nschedule = { steps = 4, shape = \"geometric\" }"),
+            "no complaint");
+}
+
 TEST_F(Combinations, NoMoreHeadsAreKeptThanThereAre) {
   const auto kept = [&](const std::string& heads) { return said("scorer = \"fisher\"\nheads = " + heads); };
 

@@ -166,14 +166,17 @@ class ChannelGreedy final : public espalier::Searcher {
 
   static std::int64_t whole(const espalier::SearchTask& task, std::int64_t all, std::int64_t left) {
     auto budget = task.budget;
-    budget.rounding = espalier::Rounding::Floor;
+    budget.rounding = budget.at_most_rounding = espalier::Rounding::Floor;
     return espalier::units_to_remove(budget, all, left);
   }
 
   // How many more channels are asked for, before any rounding.
   static double share(const espalier::SearchBudget& budget, std::int64_t all, std::int64_t left) {
-    if (budget.of == espalier::SearchBudget::Share::Remaining) return budget.value * static_cast<double>(left);
-    return std::max(0.0, budget.value * static_cast<double>(all) - static_cast<double>(all - left));
+    const auto more = [&](double share) {
+      return std::max(0.0, share * static_cast<double>(all) - static_cast<double>(all - left));
+    };
+    const bool of_remaining = budget.of == espalier::SearchBudget::Share::Remaining;
+    return std::min(of_remaining ? budget.value * static_cast<double>(left) : more(budget.value), more(budget.at_most));
   }
 
   static std::vector<SiteHeads> sites_of(const espalier::SearchTask& task, UnitKind kind, const bool* keeps) {

@@ -26,6 +26,8 @@ struct SearchRequest {
   bool of_remaining = false;  // a sparsity is a share of what remains
   std::string compute = "float32";
   std::string softmax_scale = "original";
+  double at_most = 1;  // the sparsity that a step's own must not pass
+  std::string at_most_rounding = "nearest";
 };
 
 // What a search is about.

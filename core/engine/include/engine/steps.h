@@ -20,11 +20,18 @@ struct StepBudget {
   std::string rounding;
   bool of_remaining = false;        // a sparsity is a share of what remains
   std::optional<double> requested;  // sparsity after the step, where the schedule names one
+  double at_most = 1;               // the sparsity that the schedule leads to, rounded as the cell asks
+  bool reaches_it = false;          // what is asked is that sparsity itself: no step follows
 };
 
-// One step without a schedule. `units`: how many the chosen sites have, for budgets that count them. Throws SettingsError
-// for a schedule that cannot be followed.
+// The steps of a schedule, or the one without; there may be fewer (in_whole_units). `units`: how many the chosen sites
+// have, for budgets that count them. Throws SettingsError for a schedule that cannot be followed.
 std::vector<StepBudget> steps_of(const CellSettings& cell, std::int64_t units);
+
+// A step as it is made where `kept` is left: one that would remove in whole units all that is still to go, or more, asks
+// for the schedule's sparsity itself. Units count by kind, and by site (of channel pairs by head) where the scope is
+// local.
+StepBudget in_whole_units(const StepBudget& step, const CellSettings& cell, const Units& units, const Mask& kept);
 
 // What a finished step left.
 struct FinishedStep {

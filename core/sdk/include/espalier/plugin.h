@@ -18,7 +18,7 @@
 #include <espalier/settings.h>
 
 // Raised with every change to a type of the SDK.
-#define ESPALIER_ABI 3
+#define ESPALIER_ABI 4
 
 #if __cplusplus >= 202302L
 #define ESPALIER_STANDARD 23

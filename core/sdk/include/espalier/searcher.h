@@ -30,6 +30,9 @@ struct SearchBudget {
   Rounding rounding = Rounding::Nearest;
   // What a sparsity is a share of: all units (those gone before count as removed), or those that remain.
   enum class Share { All, Remaining } of = Share::All;
+  // Of a step towards a sparsity: that sparsity, a share of all units, which no step passes.
+  double at_most = 1;
+  Rounding at_most_rounding = Rounding::Nearest;
 };
 
 // What a mask is worth.
@@ -101,7 +104,8 @@ class ESPALIER_SDK_API Searcher {
 
 // How many of `count` units a share removes: halves go down with Rounding::Nearest.
 ESPALIER_SDK_API std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding);
-// How many more of `count` units a sparsity budget removes when `remaining` of them are left.
+// How many more of `count` units a sparsity budget removes when `remaining` of them are left; never more than at_most
+// allows.
 ESPALIER_SDK_API std::int64_t units_to_remove(const SearchBudget& budget, std::int64_t count, std::int64_t remaining);
 // How many units a budget of heads or of sparsity keeps: of all units, `remaining` of which are left. Throws
 // SettingsError for other budgets, naming `who`, and for a count that is not there.
