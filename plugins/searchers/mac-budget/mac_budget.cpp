@@ -5,14 +5,16 @@
 //   I_i  = sum over b of g_bi^2
 //   maximise the sum of I_i over what stays, so that what stays costs at most C
 //
-// A unit costs the multiply-adds that the model has less without it. C is the share `macs` of what all chosen units
-// cost together; the rest of the model is not counted. A budget of heads, or a sparsity, counts every unit as one
-// instead. Units are heads; the choice is among units with a cost each, so that feed-forward neurons fit.
+// A unit costs the multiply-adds that the model has less without it. `macs` is a share of the dense model's multiply-adds,
+// so C is that share of them less what the model does without any chosen unit; a share that is below this is refused. A
+// budget of heads, or a sparsity, counts every unit as one instead. Units are heads; the choice is among units with a
+// cost each, so that feed-forward neurons fit.
 //
 // Of units that cost the same the best stay, so a choice is how many of each cost: with one cost the floor(C / cost)
 // best. With several, costs are taken one after the other, and of the choices so far those are remembered that no
 // cheaper one equals: dynamic programming, exact for any number of costs, and fast for the few that a model has. Units
-// that still fit have no importance and stay, too. scope local: every site has a budget of its own, the same share.
+// that still fit have no importance and stay, too. scope local: every site has a budget of its own, the same
+// share of what its units cost, such that all sites together meet C.
 // Ties: the lowest goes first.
 //
 // Then `rearrange`, site by site: Fisher information between the units of a site counts, not the diagonal alone. From
@@ -32,7 +34,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstdio>
 #include <numeric>
 #include <string>
 #include <tuple>
@@ -51,6 +53,15 @@ constexpr double slack = 1e-9;
 struct Pool {
   Indices all, left;
   double bound = 0;  // what those that stay may cost
+};
+
+// Multiply-adds of the dense model: what each unit costs, and what is left without any.
+struct Macs {
+  std::vector<double> costs;  // by unit
+  double rest = 0;
+
+  double of_units() const { return std::accumulate(costs.begin(), costs.end(), 0.0); }
+  double dense() const { return rest + of_units(); }
 };
 
 // Units of one cost, best first.
@@ -199,6 +210,12 @@ std::int64_t rearrange(const at::Tensor& columns, Indices pruned, const Indices&
   return exchanged;
 }
 
+std::string text(const char* format, double value) {
+  char written[32];
+  std::snprintf(written, sizeof written, format, value);
+  return written;
+}
+
 class MacBudget final : public espalier::Searcher {
  public:
   explicit MacBudget(const espalier::Settings& settings) : rearranges_(settings.get<bool>("rearrange")) {}
@@ -208,17 +225,15 @@ class MacBudget final : public espalier::Searcher {
     const auto columns = mask_gradients(task);        // [units, mini-batches]
     const auto importance = columns.square().sum(1);  // [units]
     const auto* values = importance.const_data_ptr<double>();
-    const auto macs = costs_of(task);
-    const bool by_macs = task.budget.kind == Kind::Macs;
-    const auto costs = by_macs ? macs : std::vector<double>(macs.size(), 1.0);
+    const auto macs = macs_of(task);
+    const auto costs = task.budget.kind == Kind::Macs ? macs.costs : std::vector<double>(macs.costs.size(), 1.0);
+    const double share = share_of_units(task, macs);
 
     auto kept = at::zeros({task.units.count()}, at::kBool);  // [units]
     auto* keeps = kept.mutable_data_ptr<bool>();
-    const auto competing = pools(task, costs);
-    for (const auto& pool : competing) {
+    for (const auto& pool : pools(task, costs, share)) {
       for (const auto unit : chosen(pool, costs, values)) keeps[unit] = true;
     }
-    if (by_macs) refuse_nothing(competing, costs, kept);
     std::int64_t rearranged = 0;
     if (rearranges_) {
       for (const auto& [pruned, others] : by_site(task, values, keeps)) {
@@ -265,34 +280,58 @@ class MacBudget final : public espalier::Searcher {
     return columns;
   }
 
-  // Multiply-adds by unit: what the model has less without it. Heads of a site cost the same, so one of them is asked
-  // for; a site that earlier steps emptied costs what one like it does.
-  static std::vector<double> costs_of(espalier::SearchTask& task) {
-    const auto& sites = task.units.sites();
+  // A unit costs what the model has less without it. Heads of a site that together save as often what one of them saves
+  // cost the same; a head that earlier steps removed costs what one like it does.
+  static Macs macs_of(espalier::SearchTask& task) {
+    const auto count = task.units.count();
+    const auto* remaining = task.remaining.const_data_ptr<bool>();
     const double all = task.costs.multiply_adds(task.units.mask(task.remaining));
-    std::vector<double> by_site(sites.size(), -1.0);  // -1: not known
-    for (std::int64_t i = 0; i < task.units.count(); ++i) {
-      auto& cost = by_site[static_cast<std::size_t>(task.units[i].site)];
-      if (cost >= 0 || !task.remaining.const_data_ptr<bool>()[i]) continue;
+    const auto saved_by = [&](const Indices& units) {
       auto without = task.remaining.clone();
-      without.mutable_data_ptr<bool>()[i] = false;
-      cost = all - task.costs.multiply_adds(task.units.mask(without));
+      for (const auto unit : units) without.mutable_data_ptr<bool>()[unit] = false;
+      return all - task.costs.multiply_adds(task.units.mask(without));
+    };
+    Macs macs{std::vector<double>(static_cast<std::size_t>(count), -1.0), 0};  // -1: not known
+    const auto cost = [&](std::int64_t unit) -> double& { return macs.costs[static_cast<std::size_t>(unit)]; };
+    for (std::int64_t begin = 0, end = 0; begin < count; begin = end) {
+      Indices left;
+      while (end < count && task.units[end].site == task.units[begin].site) {
+        if (remaining[end]) left.push_back(end);
+        ++end;
+      }
+      if (left.empty()) continue;
+      const double one = saved_by({left.front()}), together = saved_by(left);
+      const bool alike = std::abs(together - one * static_cast<double>(left.size())) <= slack * std::abs(together);
+      for (const auto unit : left) cost(unit) = std::max(0.0, alike ? one : saved_by({unit}));
     }
-    const auto shape = [](const espalier::Site& site) {
+    const auto shape = [&](std::int64_t unit) {
+      const auto& site = task.units.sites()[static_cast<std::size_t>(task.units[unit].site)];
       return std::tuple(site.kind, site.heads, site.head_dim, site.model_width);
     };
-    std::vector<double> costs;
-    for (const auto& unit : task.units.all()) {
-      auto site = static_cast<std::size_t>(unit.site);
-      for (std::size_t other = 0; by_site[site] < 0 && other < sites.size(); ++other) {
-        if (by_site[other] >= 0 && shape(sites[other]) == shape(sites[site])) by_site[site] = by_site[other];
+    for (std::int64_t unit = 0; unit < count; ++unit) {
+      for (std::int64_t other = 0; cost(unit) < 0 && other < count; ++other) {
+        if (remaining[other] && shape(other) == shape(unit)) cost(unit) = cost(other);
       }
-      costs.push_back(std::max(0.0, by_site[site]));
+      cost(unit) = std::max(0.0, cost(unit));
     }
-    return costs;
+    macs.rest = task.costs.multiply_adds(task.units.mask(at::zeros({count}, at::kBool)));
+    return macs;
   }
 
-  static std::vector<Pool> pools(const espalier::SearchTask& task, const std::vector<double>& costs) {
+  // What `macs` leaves of the units' own multiply-adds, as a share of them; 1 with other budgets.
+  static double share_of_units(const espalier::SearchTask& task, const Macs& macs) {
+    if (task.budget.kind != Kind::Macs) return 1;
+    const double room = task.budget.value * macs.dense() - macs.rest;
+    if (room < -slack * macs.dense()) {
+      throw espalier::SettingsError("macs = " + text("%g", task.budget.value) +
+                                    " cannot be met: without any head of the chosen sites the model does " +
+                                    text("%.6f", std::ceil(macs.rest / macs.dense() * 1e6 - slack) / 1e6) +
+                                    " of its multiply-adds\n    use that or more");
+    }
+    return macs.of_units() > 0 ? std::max(0.0, room) / macs.of_units() : 1;
+  }
+
+  static std::vector<Pool> pools(const espalier::SearchTask& task, const std::vector<double>& costs, double share) {
     std::vector<Pool> pools;
     std::int64_t site = -1;
     for (std::int64_t i = 0; i < task.units.count(); ++i) {
@@ -302,7 +341,7 @@ class MacBudget final : public espalier::Searcher {
       pools.back().all.push_back(i);
       if (task.remaining.const_data_ptr<bool>()[i]) pools.back().left.push_back(i);
     }
-    for (auto& pool : pools) pool.bound = bound_of(task, pool, costs) * (1 + slack);
+    for (auto& pool : pools) pool.bound = bound_of(task, pool, costs, share) * (1 + slack);
     return pools;
   }
 
@@ -312,25 +351,12 @@ class MacBudget final : public espalier::Searcher {
     return sum;
   }
 
-  static double bound_of(const espalier::SearchTask& task, const Pool& pool, const std::vector<double>& costs) {
-    if (task.budget.kind == Kind::Macs) return task.budget.value * total(pool.all, costs);
+  static double bound_of(const espalier::SearchTask& task, const Pool& pool, const std::vector<double>& costs,
+                         double share) {
+    if (task.budget.kind == Kind::Macs) return share * total(pool.all, costs);
     if (task.budget.kind == Kind::Heads) return static_cast<double>(espalier::units_to_keep(task, "mac-budget"));
     const auto all = static_cast<std::int64_t>(pool.all.size()), left = static_cast<std::int64_t>(pool.left.size());
     return static_cast<double>(left - espalier::units_to_remove(task.budget, all, left));
-  }
-
-  // A budget that holds no unit is a mistake.
-  static void refuse_nothing(const std::vector<Pool>& pools, const std::vector<double>& costs, const at::Tensor& kept) {
-    if (kept.any().item<bool>()) return;
-    double share = std::numeric_limits<double>::infinity();
-    for (const auto& pool : pools) {
-      for (const auto unit : pool.left) {
-        share = std::min(share, costs[static_cast<std::size_t>(unit)] / total(pool.all, costs));
-      }
-    }
-    if (!std::isfinite(share)) return;
-    throw espalier::SettingsError("this budget of multiply-adds holds no head\n    use macs = " +
-                                  std::to_string(std::ceil(share * 1e6 - slack) / 1e6) + " or more");
   }
 
   // Of each site the units that this search prunes, and those it keeps, in increasing importance.
@@ -351,16 +377,14 @@ class MacBudget final : public espalier::Searcher {
     return sites;
   }
 
-  // Shares: macs_kept_share of what all chosen units cost, importance_kept of the importance of those that were left.
-  static void note(espalier::SearchTask& task, const at::Tensor& kept, const at::Tensor& importance,
-                   const std::vector<double>& macs, std::int64_t rearranged) {
-    double all = 0, stays = 0;
+  // Shares: macs_kept_share of the dense model's multiply-adds, importance_kept of the importance of those that were left.
+  static void note(espalier::SearchTask& task, const at::Tensor& kept, const at::Tensor& importance, const Macs& macs,
+                   std::int64_t rearranged) {
+    double stays = macs.rest;
     for (std::int64_t i = 0; i < task.units.count(); ++i) {
-      const double cost = macs[static_cast<std::size_t>(i)];
-      all += cost;
-      if (kept.const_data_ptr<bool>()[i]) stays += cost;
+      if (kept.const_data_ptr<bool>()[i]) stays += macs.costs[static_cast<std::size_t>(i)];
     }
-    task.report.note("macs_kept_share", all > 0 ? stays / all : 1.0);
+    task.report.note("macs_kept_share", macs.dense() > 0 ? stays / macs.dense() : 1.0);
     task.report.note("heads", static_cast<double>(kept.sum().item<std::int64_t>()));
     task.report.note("importance_kept", ((importance * kept).sum() / importance.sum()).item<double>());
     task.report.note("rearranged", static_cast<double>(rearranged));
@@ -371,7 +395,7 @@ class MacBudget final : public espalier::Searcher {
 
 }  // namespace
 
-ESPALIER_SEARCHER(MacBudget, "mac-budget", "1.0.0",
+ESPALIER_SEARCHER(MacBudget, "mac-budget", "2.0.0",
                   "Keeps the most squared gradient under a budget of multiply-adds, and rearranges what is pruned",
                   espalier::needs_data | espalier::in_file_order | espalier::heads_only | espalier::budget_macs |
                       espalier::budget_heads | espalier::budget_sparsity,

@@ -24,7 +24,8 @@ enum class Rounding { Nearest /* halves down */, Floor, Ceil };
 // What may stay.
 struct SearchBudget {
   // Sparsity: share of the units that goes. Heads: how many stay. Macs, Latency: the share of the dense model's multiply-adds
-  // or time that may stay. LossOfMetric: how much of the metric may be lost, in its own unit.
+  // or time that may stay, the parts that no mask changes included. LossOfMetric: how much of the metric may be lost, in
+  // its own unit.
   enum class Kind { Sparsity, Heads, Macs, Latency, LossOfMetric } kind = Kind::Sparsity;
   double value = 0;
   Rounding rounding = Rounding::Nearest;
@@ -71,7 +72,8 @@ class ESPALIER_SDK_API SearchReport {
   virtual ~SearchReport();
   virtual void say(
       const std::string& line) = 0;  // progress, at most a few lines a second; stops a search that is cancelled
-  // A fact of the whole search: "guarantee_met", "heads_rescued". A later value of a name replaces the earlier one.
+  // A fact of the whole search: "guarantee_met" (of a bound), "heads_rescued". A later value of a name replaces the
+  // earlier one.
   virtual void note(const std::string& name, double value) = 0;
   virtual void note(const std::string& name, const std::string& value) = 0;
   // One point of the search's trajectory, in order: {"heads", 71}, {"quality", 0.93}.
