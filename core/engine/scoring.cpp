@@ -116,13 +116,15 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
+      // Every bit: which of two units goes may hang on the last one.
       nn::write_scores(answer.file, units,
                        {values,
                         {{"scorer", request.scorer},
                          {"settings", to_json(request.settings).dump()},
                          {"granularity", to_string(fine.granularity)},
                          {"model_digest", base.checkpoint_digest},
-                         {"data_digest", split == nullptr ? "" : split->digest}}});
+                         {"data_digest", split == nullptr ? "" : split->digest}}},
+                       at::kDouble);
     } catch (const InputError& error) {
       watch_.tell(std::string("scores are not kept: ") + error.what());
     }

@@ -247,18 +247,19 @@ Scores read_scores(const std::filesystem::path& path, const Units& units) {
   return {values, file.metadata};
 }
 
-void write_scores(const std::filesystem::path& path, const Units& units, const Scores& scores) {
+void write_scores(const std::filesystem::path& path, const Units& units, const Scores& scores, at::ScalarType type) {
   TensorFile file;
   file.metadata = scores.metadata;
   file.metadata["granularity"] = to_string(units.granularity());
-  const auto values = scores.values.to(at::kFloat).cpu().contiguous();
-  const auto* value = values.const_data_ptr<float>();
+  const auto values = scores.values.to(at::kDouble).cpu().contiguous();
+  const auto* value = values.const_data_ptr<double>();
   for (const auto& unit : units.all()) {
     const auto& site = units.sites()[static_cast<std::size_t>(unit.site)];
     auto& tensor = file.tensors[site.name + "." + part_of(unit.kind)];
-    if (!tensor.defined()) tensor = at::zeros(part_shape(units.granularity(), site), at::kFloat);
-    tensor.mutable_data_ptr<float>()[place_of(unit, site)] = *value++;
+    if (!tensor.defined()) tensor = at::zeros(part_shape(units.granularity(), site), at::kDouble);
+    tensor.mutable_data_ptr<double>()[place_of(unit, site)] = *value++;
   }
+  for (auto& [name, tensor] : file.tensors) tensor = tensor.to(type);
   write_safetensors(path, file);
 }
 

@@ -24,6 +24,8 @@ struct Scores {
 // The granularity of a score file, from its metadata or its tensor names.
 Granularity granularity_of_scores(const std::filesystem::path& path);
 Scores read_scores(const std::filesystem::path& path, const Units& units);
-void write_scores(const std::filesystem::path& path, const Units& units, const Scores& scores);
+// As float32, the type of score files, or as float64, which keeps every bit.
+void write_scores(const std::filesystem::path& path, const Units& units, const Scores& scores,
+                  at::ScalarType type = at::kFloat);
 
 }  // namespace espalier::nn
