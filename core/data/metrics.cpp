@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/finiteness.h"
 #include "data/text.h"
 
 namespace espalier::data {
@@ -61,6 +62,8 @@ std::map<std::string, double> classification_metrics(const at::Tensor& logits, c
   const at::Tensor values = logits.detach().to(at::kCPU, at::kDouble).contiguous();  // [examples, classes]
   const at::Tensor truth = labels.detach().to(at::kCPU, at::kLong).contiguous();     // [examples]
   const std::int64_t examples = values.size(0), width = values.size(1);
+  if (const auto broken = rows_not_finite(values); broken > 0)
+    return no_numbers({{"accuracy", 0}, {"macro_f1", 0}, {"mcc", 0}, {"cross_entropy", 0}}, broken);
   std::vector<Counts> classes(static_cast<std::size_t>(width));
   double correct = 0, cross_entropy = 0;
   for (std::int64_t example = 0; example < examples; ++example) {

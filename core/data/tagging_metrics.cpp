@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "data/finiteness.h"
 #include "data/tagging.h"
 
 namespace espalier::data {
@@ -48,6 +49,14 @@ std::map<std::string, double> tagging_metrics(const at::Tensor& logits, const at
     throw InputError("metrics of tags need logits and targets of one shape [examples, classes]");
   }
   if (logits.size(0) == 0) throw InputError("metrics of no examples cannot be\n    expected at least one");
+  if (const auto broken = rows_not_finite(logits); broken > 0) {
+    return no_numbers({{"map", 0},
+                       {"mauc", 0},
+                       {"cross_entropy", 0},
+                       {"classes_without_positives", 0},
+                       {"classes_without_curve", 0}},
+                      broken);
+  }
   const auto scores = logits.to(at::kDouble).t().contiguous();   // [classes, n]
   const auto wanted = targets.to(at::kDouble).t().contiguous();  // [classes, n]
   const auto* score = scores.const_data_ptr<double>();

@@ -78,6 +78,18 @@ TEST(ClassificationMetrics, ComputesCrossEntropyInDoublePrecision) {
               at::cross_entropy_loss(logits.to(at::kBFloat16).to(at::kDouble), truth).item<double>(), 1e-12);
 }
 
+// The largest of them says nothing of a class.
+TEST(ClassificationMetrics, OfLogitsThatAreNotNumbersAreNone) {
+  for (const float broken : {NAN, INFINITY, -INFINITY}) {
+    auto logits = at::zeros({5, 3}, at::kFloat);
+    logits[2][1] = broken;
+    const auto metrics = classification_metrics(logits, at::tensor({0, 0, 0, 1, 2}));
+    EXPECT_EQ(metrics.at("not_finite"), 1);
+    for (const char* name : {"accuracy", "macro_f1", "mcc", "cross_entropy"})
+      EXPECT_TRUE(std::isnan(metrics.at(name))) << name;
+  }
+}
+
 TEST(ClassificationMetrics, NamesWhatDoesNotFit) {
   EXPECT_EQ(test::message_of<InputError>([] {
               classification_metrics(at::zeros({2, 3}), labels({0}));

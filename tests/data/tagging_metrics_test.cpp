@@ -18,6 +18,20 @@ TEST(TaggingMetrics, FollowTheDefinitions) {
               (std::log1p(std::exp(-0.9)) + std::log1p(std::exp(0.8)) + std::log1p(std::exp(-0.1))) / 3, 1e-12);
 }
 
+// Sorting and walking through thresholds would never end with them.
+TEST(TaggingMetrics, OfScoresThatAreNotNumbersAreNone) {
+  for (const double broken : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    auto logits = at::zeros({4, 3}, at::kDouble);
+    logits[1][0] = broken;
+    logits[1][2] = broken;
+    logits[3][1] = broken;
+    const auto metrics = tagging_metrics(logits, at::ones({4, 3}, at::kDouble));
+    EXPECT_EQ(metrics.at("not_finite"), 2);
+    for (const char* name : {"map", "mauc", "cross_entropy", "classes_without_positives", "classes_without_curve"})
+      EXPECT_TRUE(std::isnan(metrics.at(name))) << name;
+  }
+}
+
 TEST(TaggingMetrics, CountEqualScoresAsOneThreshold) {
   // scikit-learn 1.7: average_precision_score([1, 0, 1, 0], [.5, .5, .5, .1]) and roc_auc_score.
   const auto metrics = tagging_metrics(column({0.5, 0.5, 0.5, 0.1}), column({1, 0, 1, 0}));
