@@ -110,11 +110,13 @@ std::unique_ptr<Task> BaseModels::task_of(const CellSettings& cell, std::vector<
 }
 
 BaseModel& BaseModels::get(const CellSettings& cell) {
-  // What a model is known by inside this process; digests of files are looked up once.
-  const nlohmann::json asked = {{"model", to_json(cell.model)},
-                                {"dataset", to_json(cell.dataset)},
-                                {"base_seed", cell.model.train ? cell.base_seed : 0},
-                                {"compute", cell.model.train ? cell.compute : ""}};
+  // What a model is known by inside this process: digests are looked up once, unless a file is no longer what it was.
+  nlohmann::json asked = {{"model", to_json(cell.model)},
+                          {"checkpoint", digests_.of_checkpoint(cell.model.checkpoint)},
+                          {"dataset", to_json(cell.dataset)},
+                          {"base_seed", cell.model.train ? cell.base_seed : 0},
+                          {"compute", cell.model.train ? cell.compute : ""}};
+  for (const auto& [split, path] : cell.dataset.split) asked["files"][split] = file_identity(path);
   const auto known = models_.find(asked.dump());
   if (known != models_.end()) {
     known->second->trained_now = false;
@@ -137,6 +139,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     base->task = task_of(cell, base->model->labels());
     return base;
   }
+  if (const auto known = diverged_.find(digest); known != diverged_.end()) throw InputError(known->second);
   base->folder = cache_folder_ / "base_models" / digest;
   std::error_code failed;
   fs::create_directories(base->folder.parent_path(), failed);
@@ -148,7 +151,16 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     const auto start = start_of(cell.model, task->labels(), seed);
     TrainingReport report;
     const ComputeType compute(cell.compute);
-    const auto trained = fine_tune(*start, *task, *cell.model.train, seed_for("training", seed), report, watch_);
+    const auto trained = [&] {
+      try {
+        return fine_tune(*start, *task, *cell.model.train, seed_for("training", seed), report, watch_);
+      } catch (const InputError& error) {
+        if (report.divergence.empty()) throw;
+        // Training it again for the next cell would end in the same way.
+        diverged_[digest] = "base model '" + cell.model.name + "': " + error.what();
+        throw InputError(diverged_[digest]);
+      }
+    }();
     const fs::path aside = base->folder.string() + ".part";
     fs::remove_all(aside, failed);
     fs::create_directories(aside);
@@ -183,6 +195,7 @@ const Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::strin
   }
   const ComputeType type(compute);
   auto evaluation = base.task->evaluate(*base.model, data);
+  require_numbers(evaluation, base.folder.string() + ": the model", split);
   fs::create_directories(file.parent_path(), ignored);
   try {
     nn::write_safetensors(file, {evaluation.outputs, {}});

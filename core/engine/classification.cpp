@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "data/finiteness.h"
 #include "data/tagging.h"
 #include "data/text.h"
 
@@ -34,10 +35,15 @@ std::string outcomes_of(const at::Tensor& right) {
   return outcomes;
 }
 
+// No example is right whose logits are not numbers.
 Evaluation evaluation(const at::Tensor& logits, Metrics metrics, const at::Tensor& right, const Split& split,
                       std::int64_t multiply_adds) {
   metrics.insert(split.notes.begin(), split.notes.end());
-  return {{{"logits", logits}}, std::move(metrics), outcomes_of(right), logits.size(0), multiply_adds};
+  return {{{"logits", logits}},
+          std::move(metrics),
+          outcomes_of(right.logical_and(data::finite_rows(logits))),
+          logits.size(0),
+          multiply_adds};
 }
 
 }  // namespace
@@ -67,7 +73,10 @@ Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
   const auto of_class = logits.gather(1, labels.unsqueeze(1));  // [rows, 1]
   const auto others =
       logits.scatter(1, labels.unsqueeze(1), -std::numeric_limits<double>::infinity()).amax(1);  // [rows]
-  return {of_class.squeeze(1) - others, logits.argmax(1).eq(labels)};
+  const auto finite = data::finite_rows(logits);  // [rows]
+  constexpr double least = -std::numeric_limits<double>::infinity();
+  const auto margins = (of_class.squeeze(1) - others).masked_fill(finite.logical_not(), least);
+  return {margins, logits.argmax(1).eq(labels).logical_and(finite), finite.all().item<bool>()};
 }
 
 Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches) {

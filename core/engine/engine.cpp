@@ -140,8 +140,12 @@ struct Engine::State {
     return batches;
   }
 
+  fs::path mask_file(const BaseModel& base, const std::string& digest) const {
+    return cache_folder / "masks" / (sha256_hex(base.checkpoint_digest + digest) + ".safetensors");
+  }
+
   std::string keep_mask(BaseModel& base, const Mask& mask, const CellSettings& cell) {
-    const auto file = cache_folder / "masks" / (sha256_hex(base.checkpoint_digest + mask.digest()) + ".safetensors");
+    const auto file = mask_file(base, mask.digest());
     std::error_code ignored;
     if (fs::exists(file, ignored)) return file.string();
     fs::create_directories(file.parent_path(), ignored);
@@ -202,6 +206,11 @@ void set_counts(Point& point, BaseModel& base, const nn::Model& pruned, const Ev
   details["operations"] = operations_json(*base.model, pruned, tokens);
   if (!search_report.is_null()) details["search"] = search_report;
   point.details = details.dump();
+}
+
+bool diverged(const std::vector<TrainingReport>& trainings) {
+  return std::any_of(trainings.begin(), trainings.end(),
+                     [](const TrainingReport& training) { return !training.divergence.empty(); });
 }
 
 // Everything that decides what a cell's steps leave; measures do not.
@@ -312,7 +321,7 @@ CellResult Engine::run(const CellSettings& cell) {
     auto pruned = model->compacted(mask, softmax_scale_from(cell.softmax_scale));
     Point point;
     point.step = static_cast<std::int64_t>(next) + 1;
-    point.kind = "pruned";
+    point.kind = diverged(found.trainings) ? "diverged" : "pruned";
     point.requested_sparsity = step.requested;
     if (cell.measure.proof) {
       const Stage stage(timing, "proof");
@@ -324,9 +333,12 @@ CellResult Engine::run(const CellSettings& cell) {
     {
       const Stage stage(timing, "evaluation");
       bool from_cache = false;
-      set_evaluation(point, state_->evaluation_of(*base, *pruned, model_digest, mask, "test", cell, from_cache),
-                     from_cache);
+      const auto evaluation = state_->evaluation_of(*base, *pruned, model_digest, mask, "test", cell, from_cache);
+      set_evaluation(point, evaluation, from_cache);
       timing["cached"]["evaluation"] = from_cache;
+      if (const auto lack = lack_of_numbers(evaluation, "the pruned model", "test");
+          !lack.empty() && result.failure.empty())
+        result.failure = lack;
     }
     {
       const Stage stage(timing, "counts");
@@ -353,21 +365,28 @@ CellResult Engine::run(const CellSettings& cell) {
       for (const auto& training : recovered.trainings) trainings.push_back(to_json(training));
       timing["recovery"].push_back(trainings);
       model_digest = sha256_hex(digest + ' ' + std::to_string(point.step));
-      point.kind = "recovered";
+      point.kind = diverged(recovered.trainings) ? "diverged" : "recovered";
       point.proof_passed = std::nullopt;
       point.proof.clear();
       point.latency.clear();
-      for (const auto& training : recovered.trainings) {
-        if (!training.divergence.empty()) point.kind = "diverged";
-      }
       const ComputeType compute(cell.compute);
-      set_evaluation(point, base->task->evaluate(*pruned, base->task->split("test")), false);
+      const auto evaluation = base->task->evaluate(*pruned, base->task->split("test"));
+      set_evaluation(point, evaluation, false);
+      if (const auto lack = lack_of_numbers(evaluation, "the recovered model", "test"); !lack.empty()) {
+        point.kind = "diverged";
+        if (!is_last) result.failure = lack + ", so that no step can follow";
+      }
       result.points.push_back(point);
     }
     owned = std::move(pruned);
     model = owned.get();
-    if (is_last) break;
+    if (is_last || !result.failure.empty()) break;
     folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
+    // Always through the files, so that a cell that goes on and one that was stopped there compute with the same bits.
+    if (auto written = folder.read(*base->model, softmax_scale_from(cell.softmax_scale))) {
+      owned = std::move(written->model);
+      model = owned.get();
+    }
   }
   if (keeps_steps) folder.remove();
   timing["peak_memory_bytes"] = peak_memory_bytes();

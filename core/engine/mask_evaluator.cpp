@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -89,6 +91,7 @@ Evaluated SplitEvaluator::in_parts(const nn::Model& model, double at_least) {
   const auto all = static_cast<double>(count);
   auto margins = at::empty({count}, at::kFloat);  // in file order
   std::int64_t right = 0, seen = 0;
+  bool finite = true;
   for (const auto& part : parts_) {
     watch_.check();
     const auto found = margins_of(model, split(), part);
@@ -97,6 +100,7 @@ Evaluated SplitEvaluator::in_parts(const nn::Model& model, double at_least) {
     for (const auto& rows : part) {
       for (const auto row : rows) margins.mutable_data_ptr<float>()[row] = flat.const_data_ptr<float>()[row_of_part++];
     }
+    finite = finite && found.finite;
     right += found.right.sum().item<std::int64_t>();
     seen += row_of_part;
     examples_ += row_of_part;
@@ -104,7 +108,7 @@ Evaluated SplitEvaluator::in_parts(const nn::Model& model, double at_least) {
     if (most < at_least && seen < count) return {most, false};
   }
   remember_margins(margins);
-  return {static_cast<double>(right) / all, true};
+  return {finite ? static_cast<double>(right) / all : std::numeric_limits<double>::quiet_NaN(), true};
 }
 
 // The next masks differ little from one that was evaluated whole: what it got wrong, or nearly, comes first.
@@ -136,17 +140,19 @@ void SplitEvaluator::read_journal() {
   std::ifstream lines(journal_);
   for (std::string line; std::getline(lines, line);) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    // A line that a killed process left half written is computed again.
-    if (!entry.is_object() || !entry.contains("mask") || !entry.contains("quality") || !entry.contains("complete"))
-      continue;
-    const Evaluated answer{entry["quality"].get<double>(), entry["complete"].get<bool>()};
-    auto& known = answers_.try_emplace(entry["mask"].get<std::string>(), answer).first->second;
+    // A line that a killed process left half written, or that holds no number, is computed again.
+    if (!entry.is_object()) continue;
+    const auto mask = entry.find("mask"), quality = entry.find("quality"), complete = entry.find("complete");
+    if (mask == entry.end() || quality == entry.end() || complete == entry.end()) continue;
+    if (!mask->is_string() || !quality->is_number() || !complete->is_boolean()) continue;
+    const Evaluated answer{quality->get<double>(), complete->get<bool>()};
+    auto& known = answers_.try_emplace(mask->get<std::string>(), answer).first->second;
     if (answer.complete || (!known.complete && answer.quality < known.quality)) known = answer;
   }
 }
 
 void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, std::int64_t examples) {
-  if (journal_.empty()) return;
+  if (journal_.empty() || !std::isfinite(answer.quality)) return;
   const auto line =
       nlohmann::json{
           {"mask", digest}, {"quality", answer.quality}, {"complete", answer.complete}, {"examples", examples}}

@@ -97,6 +97,11 @@ TrainingOutcome ModelInTraining::train(const TrainingPlan& plan, const std::vect
       return task_.evaluate(computing ? *computing : model, task_.split("validation")).metrics;
     };
   }
+  training.gives_numbers = [&](const std::vector<data::Rows>& batch) {
+    const at::NoGradGuard no_gradients;
+    const auto computing = hooks.weights ? model.with_parameters(effective(hooks.weights())) : nullptr;
+    return engine::gives_numbers(computing ? *computing : model, split, batch);
+  };
   // What is fixed neither moves nor decays: its gradient may be rounding noise, which AdamW would scale up.
   std::vector<std::pair<at::Tensor, at::Tensor>> fixed;  // a tensor, and its values where it is fixed
   for (const auto& tensor : tensors_) {
@@ -138,6 +143,7 @@ PrunableModel& ModelInTraining::dense() {
 
 void ModelInTraining::scale_outputs(std::int64_t site, const at::Tensor& factors) {
   const auto& model = copy();
+  if (!all_finite({factors})) throw PluginError("a plugin scales what a site writes by factors that are not finite");
   changed_ = true;
   now_.reset();
   model_ = model.with_scaled_outputs(site, factors)->trainable_copy();

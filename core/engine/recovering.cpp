@@ -29,8 +29,19 @@ Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned,
   RecoveryTask recovery_task{model, mask, batches, random};
   loader::call_recovery(request.recovery, *recovery, recovery_task);
   auto repaired = model.release();
+  auto trainings = model.reports();
+  if (repaired) {
+    std::vector<at::Tensor> tensors;
+    for (const auto& parameter : repaired->parameters()) tensors.push_back(parameter.tensor);
+    if (!all_finite(tensors)) {
+      repaired = nullptr;
+      trainings.emplace_back().divergence = "recovery '" + request.recovery +
+                                            "' left weights that are not finite\n    the model is the pruned one, as "
+                                            "it was before";
+    }
+  }
   if (!repaired) repaired = pruned.compacted(Mask(pruned.sites()));  // nothing was changed
-  return {std::move(repaired), model.reports()};
+  return {std::move(repaired), std::move(trainings)};
 }
 
 }  // namespace espalier::engine

@@ -191,6 +191,12 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   if (model) {
     found.model = model->release();
     found.trainings = model->reports();
+    std::vector<at::Tensor> tensors;
+    if (found.model) {
+      for (const auto& parameter : found.model->parameters()) tensors.push_back(parameter.tensor);
+    }
+    if (!all_finite(tensors))
+      throw PluginError("searcher '" + request.searcher + "' left weights that are not finite");
     for (const auto& training : found.trainings) found.report["trainings"].push_back(to_json(training));
   }
   return found;

@@ -13,6 +13,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "data/finiteness.h"
 #include "engine/sounds.h"
 #include "speech/bleu.h"
 #include "speech/error_rate.h"
@@ -172,12 +173,15 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
   const auto& examples = speech_examples(split);
   const auto count = examples.size();
   std::vector<std::vector<std::int64_t>> written(static_cast<std::size_t>(count));
+  // Of what is not asked for a loss there is none; infinite: a number was asked for, and is none.
+  constexpr double no_number = std::numeric_limits<double>::infinity();
   auto losses = at::full({count}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);  // [examples]
   auto cut = at::full({count}, 0, at::kLong);                                              // [examples]
   const auto keep = [&](std::int64_t example, const nn::Transcription& heard) {
     auto& tokens = written[static_cast<std::size_t>(example)];
     tokens.insert(tokens.end(), heard.tokens.begin(), heard.tokens.end());
     if (heard.cut) cut[example] = 1;
+    if (!heard.finite) losses[example] = no_number;
   };
 
   data::Rows whole, in_chunks;
@@ -204,8 +208,9 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
                           whole.begin() + static_cast<std::ptrdiff_t>(std::min(begin + together, whole.size())));
     const auto heard = listening->hear(examples.batch(rows), rules_);
     for (std::size_t i = 0; i < rows.size(); ++i) {
+      const double loss = heard.losses[static_cast<std::int64_t>(i)].item<double>();
+      losses[rows[i]] = std::isfinite(loss) ? loss : no_number;
       keep(rows[i], heard.transcriptions[i]);
-      losses[rows[i]] = heard.losses[static_cast<std::int64_t>(i)].item<double>();
     }
     progress(rows.size());
   }
@@ -254,6 +259,7 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
   speech::EditCounts words, characters;
   std::vector<std::string> heard, said;
   double empty = 0, exact = 0, nats = 0, asked = 0, unscored = 0;
+  std::int64_t broken = 0;
   const auto texts = transcripts(outputs);
   for (std::int64_t example = 0; example < count; ++example) {
     said.push_back(speech::normalized(normalizer_, examples.text(example)));
@@ -262,9 +268,14 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
     words += errors;
     characters += speech::character_errors(said.back(), heard.back());
     empty += errors.reference == 0 ? 1 : 0;
-    exact += errors.errors() == 0 ? 1 : 0;
-    evaluation.outcomes += errors.errors() == 0 ? '1' : '0';
     const double loss = outputs.at("losses")[example].item<double>();
+    const bool is_right = errors.errors() == 0 && !std::isinf(loss);
+    exact += is_right ? 1 : 0;
+    evaluation.outcomes += is_right ? '1' : '0';
+    if (std::isinf(loss)) {
+      ++broken;
+      continue;
+    }
     if (std::isnan(loss)) {
       ++unscored;
       continue;
@@ -285,6 +296,10 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
              {"empty_references", empty}};
   if (asked > 0) metrics["cross_entropy"] = nats / asked;
   if (unscored > 0) metrics["without_cross_entropy"] = unscored;
+  if (broken > 0) {
+    metrics["cross_entropy"] = 0;
+    metrics = data::no_numbers(std::move(metrics), broken);
+  }
   metrics.insert(split.notes.begin(), split.notes.end());
   return evaluation;
 }

@@ -7,9 +7,11 @@
 #include <ATen/ops/one_hot.h>
 #include <espalier/error.h>
 #include <espalier/plugin.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
+#include "data/finiteness.h"
 #include "engine/audio_task.h"
 #include "engine/speech_task.h"
 #include "engine/text_task.h"
@@ -54,6 +56,21 @@ std::vector<Batch> Split::collated() const {
   std::vector<Batch> all;
   for (const auto& rows : batches) all.push_back(examples->batch(rows));
   return all;
+}
+
+std::string lack_of_numbers(const Evaluation& evaluation, const std::string& whose, const std::string& split) {
+  const auto broken = data::examples_not_finite(evaluation.metrics);
+  if (broken == 0) return {};
+  return fmt::format("{} gives no numbers for {} of {} examples of the {} split: its outputs are not finite", whose,
+                     broken, evaluation.examples, split);
+}
+
+void require_numbers(const Evaluation& evaluation, const std::string& whose, const std::string& split) {
+  const auto lack = lack_of_numbers(evaluation, whose, split);
+  if (lack.empty()) return;
+  throw InputError(lack +
+                   "\n    its weights are damaged, or its training diverged: use another checkpoint, or train again "
+                   "with a lower learning rate");
 }
 
 Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch)

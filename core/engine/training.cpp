@@ -8,6 +8,7 @@
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -20,6 +21,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
+
+#include "data/finiteness.h"
 
 namespace espalier::engine {
 namespace {
@@ -167,7 +170,38 @@ void check(const TrainingPlan& plan, const std::vector<ParameterGroup>& groups) 
   if (!problems.empty()) throw SettingsError("training cannot start\n" + problems);
 }
 
+bool all_finite(const std::vector<ParameterGroup>& groups) {
+  return std::all_of(groups.begin(), groups.end(),
+                     [](const ParameterGroup& group) { return engine::all_finite(group.tensors); });
+}
+
+// What is not a number any more after an epoch; empty: all is.
+std::string what_diverged(const Training& training, const EpochReport& epoch, const std::vector<data::Rows>& batch,
+                          std::int64_t step, std::int64_t steps) {
+  if (!all_finite(training.groups)) return fmt::format("weights are not finite after step {} of {}", step, steps);
+  if (const auto broken = data::examples_not_finite(epoch.validation); broken > 0)
+    return fmt::format("after epoch {} the model gives no numbers for {} examples of the validation split", epoch.epoch,
+                       broken);
+  if (!training.validate && training.gives_numbers && !batch.empty() && !training.gives_numbers(batch))
+    return fmt::format("the model gives no numbers after step {} of {}", step, steps);
+  return {};
+}
+
 }  // namespace
+
+bool all_finite(const std::vector<at::Tensor>& tensors) {
+  const at::NoGradGuard no_gradients;
+  return std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& tensor) {
+    return !tensor.is_floating_point() || at::isfinite(tensor).all().item<bool>();
+  });
+}
+
+bool gives_numbers(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batch) {
+  const at::NoGradGuard no_gradients;
+  std::vector<Batch> batches;
+  for (const auto& rows : batch) batches.push_back(split.examples->batch(rows));
+  return all_finite({model.logits(batches)});
+}
 
 double rate_at(std::int64_t step, std::int64_t steps, const TrainingPlan& plan) {
   const double warmup_steps = std::ceil(plan.warmup * static_cast<double>(steps));
@@ -201,20 +235,22 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
   best.take();  // to come back to if nothing better comes
   auto last_said = begun;
   const double peak = training.groups.empty() ? 0 : training.groups.front().learning_rate;
+  const auto diverge = [&](const std::string& what) {
+    report.divergence = fmt::format("{}\n    lower the learning rate (found {}) or raise the warm-up (found {})", what,
+                                    peak, plan.warmup);
+  };
   for (std::int64_t epoch = 1; epoch <= plan.epochs && report.divergence.empty(); ++epoch) {
     double loss_sum = 0;
     std::int64_t seen = 0;
-    for (const auto& batch : data::training_steps(*split.examples, plan.batch, shuffle)) {
+    const auto batches = data::training_steps(*split.examples, plan.batch, shuffle);
+    for (const auto& batch : batches) {
       watch.check();
       // The last step of an epoch may average fewer batches.
       const auto together = std::min(plan.accumulate, batches_an_epoch - seen / plan.accumulate * plan.accumulate);
       const auto loss = training.loss(batch, shuffle, {report.steps, steps});
       const double value = loss.item<double>();
       if (!std::isfinite(value)) {
-        report.divergence = fmt::format(
-            "the loss is {} at step {} of {}\n    lower the learning rate (found {}) or "
-            "raise the warm-up (found {})",
-            value, report.steps + 1, steps, peak, plan.warmup);
+        diverge(fmt::format("the loss is {} at step {} of {}", value, report.steps + 1, steps));
         break;
       }
       (together == 1 ? loss : loss / static_cast<double>(together)).backward();
@@ -237,6 +273,11 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
     if (!report.divergence.empty()) break;
     EpochReport now{epoch, loss_sum / static_cast<double>(std::max<std::int64_t>(1, seen)), {}};
     if (training.validate) now.validation = training.validate();
+    const auto last_batch = batches.empty() ? std::vector<data::Rows>() : batches.back();
+    if (const auto what = what_diverged(training, now, last_batch, report.steps, steps); !what.empty()) {
+      diverge(what);
+      break;
+    }
     watch.tell(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, plan.epochs, now.training_loss,
                            training.validate ? ", validation " + in_words(task, now.validation) : std::string()));
     const bool is_best =
@@ -285,6 +326,7 @@ std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const T
   };
   if (task.has_split("validation"))
     training.validate = [&] { return task.evaluate(*model, task.split("validation")).metrics; };
+  training.gives_numbers = [&](const std::vector<data::Rows>& batch) { return gives_numbers(*model, split, batch); };
   TrainingPlan plan;
   plan.epochs = settings.epochs;
   plan.batch = settings.batch;

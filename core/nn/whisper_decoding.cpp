@@ -8,6 +8,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
@@ -272,10 +273,12 @@ std::vector<Transcription> whisper_transcribe(const WhisperWeights& weights, con
     if (written == 1) suppress(logits, rules.suppressed_at_begin);
     suppress(logits, rules.suppressed);
     auto next = most_likely(logits);
+    const auto likely = logits.gather(0, column(next, weights.tokens).t()).squeeze(0).isfinite();  // [B]
     std::vector<std::int64_t> writing;
     for (std::size_t row = 0; row < rows.size(); ++row) {
       if (!writes[row]) continue;
       auto& transcription = transcriptions[static_cast<std::size_t>(rows[row])];
+      transcription.finite = transcription.finite && likely.const_data_ptr<bool>()[row];
       writes[row] = next[row] != rules.end;
       if (writes[row]) {
         transcription.tokens.push_back(next[row]);

@@ -59,6 +59,8 @@ ExitCode evaluate(const EvaluateWords& words) {
     const auto begun = std::chrono::steady_clock::now();
     const auto evaluation = task->evaluate(*model_of_mask(), split);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    engine::require_numbers(evaluation, words.model + ": the model" + (mask.empty() ? "" : " under " + mask),
+                            words.data.split);
     if (!words.predictions.empty()) write_file(words.predictions, predictions(*task, evaluation));
     nlohmann::json answer = {{"examples", split.examples->size()},
                              {"metrics", evaluation.metrics},

@@ -50,6 +50,32 @@ TEST(BadInput, AHeadlessCheckpointHasNothingToEvaluate) {
   expect_refusal(world.espalier(evaluate_words), 5, {"has no classification head"});
 }
 
+// Its weights are numbers, and their products are not.
+TEST(BadInput, AModelThatGivesNoNumbers) {
+  const TinyWorld world;
+  ASSERT_EQ(world.train().exit_code, 0);
+  auto file = nn::read_safetensors(world.folder / "trained/model.safetensors");
+  for (auto& [name, tensor] : file.tensors) tensor = at::full_like(tensor, 1e30);
+  nn::write_safetensors(world.folder / "trained/model.safetensors", file);
+  const auto ran = world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--format",
+                                   "text-classification", "--json"});
+  expect_refusal(ran, 5,
+                 {"trained: the model gives no numbers for 60 of 60 examples of the test split",
+                  "use another checkpoint, or train again with a lower learning rate"});
+  EXPECT_EQ(ran.out, "");
+}
+
+TEST(BadInput, ATrainingThatBlowsUpInItsOnlyStep) {
+  const TinyWorld world;
+  for (const std::string epochs : {"epochs=1", "epochs=2"}) {
+    const auto ran = world.espalier({"train", "--model", "model", "--data", "train.tsv", "--format",
+                                     "text-classification", "--set", epochs, "--set", "learning_rate=1e30", "--set",
+                                     "batch=1000", "--set", "warmup=0", "--output", "trained"});
+    expect_refusal(ran, 5, {"training diverged: ", "lower the learning rate (found 1e+30)"});
+    EXPECT_FALSE(std::filesystem::exists(world.folder / "trained"));
+  }
+}
+
 TEST(BadInput, DataThatTheFamilyCannotRead) {
   const TinyWorld world;
   const auto refusal =

@@ -32,7 +32,8 @@ class BaseModels {
   // call.
   BaseModel& get(const CellSettings& cell);
 
-  // The dense model's evaluation of a split, from memory, from the cache folder, or computed now.
+  // The dense model's evaluation of a split, from memory, from the cache folder, or computed now. Throws InputError
+  // where its outputs are not numbers.
   const Evaluation& dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute);
 
  private:
@@ -43,6 +44,7 @@ class BaseModels {
   Watch watch_;
   DigestMemory digests_;
   std::map<std::string, std::unique_ptr<BaseModel>> models_;
+  std::map<std::string, std::string> diverged_;  // why, by the digest of what would have been made
 };
 
 // What training starts from: the checkpoint with a head for these labels, or new weights.

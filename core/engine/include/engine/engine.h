@@ -20,7 +20,7 @@ namespace espalier::engine {
 // One measured state on a cell's way.
 struct Point {
   std::int64_t step = 0;
-  std::string kind;  // dense, pruned, recovered, or diverged: recovered by a training that broke off
+  std::string kind;  // dense, pruned, recovered, or diverged: by a training that broke off, which pruned or recovered
   std::optional<double> requested_sparsity;
   double achieved_sparsity = 0;
   std::int64_t parameters_dense = 0;    // of the attention sites, as the sparsity counts them

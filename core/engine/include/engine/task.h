@@ -46,6 +46,11 @@ struct Evaluation {
   std::int64_t multiply_adds = 0;
 };
 
+// Throws InputError where some outputs are not numbers, so that nothing measured on them is one; `whose` names the model.
+void require_numbers(const Evaluation& evaluation, const std::string& whose, const std::string& split);
+// The same as a sentence; empty where all are numbers.
+std::string lack_of_numbers(const Evaluation& evaluation, const std::string& whose, const std::string& split);
+
 // What a training step minimises, and on what it looks.
 struct Aim {
   const TrainSettings& settings;  // augmentation

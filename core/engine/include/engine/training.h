@@ -29,7 +29,7 @@ struct TrainingReport {
   std::int64_t best_epoch = 0;
   std::int64_t steps = 0;
   double seconds = 0;
-  std::string divergence;  // where the loss stopped being finite, and what to do; empty: it did not
+  std::string divergence;  // where something stopped being a number, and what to do; empty: nothing did
 };
 
 nlohmann::json to_json(const TrainingReport& report);
@@ -45,6 +45,8 @@ struct Training {
   // The mean loss of one batch of the train split, differentiable in the groups' tensors.
   std::function<at::Tensor(const std::vector<data::Rows>& batch, Random& random, TrainingStep now)> loss;
   std::function<Metrics()> validate = {};  // empty: there is no validation split, and the last epoch is kept
+  // Whether what is trained gives numbers for a batch as it is now; asked after each epoch that is not validated.
+  std::function<bool(const std::vector<data::Rows>& batch)> gives_numbers = {};
   std::function<void()> after_step = {};   // puts back what must not change
 };
 
@@ -55,12 +57,18 @@ double rate_at(std::int64_t step, std::int64_t steps, const TrainingPlan& plan);
 std::int64_t optimiser_steps(const TrainingPlan& plan, std::int64_t examples);
 
 // Runs the loop over the train split of a task. The groups end as they were after the best epoch by the task's ranking
-// metrics (of equals the first). A loss that is not finite ends it: report.divergence says where, and the groups are
-// those of the best epoch before, or as they were at the start. Throws SettingsError for a plan that makes no sense.
+// metrics (of equals the first). It ends where the loss, the tensors or, after an epoch, the metrics or outputs are no
+// longer numbers: report.divergence says where, and the groups are those of the best epoch before, or as they were at
+// the start. Throws SettingsError for a plan that makes no sense.
 TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, std::uint64_t seed, const Watch& watch);
 
-// A trained copy of `start`, whose head must fit the task. Throws InputError when the loss is no longer finite, naming
-// the step.
+// Whether a model's logits of these rows are all numbers; without dropout, so that no random number is drawn.
+bool gives_numbers(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batch);
+// Whether all numbers of these tensors are finite.
+bool all_finite(const std::vector<at::Tensor>& tensors);
+
+// A trained copy of `start`, whose head must fit the task. Throws InputError when the training diverges, naming the step;
+// the report then says so, too.
 std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
                                      std::uint64_t seed, TrainingReport& report, const Watch& watch);
 

@@ -36,6 +36,7 @@ bool is_multilingual(const std::filesystem::path& checkpoint);
 struct Transcription {
   std::vector<std::int64_t> tokens;  // written ones: no prompt, no end
   bool cut = false;                  // it did not end by itself
+  bool finite = true;                // every token was the most likely by a number
 };
 
 struct Heard {
