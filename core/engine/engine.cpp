@@ -13,6 +13,7 @@
 #include "engine/base_model.h"
 #include "engine/compute_type.h"
 #include "engine/environment.h"
+#include "engine/known_points.h"
 #include "engine/proof.h"
 #include "engine/recovering.h"
 #include "engine/scoring.h"
@@ -154,6 +155,32 @@ struct Engine::State {
     return file.string();
   }
 
+  // Adds points that are known to a result and measures their latency, each step's once. False, and nothing is added,
+  // where they are not all known.
+  bool take_known(const KnownPoints& known, BaseModel& base, const CellSettings& cell, CellResult& result) {
+    auto points = known.read(cell.measure);
+    if (!points) return false;
+    std::vector<Artifact> masks;
+    std::int64_t last_step = 0;
+    for (auto& point : *points) {
+      const auto file = mask_file(base, point.mask_digest);
+      std::error_code ignored;
+      if (!fs::exists(file, ignored)) return false;
+      masks.push_back({"mask", point.mask_digest, file.string()});
+      const bool is_first_of_its_step = point.step != last_step;
+      last_step = point.step;
+      if (!cell.measure.latency || !is_first_of_its_step) continue;
+      const auto mask = nn::read_mask(file, base.model->sites(), base.checkpoint_digest);
+      const auto pruned = base.model->compacted(mask, softmax_scale_from(cell.softmax_scale));
+      const ComputeType compute(cell.compute);
+      point.latency =
+          measure_latency(*base.model, *pruned, base.task->split("test"), *cell.measure.latency, watch);
+    }
+    result.points.insert(result.points.end(), points->begin(), points->end());
+    result.artifacts.insert(result.artifacts.end(), masks.begin(), masks.end());
+    return true;
+  }
+
   const loader::PluginCatalog& catalog;
   fs::path cache_folder;
   Watch watch;
@@ -264,6 +291,14 @@ CellResult Engine::run(const CellSettings& cell) {
   const bool trains_itself = (searcher.traits & trains) != 0;
   const auto digest = keeps_steps || trains_itself ? step_digest(cell, *base, result.plugins) : std::string();
   const StepFolder folder(state_->cache_folder, digest);
+  const KnownPoints known_points(state_->cache_folder, digest);
+  const bool trained = recovers || trains_itself;
+  if (trained && state_->take_known(known_points, *base, cell, result)) {
+    timing["cached"]["points"] = true;
+    timing["peak_memory_bytes"] = peak_memory_bytes();
+    result.timing = timing.dump();
+    return result;
+  }
   std::unique_ptr<nn::Model> owned;
   const nn::Model* model = base->model.get();
   Mask kept(base->model->sites());
@@ -389,6 +424,8 @@ CellResult Engine::run(const CellSettings& cell) {
     }
   }
   if (keeps_steps) folder.remove();
+  if (trained && result.failure.empty())
+    known_points.write({result.points.begin() + 1, result.points.end()}, cell.measure);
   timing["peak_memory_bytes"] = peak_memory_bytes();
   result.timing = timing.dump();
   return result;
