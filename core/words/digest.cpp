@@ -163,6 +163,17 @@ std::string DigestMemory::of_checkpoint(const std::filesystem::path& folder) {
   return digest.hex();
 }
 
+std::filesystem::path user_cache_folder() {
+  const auto given = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::filesystem::path(value == nullptr ? "" : value);
+  };
+  if (const auto cache = given("ESPALIER_CACHE"); !cache.empty()) return cache;
+  if (const auto cache = given("XDG_CACHE_HOME"); cache.is_absolute()) return cache / "espalier";
+  if (const auto home = given("HOME"); home.is_absolute()) return home / ".cache" / "espalier";
+  return cache_folder();
+}
+
 std::filesystem::path cache_folder() {
   const char* given = std::getenv("ESPALIER_CACHE");
   return given != nullptr && *given != '\0' ? std::filesystem::path(given) : std::filesystem::path("results/cache");

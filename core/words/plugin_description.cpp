@@ -2,6 +2,7 @@
 
 #include <espalier/error.h>
 
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -20,6 +21,30 @@ const char* type_name(const SettingValue& value) {
   return names[value.index()];
 }
 
+// "an integer of at least 1 (examples a batch)"
+std::string expected(const SettingDescription& setting) {
+  std::string text = type_name(setting.default_value);
+  if (setting.range) text.append(" ").append(setting.range->in_words());
+  return text.append(" (").append(setting.doc).append(")");
+}
+
+double as_number(const SettingValue& value) {
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  return integer != nullptr ? static_cast<double>(*integer) : std::get<double>(value);
+}
+
+bool is_number(const SettingValue& value) {
+  return std::holds_alternative<std::int64_t>(value) || std::holds_alternative<double>(value);
+}
+
+// A number's whole text; nullopt where it is none.
+std::optional<double> number_from(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
+
 SettingValue value_from_json(const nlohmann::json& json) {
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_number_integer()) return json.get<std::int64_t>();
@@ -28,6 +53,43 @@ SettingValue value_from_json(const nlohmann::json& json) {
 }
 
 }  // namespace
+
+std::optional<SettingRange> range_from(const std::string& text) {
+  const auto dots = text.find("..");
+  if (dots == std::string::npos) return std::nullopt;
+  std::string_view low = std::string_view(text).substr(0, dots), high = std::string_view(text).substr(dots + 2);
+  SettingRange range;
+  range.text = text;
+  if ((range.above_low = low.ends_with('<'))) low.remove_suffix(1);
+  if ((range.below_high = high.starts_with('<'))) high.remove_prefix(1);
+  if (!low.empty() || range.above_low) {
+    if (!(range.low = number_from(low))) return std::nullopt;
+  }
+  if (!high.empty() || range.below_high) {
+    if (!(range.high = number_from(high))) return std::nullopt;
+  }
+  const bool open = range.above_low || range.below_high;
+  const bool bounded = range.low && range.high;
+  if ((!range.low && !range.high) || (bounded && (*range.low > *range.high || (open && *range.low == *range.high))))
+    return std::nullopt;
+  return range;
+}
+
+bool SettingRange::holds(double value) const {
+  if (low && !(above_low ? value > *low : value >= *low)) return false;
+  return !high || (below_high ? value < *high : value <= *high);
+}
+
+std::string SettingRange::in_words() const {
+  const auto dots = text.find("..");
+  const auto from = text.substr(0, dots - (above_low ? 1 : 0)), to = text.substr(dots + (below_high ? 3 : 2));
+  std::string words;
+  if (low && high && !above_low && !below_high) return words.append("from ").append(from).append(" to ").append(to);
+  if (low) words.append(above_low ? "above " : "of at least ").append(from);
+  if (low && high) words.append(" and ");
+  if (high) words.append(below_high ? "below " : "of at most ").append(to);
+  return words;
+}
 
 Settings complete_settings(const PluginDescription& plugin, const Settings& given) {
   Settings complete;
@@ -47,7 +109,10 @@ Settings complete_settings(const PluginDescription& plugin, const Settings& give
     const bool finite = !std::holds_alternative<double>(value) || std::isfinite(std::get<double>(value));
     if (value.index() != setting.default_value.index() || !finite) {
       complain("setting '" + setting.name + "' of " + plugin.role + " '" + plugin.name + "' is " + as_text(value) +
-               ", expected " + type_name(setting.default_value) + " (" + setting.doc + ")");
+               ", expected " + expected(setting));
+    } else if (setting.range && is_number(value) && !setting.range->holds(as_number(value))) {
+      complain("setting '" + setting.name + "' of " + plugin.role + " '" + plugin.name + "' is " + as_text(value) +
+               ", expected " + expected(setting));
     } else if (!setting.choices.empty()) {
       bool allowed = false;
       for (const auto& choice : setting.choices) allowed = allowed || choice == as_text(value);
@@ -93,6 +158,7 @@ nlohmann::json to_json(const PluginDescription& plugin) {
                    : std::holds_alternative<double>(setting.default_value)       ? "real"
                                                                                  : "text";
     if (!setting.choices.empty()) json["choices"] = setting.choices;
+    if (setting.range) json["range"] = setting.range->text;
     settings.push_back(json);
   }
   return {{"name", plugin.name},
@@ -107,7 +173,8 @@ nlohmann::json to_json(const PluginDescription& plugin) {
           {"evaluates", plugin.evaluates},
           {"heads_only", plugin.heads_only},
           {"budgets", plugin.budgets},
-          {"file", plugin.file}};
+          {"file", plugin.file},
+          {"file_digest", plugin.file_digest}};
 }
 
 PluginDescription plugin_from_json(const nlohmann::json& json) {
@@ -124,6 +191,7 @@ PluginDescription plugin_from_json(const nlohmann::json& json) {
   plugin.heads_only = json.at("heads_only");
   plugin.budgets = json.at("budgets").get<std::vector<std::string>>();
   plugin.file = json.at("file");
+  plugin.file_digest = json.value("file_digest", "");
   for (const auto& entry : json.at("settings")) {
     SettingDescription setting;
     setting.name = entry.at("name");
@@ -133,6 +201,7 @@ PluginDescription plugin_from_json(const nlohmann::json& json) {
       setting.default_value = static_cast<double>(std::get<std::int64_t>(setting.default_value));
     }
     setting.choices = entry.value("choices", std::vector<std::string>{});
+    setting.range = range_from(entry.value("range", ""));
     plugin.settings.push_back(setting);
   }
   return plugin;

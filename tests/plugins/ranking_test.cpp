@@ -317,7 +317,9 @@ TEST(RankingOfHeads, RefusesAFloorThatTheBudgetCannotKeep) {
   EXPECT_EQ(refusal(5, sparsity(0.5)), "floor = 5: 6 heads must stay, and the budget keeps 3" + advice);
   EXPECT_EQ(refusal(2, sparsity(2.0 / 3), Scope::Local),
             "floor = 2: 2 heads must stay at site 'layer.0', and the budget keeps 1" + advice);
-  EXPECT_EQ(refusal(-1, sparsity(0.5)), "ranking: floor must be at least 0");
+  EXPECT_EQ(refusal(-1, sparsity(0.5)),
+            "setting 'floor' of searcher 'ranking' is -1, expected an integer of at least 0 (heads of each site that "
+            "stay; the next in the ranking goes instead)");
   EXPECT_EQ(message_of<SettingsError>([] {
               search({"ranking", Settings({{"floor", std::int64_t{1}}}), sparsity(0), Scope::Global}, channel_pairs(),
                      all_of(channel_pairs()), published_scores());

@@ -246,15 +246,13 @@ TEST(Scorers, OnGradientsLeaveTheLossToTheHost) {
   }
 }
 
-TEST(Scorers, OfAttentionRefuseAllButHeads) {
-  FakeModel model(uneven());
-  const Units units(uneven(), Granularity::HeadChannel);
-
-  for (const char* name : {"confidence", "entropy"}) {
-    EXPECT_EQ(message_of<SettingsError>([&] { scores_of(name, {}, model, units, {batch_of_row(0)}); }),
-              std::string(name) +
-                  " scores whole heads, and was asked for granularity head-channel\n"
-                  "    use granularity head");
+// The host refuses them for other granularities: espalier plan, and the engine.
+TEST(Scorers, OfAttentionAreOfHeadsAlone) {
+  for (const auto& plugin : bundled().plugins()) {
+    const auto& description = plugin.description;
+    if (description.role != "scorer") continue;
+    EXPECT_EQ(description.heads_only, description.name == "confidence" || description.name == "entropy")
+        << description.name;
   }
 }
 

@@ -48,6 +48,45 @@ TEST(Settings, NumbersMustBeFinite) {
   EXPECT_THROW(complete_settings(fisher(), Settings({{"damping", std::nan("")}})), SettingsError);
 }
 
+TEST(SettingRange, IsReadAsCardsDeclareIt) {
+  const auto range = [](const std::string& text) { return range_from(text).value(); };
+
+  EXPECT_EQ(range("1..").in_words(), "of at least 1");
+  EXPECT_EQ(range("..5").in_words(), "of at most 5");
+  EXPECT_EQ(range("0..1").in_words(), "from 0 to 1");
+  EXPECT_EQ(range("0<..").in_words(), "above 0");
+  EXPECT_EQ(range("..<0").in_words(), "below 0");
+  EXPECT_EQ(range("0..<1").in_words(), "of at least 0 and below 1");
+  EXPECT_EQ(range("0<..<0.5").in_words(), "above 0 and below 0.5");
+  EXPECT_EQ(range("-1e-3..2").in_words(), "from -1e-3 to 2");
+  for (const char* text : {"", "1", "..", "a..b", "2..1", "1<..1", "1..<1", "0...1", "1..2..3", "<..", "nan..", "0..inf"})
+    EXPECT_FALSE(range_from(text)) << text;
+}
+
+TEST(SettingRange, HoldsItsEndsUnlessTheyAreLeftOut) {
+  const auto holds = [](const std::string& text, double value) { return range_from(text)->holds(value); };
+
+  EXPECT_TRUE(holds("0..1", 0) && holds("0..1", 1) && !holds("0..1", 1.5) && !holds("0..1", -0.1));
+  EXPECT_TRUE(!holds("0<..", 0) && holds("0<..", 1e-300) && holds("0<..", 1e300));
+  EXPECT_TRUE(holds("..<0", -1) && !holds("..<0", 0));
+}
+
+TEST(Settings, OutOfRangeIsSaidWithTheRange) {
+  auto plugin = fisher();
+  plugin.settings[1].range = range_from("0..");
+  plugin.settings[2].range = range_from("0<..");
+
+  EXPECT_EQ(message_of<SettingsError>([&] {
+              complete_settings(plugin, Settings({{"samples", std::int64_t{-5}}, {"damping", std::int64_t{0}}}));
+            }),
+            "setting 'samples' of scorer 'fisher' is -5, expected an integer of at least 0 (" +
+                plugin.settings[1].doc + ")\nsetting 'damping' of scorer 'fisher' is 0.0, expected a number above 0 (" +
+                plugin.settings[2].doc + ")");
+  EXPECT_EQ(message_of<SettingsError>([&] { complete_settings(plugin, Settings({{"samples", 1.5}})); }),
+            "setting 'samples' of scorer 'fisher' is 1.5, expected an integer of at least 0 (" + plugin.settings[1].doc +
+                ")");
+}
+
 TEST(Settings, AWrongTypeIsNamed) {
   const Settings settings({{"samples", std::string("many")}});
 
@@ -59,6 +98,8 @@ TEST(PluginDescription, SurvivesJson) {
   auto plugin = fisher();
   plugin.needs_data = true;
   plugin.file = "plugins/fisher.so";
+  plugin.file_digest = "0123";
+  plugin.settings[1].range = range_from("0..");
 
   const auto again = plugin_from_json(nlohmann::json::parse(to_json(plugin).dump()));
 

@@ -16,9 +16,8 @@ class Distill final : public espalier::Recovery {
     objective_.distillation = settings.get<double>("distillation");
     objective_.temperature = settings.get<double>("temperature");
     objective_.teacher = settings.get<std::string>("teacher");
-    if (!(objective_.temperature > 0)) throw espalier::SettingsError("distill: temperature must be more than 0");
-    if (!(objective_.task >= 0 && objective_.distillation >= 0 && objective_.task + objective_.distillation > 0))
-      throw espalier::SettingsError("distill: task and distillation are weights of at least 0, not both 0");
+    if (objective_.task + objective_.distillation == 0)
+      throw espalier::SettingsError("distill: task and distillation are both 0, so that nothing is trained on");
   }
 
   void recover(espalier::RecoveryTask& task) override {
@@ -35,7 +34,7 @@ class Distill final : public espalier::Recovery {
 
 ESPALIER_RECOVERY(Distill, "distill", "1.0.0", "Trains all weights that are left on the task and towards a teacher",
                   espalier::uses_randomness, ESPALIER_TRAINING_SETTINGS("sgd", 1e-4, 1e-4, 4),
-                  espalier::Setting{"task", 0.5, "weight of the task's loss"},
-                  espalier::Setting{"distillation", 0.5, "weight of the teacher's"},
-                  espalier::Setting{"temperature", 2.0, "that softens both sides"},
+                  espalier::Setting{"task", 0.5, "weight of the task's loss", "0.."},
+                  espalier::Setting{"distillation", 0.5, "weight of the teacher's", "0.."},
+                  espalier::Setting{"temperature", 2.0, "that softens both sides", "0<.."},
                   espalier::Setting{"teacher", "dense", "dense: the model before pruning; or a checkpoint folder"})

@@ -7,7 +7,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
-#include <espalier/error.h>
 #include <espalier/recovery.h>
 
 #include <cmath>
@@ -23,9 +22,7 @@ struct Adapter {
 class Lora final : public espalier::Recovery {
  public:
   explicit Lora(const espalier::Settings& settings)
-      : settings_(settings), rank_(settings.get<std::int64_t>("rank")), alpha_(settings.get<double>("alpha")) {
-    if (rank_ < 1) throw espalier::SettingsError("lora: rank is " + std::to_string(rank_) + ", expected at least 1");
-  }
+      : settings_(settings), rank_(settings.get<std::int64_t>("rank")), alpha_(settings.get<double>("alpha")) {}
 
   void recover(espalier::RecoveryTask& task) override {
     const auto& tensors = task.model.tensors();
@@ -75,5 +72,5 @@ class Lora final : public espalier::Recovery {
 
 ESPALIER_RECOVERY(Lora, "lora", "1.0.0", "Trains low-rank adapters on every linear layer and merges them",
                   espalier::uses_randomness, ESPALIER_TRAINING_SETTINGS("adamw", 1e-4, 0.0, 32),
-                  espalier::Setting{"rank", 16, "of each adapter"},
-                  espalier::Setting{"alpha", 16.0, "adapters count alpha / rank"})
+                  espalier::Setting{"rank", 16, "of each adapter", "1.."},
+                  espalier::Setting{"alpha", 16.0, "adapters count alpha / rank", "0.."})

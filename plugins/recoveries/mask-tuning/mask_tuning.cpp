@@ -12,7 +12,6 @@
 #include <ATen/ops/linalg_cholesky.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
-#include <espalier/error.h>
 #include <espalier/recovery.h>
 
 namespace {
@@ -22,9 +21,7 @@ using at::Tensor;
 class MaskTuning final : public espalier::Recovery {
  public:
   explicit MaskTuning(const espalier::Settings& settings)
-      : damping_(settings.get<double>("damping")), largest_(settings.get<double>("largest")) {
-    if (!(damping_ >= 0)) throw espalier::SettingsError("mask-tuning: damping must be at least 0");
-  }
+      : damping_(settings.get<double>("damping")), largest_(settings.get<double>("largest")) {}
 
   void recover(espalier::RecoveryTask& task) override {
     const auto sites = task.model.now().sites();
@@ -75,7 +72,7 @@ class MaskTuning final : public espalier::Recovery {
 }  // namespace
 
 ESPALIER_RECOVERY(MaskTuning, "mask-tuning", "1.0.0", "Rescales the heads that are left by least squares, site by site",
-                  espalier::needs_data, espalier::Setting{"damping", 1.0, "of the least squares"},
-                  espalier::Setting{"largest", 10.0, "scale beyond which the tuning stops"},
-                  espalier::Setting{"samples", 512, "first rows of the split; 0: all"},
+                  espalier::needs_data, espalier::Setting{"damping", 1.0, "of the least squares", "0.."},
+                  espalier::Setting{"largest", 10.0, "scale beyond which the tuning stops", "0<.."},
+                  espalier::Setting{"samples", 512, "first rows of the split; 0: all", "0.."},
                   espalier::Setting{"split", "train", "split that is looked at", "train|validation"})

@@ -14,10 +14,6 @@ class Confidence final : public espalier::Scorer {
   explicit Confidence(const espalier::Settings& settings) : skip_last_(settings.get<bool>("skip_last")) {}
 
   at::Tensor score(espalier::ScoringTask& task) override {
-    if (task.units.granularity() != espalier::Granularity::Head) {
-      throw espalier::SettingsError("confidence scores whole heads, and was asked for granularity " +
-                                    std::string(to_string(task.units.granularity())) + "\n    use granularity head");
-    }
     std::vector<at::Tensor> sums;  // by site: [heads]
     std::vector<double> queries;
     for (const auto& site : task.model.sites()) sums.push_back(at::zeros({site.heads}, at::kDouble));
@@ -58,7 +54,8 @@ class Confidence final : public espalier::Scorer {
 
 }  // namespace
 
-ESPALIER_SCORER(Confidence, "confidence", "1.0.0", "Mean largest attention weight of a head", espalier::needs_data,
+ESPALIER_SCORER(Confidence, "confidence", "1.0.0", "Mean largest attention weight of a head",
+                espalier::needs_data | espalier::heads_only,
                 espalier::Setting{"skip_last", false, "leave the last token of each example out as query"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
+                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
                 espalier::Setting{"split", "train", "split the attention is seen on", "train|validation"})

@@ -19,10 +19,6 @@ class Entropy final : public espalier::Scorer {
       : sign_(settings.get<std::string>("keep") == "focused" ? -1 : 1) {}
 
   at::Tensor score(espalier::ScoringTask& task) override {
-    if (task.units.granularity() != espalier::Granularity::Head) {
-      throw espalier::SettingsError("entropy scores whole heads, and was asked for granularity " +
-                                    std::string(to_string(task.units.granularity())) + "\n    use granularity head");
-    }
     std::vector<at::Tensor> sums;  // by site: [heads]
     std::vector<double> queries;
     for (const auto& site : task.model.sites()) sums.push_back(at::zeros({site.heads}, at::kDouble));
@@ -52,8 +48,8 @@ class Entropy final : public espalier::Scorer {
 }  // namespace
 
 ESPALIER_SCORER(Entropy, "entropy", "1.0.0", "Mean entropy of a head's attention, negative: focused heads are kept",
-                espalier::needs_data,
+                espalier::needs_data | espalier::heads_only,
                 espalier::Setting{"keep", "focused", "heads that score high: of low entropy, or of high (spread)",
                                   "focused|spread"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
+                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
                 espalier::Setting{"split", "train", "split the attention is seen on", "train|validation"})

@@ -82,9 +82,9 @@ ESPALIER_SCORER(Fisher, "fisher", "1.1.0", "Fisher information: mean squared gra
                 espalier::Setting{"squares", "per-sample",
                                   "squared per example, or per mini-batch mean as the paper's code",
                                   "per-sample|per-batch"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all"},
+                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
                 espalier::Setting{"split", "validation", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 64, "examples a mini-batch (per-batch)"},
-                espalier::Setting{"damping", 1e-6, "added to every weight after averaging"},
+                espalier::Setting{"batch", 64, "examples a mini-batch (per-batch)", "1.."},
+                espalier::Setting{"damping", 1e-6, "added to every weight after averaging", "0.."},
                 espalier::Setting{"weighted", false, "times half the squared weight, as optimal brain damage"},
                 ESPALIER_LOSS_SETTINGS)

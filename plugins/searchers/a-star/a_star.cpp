@@ -189,10 +189,7 @@ class AStar final : public espalier::Searcher {
       : settings_(settings),
         method_(settings.get<std::string>("method")),
         heuristic_(heuristic_from(settings.get<std::string>("heuristic"))),
-        weight_(settings.get<double>("weight")) {
-    if (!(weight_ >= 0 && std::isfinite(weight_)))
-      throw espalier::SettingsError("a-star: weight is " + std::to_string(weight_) + ", expected 0 or more");
-  }
+        weight_(settings.get<double>("weight")) {}
 
   espalier::Mask search(espalier::SearchTask& task) override {
     HeadStates states("a-star", settings_, task);
@@ -223,5 +220,5 @@ ESPALIER_SEARCHER(AStar, "a-star", "1.0.0", "Prunes the heads that real evaluati
                       "method a-star: what a removal is expected to cost: nothing, what it costs alone, or "
                       "what it last cost",
                       "none|single|latest"},
-                  espalier::Setting{"weight", 1.0, "method a-star: what the heuristic's estimate is multiplied by"},
+                  espalier::Setting{"weight", 1.0, "method a-star: what the heuristic's estimate is multiplied by", "0.."},
                   head_states::metric_setting, head_states::evaluations_setting, head_states::seconds_setting)

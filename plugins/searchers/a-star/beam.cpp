@@ -26,13 +26,7 @@ class Beam final : public espalier::Searcher {
   explicit Beam(const espalier::Settings& settings)
       : settings_(settings),
         width_(settings.get<std::int64_t>("width")),
-        children_(settings.get<std::int64_t>("children")) {
-    if (width_ < 1) throw espalier::SettingsError("beam: width is " + std::to_string(width_) + ", expected at least 1");
-    if (children_ < 0) {
-      throw espalier::SettingsError("beam: children is " + std::to_string(children_) +
-                                    ", expected at least 1, or 0 for all");
-    }
-  }
+        children_(settings.get<std::int64_t>("children")) {}
 
   espalier::Mask search(espalier::SearchTask& task) override {
     HeadStates states("beam", settings_, task);
@@ -98,6 +92,6 @@ class Beam final : public espalier::Searcher {
 
 ESPALIER_SEARCHER(Beam, "beam", "1.0.0", "Prunes the heads that real evaluations show to fit, by beam search",
                   espalier::evaluates | espalier::heads_only | espalier::budget_heads | espalier::budget_loss,
-                  espalier::Setting{"width", 4, "states of each number of heads that go on"},
-                  espalier::Setting{"children", 0, "heads tried from each state, those that cost least; 0: all"},
+                  espalier::Setting{"width", 4, "states of each number of heads that go on", "1.."},
+                  espalier::Setting{"children", 0, "heads tried from each state, those that cost least; 0: all", "0.."},
                   head_states::metric_setting, head_states::evaluations_setting, head_states::seconds_setting)

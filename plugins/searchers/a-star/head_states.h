@@ -189,10 +189,6 @@ class HeadStates {
   void check() const {
     using Kind = espalier::SearchBudget::Kind;
     const auto refuse = [this](const std::string& why) { throw espalier::SettingsError(who_ + why); };
-    if (most_evaluations_ < 0)
-      refuse(": evaluations is " + std::to_string(most_evaluations_) + ", expected a limit, or 0 for none");
-    if (!(most_seconds_ >= 0))
-      refuse(": seconds is " + std::to_string(most_seconds_) + ", expected a limit, or 0 for none");
     if (task_.units.granularity() != espalier::Granularity::Head)
       refuse(std::string(" needs granularity head, and was given ") + espalier::to_string(task_.units.granularity()));
     if (task_.scope != espalier::Scope::Global) refuse(" needs scope global: the heads of all sites compete");
@@ -264,7 +260,7 @@ class HeadStates {
 // Settings of every search over heads.
 inline constexpr espalier::Setting metric_setting{"metric", "",
                                                   "what the evaluator measures; empty: the task's first metric"};
-inline constexpr espalier::Setting evaluations_setting{"evaluations", 0, "limit of evaluations; 0: none"};
-inline constexpr espalier::Setting seconds_setting{"seconds", 0.0, "limit of seconds; 0: none"};
+inline constexpr espalier::Setting evaluations_setting{"evaluations", 0, "limit of evaluations; 0: none", "0.."};
+inline constexpr espalier::Setting seconds_setting{"seconds", 0.0, "limit of seconds; 0: none", "0.."};
 
 }  // namespace head_states

@@ -61,16 +61,7 @@ class DifferentiableSubset final : public espalier::Searcher {
         gumbel_(settings.get<std::string>("estimator") == "gumbel"),
         cooling_{settings.get<std::int64_t>("cooling_steps"), settings.get<double>("temperature"),
                  settings.get<double>("final_temperature")},
-        cooling_share_(settings.get<double>("cooling_share")) {
-    for (const double temperature : {cooling_.first, cooling_.last}) {
-      if (!(temperature > 0 && std::isfinite(temperature)))
-        refuse("a temperature is " + in_words(temperature) + ", expected more than 0");
-    }
-    if (cooling_.steps < 0)
-      refuse("cooling_steps is " + in_words(static_cast<double>(cooling_.steps)) + ", expected 0 or more");
-    if (!(cooling_share_ >= 0 && cooling_share_ <= 1))
-      refuse("cooling_share is " + in_words(cooling_share_) + ", expected 0 to 1");
-  }
+        cooling_share_(settings.get<double>("cooling_share")) {}
 
   espalier::Mask search(espalier::SearchTask& task) override {
     const auto count = heads_to_keep(task);
@@ -205,8 +196,8 @@ ESPALIER_SEARCHER(DifferentiableSubset, "differentiable-subset", "1.0.0",
                   espalier::Setting{"mode", "joint", "pipelined: everything but the gates is frozen",
                                     "joint|pipelined"},
                   espalier::Setting{"estimator", "gumbel", "of the gates' gradient", "gumbel|straight-through"},
-                  espalier::Setting{"gate_learning_rate", 0.5, "of the heads' importances, at its peak"},
-                  espalier::Setting{"temperature", 1000.0, "of gumbel, at the start"},
-                  espalier::Setting{"final_temperature", 1e-8, "of gumbel, once it is cold"},
-                  espalier::Setting{"cooling_steps", 0, "steps until it is cold; 0: cooling_share of all steps"},
-                  espalier::Setting{"cooling_share", 0.68, "of all steps, where cooling_steps is 0"})
+                  espalier::Setting{"gate_learning_rate", 0.5, "of the heads' importances, at its peak", "0.."},
+                  espalier::Setting{"temperature", 1000.0, "of gumbel, at the start", "0<.."},
+                  espalier::Setting{"final_temperature", 1e-8, "of gumbel, once it is cold", "0<.."},
+                  espalier::Setting{"cooling_steps", 0, "steps until it is cold; 0: cooling_share of all steps", "0.."},
+                  espalier::Setting{"cooling_share", 0.68, "of all steps, where cooling_steps is 0", "0..1"})

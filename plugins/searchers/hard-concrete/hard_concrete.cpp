@@ -79,18 +79,10 @@ class HardConcrete final : public espalier::Searcher {
         penalty_(settings.get<double>("penalty")),
         reach_(settings.get<std::string>("reach")),
         trials_(reach_ == "bisection" ? settings.get<std::int64_t>("trials") : 1) {
-    if (!(gates_.beta > 0)) refuse("beta is " + in_words(gates_.beta) + ", expected more than 0");
-    if (!(gates_.gamma < 0)) refuse("gamma is " + in_words(gates_.gamma) + ", expected less than 0");
-    if (!(gates_.zeta > 1)) refuse("zeta is " + in_words(gates_.zeta) + ", expected more than 1");
-    if (!(gates_.epsilon > 0 && gates_.epsilon < 0.5))
-      refuse("epsilon is " + in_words(gates_.epsilon) + ", expected more than 0 and less than 0.5");
-    if (!(penalty_ >= 0 && std::isfinite(penalty_)))
-      refuse("penalty is " + in_words(penalty_) + ", expected 0 or more");
     if (reach_ == "bisection" && penalty_ == 0)
       refuse(
           "penalty is 0, expected more: bisection multiplies it\n    for a training without penalty, use reach = "
           "\"top\"");
-    if (trials_ < 1) refuse("trials is " + std::to_string(trials_) + ", expected at least 1");
   }
 
   espalier::Mask search(espalier::SearchTask& task) override {
@@ -237,16 +229,16 @@ ESPALIER_SEARCHER(HardConcrete, "hard-concrete", "1.0.0", "Learns a gate a head 
                   ESPALIER_TRAINING_SETTINGS("adamw", 2e-5, 0.0, 32),
                   espalier::Setting{"mode", "joint", "gates-only: everything but the gates is frozen",
                                     "joint|gates-only"},
-                  espalier::Setting{"gate_learning_rate", 0.1, "of log_a, at its peak"},
-                  espalier::Setting{"penalty", 0.1, "on open gates; of the first training where reach is bisection"},
+                  espalier::Setting{"gate_learning_rate", 0.1, "of log_a, at its peak", "0.."},
+                  espalier::Setting{"penalty", 0.1, "on open gates; of the first training where reach is bisection", "0.."},
                   espalier::Setting{"penalty_reduction", "mean-over-modules",
                                     "over heads: their sum, or that by the modules", "sum|mean-over-modules"},
                   espalier::Setting{"reach", "bisection", "how as many heads stay as are asked for",
                                     "bisection|top|penalty"},
-                  espalier::Setting{"trials", 8, "trainings that a bisection makes at most"},
+                  espalier::Setting{"trials", 8, "trainings that a bisection makes at most", "1.."},
                   espalier::Setting{"initial", "xavier", "where log_a begins", "xavier|constant"},
                   espalier::Setting{"initial_log_a", 2.0, "where it begins if that is constant"},
-                  espalier::Setting{"beta", 0.33, "temperature of the gates"},
-                  espalier::Setting{"gamma", -0.1, "what 0 is stretched to"},
-                  espalier::Setting{"zeta", 1.1, "what 1 is stretched to"},
-                  espalier::Setting{"epsilon", 1e-6, "how far noise and chances stay from 0 and 1"})
+                  espalier::Setting{"beta", 0.33, "temperature of the gates", "0<.."},
+                  espalier::Setting{"gamma", -0.1, "what 0 is stretched to", "..<0"},
+                  espalier::Setting{"zeta", 1.1, "what 1 is stretched to", "1<.."},
+                  espalier::Setting{"epsilon", 1e-6, "how far noise and chances stay from 0 and 1", "0<..<0.5"})

@@ -123,10 +123,7 @@ std::string text(const char* format, double value) {
 class LatencyAware final : public espalier::Searcher {
  public:
   explicit LatencyAware(const espalier::Settings& settings)
-      : step_(settings.get<std::int64_t>("step")), corrections_(settings.get<std::int64_t>("corrections")) {
-    if (step_ < 1) throw espalier::SettingsError("latency-aware: step must be at least 1");
-    if (corrections_ < 0) throw espalier::SettingsError("latency-aware: corrections must be at least 0");
-  }
+      : step_(settings.get<std::int64_t>("step")), corrections_(settings.get<std::int64_t>("corrections")) {}
 
   espalier::Mask search(espalier::SearchTask& task) override {
     check(task);
@@ -271,5 +268,5 @@ class LatencyAware final : public espalier::Searcher {
 ESPALIER_SEARCHER(LatencyAware, "latency-aware", "1.0.0",
                   "Keeps the highest scores that the measured time of the model allows, and confirms it",
                   espalier::needs_scores | espalier::heads_only | espalier::budget_latency,
-                  espalier::Setting{"step", 1, "measure every step-th number of heads, and interpolate between"},
-                  espalier::Setting{"corrections", 3, "searches that may follow when the answer takes too long"})
+                  espalier::Setting{"step", 1, "measure every step-th number of heads, and interpolate between", "1.."},
+                  espalier::Setting{"corrections", 3, "searches that may follow when the answer takes too long", "0.."})

@@ -51,9 +51,7 @@ class Ranking final : public espalier::Searcher {
       : keep_one_(settings.get<bool>("keep_one")),
         keep_one_head_(settings.get<bool>("keep_one_head")),
         rescues_best_(settings.get<std::string>("rescue") == "best"),
-        floor_(settings.get<std::int64_t>("floor")) {
-    if (floor_ < 0) throw espalier::SettingsError("ranking: floor must be at least 0");
-  }
+        floor_(settings.get<std::int64_t>("floor")) {}
 
   espalier::Mask search(espalier::SearchTask& task) override {
     check(task);
@@ -258,4 +256,4 @@ ESPALIER_SEARCHER(
                       "scope local: a site (head-channel: a head) keeps one unit of each kind; same-channel: always"},
     espalier::Setting{"keep_one_head", false, "a site that would lose all heads keeps one, and nothing goes instead"},
     espalier::Setting{"rescue", "best", "which head that is: the best, or the first that is left", "best|first"},
-    espalier::Setting{"floor", 0, "heads of each site that stay; the next in the ranking goes instead"})
+    espalier::Setting{"floor", 0, "heads of each site that stay; the next in the ranking goes instead", "0.."})

@@ -342,9 +342,11 @@ TEST(LatencyAware, RefusesWhatItCannotMeet) {
   EXPECT_EQ(refusal({latency, 0.5}, Scope::Global, {}, Granularity::HeadChannel),
             "latency-aware needs granularity head, and was given head-channel");
   EXPECT_EQ(refusal({latency, 0.5}, Scope::Global, Settings({{"step", std::int64_t{0}}})),
-            "latency-aware: step must be at least 1");
+            "setting 'step' of searcher 'latency-aware' is 0, expected an integer of at least 1 (measure every step-th "
+            "number of heads, and interpolate between)");
   EXPECT_EQ(refusal({latency, 0.5}, Scope::Global, Settings({{"corrections", std::int64_t{-1}}})),
-            "latency-aware: corrections must be at least 0");
+            "setting 'corrections' of searcher 'latency-aware' is -1, expected an integer of at least 0 (searches that may "
+            "follow when the answer takes too long)");
 }
 
 TEST(LatencyAware, SaysWhatItNeeds) {

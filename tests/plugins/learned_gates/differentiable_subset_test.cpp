@@ -327,14 +327,16 @@ TEST(DifferentiableSubset, RefusesWhatItCannotLearn) {
   EXPECT_EQ(
       refusal(heads(4), {}, Scope::Local),
       "differentiable-subset: scope local is not understood\n    its one budget is of all sites: use scope global");
-  EXPECT_EQ(refusal(heads(4), {{"temperature", 0.0}}),
-            "differentiable-subset: a temperature is 0, expected more than 0");
-  EXPECT_EQ(refusal(heads(4), {{"final_temperature", -1.0}}),
-            "differentiable-subset: a temperature is -1, expected more than 0");
-  EXPECT_EQ(refusal(heads(4), {{"cooling_steps", std::int64_t{-3}}}),
-            "differentiable-subset: cooling_steps is -3, expected 0 or more");
-  EXPECT_EQ(refusal(heads(4), {{"cooling_share", 1.5}}),
-            "differentiable-subset: cooling_share is 1.5, expected 0 to 1");
+  const auto expects = [&](const Values& values, const std::string& expected) {
+    const auto message = refusal(heads(4), values);
+    const auto& name = values.begin()->first;
+    EXPECT_TRUE(message.starts_with("setting '" + name + "' of searcher 'differentiable-subset' is ")) << message;
+    EXPECT_NE(message.find(", expected " + expected + " ("), std::string::npos) << message;
+  };
+  expects({{"temperature", 0.0}}, "a number above 0");
+  expects({{"final_temperature", -1.0}}, "a number above 0");
+  expects({{"cooling_steps", std::int64_t{-3}}}, "an integer of at least 0");
+  expects({{"cooling_share", 1.5}}, "a number from 0 to 1");
   EXPECT_NE(refusal(heads(4), {{"mode", std::string("both")}}).find("both"), std::string::npos);
 }
 

@@ -275,16 +275,21 @@ TEST(EveryHeadSearch, RefusesWhatItDoesNotUnderstand) {
     EXPECT_EQ(why(loss_of(0.1, searcher), Units(layers(1, 2, 3, 4), Granularity::HeadChannel)),
               searcher + " needs granularity head, and was given head-channel");
     EXPECT_EQ(why(loss_of(0.1, searcher, Settings({{"evaluations", std::int64_t{-1}}})), eight_heads()),
-              searcher + ": evaluations is -1, expected a limit, or 0 for none");
+              "setting 'evaluations' of searcher '" + searcher +
+                  "' is -1, expected an integer of at least 0 (limit of evaluations; 0: none)");
     EXPECT_EQ(why(loss_of(0.1, searcher, Settings({{"seconds", -2.0}})), eight_heads()),
-              searcher + ": seconds is -2.000000, expected a limit, or 0 for none");
+              "setting 'seconds' of searcher '" + searcher +
+                  "' is -2.0, expected a number of at least 0 (limit of seconds; 0: none)");
   }
   EXPECT_EQ(why(loss_of(0.1, "a-star", Settings({{"weight", -1.0}})), eight_heads()),
-            "a-star: weight is -1.000000, expected 0 or more");
+            "setting 'weight' of searcher 'a-star' is -1.0, expected a number of at least 0 (method a-star: what the "
+            "heuristic's estimate is multiplied by)");
   EXPECT_EQ(why(loss_of(0.1, "beam", Settings({{"width", std::int64_t{0}}})), eight_heads()),
-            "beam: width is 0, expected at least 1");
+            "setting 'width' of searcher 'beam' is 0, expected an integer of at least 1 (states of each number of heads "
+            "that go on)");
   EXPECT_EQ(why(loss_of(0.1, "beam", Settings({{"children", std::int64_t{-1}}})), eight_heads()),
-            "beam: children is -1, expected at least 1, or 0 for all");
+            "setting 'children' of searcher 'beam' is -1, expected an integer of at least 0 (heads tried from each state, "
+            "those that cost least; 0: all)");
 }
 
 // Head 0 is the cheapest alone, and dear beside any other.

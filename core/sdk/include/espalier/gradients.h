@@ -18,5 +18,5 @@ ESPALIER_SDK_API void require_gradients(const at::Tensor& gradients);
   ::espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},       \
       ::espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"}, \
       ::espalier::Setting {                                                                        \
-    "temperature", 2.0, "of a distillation"                                                        \
+    "temperature", 2.0, "of a distillation", "0<.."                                                \
   }

@@ -1,8 +1,8 @@
 // The handshake between host and plugin: C to shake hands, C++ to work.
 //
-// A plugin file carries (1) a symbol whose name spells the ABI, in an ELF section of its own, read before the file is
-// opened, and (2) a card of plain data, read after. LibTorch's C++ interface has no stable ABI, so both must match
-// this host exactly; nothing else is tried.
+// A plugin file carries, in ELF sections of their own that are read before the file is opened, (1) a symbol whose name
+// spells the ABI and (2) a text that says what it is and how it was built; and (3) a card of plain data, read after.
+// LibTorch's C++ interface has no stable ABI, so all must match this host exactly; nothing else is tried.
 #pragma once
 
 #if __has_include(<torch/headeronly/version.h>)
@@ -20,7 +20,7 @@
 // Raised with every change to a type of the SDK.
 #define ESPALIER_ABI 4
 
-#if __cplusplus >= 202302L
+#if __cplusplus > 202002L
 #define ESPALIER_STANDARD 23
 #else
 #define ESPALIER_STANDARD 20
@@ -37,6 +37,8 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ESPALIER_BUILD_SANITIZER "address"
+#elif defined(__SANITIZE_THREAD__)
+#define ESPALIER_BUILD_SANITIZER "thread"
 #else
 #define ESPALIER_BUILD_SANITIZER "none"
 #endif
@@ -73,9 +75,10 @@ enum PluginTraits : std::uint32_t {
   budget_macs = 128,
   budget_latency = 256,
   budget_loss = 512,
-  heads_only = 1024,  // understands granularity head alone
+  heads_only = 1024,  // of scorers and searchers: understands granularity head alone
   trains = 2048,      // calls train(): needs the train split
   evaluates = 4096,   // calls evaluate(): needs the validation split
+  all_traits = 8191,
 };
 
 struct PluginCard {
@@ -106,6 +109,8 @@ void* create(const Settings& settings) {
 // The card and the tag of this plugin file; used through ESPALIER_SCORER and its like.
 #define ESPALIER_PLUGIN(Role, Class, role, name, version, summary, traits, ...)                                      \
   extern "C" __attribute__((visibility("default"), section("espalierabi"), used)) const char ESPALIER_ABI_TAG = 1;   \
+  extern "C" __attribute__((visibility("default"), section("espalierid"), used)) const char espalier_plugin_id[] =   \
+      "role=" role ";name=" name ";version=" version ";" ESPALIER_BUILD;                                             \
   namespace {                                                                                                        \
   constexpr ::espalier::Setting espalier_settings[] = {__VA_ARGS__ __VA_OPT__(, )::espalier::Setting{}};             \
   }                                                                                                                  \

@@ -108,17 +108,17 @@ ESPALIER_SDK_API at::Tensor with_gradient(const at::Tensor& value, const at::Ten
 }  // namespace espalier
 
 // Settings that every plugin with training has, with its own defaults of optimiser, learning rate, weight decay and batch.
-#define ESPALIER_TRAINING_SETTINGS(its_optimiser, its_rate, its_decay, its_batch)                    \
-  ::espalier::Setting{"epochs", 1, "passes over the train split"},                                   \
-      ::espalier::Setting{"batch", its_batch, "examples a batch"},                                   \
-      ::espalier::Setting{"accumulate", 1, "batches whose gradients are averaged before a step"},    \
-      ::espalier::Setting{"optimiser", its_optimiser, "adamw, or sgd with momentum", "adamw|sgd"},   \
-      ::espalier::Setting{"learning_rate", its_rate, "at its peak"},                                 \
-      ::espalier::Setting{"weight_decay", its_decay, "of weights; biases and norms do not decay"},   \
-      ::espalier::Setting{"momentum", 0.9, "of sgd"},                                                \
-      ::espalier::Setting{"warmup", 0.05, "share of the steps in which the rate grows"},             \
-      ::espalier::Setting{"decay", "cosine", "of the rate after the warm-up", "cosine|linear|none"}, \
-      ::espalier::Setting{"clip_norm", 1.0, "largest norm of the whole gradient; 0: no clipping"},   \
-      ::espalier::Setting {                                                                          \
-    "loss", "task", "bce: binary cross-entropy also where one class applies", "task|bce"             \
+#define ESPALIER_TRAINING_SETTINGS(its_optimiser, its_rate, its_decay, its_batch)                        \
+  ::espalier::Setting{"epochs", 1, "passes over the train split", "0.."},                                \
+      ::espalier::Setting{"batch", its_batch, "examples a batch", "1.."},                                \
+      ::espalier::Setting{"accumulate", 1, "batches whose gradients are averaged before a step", "1.."}, \
+      ::espalier::Setting{"optimiser", its_optimiser, "adamw, or sgd with momentum", "adamw|sgd"},       \
+      ::espalier::Setting{"learning_rate", its_rate, "at its peak", "0.."},                              \
+      ::espalier::Setting{"weight_decay", its_decay, "of weights; not of biases and norms", "0.."},      \
+      ::espalier::Setting{"momentum", 0.9, "of sgd", "0..<1"},                                           \
+      ::espalier::Setting{"warmup", 0.05, "share of the steps in which the rate grows", "0..1"},         \
+      ::espalier::Setting{"decay", "cosine", "of the rate after the warm-up", "cosine|linear|none"},     \
+      ::espalier::Setting{"clip_norm", 1.0, "largest norm of the gradient; 0: no clipping", "0.."},      \
+      ::espalier::Setting {                                                                              \
+    "loss", "task", "bce: binary cross-entropy also where one class applies", "task|bce"                 \
   }

@@ -13,8 +13,9 @@ namespace espalier {
 
 using SettingValue = std::variant<bool, std::int64_t, double, std::string>;
 
-// One declared setting: name, default, one line of documentation, and for texts and numbers the allowed values
-// joined by '|' (empty: any). Plain data, so that a plugin's card stays a constant.
+// One declared setting: name, default, one line of documentation, and for texts and numbers what is allowed: values joined
+// by '|', or a range of numbers, "1.." or "0..1"; '<' leaves an end out, as in "0<.." and "0..<1" (empty: anything). Plain
+// data, so that a plugin's card stays a constant.
 struct Setting {
   enum class Type : std::int32_t { None, Bool, Integer, Real, Text };
 
@@ -26,8 +27,8 @@ struct Setting {
            !std::is_same_v<Integer, bool>) constexpr Setting(const char* its_name, Integer value, const char* its_doc,
                                                              const char* allowed = "")
       : name(its_name), type(Type::Integer), integer(value), doc(its_doc), choices(allowed) {}
-  constexpr Setting(const char* its_name, double value, const char* its_doc)
-      : name(its_name), type(Type::Real), real(value), doc(its_doc) {}
+  constexpr Setting(const char* its_name, double value, const char* its_doc, const char* allowed = "")
+      : name(its_name), type(Type::Real), real(value), doc(its_doc), choices(allowed) {}
   constexpr Setting(const char* its_name, const char* value, const char* its_doc, const char* allowed = "")
       : name(its_name), type(Type::Text), text(value), doc(its_doc), choices(allowed) {}
 

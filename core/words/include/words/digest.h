@@ -53,5 +53,8 @@ class ESPALIER_WORDS_API DigestMemory {
 
 // Where base models, scores, dense results and digests are kept: $ESPALIER_CACHE, else results/cache.
 ESPALIER_WORDS_API std::filesystem::path cache_folder();
+// Where is kept what belongs to no experiment, the descriptions of plugins: $ESPALIER_CACHE, else
+// $XDG_CACHE_HOME/espalier, else ~/.cache/espalier.
+ESPALIER_WORDS_API std::filesystem::path user_cache_folder();
 
 }  // namespace espalier

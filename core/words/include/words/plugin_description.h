@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,24 @@
 
 namespace espalier {
 
+// Numbers from one end to the other, as a card declares them: "1..", "0..1", "0<..", "0..<1".
+struct SettingRange {
+  std::string text;  // as declared
+  std::optional<double> low, high;
+  bool above_low = false, below_high = false;  // the end itself is left out
+
+  ESPALIER_WORDS_API bool holds(double value) const;
+  ESPALIER_WORDS_API std::string in_words() const;  // "of at least 1", "from 0 to 1", "above 0"
+};
+// nullopt: no range, or one that holds nothing.
+ESPALIER_WORDS_API std::optional<SettingRange> range_from(const std::string& text);
+
 struct SettingDescription {
   std::string name;
   SettingValue default_value;
   std::string doc;
   std::vector<std::string> choices;  // empty: any value of the default's type
+  std::optional<SettingRange> range = {};  // of numbers
 };
 
 struct PluginDescription {
@@ -26,12 +40,13 @@ struct PluginDescription {
   bool needs_data = false;       // it reads a split
   bool needs_scores = false;     // a searcher that ranks scores
   bool uses_randomness = false;  // its answer depends on the seed
+  bool heads_only = false;       // understands granularity head alone
   // Of searchers.
   bool trains = false;               // needs the train split
   bool evaluates = false;            // needs the validation split
-  bool heads_only = false;           // understands granularity head alone
   std::vector<std::string> budgets;  // that it understands; empty: unknown before it is asked
   std::string file;
+  std::string file_digest;
 };
 
 // Fills in defaults, converts integers to reals where declared so. Throws SettingsError naming every undeclared
