@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <espalier/error.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -54,6 +55,17 @@ class ElfFile {
     return found;
   }
 
+  // The bytes of a section; empty where there is none of this name.
+  std::string content_of(const std::string& section) const {
+    constexpr std::uint64_t most_bytes = 65536;
+    for (const auto& candidate : sections_) {
+      if (text(section_names_, candidate.sh_name) != section || candidate.sh_type != SHT_PROGBITS) continue;
+      if (candidate.sh_size > most_bytes) damaged();
+      return bytes(candidate.sh_offset, candidate.sh_size);
+    }
+    return {};
+  }
+
  private:
   [[noreturn]] void damaged() const {
     throw PluginError(name_ + ": cannot be read as a shared library; it is damaged or cut off");
@@ -96,5 +108,22 @@ class ElfFile {
 }  // namespace
 
 std::vector<std::string> abi_tags(const std::filesystem::path& file) { return ElfFile(file).symbols_in("espalierabi"); }
+
+std::map<std::string, std::string> identity_of(const std::filesystem::path& file) {
+  const auto content = ElfFile(file).content_of("espalierid");
+  return parts_of(content.substr(0, content.find('\0')));
+}
+
+std::map<std::string, std::string> parts_of(const std::string& text) {
+  std::map<std::string, std::string> parts;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find(';', begin), text.size());
+    const auto part = text.substr(begin, end - begin);
+    const auto equals = part.find('=');
+    if (equals != std::string::npos) parts[part.substr(0, equals)] = part.substr(equals + 1);
+    begin = end + 1;
+  }
+  return parts;
+}
 
 }  // namespace espalier::loader

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "guarded.h"
+#include "loader/at_work.h"
 #include "loader/plugin_catalog.h"
 
 namespace espalier::loader {
@@ -45,7 +46,8 @@ Mask checked_mask(const std::string& who, Mask mask, const std::vector<Site>& si
       auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);
       if (kept.defined() && kept.scalar_type() == at::kBool &&
           kept.sizes() == at::IntArrayRef({sites[i].heads, sites[i].head_dim})) {
-        kept = kept.cpu().contiguous();
+        // A copy: the plugin may keep and change its own.
+        kept = kept.detach().to(at::kCPU, at::kBool, /*non_blocking=*/false, /*copy=*/true).contiguous();
         continue;
       }
       throw PluginError(who + " returned a mask whose part '" + sites[i].name + "." + to_string(projection) +
@@ -61,18 +63,28 @@ Mask checked_mask(const std::string& who, Mask mask, const std::vector<Site>& si
 // LibTorch may refuse to read an answer (no data, a layout without elements): that is the plugin's fault as well.
 at::Tensor call_scorer(const std::string& name, Scorer& scorer, ScoringTask& task) {
   const auto who = "scorer '" + name + "'";
-  const auto scores = guarded(who + " failed: ", [&] { return scorer.score(task); });
+  const auto scores = guarded(who + " failed: ", [&] {
+    const AtWork scoring(who, "was scoring");
+    return scorer.score(task);
+  });
   return guarded(who + " returned scores that cannot be read: ",
                  [&] { return checked_scores(who, scores, task.units.count()); });
 }
 
 void call_recovery(const std::string& name, Recovery& recovery, RecoveryTask& task) {
-  guarded("recovery '" + name + "' failed: ", [&] { recovery.recover(task); });
+  const auto who = "recovery '" + name + "'";
+  guarded(who + " failed: ", [&] {
+    const AtWork recovering(who, "was recovering");
+    recovery.recover(task);
+  });
 }
 
 Mask call_searcher(const std::string& name, Searcher& searcher, SearchTask& task) {
   const auto who = "searcher '" + name + "'";
-  auto mask = guarded(who + " failed: ", [&] { return searcher.search(task); });
+  auto mask = guarded(who + " failed: ", [&] {
+    const AtWork searching(who, "was searching");
+    return searcher.search(task);
+  });
   return guarded(who + " returned a mask that cannot be read: ",
                  [&] { return checked_mask(who, std::move(mask), task.units.sites()); });
 }

@@ -3,25 +3,29 @@
 #include <espalier/error.h>
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "abi_tag.h"
 #include "guarded.h"
+#include "loader/at_work.h"
 #include "words/names.h"
+#include "words/plugin_files.h"
 
 namespace espalier::loader {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<fs::path> files_of(const fs::path& folder_or_file) {
-  std::error_code failed;
-  if (!fs::is_directory(folder_or_file, failed)) return {folder_or_file};
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder_or_file, failed)) {
-    if (entry.path().extension() == ".so") files.push_back(entry.path());
+constexpr const char* own_plugins = "\n    a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS";
+
+// By what the file says of itself, without opening it; one that does not say so may have any.
+bool has_role(const fs::path& file, const std::string& role) {
+  try {
+    const auto identity = identity_of(file);
+    const auto found = identity.find("role");
+    return found == identity.end() || found->second == role;
+  } catch (const PluginError&) {
+    return true;  // it is refused when it is opened
   }
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 // Constructs an instance; whatever the constructor throws becomes an error with the plugin's name.
@@ -31,6 +35,7 @@ std::unique_ptr<Role> make(const Plugin& plugin, const Settings& settings) {
   const std::string failed =
       name.role + " '" + name.name + "' (" + plugin.file.string() + ") could not be constructed: ";
   const auto complete = complete_settings(name, settings);
+  const AtWork constructing(name.role + " '" + name.name + "'", "was being constructed");
   std::unique_ptr<Role> made(static_cast<Role*>(guarded(failed, [&] { return plugin.card->create(complete); })));
   if (made == nullptr) throw PluginError(failed + "its card's create gave nothing");
   return made;
@@ -39,44 +44,61 @@ std::unique_ptr<Role> make(const Plugin& plugin, const Settings& settings) {
 }  // namespace
 
 PluginCatalog::PluginCatalog(const std::vector<fs::path>& folders_or_files) {
-  std::vector<fs::path> seen;
-  for (const auto& given : folders_or_files) {
-    for (const auto& file : files_of(given)) {
-      std::error_code ignored;
-      const auto real = fs::weakly_canonical(file, ignored);
-      if (std::find(seen.begin(), seen.end(), real) != seen.end()) continue;
-      seen.push_back(real);
-      try {
-        auto plugin = load_plugin(file);
-        const auto& name = plugin.description;
-        const auto same = std::find_if(plugins_.begin(), plugins_.end(), [&](const Plugin& other) {
-          return other.description.role == name.role && other.description.name == name.name;
-        });
-        if (same != plugins_.end()) {
-          throw PluginError(file.string() + ": " + name.role + " '" + name.name + "' is already provided by " +
-                            same->file.string() + "\n    give one of the two another name");
-        }
-        plugins_.push_back(std::move(plugin));
-      } catch (const std::exception& error) {
-        refusals_.push_back({file, error.what()});
-      }
+  const auto found = plugin_files(folders_or_files);
+  for (const auto& file : found.files) files_.push_back({file});
+  for (const auto& strange : found.strange) refusals_.push_back({strange.file, strange.message});
+}
+
+void PluginCatalog::open(File& file) const {
+  if (file.opened) return;
+  file.opened = true;
+  try {
+    auto plugin = load_plugin(file.path);
+    const auto& name = plugin.description;
+    const auto same = std::find_if(plugins_.begin(), plugins_.end(), [&](const Plugin& other) {
+      return other.description.role == name.role && other.description.name == name.name;
+    });
+    if (same != plugins_.end()) {
+      throw PluginError(file.path.string() + ": " + name.role + " '" + name.name + "' is already provided by " +
+                        same->file.string() + "\n    give one of the two another name");
     }
+    plugins_.push_back(std::move(plugin));
+  } catch (const std::exception& error) {
+    refusals_.push_back({file.path, error.what()});
   }
 }
 
+const std::deque<Plugin>& PluginCatalog::plugins() const {
+  for (auto& file : files_) open(file);
+  return plugins_;
+}
+
+const std::vector<Refusal>& PluginCatalog::refusals() const {
+  plugins();
+  return refusals_;
+}
+
 const Plugin& PluginCatalog::find(const std::string& role, const std::string& name) const {
-  std::vector<std::string> known;
-  for (const auto& plugin : plugins_) {
-    if (plugin.description.role != role) continue;
-    if (plugin.description.name == name) return plugin;
-    known.push_back(plugin.description.name);
+  const auto known = [&]() -> const Plugin* {
+    for (const auto& plugin : plugins_) {
+      if (plugin.description.role == role && plugin.description.name == name) return &plugin;
+    }
+    return nullptr;
+  };
+  if (const auto* plugin = known()) return *plugin;
+  for (auto& file : files_) {
+    if (plugin_name_of(file.path) != name || !has_role(file.path, role)) continue;
+    open(file);
+    if (const auto* plugin = known()) return *plugin;
   }
   for (const auto& refusal : refusals_) {
-    auto stem = refusal.file.stem().string();
-    std::replace(stem.begin(), stem.end(), '_', '-');
-    if (stem == name) throw PluginError(refusal.message);
+    if (plugin_name_of(refusal.file) == name) throw PluginError(refusal.message);
   }
-  throw SettingsError(unknown_name(role, name, known));
+  std::vector<std::string> names;
+  for (const auto& file : files_) {
+    if (has_role(file.path, role)) names.push_back(plugin_name_of(file.path));
+  }
+  throw SettingsError(unknown_name(role, name, names) + own_plugins);
 }
 
 std::unique_ptr<Scorer> PluginCatalog::make_scorer(const std::string& name, const Settings& settings) const {
@@ -92,21 +114,8 @@ std::unique_ptr<Recovery> PluginCatalog::make_recovery(const std::string& name, 
 }
 
 std::vector<fs::path> plugin_folders() {
-  std::vector<fs::path> folders;
   std::error_code failed;
-  const auto program = fs::read_symlink("/proc/self/exe", failed).parent_path();
-  for (const auto& folder :
-       {program.parent_path() / "plugins", program.parent_path() / "lib" / "espalier" / "plugins"}) {
-    if (fs::is_directory(folder, failed)) folders.push_back(folder);
-  }
-  const char* given = std::getenv("ESPALIER_PLUGINS");
-  const std::string paths = given == nullptr ? "" : given;
-  for (std::size_t begin = 0; begin < paths.size();) {
-    const auto end = std::min(paths.find(':', begin), paths.size());
-    if (end > begin) folders.emplace_back(paths.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return folders;
+  return plugin_places(fs::read_symlink("/proc/self/exe", failed));
 }
 
 }  // namespace espalier::loader

@@ -8,13 +8,17 @@
 #include <boost/dll/runtime_symbol_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
+#include <cstring>
 #include <list>
 #include <map>
 #include <regex>
 
 #include "abi_tag.h"
+#include "loader/at_work.h"
 #include "words/digest.h"
 #include "words/names.h"
+#include "words/plugin_files.h"
+#include "words/printable.h"
 
 namespace espalier::loader {
 namespace {
@@ -56,13 +60,22 @@ std::string differences(const std::map<std::string, std::string>& plugin,
   return text;
 }
 
+// Every part in which a plugin was built otherwise than this program.
+void check_build(const fs::path& file, const std::map<std::string, std::string>& plugin) {
+  const auto other = differences(plugin, parts_of(ESPALIER_BUILD));
+  if (!other.empty())
+    throw PluginError(file.string() + ": was built in another way and cannot be loaded" + other + rebuild);
+}
+
 // Step one: before the file is opened, so that none of its code has run.
 void check_tag(const fs::path& file) {
-  std::error_code failed;
-  if (!fs::is_regular_file(file, failed)) throw PluginError(file.string() + ": no such plugin file");
   const auto tags = abi_tags(file);
   const std::string expected = ESPALIER_TEXT(ESPALIER_ABI_TAG);
-  if (tags.size() == 1 && tags[0] == expected) return;
+  if (tags.size() == 1 && tags[0] == expected) {
+    const auto identity = identity_of(file);
+    if (!identity.empty()) check_build(file, identity);
+    return;
+  }
   if (tags.empty()) {
     throw PluginError(file.string() +
                       ": is no Espalier plugin: it carries no ABI tag\n    the plugin's source ends with "
@@ -100,19 +113,6 @@ const dll::shared_library& open(const fs::path& file) {
   }
 }
 
-std::map<std::string, std::string> parts_of_build(const char* build) {
-  std::map<std::string, std::string> parts;
-  std::string text = build == nullptr ? "" : build;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find(';', begin), text.size());
-    const auto part = text.substr(begin, end - begin);
-    const auto equals = part.find('=');
-    if (equals != std::string::npos) parts[part.substr(0, equals)] = part.substr(equals + 1);
-    begin = end + 1;
-  }
-  return parts;
-}
-
 // Step two: the card, read as plain data until it matches.
 const PluginCard& read_card(const fs::path& file, const dll::shared_library& library) {
   if (!library.has(card_symbol))
@@ -129,9 +129,7 @@ const PluginCard& read_card(const fs::path& file, const dll::shared_library& lib
                       std::to_string(ESPALIER_ABI) + ", card of " + std::to_string(sizeof(PluginCard)) + " bytes" +
                       rebuild);
   }
-  const auto other = differences(parts_of_build(card.build), parts_of_build(ESPALIER_BUILD));
-  if (!other.empty())
-    throw PluginError(file.string() + ": was built in another way and cannot be loaded" + other + rebuild);
+  check_build(file, parts_of(card.build == nullptr ? "" : card.build));
   return card;
 }
 
@@ -154,21 +152,81 @@ std::vector<std::string> split_at_bars(const std::string& text) {
   return parts;
 }
 
+constexpr std::size_t longest_name = 64, longest_line = 300, most_settings = 200, most_choices = 100;
+
+// One line that can be printed, and is not too long.
+bool is_line(const char* text, std::size_t most_bytes = longest_line) {
+  const std::string_view line(text, ::strnlen(text, most_bytes + 1));
+  return line.size() <= most_bytes && is_printable_line(line);
+}
+
+// Of a setting: what the experiment file's own keys are called, and what else no TOML key or SQL column should be.
+bool is_setting_name(const char* text) {
+  static const std::regex snake_case("[a-z][a-z0-9_]*");
+  return is_line(text, longest_name) && std::regex_match(text, snake_case);
+}
+
+void check_setting(const std::string& of, const Setting& setting) {
+  static const std::vector<std::string> reserved = {"plugin", "name"};
+  if (!is_setting_name(setting.name)) {
+    throw PluginError(of + "declares a setting called '" + printable_line(setting.name) +
+                      "'\n    expected lower-case letters, digits and '_', at most 64, for instance learning_rate");
+  }
+  if (std::find(reserved.begin(), reserved.end(), setting.name) != reserved.end()) {
+    throw PluginError(of + "declares a setting called '" + setting.name +
+                      "', which is a word of the experiment file itself\n    give it another name");
+  }
+  for (const char* text : {setting.doc, setting.text, setting.choices}) {
+    if (is_line(text)) continue;
+    throw PluginError(of + "the documentation, default or choices of setting '" + setting.name +
+                      "' are no line that can be printed, of at most " + std::to_string(longest_line) + " bytes");
+  }
+}
+
+// What is allowed: a range of numbers, or a list.
+void describe_choices(const std::string& of, const Setting& setting, SettingDescription& described) {
+  const std::string choices = setting.choices;
+  const bool is_number = setting.type == Setting::Type::Integer || setting.type == Setting::Type::Real;
+  if (is_number && choices.find("..") != std::string::npos) {
+    described.range = range_from(choices);
+    if (described.range) return;
+    throw PluginError(of + "setting '" + setting.name + "' allows '" + choices +
+                      "', which is no range\n    expected for instance 1.. or 0..1, or 0<.. for more than 0");
+  }
+  described.choices = split_at_bars(choices);
+  const bool sound = described.choices.size() <= most_choices &&
+                     std::none_of(described.choices.begin(), described.choices.end(),
+                                  [](const std::string& choice) { return choice.empty(); });
+  if (!sound) {
+    throw PluginError(of + "setting '" + setting.name + "' allows '" + printable_line(choices) +
+                      "'\n    expected at most 100 values with '|' between them");
+  }
+}
+
 void describe_settings(const fs::path& file, const PluginCard& card, PluginDescription& plugin) {
+  const auto of = file.string() + ": " + plugin.role + " '" + plugin.name + "': ";
+  if (card.setting_count > most_settings) {
+    throw PluginError(file.string() + ": '" + plugin.name + "' declares " + std::to_string(card.setting_count) +
+                      " settings, at most " + std::to_string(most_settings) + " are allowed");
+  }
   Settings defaults;
   for (std::uint32_t i = 0; i < card.setting_count; ++i) {
     const auto* setting = card.settings == nullptr ? nullptr : &card.settings[i];
     const bool whole = setting != nullptr && setting->type >= Setting::Type::Bool &&
                        setting->type <= Setting::Type::Text && setting->name != nullptr && *setting->name != '\0' &&
-                       setting->text != nullptr && setting->doc != nullptr && setting->choices != nullptr;
+                       setting->text != nullptr && setting->doc != nullptr && *setting->doc != '\0' &&
+                       setting->choices != nullptr;
     if (!whole) {
       throw PluginError(file.string() + ": setting " + std::to_string(i + 1) + " of '" + plugin.name +
                         "' lacks its name, type, default or documentation");
     }
+    check_setting(of, *setting);
     if (defaults.has(setting->name)) {
       throw PluginError(file.string() + ": '" + plugin.name + "' declares setting '" + setting->name + "' twice");
     }
-    plugin.settings.push_back({setting->name, default_of(*setting), setting->doc, split_at_bars(setting->choices)});
+    SettingDescription described{setting->name, default_of(*setting), setting->doc, {}};
+    describe_choices(of, *setting, described);
+    plugin.settings.push_back(std::move(described));
     defaults.set(setting->name, plugin.settings.back().default_value);
   }
   try {
@@ -179,17 +237,11 @@ void describe_settings(const fs::path& file, const PluginCard& card, PluginDescr
   }
 }
 
-PluginDescription describe(const fs::path& file, const PluginCard& card) {
-  for (const char* text : {card.role, card.name, card.version, card.summary}) {
-    if (text == nullptr)
-      throw PluginError(file.string() + ": its plugin card leaves role, name, version or summary out");
+void describe_traits(const fs::path& file, const PluginCard& card, PluginDescription& plugin) {
+  if (const auto unknown = card.traits & ~std::uint32_t{all_traits}; unknown != 0) {
+    throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name + "' has traits that are not known (bits " +
+                      std::to_string(unknown) + ")\n    expected a combination of espalier::PluginTraits");
   }
-  PluginDescription plugin;
-  plugin.file = file.string();
-  plugin.role = card.role;
-  plugin.name = card.name;
-  plugin.version = card.version;
-  plugin.summary = card.summary;
   plugin.needs_data = (card.traits & needs_data) != 0;
   plugin.needs_scores = (card.traits & needs_scores) != 0;
   plugin.uses_randomness = (card.traits & uses_randomness) != 0;
@@ -204,20 +256,53 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   for (const auto& [trait, name] : budgets) {
     if ((card.traits & trait) != 0) plugin.budgets.emplace_back(name);
   }
+}
+
+// Role, name, version and summary are those of a plugin that can be asked for, recorded and printed.
+void check_words(const fs::path& file, const PluginCard& card) {
+  for (const char* text : {card.role, card.name, card.version, card.summary}) {
+    if (text == nullptr)
+      throw PluginError(file.string() + ": its plugin card leaves role, name, version or summary out");
+  }
   static const std::vector<std::string> roles = {"scorer", "searcher", "recovery"};
-  if (std::find(roles.begin(), roles.end(), plugin.role) == roles.end()) {
-    throw PluginError(file.string() + ": " + unknown_name("plugin role", plugin.role, roles));
+  if (!is_line(card.role, longest_name) || std::find(roles.begin(), roles.end(), card.role) == roles.end()) {
+    throw PluginError(file.string() + ": " + unknown_name("plugin role", printable_line(card.role), roles));
   }
   static const std::regex kebab("[a-z0-9]+(-[a-z0-9]+)*");
-  if (!std::regex_match(plugin.name, kebab) || plugin.name == "none") {
-    throw PluginError(file.string() + ": plugin name '" + plugin.name +
-                      "' is not in kebab-case\n    expected lower-case words "
-                      "joined by '-', for instance gate-gradient");
+  if (!is_line(card.name, longest_name) || !std::regex_match(card.name, kebab) || std::string_view(card.name) == "none") {
+    throw PluginError(file.string() + ": plugin name '" + printable_line(card.name) +
+                      "' is not in kebab-case\n    expected lower-case words joined by '-', at most 64 letters, for "
+                      "instance gate-gradient");
   }
+  const std::string name = card.name;
+  if (plugin_name_of(file) != name) {
+    throw PluginError(file.string() + ": holds " + card.role + " '" + name + "' under another name\n    call the file " +
+                      name + ".so: a plugin's file is called like the plugin ('_' stands for '-')");
+  }
+  static const std::regex version("[0-9]+(\\.[0-9]+){0,3}([-+][0-9A-Za-z.+-]+)?");
+  if (!is_line(card.version, longest_name) || !std::regex_match(card.version, version)) {
+    throw PluginError(file.string() + ": version '" + printable_line(card.version) + "' of " + card.role + " '" + name +
+                      "' is none\n    expected numbers with dots between, for instance 1.0.0 or 2.1-beta: results are "
+                      "known by it, so raise it whenever what the plugin computes changes");
+  }
+  if (!is_line(card.summary)) {
+    throw PluginError(file.string() + ": the summary of " + card.role + " '" + name +
+                      "' is no line that can be printed, of at most " + std::to_string(longest_line) + " bytes");
+  }
+}
+
+PluginDescription describe(const fs::path& file, const PluginCard& card) {
+  check_words(file, card);
+  PluginDescription plugin;
+  plugin.file = file.string();
+  plugin.role = card.role;
+  plugin.name = card.name;
+  plugin.version = card.version;
+  plugin.summary = card.summary;
+  describe_traits(file, card, plugin);
   describe_settings(file, card, plugin);
   const auto is_split = [](const SettingDescription& setting) { return setting.name == "split"; };
-  if (plugin.needs_data &&
-      std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
+  if (plugin.needs_data && std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
     throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name +
                       "' reads data but declares no setting 'split'\n    add "
                       "espalier::Setting{\"split\", \"validation\", \"...\", \"train|validation\"}");
@@ -230,13 +315,15 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
 }  // namespace
 
 Plugin load_plugin(const fs::path& file) {
+  for (const auto& strange : plugin_files({file}).strange) throw PluginError(strange.message);
   check_tag(file);
+  const AtWork loading("plugin file " + file.string(), "was being loaded");
   const auto& card = read_card(file, open(file));
   Plugin plugin;
   plugin.description = describe(file, card);
   plugin.traits = card.traits;
   plugin.file = file;
-  plugin.file_digest = sha256_of_file(file);
+  plugin.file_digest = plugin.description.file_digest = sha256_of_file(file);
   plugin.card = &card;
   return plugin;
 }

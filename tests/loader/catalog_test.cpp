@@ -3,11 +3,18 @@
 #include <ATen/core/grad_mode.h>
 #include <c10/core/DefaultDtype.h>
 #include <c10/core/InferenceMode.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 
+#include "loader/at_work.h"
 #include "loader/plugin_fixture.h"
+#include "loader/visit.h"
 #include "sdk/fake_search.h"
 #include "support/temp_dir.h"
 #include "support/tensor_matchers.h"
@@ -45,20 +52,32 @@ TEST(Catalog, KeepsRefusalsUntilTheyAreAskedFor) {
 
   EXPECT_EQ(catalog.plugins().size(), 1u);
   ASSERT_EQ(catalog.refusals().size(), 2u);
-  EXPECT_EQ(catalog.refusals()[0].file, plugin_file("no_card"));
+  EXPECT_EQ(catalog.refusals()[1].file, plugin_file("no_card"));
   EXPECT_TRUE(
       says(message_of<PluginError>([&] { catalog.find("scorer", "no-card"); }), plugin_file("no_card").string()));
   EXPECT_EQ(message_of<PluginError>([&] { catalog.find("scorer", "gone"); }), "/nowhere/gone.so: no such plugin file");
 }
 
+// What is not asked for is not opened: its code would run.
+TEST(Catalog, OpensWhatIsAskedForAndNothingElse) {
+  const PluginCatalog catalog({plugin_file("steady"), plugin_file("crashes_when_opened"), plugin_file("wrong_mask")});
+
+  EXPECT_EQ(catalog.find("scorer", "steady").file, plugin_file("steady"));
+  EXPECT_TRUE(says(message_of<SettingsError>([&] { catalog.find("scorer", "staedy"); }), "unknown scorer 'staedy'",
+                   {"did you mean 'steady'?", "known: crashes-when-opened, steady\n",
+                    "a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS"}));
+  EXPECT_TRUE(says(message_of<SettingsError>([&] { catalog.find("searcher", "crashes-when-opened"); }),
+                   "unknown searcher 'crashes-when-opened'"));
+}
+
 TEST(Catalog, ReadsAFoldersLibrariesOnceAndInOrder) {
   const TempDir folder;
-  fs::copy_file(plugin_file("wrong_mask"), folder / "b.so");
-  fs::copy_file(plugin_file("steady"), folder / "a.so");
+  fs::copy_file(plugin_file("wrong_mask"), folder / "wrong_mask.so");
+  fs::copy_file(plugin_file("steady"), folder / "steady.so");
   folder.write("notes.txt", "no plugin");
-  folder.write("a.so.bak", "no plugin");
+  folder.write("steady.so.bak", "no plugin");
 
-  const PluginCatalog catalog({folder.path(), folder / "a.so", folder.path()});
+  const PluginCatalog catalog({folder.path(), folder / "steady.so", folder.path()});
 
   ASSERT_EQ(catalog.plugins().size(), 2u);
   EXPECT_EQ(catalog.plugins()[0].description.name, "steady");
@@ -67,14 +86,14 @@ TEST(Catalog, ReadsAFoldersLibrariesOnceAndInOrder) {
 
 TEST(Catalog, RefusesASecondPluginOfOneName) {
   const TempDir folder;
-  fs::copy_file(plugin_file("steady"), folder / "copy.so");
+  fs::copy_file(plugin_file("steady"), folder / "steady.so");
 
-  const PluginCatalog catalog({plugin_file("steady"), folder / "copy.so"});
+  const PluginCatalog catalog({plugin_file("steady"), folder / "steady.so"});
 
   ASSERT_EQ(catalog.refusals().size(), 1u);
   EXPECT_TRUE(
       says(catalog.refusals()[0].message,
-           (folder / "copy.so").string() + ": scorer 'steady' is already provided by " + plugin_file("steady").string(),
+           (folder / "steady.so").string() + ": scorer 'steady' is already provided by " + plugin_file("steady").string(),
            {"give one of the two another name"}));
   EXPECT_EQ(catalog.find("scorer", "steady").file, plugin_file("steady"));
 }
@@ -138,6 +157,20 @@ TEST(CallScorer, ShowsLibTorchsMessageWithoutItsBacktrace) {
 
   EXPECT_TRUE(says(message, "scorer 'throws-in-torch' failed: The size of tensor a (2) must match"));
   EXPECT_EQ(message.find("frame #"), std::string::npos) << message;
+}
+
+TEST(CallScorer, BoundsAndCleansWhatAPluginSays) {
+  const auto words = [](const char* what) {
+    const PluginCatalog catalog({plugin_file("misbehaves")});
+    const auto scorer = catalog.make_scorer("misbehaves", Settings({{"what", std::string(what)}}));
+    Task task;
+    return message_of<PluginError>([&] { call_scorer("misbehaves", *scorer, task.scoring); });
+  };
+
+  EXPECT_LT(words("long-words").size(), 5000u);
+  EXPECT_TRUE(words("long-words").ends_with("\n    ... and 4995904 bytes more"));
+  EXPECT_EQ(words("odd-words"), "scorer 'misbehaves' failed: \\x1b[31mred \\xff\\xfe");
+  EXPECT_EQ(words("no-words"), "scorer 'misbehaves' failed: it threw an exception that says nothing");
 }
 
 TEST(CallScorer, LeavesOurOwnErrorsAsTheyAre) {
@@ -207,6 +240,84 @@ TEST(CallScorer, GivesACopyThatThePluginCannotChange) {
   scorer.answer.fill_(7);
 
   EXPECT_TRUE(is_close(scores, at::ones({5}, at::kDouble)));
+}
+
+// Runs a visit of the plugin that misbehaves, and gives what leaving it says.
+std::string after_visit(const char* what) {
+  const PluginCatalog catalog({plugin_file("misbehaves")});
+  Task task;
+  loader::Visit<Scorer> visit(catalog, "misbehaves", Settings({{"what", std::string(what)}}));
+  call_scorer("misbehaves", *visit, task.scoring);
+  try {
+    visit.leave();
+  } catch (const PluginError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Visit, PutsTheWorkingFolderAndTheUmaskBack) {
+  const auto folder = fs::current_path();
+  const auto mask = ::umask(022);
+
+  EXPECT_EQ(after_visit("move"), "");
+  EXPECT_EQ(fs::current_path(), folder);
+  EXPECT_EQ(after_visit("mask"), "");
+  EXPECT_EQ(::umask(mask), 022u);
+}
+
+TEST(Visit, PutsSignalsAndTimersBack) {
+  struct sigaction before {};
+  ::sigaction(SIGTERM, nullptr, &before);
+
+  EXPECT_EQ(after_visit("deaf"), "");
+  struct sigaction after {};
+  ::sigaction(SIGTERM, nullptr, &after);
+  EXPECT_EQ(after.sa_handler, before.sa_handler);
+  EXPECT_EQ(after_visit("alarm"), "");
+  EXPECT_EQ(::alarm(0), 0u);
+}
+
+TEST(Visit, PutsTheStandardStreamsBack) {
+  struct stat before {}, after {};
+  ::fstat(2, &before);
+
+  EXPECT_EQ(after_visit("close-streams"), "");
+  ASSERT_EQ(::fstat(2, &after), 0);
+  EXPECT_EQ(after.st_ino, before.st_ino);
+}
+
+// In a process of its own: afterwards it is spoilt.
+TEST(Visit, NamesThePluginThatClosesWhatIsNotItsOwn) {
+  EXPECT_EXIT(
+      {
+        const int file = ::open("/dev/null", O_RDONLY);
+        const int kept_for_the_test = ::fcntl(2, F_DUPFD, 2000);
+        const auto message = after_visit("close");
+        ::dup2(kept_for_the_test, 2);
+        const auto expected = "scorer 'misbehaves' closed or replaced file descriptors that are not its own (";
+        const bool right = message.starts_with(expected) && message.find(std::to_string(file)) != std::string::npos &&
+                           loader::spoilt() == message;
+        std::fprintf(stderr, "%s\n", message.c_str());
+        ::_exit(right ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "closed or replaced");
+}
+
+TEST(Visit, NotesWhatIsAtWork) {
+  loader::WorkNote note;
+  loader::write_notes_to(note);
+  EXPECT_EQ(note.in_words(", idle"), ", idle");
+  {
+    loader::note_stage("scores");
+    const loader::AtWork scoring("scorer 'hies'", "was scoring");
+    EXPECT_EQ(note.in_words(""), " while scorer 'hies' was scoring (stage: scores)");
+  }
+  EXPECT_EQ(note.in_words(" while it computed"),
+            " while it computed, after scorer 'hies' had been called (stage: scores)");
+  loader::note_stage("");
+  static loader::WorkNote unused;
+  loader::write_notes_to(unused);
 }
 
 struct SearchParts {

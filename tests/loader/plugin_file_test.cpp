@@ -1,5 +1,6 @@
 // Every step between a file and a plugin that may be called refuses in its own words.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -48,8 +49,13 @@ TEST(PluginFile, AGoodOneIsDescribed) {
 
 TEST(PluginFile, MustExist) {
   EXPECT_EQ(refusal_of_file("/nowhere/salience.so"), "/nowhere/salience.so: no such plugin file");
-  EXPECT_TRUE(
-      says(refusal_of_file(fs::temp_directory_path()), fs::temp_directory_path().string() + ": no such plugin file"));
+  const TempDir folder;
+  fs::create_directories(folder / "folder.so");
+  fs::create_symlink("nowhere", folder / "link.so");
+  ASSERT_EQ(::mkfifo((folder / "pipe.so").c_str(), 0600), 0);
+  EXPECT_EQ(refusal_of_file(folder / "link.so"), (folder / "link.so").string() + ": is a link to a file that is not there");
+  EXPECT_EQ(refusal_of_file(folder / "pipe.so"), (folder / "pipe.so").string() + ": is no ordinary file, and cannot be a plugin");
+  EXPECT_TRUE(says(refusal_of_file(folder / "folder.so"), (folder / "folder.so").string() + ": is"));
 }
 
 TEST(PluginFile, MustBeALibrary) {
@@ -145,6 +151,51 @@ TEST(PluginFile, AnotherBuildIsRefusedWithEveryDifference) {
                    {"compiler: plugin clang++ 99, this program " ESPALIER_BUILD_COMPILER,
                     "containers: plugin debug, this program release"}));
   EXPECT_EQ(message.find("cxx11abi"), std::string::npos) << message;
+}
+
+// Opening a file built with a sanitizer would end the program, so it must not come to that.
+TEST(PluginFile, ABuildWithASanitizerIsRefusedBeforeItIsOpened) {
+  EXPECT_TRUE(says(refusal_of("asan_build"), ": was built in another way and cannot be loaded",
+                   {"sanitizer: plugin address, this program none", "rebuild it against this SDK"}));
+}
+
+TEST(PluginFile, IsCalledLikeItsPlugin) {
+  EXPECT_EQ(refusal_of("other_name"),
+            ": holds scorer 'other' under another name\n    call the file other.so: a plugin's file is called like the "
+            "plugin ('_' stands for '-')");
+}
+
+TEST(PluginFile, HasAVersionThatIsOne) {
+  EXPECT_TRUE(says(refusal_of("no_version"), ": version '' of scorer 'no-version' is none",
+                   {"for instance 1.0.0", "raise it whenever what the plugin computes changes"}));
+  EXPECT_TRUE(says(refusal_of("odd_version"), ": version 'banana; DROP' of scorer 'odd-version' is none"));
+}
+
+TEST(PluginFile, HasTraitsThatAreKnown) {
+  EXPECT_EQ(refusal_of("odd_traits"),
+            ": scorer 'odd-traits' has traits that are not known (bits 1048576)\n    expected a combination of "
+            "espalier::PluginTraits");
+}
+
+TEST(PluginFile, HasASummaryThatCanBePrinted) {
+  const std::string expected = " is no line that can be printed, of at most 300 bytes";
+  EXPECT_EQ(refusal_of("long_summary"), ": the summary of scorer 'long-summary'" + expected);
+  EXPECT_EQ(refusal_of("raw_summary"), ": the summary of scorer 'raw-summary'" + expected);
+}
+
+TEST(PluginFile, HasSettingsThatCanBeWritten) {
+  EXPECT_TRUE(says(refusal_of("reserved_setting"), ": scorer 'reserved-setting': declares a setting called 'plugin'",
+                   {"a word of the experiment file itself"}));
+  EXPECT_TRUE(says(refusal_of("odd_setting"), ": scorer 'odd-setting': declares a setting called 'a \"b\"\\x0a'",
+                   {"for instance learning_rate"}));
+  EXPECT_EQ(refusal_of("many_settings"), ": 'many-settings' declares 10000 settings, at most 200 are allowed");
+}
+
+TEST(PluginFile, HasRangesThatHoldTheirDefaults) {
+  EXPECT_TRUE(says(refusal_of("odd_range"), ": scorer 'odd-range': setting 'rank' allows '9..1', which is no range",
+                   {"expected for instance 1.. or 0..1"}));
+  EXPECT_TRUE(says(refusal_of("default_out_of_range"), ": a default is not among the values that its setting allows",
+                   {"setting 'rank' of scorer 'default-out-of-range' is 0, expected an integer of at least 1 (what)"}));
 }
 
 TEST(PluginFile, TheRoleMustBeKnown) {

@@ -6,6 +6,7 @@
 #include <espalier/scorer.h>
 #include <espalier/searcher.h>
 
+#include <deque>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -28,15 +29,17 @@ struct Refusal {
   std::string message;
 };
 
-// The plugins of the build's folder and of folders or files that the user names. Files are checked and opened when the
-// catalogue is made; one that is refused is kept as a refusal, and is an error only when it is asked for.
+// The plugins of the build's folder and of folders or files that the user names. A file is checked and opened when its
+// plugin is first asked for, so that no other plugin's code runs; one that is refused is an error only then.
 class PluginCatalog {
  public:
   explicit PluginCatalog(const std::vector<std::filesystem::path>& folders_or_files);
 
-  const std::vector<Plugin>& plugins() const { return plugins_; }
-  const std::vector<Refusal>& refusals() const { return refusals_; }
-  // Throws SettingsError for an unknown name (nearest one), PluginError where the file of that name was refused.
+  // All of them: opens every file.
+  const std::deque<Plugin>& plugins() const;
+  const std::vector<Refusal>& refusals() const;
+  // Of several plugins of one role and name the first. Throws SettingsError for an unknown name (nearest one), PluginError
+  // where the file of that name is refused.
   const Plugin& find(const std::string& role, const std::string& name) const;
 
   // An instance with complete settings. Throws SettingsError (settings), PluginError (its constructor threw).
@@ -45,8 +48,16 @@ class PluginCatalog {
   std::unique_ptr<Recovery> make_recovery(const std::string& name, const Settings& settings) const;
 
  private:
-  std::vector<Plugin> plugins_;
-  std::vector<Refusal> refusals_;
+  struct File {
+    std::filesystem::path path;
+    bool opened = false;
+  };
+  void open(File& file) const;
+
+  // Asking is what opens a file, and changes nothing that can be seen otherwise.
+  mutable std::vector<File> files_;
+  mutable std::deque<Plugin> plugins_;  // where they are, they stay
+  mutable std::vector<Refusal> refusals_;
 };
 
 // Checks one file step by step and opens it. Throws PluginError listing every difference.

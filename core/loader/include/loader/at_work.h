@@ -1,0 +1,35 @@
+// Which plugin is at work in this process, written where it can still be read when the process has died of it.
+#pragma once
+
+#include <string>
+
+namespace espalier::loader {
+
+// Plain memory, which this process may share with the one that watches it. Texts end in a zero byte.
+struct WorkNote {
+  char plugin[256] = {};   // "scorer 'hies'": the one that is in work, or the last that was
+  char doing[64] = {};     // "was scoring"; empty between calls
+  char stage[64] = {};     // of the cell: "scores", "search"
+  char verdict[4608] = {};  // why this process has to end; empty: it has not
+
+  // " while scorer 'hies' was scoring (stage: scores)": how a message about the end of the process goes on; `otherwise`
+  // where no plugin is in work.
+  std::string in_words(const std::string& otherwise) const;
+};
+
+// Where notes are written from now on; it outlives every call. Without one they go where nobody looks.
+void write_notes_to(WorkNote& note);
+WorkNote& work_note();
+
+void note_stage(const std::string& stage);
+
+// From here to the end of its scope this plugin is at work.
+class AtWork {
+ public:
+  AtWork(const std::string& plugin, const std::string& doing);
+  ~AtWork();
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+};
+
+}  // namespace espalier::loader
