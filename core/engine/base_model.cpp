@@ -125,7 +125,12 @@ BaseModel& BaseModels::get(const CellSettings& cell) {
   if (models_.size() >= most_models) models_.clear();
   const auto task = task_of(cell, {});
   auto made = make(cell, base_digest(cell, digests_, *task));
+  made->weights = digest_of(*made->model);
   return *(models_[asked.dump()] = std::move(made));
+}
+
+void BaseModels::forget(const BaseModel& base) {
+  std::erase_if(models_, [&](const auto& entry) { return entry.second.get() == &base; });
 }
 
 std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std::string& digest) {

@@ -19,6 +19,8 @@
 #include "engine/scoring.h"
 #include "engine/searching.h"
 #include "engine/steps.h"
+#include "engine/untouched.h"
+#include "loader/at_work.h"
 #include "nn/mask_file.h"
 #include "nn/speech.h"
 #include "words/digest.h"
@@ -38,8 +40,11 @@ constexpr std::size_t most_evaluations = 256;
 // Adds the time until it ends to one stage.
 class Stage {
  public:
-  Stage(nlohmann::json& timing, const char* name) : timing_(timing), name_(name), begun_(Clock::now()) {}
+  Stage(nlohmann::json& timing, const char* name) : timing_(timing), name_(name), begun_(Clock::now()) {
+    loader::note_stage(name);
+  }
   ~Stage() {
+    loader::note_stage("");
     const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
     timing_["seconds"][name_] = timing_["seconds"].value(name_, 0.0) + seconds;
   }
@@ -258,10 +263,26 @@ std::string step_digest(const CellSettings& cell, const BaseModel& base,
 }  // namespace
 
 CellResult Engine::run(const CellSettings& cell) {
+  BaseModel* base = nullptr;
+  try {
+    return compute(cell, base);
+  } catch (const Interrupted&) {
+    throw;
+  } catch (...) {
+    // Whatever the cell failed of, and also where a plugin changed weights and then threw: later cells get theirs right.
+    if (base != nullptr && !changed_tensors(*base->model, base->weights).empty()) {
+      state_->base_models.forget(*base);
+      state_->evaluations.clear();
+    }
+    throw;
+  }
+}
+
+CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
   CellResult result;
   nlohmann::json timing = {{"seconds", nlohmann::json::object()}, {"cached", nlohmann::json::object()}};
 
-  auto* base = [&] {
+  base = [&] {
     const Stage stage(timing, "base_model");
     return &state_->base_models.get(cell);
   }();
@@ -281,6 +302,12 @@ CellResult Engine::run(const CellSettings& cell) {
   if (ranks) result.plugins.push_back(&state_->catalog.find("scorer", cell.scorer.plugin));
   result.plugins.push_back(&searcher);
   if (recovers) result.plugins.push_back(&state_->catalog.find("recovery", cell.recovery.plugin));
+  // Found at the latest before anything of the cell is kept for good.
+  const auto check_weights = [&] {
+    Untouched late;
+    late.add(*base->model, &base->weights);
+    late.check("one of the cell's plugins, after its call had ended,");
+  };
   const Units units(base->model->sites(), granularity_from(cell.granularity), cell.sites);
   const ScoreRequest wanted{cell.scorer.plugin, cell.scorer.settings, units.granularity(), cell.sites,
                             cell.seed,          cell.compute};
@@ -338,7 +365,8 @@ CellResult Engine::run(const CellSettings& cell) {
     auto found = [&] {
       const Stage stage(timing, "search");
       return search(state_->catalog,
-                    {*model, *base->model, units, kept, scores, base->task.get(), state_->cache_folder, model_digest},
+                    {*model, *base->model, units, kept, scores, base->task.get(), state_->cache_folder, model_digest,
+                     &base->weights},
                     {cell.searcher.plugin, cell.searcher.settings, step.budget, step.rounding, cell.scope, cell.seed,
                      step.of_remaining, cell.compute, cell.softmax_scale, step.at_most, cell.rounding},
                     state_->watch);
@@ -394,7 +422,8 @@ CellResult Engine::run(const CellSettings& cell) {
     if (recovers) {
       const Stage stage(timing, "recovery");
       auto recovered = recover(state_->catalog, *pruned, *base->model, mask, *base->task,
-                               {cell.recovery.plugin, cell.recovery.settings, cell.seed, cell.compute}, state_->watch);
+                               {cell.recovery.plugin, cell.recovery.settings, cell.seed, cell.compute}, state_->watch,
+                               &base->weights);
       pruned = std::move(recovered.model);
       auto trainings = nlohmann::json::array();
       for (const auto& training : recovered.trainings) trainings.push_back(to_json(training));
@@ -416,6 +445,7 @@ CellResult Engine::run(const CellSettings& cell) {
     owned = std::move(pruned);
     model = owned.get();
     if (is_last || !result.failure.empty()) break;
+    check_weights();
     folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
     // Always through the files, so that a cell that goes on and one that was stopped there compute with the same bits.
     if (auto written = folder.read(*base->model, softmax_scale_from(cell.softmax_scale))) {
@@ -423,6 +453,7 @@ CellResult Engine::run(const CellSettings& cell) {
       model = owned.get();
     }
   }
+  check_weights();
   if (keeps_steps) folder.remove();
   if (trained && result.failure.empty())
     known_points.write({result.points.begin() + 1, result.points.end()}, cell.measure);

@@ -17,6 +17,7 @@
 
 #include "engine/classification.h"
 #include "engine/compute_type.h"
+#include "loader/visit.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -65,11 +66,13 @@ Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) {
     if (is_new) ++known_;
     return known->second;
   }
+  loader::put_folder_back();
   const auto before = examples_;
   const auto answer = compute(now, at_least);
   ++computed_;
   examples_asked_ += split().examples->size();
   if (!answer.complete) ++stopped_;
+  if (settings_.check) settings_.check();
   answers_[digest] = answer;
   write(digest, answer, examples_ - before);
   return answer;

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "engine/recovering.h"
+#include "loader/visit.h"
 
 namespace espalier::engine {
 
@@ -72,6 +73,7 @@ void ModelInTraining::ask_gradients_of(const std::vector<ParameterGroup>& groups
 TrainingOutcome ModelInTraining::train(const TrainingPlan& plan, const std::vector<ParameterGroup>& groups,
                                        const Objective& objective, const TrainingHooks& hooks) {
   const c10::InferenceMode ordinary(false);
+  loader::put_folder_back();
   auto& model = copy();
   changed_ = changed_ || hooks.weights || trains_the_model(groups);
   now_.reset();

@@ -2,6 +2,7 @@
 
 #include "engine/compute_type.h"
 #include "engine/model_in_training.h"
+#include "loader/visit.h"
 
 namespace espalier::engine {
 namespace {
@@ -17,17 +18,23 @@ std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::M
 }
 
 Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned, const nn::Model& dense,
-                  const Mask& mask, Task& task, const RecoveryRequest& request, const Watch& watch) {
+                  const Mask& mask, Task& task, const RecoveryRequest& request, const Watch& watch,
+                  const ModelDigest* dense_weights) {
   const auto& plugin = catalog.find("recovery", request.recovery);
-  const auto recovery = catalog.make_recovery(request.recovery, request.settings);
+  Untouched shown;
+  shown.add(dense, dense_weights);
+  loader::Visit<Recovery> recovery(catalog, request.recovery, request.settings);
   const Split* split =
       (plugin.traits & needs_data) != 0 ? &task.split(request.settings.get<std::string>("split")) : nullptr;
   ScoringBatches batches(split, pruned, request.settings, plugin.traits);
   Random random(seed_for("recovery " + request.recovery, request.seed));
   const ComputeType compute(request.compute);
   ModelInTraining model(pruned, dense, task, seed_for("recovery training " + request.recovery, request.seed), watch);
-  RecoveryTask recovery_task{model, mask, batches, random};
+  const Mask own_mask(mask);  // a copy: a plugin may write into what it is given
+  RecoveryTask recovery_task{model, own_mask, batches, random};
   loader::call_recovery(request.recovery, *recovery, recovery_task);
+  recovery.leave();
+  shown.check(recovery.who());
   auto repaired = model.release();
   auto trainings = model.reports();
   if (repaired) {

@@ -7,6 +7,8 @@
 
 #include "engine/compute_type.h"
 #include "engine/recovering.h"
+#include "engine/untouched.h"
+#include "loader/visit.h"
 #include "nn/mask_file.h"
 #include "words/version.h"
 
@@ -34,7 +36,7 @@ std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
 // Units on which the scorer is asked, so that one answer serves several granularities.
 Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
   const bool sums = (plugin.traits & sums_over_channels) != 0;
-  return sums && granularity == Granularity::Head ? Granularity::HeadChannel : granularity;
+  return sums && !plugin.description.heads_only && granularity == Granularity::Head ? Granularity::HeadChannel : granularity;
 }
 
 }  // namespace
@@ -60,7 +62,14 @@ nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::
 at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
                           const ScoreRequest& request) {
   const auto& plugin = catalog.find("scorer", request.scorer);
-  const auto scorer = catalog.make_scorer(request.scorer, request.settings);
+  if (plugin.description.heads_only && request.granularity != Granularity::Head) {
+    throw SettingsError("scorer '" + request.scorer + "' scores whole heads, and was asked for granularity " +
+                        to_string(request.granularity) + "\n    use granularity head, or another scorer");
+  }
+  Untouched shown;
+  shown.add(source.dense, source.dense_weights);
+  shown.add(source.model, nullptr);
+  loader::Visit<Scorer> scorer(catalog, request.scorer, request.settings);
   const auto prunable =
       source.model.prunable(loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense));
   const Units units(source.model.sites(), request.granularity, request.sites);
@@ -73,7 +82,10 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
     return source.task->quality(source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
   };
   ScoringTask task{*prunable, units, batches, random, evaluate};
-  return loader::call_scorer(request.scorer, *scorer, task);
+  auto scores = loader::call_scorer(request.scorer, *scorer, task);
+  scorer.leave();
+  shown.check(scorer.who());
+  return scores;
 }
 
 ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Watch watch)
@@ -112,7 +124,7 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   }
   if (known == known_.end()) {
     const Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
-    const auto values = compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split}, fine);
+    const auto values = compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
@@ -140,7 +152,8 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
 at::Tensor ScoreCache::of(const nn::Model& model, BaseModel& base, const ScoreRequest& request) const {
   const auto split = split_of(catalog_.find("scorer", request.scorer), request.settings);
   return compute_scores(
-      catalog_, {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split)}, request);
+      catalog_,
+      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights}, request);
 }
 
 }  // namespace espalier::engine

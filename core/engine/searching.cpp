@@ -11,7 +11,9 @@
 #include "engine/latency.h"
 #include "engine/model_in_training.h"
 #include "engine/scoring.h"
+#include "loader/visit.h"
 #include "words/names.h"
+#include "words/printable.h"
 
 namespace espalier::engine {
 namespace {
@@ -93,23 +95,35 @@ class ModelCosts final : public MaskCosts {
   const Watch& watch_;
 };
 
+// What a searcher says is kept with the cell, so it is bounded, and text that can be written as JSON.
 class JsonReport final : public SearchReport {
  public:
   explicit JsonReport(const Watch& watch) : watch_(watch) {}
   void say(const std::string& line) override {
     watch_.check();
-    watch_.tell(line);
+    watch_.tell(printable_line(line, longest_line));
   }
-  void note(const std::string& name, double value) override { json["notes"][name] = number(value); }
-  void note(const std::string& name, const std::string& value) override { json["notes"][name] = value; }
+  void note(const std::string& name, double value) override { note_json(name, number(value)); }
+  void note(const std::string& name, const std::string& value) override { note_json(name, printable(value)); }
   void step(const std::map<std::string, double>& values) override {
+    if (json["trajectory"].size() >= most_steps || values.size() > most_notes) {
+      json["left_out_steps"] = json.value("left_out_steps", std::int64_t{0}) + 1;
+      return;
+    }
     auto entry = nlohmann::json::object();
-    for (const auto& [name, value] : values) entry[name] = number(value);
+    for (const auto& [name, value] : values) entry[printable_line(name)] = number(value);
     json["trajectory"].push_back(std::move(entry));
   }
   nlohmann::json json;
 
  private:
+  static constexpr std::size_t longest_line = 500, most_notes = 1000, most_steps = 100'000;
+
+  void note_json(const std::string& name, nlohmann::json value) {
+    auto& notes = json["notes"];
+    const auto key = printable_line(name);
+    if (notes.size() < most_notes || notes.contains(key)) notes[key] = std::move(value);
+  }
   // Whole numbers as such: a table of heads reads better without ".0".
   static nlohmann::json number(double value) {
     if (std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e15)
@@ -142,7 +156,10 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   const auto scope = chosen<Scope>("scope", request.scope, {{"global", Scope::Global}, {"local", Scope::Local}});
   if (request.of_remaining) budget.of = SearchBudget::Share::Remaining;
   const auto& plugin = catalog.find("searcher", request.searcher);
-  const auto searcher = catalog.make_searcher(request.searcher, request.settings);
+  Untouched shown;
+  shown.add(source.dense, source.dense_weights);
+  shown.add(source.model, nullptr);
+  loader::Visit<Searcher> searcher(catalog, request.searcher, request.settings);
   if (source.task == nullptr) {
     if ((plugin.traits & needs_data) != 0) refuse(request.searcher, "looks at examples");
     if ((plugin.traits & trains) != 0) refuse(request.searcher, "trains");
@@ -168,7 +185,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
     const auto metric = request.settings.has("metric") ? request.settings.get<std::string>("metric") : std::string();
     on_split.emplace(source.model, source.kept, *source.task,
                      EvaluatorSettings{metric, request.compute, softmax_scale_from(request.softmax_scale),
-                                       source.folder, source.model_digest},
+                                       source.folder, source.model_digest, [&] { shown.check(searcher.who()); }},
                      watch);
   }
   NoEvaluator no_evaluator(request.searcher);
@@ -176,13 +193,17 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
 
   ModelCosts costs(source, request, watch);
   JsonReport report(watch);
+  // A copy: the scores are kept, and serve other cells.
+  const auto own_scores = source.scores.defined() ? source.scores.clone() : source.scores;
   SearchTask task{*prunable,     source.units, source.units.remaining(source.kept),
-                  source.scores, budget,       scope,
+                  own_scores,    budget,       scope,
                   random,        trainable,    batches,
                   evaluator,     costs,        report};
   const ComputeType compute(request.compute);
   Found found;
   found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
+  searcher.leave();
+  shown.check(searcher.who());
   found.report = std::move(report.json);
   if (on_split) {
     found.report.update(on_split->work());

@@ -220,6 +220,10 @@ std::vector<Parameter> Network::parameters() const {
   return parameters;
 }
 
+void Network::each_tensor(const SeeTensor& see) const {
+  visit([&](const std::string& name, const Tensor& tensor, Role) { see(full_name(name), tensor); });
+}
+
 std::unique_ptr<Model> Network::with_parameters(const std::vector<Tensor>& tensors) const {
   const c10::InferenceMode ordinary(false);
   std::map<std::string, const Tensor*> given;

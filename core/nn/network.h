@@ -91,6 +91,7 @@ class Network : public Model {
   std::unique_ptr<Model> compacted(const Mask& mask, SoftmaxScale scale) const override;
   std::unique_ptr<Model> trainable_copy() const override;
   std::vector<Parameter> parameters() const override;
+  void each_tensor(const SeeTensor& see) const override;
   std::int64_t parameter_count() const override;
   at::Tensor losses(const Batch& batch) const override;
   std::vector<SiteInput> site_inputs(const Batch& batch) const override;

@@ -34,6 +34,7 @@ class Cheat : public nn::Model {
     return real_.with_head(labels, seed);
   }
   std::vector<nn::Parameter> parameters() const override { return real_.parameters(); }
+  void each_tensor(const SeeTensor& see) const override { real_.each_tensor(see); }
   std::int64_t parameter_count() const override { return real_.parameter_count(); }
   std::int64_t multiply_adds(std::int64_t tokens) const override { return real_.multiply_adds(tokens); }
   nn::Operations operations(std::int64_t tokens) const override { return real_.operations(tokens); }

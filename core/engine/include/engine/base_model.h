@@ -9,6 +9,7 @@
 
 #include "engine/task.h"
 #include "engine/training.h"
+#include "engine/untouched.h"
 #include "nn/model.h"
 #include "words/cell_settings.h"
 
@@ -19,6 +20,7 @@ struct BaseModel {
   std::string checkpoint_digest;  // of the files it lies in, as masks and scores name their model
   std::filesystem::path folder;
   std::unique_ptr<nn::Model> model;
+  ModelDigest weights;  // of the model as it was read
   std::unique_ptr<Task> task;
   std::map<std::string, Evaluation> dense;  // by split, filled by dense_evaluation()
   bool trained_now = false;
@@ -31,6 +33,8 @@ class BaseModels {
   // Reads or trains; a model that another process is training is waited for. The reference stays good until the next
   // call.
   BaseModel& get(const CellSettings& cell);
+  // Reads it again when it is asked for next; the reference is no longer good.
+  void forget(const BaseModel& base);
 
   // The dense model's evaluation of a split, from memory, from the cache folder, or computed now. Throws InputError
   // where its outputs are not numbers.

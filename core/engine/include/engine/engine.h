@@ -52,6 +52,8 @@ struct CellResult {
   std::string failure;  // a proof that failed; empty otherwise
 };
 
+struct BaseModel;
+
 class Engine {
  public:
   Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch);
@@ -62,6 +64,9 @@ class Engine {
   CellResult run(const CellSettings& cell);
 
  private:
+  // `base`: set as soon as the cell has it.
+  CellResult compute(const CellSettings& cell, BaseModel*& base);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <set>
@@ -24,6 +25,7 @@ struct EvaluatorSettings {
   nn::SoftmaxScale scale = {};
   std::filesystem::path folder;  // where answers are kept; empty: they are not
   std::string model_digest;      // what the answers are of
+  std::function<void()> check = {};  // throws where the model is not as it was: nothing is kept of it then
 };
 
 // Answers are kept by model, data and arithmetic, not by search: searches of one model share them, and one that was

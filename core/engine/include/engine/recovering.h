@@ -6,6 +6,7 @@
 
 #include "engine/base_model.h"
 #include "engine/training.h"
+#include "engine/untouched.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
 
@@ -23,10 +24,11 @@ struct Recovered {
   std::vector<TrainingReport> trainings;
 };
 
-// `dense`: what the pruned model came from; `task`: its data. Throws what the plugin and its training throw; a training
+// `dense`: what the pruned model came from, and its weights as they were read (null: as they are); `task`: its data. Throws what the plugin and its training throw; a training
 // that diverges is a report, not an error.
 Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned, const nn::Model& dense,
-                  const Mask& mask, Task& task, const RecoveryRequest& request, const Watch& watch);
+                  const Mask& mask, Task& task, const RecoveryRequest& request, const Watch& watch,
+                  const ModelDigest* dense_weights = nullptr);
 
 // The teacher that a name means: the dense model, or a checkpoint folder.
 std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense);

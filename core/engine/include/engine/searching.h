@@ -10,6 +10,7 @@
 #include "engine/mask_evaluator.h"
 #include "engine/task.h"
 #include "engine/training.h"
+#include "engine/untouched.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
 #include "words/cell_settings.h"
@@ -40,6 +41,7 @@ struct SearchSource {
   Task* task = nullptr;           // null: there is no data, and a searcher that asks for it is refused
   std::filesystem::path folder = {};  // where evaluations are kept; empty: nowhere
   std::string model_digest = "";  // what they are of
+  const ModelDigest* dense_weights = nullptr;  // of the dense model as it was read; null: as it is now
 };
 
 struct Found {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -93,6 +94,9 @@ class Model {
   virtual std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const = 0;
 
   virtual std::vector<Parameter> parameters() const = 0;
+  // Everything the model computes with, trained or not, under names for messages; always in one order.
+  using SeeTensor = std::function<void(const std::string& name, const at::Tensor& tensor)>;
+  virtual void each_tensor(const SeeTensor& see) const = 0;
   virtual std::int64_t parameter_count() const = 0;
   // Multiply-adds of one example of this many tokens (of speech, tokens that the decoder reads or writes), as this
   // model computes it.
