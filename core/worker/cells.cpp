@@ -1,169 +1,146 @@
-// Claims cells of one experiment and runs them, one after the other, until none is left.
-#include <ATen/Context.h>
-#include <ATen/Parallel.h>
-#include <c10/util/Exception.h>
+// Claims cells of one experiment and has a child compute them, one after the other, until none is left. This process
+// holds the claims and runs no plugin's code.
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
-#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <nlohmann/json.hpp>
-#include <thread>
+#include <filesystem>
+#include <memory>
+#include <optional>
 
+#include "apart.h"
+#include "cell_process.h"
 #include "commands.h"
-#include "engine/engine.h"
-#include "engine/environment.h"
-#include "input.h"
 #include "store/result_store.h"
 #include "store/worker_name.h"
-#include "words/digest.h"
+#include "words/printable.h"
+#include "words/process_ending.h"
 
 namespace espalier::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Renews the lease of the cell in work from a thread and a connection of its own, so that long cells are not taken away.
-class Heartbeat {
- public:
-  Heartbeat(const std::string& database, double lease_seconds)
-      : lease_seconds_(lease_seconds), store_(database, store::Mode::ReadWrite), thread_([this] { beat(); }) {}
-  ~Heartbeat() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-  Heartbeat(const Heartbeat&) = delete;
-  Heartbeat& operator=(const Heartbeat&) = delete;
+// The file that standard error goes to, as it may be told to the user; empty: it is no file.
+std::string log_in_words() {
+  struct stat status {};
+  if (::fstat(2, &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  std::error_code failed;
+  const auto file = std::filesystem::read_symlink("/proc/self/fd/2", failed);
+  if (failed) return {};
+  const auto near = file.lexically_proximate(std::filesystem::current_path(failed)).string();
+  return "\n    its last words stand in " + (near.starts_with("..") ? file.string() : near);
+}
 
-  void watch(const std::optional<store::Claim>& claim) {
-    const std::lock_guard lock(mutex_);
-    claim_ = claim;
+class Cells {
+ public:
+  explicit Cells(const CellsWords& words) : words_(words), name_(store::this_worker_name()) {}
+
+  ExitCode until_none_is_left() {
+    std::int64_t finished = 0;
+    while (!interrupted() && (words_.cells_at_most == 0 || finished < words_.cells_at_most)) {
+      if (!start_child()) return ExitCode::Interrupted;
+      const auto claim = store_->claim(words_.experiment, name_, words_.lease_seconds);
+      if (!claim) return ExitCode::Done;
+      say("cell " + claim->key.substr(0, 12) + ": attempt " + std::to_string(claim->attempt));
+      if (!compute(*claim)) return ExitCode::Interrupted;
+      ++finished;
+    }
+    return interrupted() ? ExitCode::Interrupted : ExitCode::Done;
   }
 
  private:
-  void beat() {
-    std::unique_lock lock(mutex_);
-    const auto pause = std::chrono::duration<double>(lease_seconds_ / 4);
-    while (!changed_.wait_for(lock, pause, [this] { return ended_; })) {
-      if (!claim_) continue;
+  [[noreturn]] void give_up() const {
+    const auto& shared = child_->shared();
+    throw Error(static_cast<ExitCode>(shared.exit_code.load()), shared.note.verdict);
+  }
+
+  // The database is closed while the process is split in two: the child has nothing of it. False: interrupted.
+  bool start_child() {
+    if (child_ && !child_->ended()) return true;
+    store_.reset();
+    child_.reset();
+    child_ = std::make_unique<Apart>(
+        [this](Shared& shared, int requests) { return compute_cells(words_, shared, requests); },
+        Apart::Output::Relayed);
+    std::optional<double> stop_by;
+    while (child_->shared().said == Nothing) {
+      const auto event = child_->wait(0.5);
+      if (asked_to_stop_for_too_long(stop_by, *child_)) return false;
+      if (event != Apart::Event::Ended || child_->shared().said != Nothing) continue;
+      throw PluginError("the process that computes " + ending_in_words(child_->wait_status()) +
+                        child_->shared().note.in_words(" before it was asked for a cell"));
+    }
+    if (child_->shared().said == CannotStart) give_up();
+    store_.emplace(words_.database, store::Mode::ReadWrite);
+    return true;
+  }
+
+  // False: interrupted, and given back.
+  bool compute(const store::Claim& claim) {
+    auto& shared = child_->shared();
+    shared.said = Nothing;
+    child_->allow_output();
+    child_->ask(line_of(claim));
+    std::optional<double> stop_by;
+    auto renewed = Clock::now();
+    while (shared.said == Nothing) {
+      const auto event = child_->wait(std::min(0.5, words_.lease_seconds / 4));
+      if (shared.said != Nothing) break;
+      if (event == Apart::Event::Ended) {
+        died(claim);
+        return true;
+      }
+      if (asked_to_stop_for_too_long(stop_by, *child_)) {
+        say("cell " + claim.key.substr(0, 12) + ": given back, its process ended" + shared.note.in_words(""));
+        child_->kill();
+        break;
+      }
+      if (std::chrono::duration<double>(Clock::now() - renewed).count() < words_.lease_seconds / 4) continue;
+      renewed = Clock::now();
       try {
-        store_.renew(*claim_, lease_seconds_);
-      } catch (const Error&) {  // the next beat tries again; a lost lease is found out at the end
+        store_->renew(claim, words_.lease_seconds);
+      } catch (const Error&) {  // the next time tries again; a lost lease is found out at the end
       }
     }
+    switch (shared.said.load()) {
+      case CellFinished: return true;
+      case DatabaseFailed: give_up();
+      case Spoilt: fail(claim, shared.note.verdict); return true;
+      default: store_->release(claim); return false;
+    }
   }
 
-  double lease_seconds_;
-  store::ResultStore store_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<store::Claim> claim_;
-  bool ended_ = false;
-  std::thread thread_;
+  void fail(const store::Claim& claim, const std::string& message) {
+    child_->kill();
+    store::AttemptRecord record;
+    record.outcome = store::Outcome::Failed;
+    record.message = printable(message);
+    store_->finish(claim, record);
+    say("cell " + claim.key.substr(0, 12) + ": failed: " + record.message);
+  }
+
+  // By a signal the cell has another try, since memory may have run out. A process that ended by itself would end again.
+  void died(const store::Claim& claim) {
+    const auto message = "the process that computes " + ending_in_words(child_->wait_status()) +
+                         child_->shared().note.in_words(" while it computed this cell") + log_in_words();
+    if (WIFSIGNALED(child_->wait_status())) {
+      store_->worker_died(name_, message);
+      say("cell " + claim.key.substr(0, 12) + ": " + message);
+    } else {
+      fail(claim, message);
+    }
+  }
+
+  const CellsWords& words_;
+  const std::string name_;
+  std::unique_ptr<Apart> child_;
+  std::optional<store::ResultStore> store_;
 };
-
-store::PointRecord record_of(engine::Point point) {
-  store::PointRecord record;
-  record.step = point.step;
-  record.kind = std::move(point.kind);
-  record.requested_sparsity = point.requested_sparsity;
-  record.achieved_sparsity = point.achieved_sparsity;
-  record.parameters_dense = point.parameters_dense;
-  record.parameters_masked = point.parameters_masked;
-  record.parameters_removed = point.parameters_removed;
-  record.parameters_total = point.parameters_total;
-  record.multiply_adds_dense = point.multiply_adds_dense;
-  record.multiply_adds_done = point.multiply_adds_done;
-  record.mask_digest = std::move(point.mask_digest);
-  record.split = std::move(point.split);
-  record.examples = point.examples;
-  record.metrics = std::move(point.metrics);
-  record.proof_passed = point.proof_passed;
-  record.proof = std::move(point.proof);
-  record.predictions_digest = sha256_hex(point.predictions);
-  record.predictions = std::move(point.predictions);
-  record.details = std::move(point.details);
-  for (const auto& latency : point.latency) {
-    record.latency.push_back({latency.batch, latency.length, latency.dense_milliseconds, latency.pruned_milliseconds,
-                              latency.repeats, latency.ratio, latency.ratio_low, latency.ratio_high, latency.verdict(),
-                              latency.threads, latency.device});
-  }
-  return record;
-}
-
-// Runs one cell; whatever goes wrong becomes the reason of a failed attempt. Interrupted passes through.
-store::AttemptRecord attempt(engine::Engine& engine, const store::Claim& claim) {
-  store::AttemptRecord record;
-  const auto begun = Clock::now();
-  try {
-    auto result = engine.run(cell_from_json(nlohmann::json::parse(claim.settings)));
-    for (auto& point : result.points) record.points.push_back(record_of(std::move(point)));
-    for (auto& artifact : result.artifacts) record.artifacts.push_back({artifact.kind, artifact.digest, artifact.path});
-    for (const auto* plugin : result.plugins) {
-      record.plugins.push_back(
-          {plugin->description.role, plugin->description.name, plugin->description.version, plugin->file_digest});
-    }
-    record.timing = result.timing;
-    if (!result.failure.empty()) {
-      record.outcome = store::Outcome::Failed;
-      record.message = result.failure;
-    }
-  } catch (const engine::Interrupted&) {
-    throw;
-  } catch (const Error& error) {
-    record.outcome = store::Outcome::Failed;
-    record.message = error.what();
-  } catch (const c10::Error& error) {
-    record.outcome = store::Outcome::Failed;
-    record.message = error.what_without_backtrace();
-  } catch (const std::bad_alloc&) {
-    record.outcome = store::Outcome::Failed;
-    record.message = "out of memory";
-  } catch (const std::exception& error) {
-    record.outcome = store::Outcome::Failed;
-    record.message = error.what();
-  }
-  record.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
-  return record;
-}
 
 }  // namespace
 
-ExitCode run_cells(const CellsWords& words) {
-  if (words.threads > 0) at::set_num_threads(static_cast<int>(words.threads));
-  const auto catalog = open_catalog(words.plugins);
-  store::ResultStore store(words.database, store::Mode::ReadWrite);
-  Heartbeat heartbeat(words.database, words.lease_seconds);
-  engine::Engine engine(*catalog, cache_folder(), watch());
-  const auto environment = engine::environment_json(words.command_line);
-  const auto name = store::this_worker_name();
-  std::int64_t finished = 0;
-  while (!interrupted() && (words.cells_at_most == 0 || finished < words.cells_at_most)) {
-    const auto claim = store.claim(words.experiment, name, words.lease_seconds);
-    if (!claim) return ExitCode::Done;
-    heartbeat.watch(claim);
-    say("cell " + claim->key.substr(0, 12) + ": attempt " + std::to_string(claim->attempt));
-    try {
-      auto record = attempt(engine, *claim);
-      record.environment = environment;
-      heartbeat.watch(std::nullopt);
-      const bool kept = store.finish(*claim, record);
-      say(fmt::format("cell {}: {} in {:.2f} s{}", claim->key.substr(0, 12),
-                      record.outcome == store::Outcome::Done ? "done" : "failed: " + record.message, record.seconds,
-                      kept ? "" : " (too late: another worker had taken the cell over, nothing was written)"));
-    } catch (const engine::Interrupted&) {
-      heartbeat.watch(std::nullopt);
-      store.release(*claim);
-      return ExitCode::Interrupted;
-    }
-    ++finished;
-  }
-  return interrupted() ? ExitCode::Interrupted : ExitCode::Done;
-}
+ExitCode run_cells(const CellsWords& words) { return Cells(words).until_none_is_left(); }
 
 }  // namespace espalier::worker

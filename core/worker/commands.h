@@ -15,6 +15,7 @@ namespace espalier::worker {
 
 // True once SIGINT or SIGTERM has come.
 bool interrupted();
+int interrupts();  // how often
 // A line on stderr.
 void say(const std::string& line);
 
@@ -47,7 +48,11 @@ struct CellsWords {
 };
 ExitCode run_cells(const CellsWords& words);
 
-ExitCode describe(const PluginPaths& plugins);
+struct DescribeWords {
+  std::vector<std::string> files;
+  double seconds_a_file = 20;
+};
+ExitCode describe(const DescribeWords& words);
 
 struct TrainWords {
   std::string model, output;

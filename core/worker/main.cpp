@@ -1,16 +1,13 @@
 // espalier-worker: the program that loads LibTorch. People call it through espalier.
-#include <c10/util/Exception.h>
-
 #include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
-#include <atomic>
 #include <csignal>
 #include <cstdio>
-#include <new>
+#include <utility>
 
+#include "apart.h"
 #include "commands.h"
-#include "engine/progress.h"
 #include "words/version.h"
 
 namespace espalier::worker {
@@ -18,7 +15,7 @@ namespace {
 
 volatile std::sig_atomic_t stop_requested = 0;
 
-void request_stop(int) { stop_requested = 1; }
+void request_stop(int) { stop_requested = stop_requested + 1; }
 
 void add_plugins(CLI::App& command, PluginPaths& plugins) {
   command.add_option("--plugins", plugins.extra, "A plugin file, or a folder of them; may be repeated")
@@ -68,7 +65,7 @@ struct CommandLine {
   CLI::App app{"Computes for espalier: cells, scores, masks, predictions", "espalier"};
   std::function<ExitCode()> chosen;
   CellsWords cells;
-  PluginPaths describing;
+  DescribeWords describing;
   TrainWords train;
   ScoreWords score;
   PruneWords prune;
@@ -84,6 +81,18 @@ struct CommandLine {
     sub->add_option("--threads", threads, "Threads to compute with; 0: as many as there are cores")
         ->check(CLI::NonNegativeNumber);
     return sub;
+  }
+
+  // With the threads that were asked for.
+  std::function<ExitCode()> here(std::function<ExitCode()> command) {
+    return [this, command = std::move(command)] {
+      if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+      return command();
+    };
+  }
+  // Where plugins run. A process that has computed must not be split in two, so the threads are the child's.
+  std::function<ExitCode()> apart(std::function<ExitCode()> command) {
+    return [command = here(std::move(command))] { return carry_out_apart(command); };
   }
 
   CommandLine() {
@@ -118,8 +127,12 @@ struct CommandLine {
     });
 
     auto* list =
-        command("describe", "Describe the plugins as JSON (espalier keeps the answer)", "espalier-worker describe");
-    add_plugins(*list, describing);
+        command("describe", "Describe plugin files as JSON, each opened in a process of its own (espalier keeps the answers)",
+                "espalier-worker describe --file build/plugins/fisher.so");
+    list->add_option("--file", describing.files, "A plugin file; may be repeated")->required()->type_name("FILE");
+    list->add_option("--seconds", describing.seconds_a_file, "A file that takes longer is refused")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     list->callback([this] { chosen = [this] { return describe(describing); }; });
   }
 
@@ -133,7 +146,7 @@ struct CommandLine {
     sub->add_option("--set", train.set, "epochs, batch, learning_rate, weight_decay, warmup, clip_norm, seed")
         ->type_name("NAME=VALUE");
     sub->add_option("--output", train.output, "Folder to write")->required()->type_name("DIR");
-    sub->callback([this] { chosen = [this] { return worker::train(train); }; });
+    sub->callback([this] { chosen = here([this] { return worker::train(train); }); });
   }
 
   void add_scoring() {
@@ -152,7 +165,7 @@ struct CommandLine {
     sub->add_option("--seed", score.seed, "For scorers that draw random numbers")->check(CLI::NonNegativeNumber);
     sub->add_option("--output", score.output, "Score file to write")->required()->type_name("FILE");
     add_plugins(*sub, score.plugins);
-    sub->callback([this] { chosen = [this] { return worker::score(score); }; });
+    sub->callback([this] { chosen = apart([this] { return worker::score(score); }); });
   }
 
   void add_pruning() {
@@ -176,7 +189,7 @@ struct CommandLine {
     sub->add_option("--seed", prune.seed, "For searchers that draw random numbers")->check(CLI::NonNegativeNumber);
     sub->add_option("--output", prune.output, "Folder to write")->required()->type_name("DIR");
     add_plugins(*sub, prune.plugins);
-    sub->callback([this] { chosen = [this] { return worker::prune(prune); }; });
+    sub->callback([this] { chosen = apart([this] { return worker::prune(prune); }); });
   }
 
   void add_measuring() {
@@ -192,7 +205,7 @@ struct CommandLine {
         ->type_name("FILE");
     sub->add_option("--mask", predict.mask, "Mask file")->type_name("FILE");
     sub->add_flag("--compact", predict.compact, "Compute with the compacted model instead of zeroed weights");
-    sub->callback([this] { chosen = [this] { return worker::predict(predict); }; });
+    sub->callback([this] { chosen = here([this] { return worker::predict(predict); }); });
 
     auto* measure = command(
         "evaluate", "Metrics of a checkpoint on a labelled table, whole or under masks",
@@ -207,7 +220,7 @@ struct CommandLine {
                      "Write one 1 (right) or 0 an example; of speech one transcript a line")
         ->type_name("FILE");
     measure->add_flag("--json", evaluate.json, "For machines");
-    measure->callback([this] { chosen = [this] { return worker::evaluate(evaluate); }; });
+    measure->callback([this] { chosen = here([this] { return worker::evaluate(evaluate); }); });
   }
 
   void add_preparing() {
@@ -245,39 +258,24 @@ struct CommandLine {
   }
 };
 
-int complain(ExitCode code, const std::string& message) {
-  std::fprintf(stderr, "%s\n", message.c_str());
-  return static_cast<int>(code);
-}
-
 int run(int argc, char** argv) {
   CommandLine line;
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return line.app.exit(error);
-    return complain(ExitCode::Usage, std::string(error.what()) + "\n    run with --help for what is understood");
+    say(std::string(error.what()) + "\n    run with --help for what is understood");
+    return static_cast<int>(ExitCode::Usage);
   }
   line.cells.command_line.assign(argv, argv + argc);
-  if (line.threads > 0) at::set_num_threads(static_cast<int>(line.threads));
-  try {
-    return static_cast<int>(line.chosen());
-  } catch (const engine::Interrupted&) {
-    return complain(ExitCode::Interrupted, "interrupted");
-  } catch (const Error& error) {
-    return complain(error.exit_code(), error.what());
-  } catch (const c10::Error& error) {
-    return complain(ExitCode::Input, error.what_without_backtrace());
-  } catch (const std::bad_alloc&) {
-    return complain(ExitCode::Input, "out of memory: use a smaller model, fewer threads or a larger machine");
-  } catch (const std::exception& error) {
-    return complain(ExitCode::Input, error.what());
-  }
+  return carry_out(line.chosen);
 }
 
 }  // namespace
 
 bool interrupted() { return stop_requested != 0; }
+
+int interrupts() { return stop_requested; }
 
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
