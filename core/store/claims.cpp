@@ -52,10 +52,13 @@ std::vector<Running> running_cells(ResultStore::State& state, const std::string&
   return cells;
 }
 
-void end_expired(ResultStore::State& state, std::int64_t attempts_allowed) {
+// A lease that ran out says little: clocks jump, and machines sleep. So a worker of this host is asked whether it lives, and
+// none of them is held against the cell.
+void end_expired(ResultStore::State& state) {
   for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(now_seconds()))) {
-    end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out", true,
-                attempts_allowed);
+    if (whereabouts(cell.worker) == Whereabouts::Alive) continue;
+    end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out",
+                /*counts=*/false, 0);
   }
 }
 
@@ -186,11 +189,10 @@ void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const
 
 }  // namespace
 
-std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker, double lease_seconds,
-                                        std::int64_t attempts_allowed) {
+std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker, double lease_seconds) {
   return translated(state_->file, [&]() -> std::optional<Claim> {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
-    end_expired(*state_, attempts_allowed);
+    end_expired(*state_);
     auto& take = state_->statement(R"sql(
 UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attempts = attempts + 1
 WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment ON experiment.id = joined.experiment_id
@@ -307,7 +309,7 @@ void ResultStore::release_dead_workers() {
   translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     for (const auto& cell : running_cells(*state_, "true", "")) {
-      if (worker_is_alive(cell.worker)) continue;
+      if (whereabouts(cell.worker) != Whereabouts::Gone) continue;
       // Nobody watched it: it may have been killed together with its runner, so this is not held against the cell.
       end_attempt(*state_, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " is gone", /*counts=*/false, 0);
     }

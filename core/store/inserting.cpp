@@ -124,4 +124,17 @@ AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state
   });
 }
 
+void ResultStore::let_wait_again(const std::vector<std::string>& keys) {
+  translated(state_->file, [&] {
+    SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    for (const auto& key : keys) {
+      auto& wait = state_->statement(
+          "UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'done'");
+      wait.bind(1, key);
+      wait.exec();
+    }
+    transaction.commit();
+  });
+}
+
 }  // namespace espalier::store

@@ -124,6 +124,35 @@ std::vector<ExperimentRecord> ResultStore::experiments() const {
   });
 }
 
+std::vector<PluginRecord> ResultStore::plugins() const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement("SELECT role, name, version, file_digest FROM plugin ORDER BY id");
+    std::vector<PluginRecord> plugins;
+    while (select.executeStep()) {
+      plugins.push_back({select.getColumn(0).getString(), select.getColumn(1).getString(),
+                         select.getColumn(2).getString(), select.getColumn(3).getString()});
+    }
+    return plugins;
+  });
+}
+
+std::vector<std::string> ResultStore::done_with(const PluginRecord& plugin) const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement(R"sql(
+SELECT cell.key FROM cell JOIN attempt_plugin ON attempt_plugin.attempt_id = cell.attempt_id
+JOIN plugin ON plugin.id = attempt_plugin.plugin_id
+WHERE cell.state = 'done' AND plugin.role = ? AND plugin.name = ? AND plugin.version = ? AND plugin.file_digest = ?
+ORDER BY cell.key)sql");
+    select.bind(1, plugin.role);
+    select.bind(2, plugin.name);
+    select.bind(3, plugin.version);
+    select.bind(4, plugin.file_digest);
+    std::vector<std::string> keys;
+    while (select.executeStep()) keys.push_back(select.getColumn(0).getString());
+    return keys;
+  });
+}
+
 Rows ResultStore::points(const std::string& experiment) const {
   return translated(state_->file,
                     [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });

@@ -57,17 +57,18 @@ std::string worker_name(int process) {
 
 std::string this_worker_name() { return worker_name(::getpid()); }
 
-bool worker_is_alive(const std::string& name) {
-  const auto last = name.rfind(':');
-  if (last == std::string::npos || last == 0) return true;
-  const auto middle = name.rfind(':', last - 1);
-  if (middle == std::string::npos || name.substr(0, middle) != host_name()) return true;
-  const auto process = parse<std::int64_t>(name.substr(middle + 1, last - middle - 1));
-  const auto ticks = parse<std::uint64_t>(name.substr(last + 1));
-  if (!process || !ticks) return true;
+Whereabouts whereabouts(const std::string& worker) {
+  const auto last = worker.rfind(':');
+  if (last == std::string::npos || last == 0) return Whereabouts::Elsewhere;
+  const auto middle = worker.rfind(':', last - 1);
+  if (middle == std::string::npos || worker.substr(0, middle) != host_name()) return Whereabouts::Elsewhere;
+  const auto process = parse<std::int64_t>(worker.substr(middle + 1, last - middle - 1));
+  const auto ticks = parse<std::uint64_t>(worker.substr(last + 1));
+  if (!process || !ticks) return Whereabouts::Elsewhere;
   const auto state = read_process(*process);
   // A zombie has its number still, but computes nothing any more.
-  return state && state->start_ticks == *ticks && state->letter != 'Z' && state->letter != 'X';
+  const bool alive = state && state->start_ticks == *ticks && state->letter != 'Z' && state->letter != 'X';
+  return alive ? Whereabouts::Alive : Whereabouts::Gone;
 }
 
 }  // namespace espalier::store

@@ -11,7 +11,7 @@
 namespace espalier::store {
 namespace {
 
-TEST(WorkerName, OfThisProcessIsAlive) { EXPECT_TRUE(worker_is_alive(this_worker_name())); }
+TEST(WorkerName, OfThisProcessIsAlive) { EXPECT_EQ(whereabouts(this_worker_name()), Whereabouts::Alive); }
 
 TEST(WorkerName, OfAnEndedProcessIsNot) {
   const pid_t child = ::fork();
@@ -19,19 +19,19 @@ TEST(WorkerName, OfAnEndedProcessIsNot) {
   const auto name = worker_name(child);
   ::waitpid(child, nullptr, 0);
 
-  EXPECT_FALSE(worker_is_alive(name));
+  EXPECT_EQ(whereabouts(name), Whereabouts::Gone);
 }
 
 TEST(WorkerName, OfAnEarlierProcessWithTheSameNumberIsNot) {
   const auto name = this_worker_name();
 
-  EXPECT_FALSE(worker_is_alive(name.substr(0, name.rfind(':')) + ":1"));
+  EXPECT_EQ(whereabouts(name.substr(0, name.rfind(':')) + ":1"), Whereabouts::Gone);
 }
 
-TEST(WorkerName, OfAnotherHostOrFormCannotBeToldAndCountsAsAlive) {
-  EXPECT_TRUE(worker_is_alive("no-such-host:1:1"));
-  EXPECT_TRUE(worker_is_alive("a"));
-  EXPECT_TRUE(worker_is_alive(""));
+TEST(WorkerName, OfAnotherHostOrFormCannotBeTold) {
+  EXPECT_EQ(whereabouts("no-such-host:1:1"), Whereabouts::Elsewhere);
+  EXPECT_EQ(whereabouts("a"), Whereabouts::Elsewhere);
+  EXPECT_EQ(whereabouts(""), Whereabouts::Elsewhere);
 }
 
 TEST(NetworkFileSystem, IsToldByItsNumberOrItsMount) {

@@ -142,10 +142,9 @@ class ResultStore {
   // Which of these keys are done.
   std::vector<bool> done(const std::vector<std::string>& keys) const;
 
-  // Claims the first waiting cell of the experiment, or one whose lease ran out; nullopt when none is left to claim.
-  // A cell whose workers vanished `attempts_allowed` times is marked failed instead of being handed out again.
-  std::optional<Claim> claim(const std::string& experiment, const std::string& worker, double lease_seconds,
-                             std::int64_t attempts_allowed = 2);
+  // Claims the first waiting cell of the experiment, or one whose lease ran out and whose worker does not live on this
+  // host; nullopt when none is left to claim. A lease that ran out does not count against its cell.
+  std::optional<Claim> claim(const std::string& experiment, const std::string& worker, double lease_seconds);
   // Prolongs the lease; false when the cell was taken away meanwhile.
   bool renew(const Claim& claim, double lease_seconds);
   // Gives a claimed cell back: its attempt ends as interrupted and does not count; the cell waits again.
@@ -159,6 +158,13 @@ class ResultStore {
                                        std::int64_t attempts_allowed = 2);
   // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS).
   void release_dead_workers();
+
+  // Every plugin file that a recorded attempt used.
+  std::vector<PluginRecord> plugins() const;
+  // Keys of the done cells whose result was computed with this plugin file.
+  std::vector<std::string> done_with(const PluginRecord& plugin) const;
+  // Lets done cells wait again. What they gave stays recorded, and is replaced when they are done once more.
+  void let_wait_again(const std::vector<std::string>& keys);
 
   Counts counts(const std::string& experiment) const;  // empty name: all cells
   Progress progress(const std::string& experiment) const;

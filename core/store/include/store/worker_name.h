@@ -8,7 +8,8 @@ namespace espalier::store {
 std::string this_worker_name();
 std::string worker_name(int process);  // of a process on this host; its ticks are 0 when there is no such process
 
-// Whether the named process still runs. A worker of another host counts as alive: only its lease can tell.
-bool worker_is_alive(const std::string& name);
+// Where the named process is. Of one on another host nothing is known: only its lease can tell.
+enum class Whereabouts { Alive, Gone, Elsewhere };
+Whereabouts whereabouts(const std::string& worker);
 
 }  // namespace espalier::store
