@@ -50,6 +50,8 @@ void add_run(CLI::App& app, RunArguments& arguments) {
                    "Threads of each worker; default all processors for one worker, 1 for each of several")
       ->check(from_one_to(4096))
       ->type_name("N");
+  command->add_flag("--rerun-changed", arguments.rerun_changed,
+                    "Compute again what was done with another file of a plugin than there is now, at the same version");
   command->footer(
       "Run the same command again to go on after an interruption, or to try failed cells again.\n"
       "Example: espalier run experiments/demo.toml --only scorer=magnitude");

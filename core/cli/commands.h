@@ -22,6 +22,7 @@ struct RunArguments {
   ExperimentArguments experiment;
   int workers = 1;
   int threads = 0;  // 0: chosen
+  bool rerun_changed = false;
 };
 ExitCode run(const RunArguments& arguments);
 

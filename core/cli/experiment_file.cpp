@@ -2,7 +2,6 @@
 
 #include <espalier/error.h>
 
-#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <system_error>
@@ -12,6 +11,7 @@
 #include "words/atomic_file.h"
 #include "words/digest.h"
 #include "words/names.h"
+#include "words/plugin_files.h"
 
 namespace espalier::cli {
 namespace {
@@ -43,6 +43,28 @@ std::optional<std::string> name_by_a_glance(const std::string& file) {
   return std::nullopt;
 }
 
+// A plugin that is asked for and whose file was left out is the file's fault, and not a name that nobody knows.
+grid::Experiment read_with(const std::string& file, const grid::ReadOptions& options,
+                           const std::vector<runner::RefusedPlugin>& refused) {
+  try {
+    return grid::read_experiment(file, options);
+  } catch (const SettingsError& error) {
+    const std::string message = error.what();
+    bool names_plugin = false;
+    for (const std::string role : {"scorer", "searcher", "recovery"}) {
+      names_plugin = names_plugin || message.find("unknown " + role + " '") != std::string::npos;
+      for (const auto& plugin : refused) {
+        const auto unknown = "unknown " + role + " '" + plugin_name_of(plugin.file) + "'";
+        if (message.find(unknown) != std::string::npos)
+          throw PluginError(message + "\nthe file of this name was left out\n    " + plugin.message);
+      }
+    }
+    if (!names_plugin) throw;
+    throw SettingsError(message +
+                        "\n    a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS");
+  }
+}
+
 }  // namespace
 
 bool is_experiment_file(const std::string& path) { return path.ends_with(".toml"); }
@@ -57,20 +79,16 @@ grid::Experiment read(const ExperimentArguments& arguments) {
     throw SettingsError(arguments.file + ": there is no such experiment file");
   }
   const auto described = runner::describe_plugins(arguments.plugins);
-  for (const auto& refused : described.refused) {
-    const bool named = std::any_of(arguments.plugins.begin(), arguments.plugins.end(), [&](const std::string& path) {
-      std::error_code different;
-      return fs::is_regular_file(path, different) && fs::equivalent(path, refused.file, different);
-    });
-    if (named) throw PluginError(refused.message);
-    say("left out: " + refused.message);
-  }
+  for (const auto& refused : described.refused) say("left out: " + refused.message);
   grid::ReadOptions options;
   options.sets = arguments.sets;
   options.only = join(arguments.only, ",");
   options.plugins = described.plugins;
-  options.cache_folder = cache_folder();
-  return grid::read_experiment(arguments.file, options);
+  // Reading a file writes nothing into the working folder: digests are kept beside results once there are any.
+  options.cache_folder = fs::is_directory(cache_folder(), error) ? cache_folder() : user_cache_folder();
+  auto experiment = read_with(arguments.file, options, described.refused);
+  experiment.plugins = described.plugins;
+  return experiment;
 }
 
 Source source_of(const DatabaseArguments& arguments) {

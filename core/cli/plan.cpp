@@ -7,10 +7,35 @@
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
+#include "runner/changed_plugins.h"
+#include "store/result_store.h"
 #include "words/names.h"
 
 namespace espalier::cli {
 namespace {
+
+// Done cells of plugin files that have changed since.
+std::vector<runner::ChangedPlugin> changed_plugins_of(const grid::Experiment& experiment,
+                                                      const std::filesystem::path& database) {
+  std::error_code absent;
+  if (!std::filesystem::exists(database, absent)) return {};
+  std::vector<std::string> keys;
+  for (const auto& cell : experiment.cells) keys.push_back(cell.key);
+  return runner::changed_plugins(store::ResultStore(database, store::Mode::ReadOnly), keys, experiment.plugins);
+}
+
+nlohmann::json as_json(const std::vector<runner::ChangedPlugin>& changed) {
+  auto list = nlohmann::json::array();
+  for (const auto& plugin : changed) {
+    list.push_back({{"role", plugin.role},
+                    {"name", plugin.name},
+                    {"version", plugin.version},
+                    {"file_digest", plugin.digest_now},
+                    {"file_digest_of_results", plugin.digest_then},
+                    {"cells", plugin.keys.size()}});
+  }
+  return list;
+}
 
 nlohmann::json as_json(const runner::Plan& plan, const grid::Experiment& experiment, const std::string& database) {
   nlohmann::json axes = nlohmann::json::object();
@@ -77,11 +102,15 @@ ExitCode plan(const PlanArguments& arguments) {
   const auto experiment = read(arguments.experiment);
   const auto database = database_of(experiment.name, arguments.experiment.database);
   const auto plan = runner::make_plan(experiment, database);
+  const auto changed = changed_plugins_of(experiment, database);
   if (arguments.json) {
-    print_json(as_json(plan, experiment, database.string()));
+    auto document = as_json(plan, experiment, database.string());
+    document["changed_plugins"] = as_json(changed);
+    print_json(document);
   } else {
     print(as_text(plan, experiment, database.string()));
     for (const auto& warning : plan.warnings) say("warning: " + warning);
+    for (const auto& plugin : changed) say("warning: " + plugin.in_words() + runner::advice_on_changed_plugins);
   }
   return ExitCode::Done;
 }

@@ -15,7 +15,6 @@ namespace {
 // What a searcher asks of a grid.
 std::string demands(const PluginDescription& searcher) {
   std::string text = searcher.needs_scores ? "needs a scorer" : "takes no scorer";
-  if (searcher.heads_only) text += "; granularity head";
   if (!searcher.budgets.empty()) text += "; budgets " + join(searcher.budgets);
   return text;
 }
@@ -23,12 +22,14 @@ std::string demands(const PluginDescription& searcher) {
 std::string as_text(const PluginDescription& plugin) {
   std::string text = fmt::format("{} {}  {}\n    {}\n", plugin.role, plugin.name, plugin.version, plugin.summary);
   if (plugin.role == "searcher") text += "    " + demands(plugin) + "\n";
+  if (plugin.heads_only) text += "    granularity head\n";
   std::size_t widest = 0;
   for (const auto& setting : plugin.settings) widest = std::max(widest, setting.name.size());
   for (const auto& setting : plugin.settings) {
     text +=
         fmt::format("    {:<{}} = {}  {}", setting.name, widest, to_json(setting.default_value).dump(), setting.doc);
     if (!setting.choices.empty()) text += fmt::format(" ({})", join(setting.choices));
+    if (setting.range) text += fmt::format(" ({})", setting.range->in_words());
     text += "\n";
   }
   return text;

@@ -43,6 +43,7 @@ ExitCode run(const RunArguments& arguments) {
   options.workers = arguments.workers;
   options.threads = arguments.threads;
   options.plugins = arguments.experiment.plugins;
+  options.rerun_changed = arguments.rerun_changed;
   const auto outcome = runner::run(experiment, options);
 
   if (outcome.interrupted) {

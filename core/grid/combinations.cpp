@@ -41,6 +41,7 @@ class Combinations {
     searchers_and_scorers();
     searchers_and_budgets();
     searchers_and_granularities();
+    scorers_and_granularities();
     searchers_and_metrics();
     budgets_and_schedules();
     geometric_schedules();
@@ -166,6 +167,18 @@ class Combinations {
                    fmt::format("searcher '{}' chooses among whole heads, and the grid gives it granularity '{}'\n    "
                                "expected granularity 'head', or another searcher",
                                searcher.settings.name, granularity)};
+    });
+  }
+
+  void scorers_and_granularities() {
+    each({Member::Scorer, Member::Granularity}, [&]() -> std::optional<Wrong> {
+      const auto& scorer = *value(Member::Scorer).plugin;
+      const auto& granularity = value(Member::Granularity).names[0];
+      if (!scorer.heads_only || granularity == "head") return std::nullopt;
+      return Wrong{value(Member::Granularity).place,
+                   fmt::format("scorer '{}' scores whole heads, and the grid gives it granularity '{}'\n    expected "
+                               "granularity 'head', or another scorer",
+                               scorer.settings.name, granularity)};
     });
   }
 

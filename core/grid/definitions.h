@@ -35,8 +35,9 @@ struct PluginDefinition {
   Splits needs = 0;                     // splits that it cannot do without
   Splits uses = 0;                      // those, and what it reads where the dataset has them
   std::map<std::string, Place> places;  // of its settings, where they are written
+  bool heads_only = false;
   // Of searchers.
-  bool needs_scores = false, evaluates = false, heads_only = false;
+  bool needs_scores = false, evaluates = false;
   std::vector<std::string> budgets;  // kinds that it understands; empty: unknown before it is asked
 
   bool is_none() const { return settings.plugin == "none"; }

@@ -13,8 +13,9 @@
 #include <boost/process/extend.hpp>
 #include <boost/process/io.hpp>
 #include <csignal>
-#include <cstring>
 #include <system_error>
+
+#include "words/process_ending.h"
 
 namespace espalier::runner {
 namespace process = boost::process;
@@ -29,7 +30,8 @@ ChildProcess::ChildProcess(const Start& start) : state_(std::make_unique<State>(
   process::environment variables(environment);
   for (const auto& [name, value] : start.environment) variables[name] = value;
   std::error_code error;
-  const auto before_exec = [](auto&) {
+  const pid_t parent = ::getpid();
+  const auto before_exec = [parent](auto&) {
     // What this program blocks or ignores would be inherited, and the child would not hear us.
     sigset_t none;
     sigemptyset(&none);
@@ -37,6 +39,7 @@ ChildProcess::ChildProcess(const Start& start) : state_(std::make_unique<State>(
     ::signal(SIGPIPE, SIG_DFL);
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(1);  // it died before it could be told
   };
   state_->child = process::child(process::exe = start.program.string(), process::args = start.arguments, variables,
                                  process::std_in<process::null, process::std_out> start.out,
@@ -82,12 +85,6 @@ void ChildProcess::send(int signal) {
   if (!ending()) ::kill(id(), signal);
 }
 
-std::string Ending::text() const {
-  if (signal == 0) return "ended with exit code " + std::to_string(exit_code);
-  std::string name = ::strsignal(signal);
-  std::string text = "died by signal " + std::to_string(signal) + " (" + name + ")";
-  if (signal == SIGKILL) text += " (the system does this when memory runs out)";
-  return text;
-}
+std::string Ending::text() const { return ending_in_words(exit_code << 8 | signal); }
 
 }  // namespace espalier::runner

@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "words/printable.h"
+
 namespace espalier::runner {
 namespace {
 
@@ -15,6 +17,12 @@ std::string text_from(const std::filesystem::path& file, std::uintmax_t start) {
   std::ifstream input(file, std::ios::binary);
   input.seekg(static_cast<std::streamoff>(start));
   return {std::istreambuf_iterator<char>(input), {}};
+}
+
+// A plugin may have written it: it is shown at the terminal.
+std::string shown(const std::string& line) {
+  constexpr std::size_t longest_line = 1000;
+  return printable_line(line, longest_line);
 }
 
 }  // namespace
@@ -52,7 +60,7 @@ std::vector<LogLine> LogTail::new_lines() {
   rest_ += added;
   std::size_t start = 0;
   for (std::size_t end; (end = rest_.find('\n', start)) != std::string::npos; start = end + 1) {
-    lines.push_back(read_log_line(rest_.substr(start, end - start)));
+    lines.push_back(read_log_line(shown(rest_.substr(start, end - start))));
   }
   rest_.erase(0, start);
   return lines;
@@ -64,7 +72,7 @@ std::vector<std::string> LogTail::last_lines(std::size_t count) const {
   bool from_error = false;
   std::istringstream text(text_from(file_, start_));
   for (std::string line; std::getline(text, line);) {
-    const LogLine read = read_log_line(line);
+    const LogLine read = read_log_line(shown(line));
     if (line.empty()) continue;
     if (read.kind == LogLine::Kind::Error) {
       lines.clear();

@@ -3,11 +3,11 @@
 #include <espalier/error.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,6 +18,7 @@
 #include "runner/worker_program.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
+#include "words/plugin_files.h"
 #include "words/version.h"
 
 namespace espalier::runner {
@@ -26,7 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr double patience_seconds = 120;  // loading LibTorch from a cold disk takes many seconds
+// Loading LibTorch from a cold disk takes many seconds; after that each file has its own limit, in the worker.
+constexpr double patience_seconds = 120, patience_a_file_seconds = 20;
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
@@ -54,117 +56,157 @@ std::string indented(const std::string& text) {
   return out;
 }
 
-std::vector<fs::path> plugin_places(const fs::path& worker, const std::vector<std::string>& paths) {
-  std::vector<fs::path> places{worker.parent_path() / ".." / "plugins"};
-  if (const char* listed = std::getenv("ESPALIER_PLUGINS"); listed != nullptr) {
-    std::istringstream entries(listed);
-    for (std::string entry; std::getline(entries, entry, ':');) {
-      if (!entry.empty()) places.emplace_back(entry);
-    }
-  }
+std::vector<fs::path> places_of(const fs::path& worker, const std::vector<std::string>& paths) {
+  auto places = plugin_places(worker);
   for (const auto& path : paths) {
     std::error_code error;
-    if (!fs::exists(path, error)) throw SettingsError("--plugins: '" + path + "' does not exist");
+    if (fs::symlink_status(path, error).type() == fs::file_type::not_found)
+      throw SettingsError("--plugins: '" + path + "' does not exist");
     places.emplace_back(path);
   }
   return places;
 }
 
-// What the descriptions depend on. A file's size and time stand for its content: reading every plugin would cost more
-// than the whole plan.
-std::string digest_of(const fs::path& worker, const std::vector<fs::path>& places) {
+// Of a description: of the program that described it, and of the file's content and name. A file's size and times stand
+// for its content: reading every plugin would cost more than the whole plan.
+std::string description_name(const fs::path& worker, const std::string& file_digest, const fs::path& file) {
+  std::error_code error;
+  const auto size = fs::file_size(worker, error);
+  const auto time = fs::last_write_time(worker, error).time_since_epoch().count();
   std::ostringstream text;
-  text << version() << ' ' << commit() << '\n';
-  const auto add = [&text](const fs::path& file) {
-    std::error_code error;
-    const auto size = fs::file_size(file, error);
-    const auto time = fs::last_write_time(file, error);
-    text << fs::absolute(file, error).lexically_normal().string() << '\t' << size << '\t'
-         << time.time_since_epoch().count() << '\n';
-  };
-  add(worker);
-  for (const auto& place : places) {
-    text << "in " << place.string() << '\n';
-    std::error_code error;
-    if (!fs::is_directory(place, error)) {
-      add(place);
-      continue;
-    }
-    std::vector<fs::path> files;
-    for (auto entry = fs::recursive_directory_iterator(place, error);
-         !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-      if (entry->path().extension() == ".so") files.push_back(entry->path());
-    }
-    std::sort(files.begin(), files.end());
-    for (const auto& file : files) add(file);
-  }
-  return sha256_hex(text.str());
+  text << version() << ' ' << commit() << ' ' << size << ' ' << time << ' ' << file_digest << ' ' << plugin_name_of(file);
+  return sha256_hex(text.str()) + ".json";
 }
 
-std::optional<PluginDescriptions> from_json(const std::string& text) {
-  const auto document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) return std::nullopt;
+std::optional<PluginDescription> description_from(const json& document) {
   try {
-    PluginDescriptions found;
-    for (const auto& plugin : document.at("plugins")) found.plugins.push_back(plugin_from_json(plugin));
-    for (const auto& refused : document.at("refused")) {
-      found.refused.push_back({refused.at("file").get<std::string>(), refused.at("message").get<std::string>()});
-    }
-    return found;
+    return plugin_from_json(document);
   } catch (const json::exception&) {
     return std::nullopt;  // another version's words
   }
 }
 
-std::string ask_worker(const fs::path& worker, const std::vector<std::string>& paths) {
+std::string run_describe(const fs::path& worker, const std::vector<fs::path>& files) {
   const auto out = temporary_file(), error = temporary_file();
   ChildProcess::Start start{worker, {"describe"}, {{"OMP_NUM_THREADS", "1"}}, out.get(), error.get()};
-  for (const auto& path : paths) start.arguments.insert(start.arguments.end(), {"--plugins", path});
+  for (const auto& file : files) start.arguments.insert(start.arguments.end(), {"--file", file.string()});
   ChildProcess child(start);
   std::optional<Ending> ending;
+  const double patience = patience_seconds + patience_a_file_seconds * static_cast<double>(files.size());
   for (double waited = 0; !(ending = child.ending()); waited += 0.002) {
-    if (waited > patience_seconds) {
+    if (waited > patience) {
       child.send(SIGKILL);
-      throw PluginError(
-          worker.string() + " did not describe its plugins within 2 minutes\n" +
-          "    one of them hangs while it is loaded; leave them out one by one (--plugins, $ESPALIER_PLUGINS)");
+      throw PluginError(worker.string() + " did not describe its plugins within " +
+                        std::to_string(static_cast<int>(patience)) + " s\n    try again when the machine is less busy");
     }
     ::usleep(2000);
   }
   if (!ending->well()) {
     throw PluginError("the plugins cannot be described: " + worker.string() + " " + ending->text() +
-                      indented(content(error.get())) +
-                      "\n    leave plugin files out one by one to find the one that does this");
+                      indented(content(error.get())));
   }
   return content(out.get());
+}
+
+struct Answer {
+  std::optional<PluginDescription> plugin;
+  std::string refused;
+};
+
+std::map<std::string, Answer> ask_worker(const fs::path& worker, const std::vector<fs::path>& files) {
+  const auto document = json::parse(run_describe(worker, files), nullptr, false);
+  std::map<std::string, Answer> answers;
+  try {
+    for (const auto& entry : document.at("files")) {
+      auto& answer = answers[entry.at("file").get<std::string>()];
+      if (entry.contains("plugin")) {
+        answer.plugin = plugin_from_json(entry.at("plugin"));
+      } else {
+        answer.refused = entry.at("refused");
+      }
+    }
+  } catch (const json::exception&) {
+    throw PluginError(worker.string() + ": what it says of its plugins cannot be understood\n" +
+                      "    espalier and espalier-worker are of different versions; build and install both together");
+  }
+  return answers;
+}
+
+// The description of a file that was described before.
+std::optional<PluginDescription> known(const fs::path& kept) {
+  std::error_code absent;
+  if (!fs::exists(kept, absent)) return std::nullopt;
+  try {
+    const auto document = json::parse(read_file(kept), nullptr, false);
+    return document.is_object() ? description_from(document) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // what cannot be read is asked for again
+  }
+}
+
+void keep(const fs::path& kept, const PluginDescription& plugin) {
+  try {
+    std::error_code ignored;
+    fs::create_directories(kept.parent_path(), ignored);
+    write_file(kept, to_json(plugin).dump(2) + "\n");
+  } catch (const Error&) {  // the next command asks again; nothing else depends on it
+  }
+}
+
+// Of several files with one role and name the first counts.
+void add(PluginDescriptions& found, PluginDescription plugin) {
+  for (const auto& other : found.plugins) {
+    if (other.role != plugin.role || other.name != plugin.name) continue;
+    found.refused.push_back({plugin.file, plugin.file + ": " + plugin.role + " '" + plugin.name +
+                                              "' is already provided by " + other.file +
+                                              "\n    give one of the two another name"});
+    return;
+  }
+  found.plugins.push_back(std::move(plugin));
 }
 
 }  // namespace
 
 PluginDescriptions describe_plugins(const std::vector<std::string>& paths) {
   const fs::path worker = worker_program();
-  const auto places = plugin_places(worker, paths);
-  const fs::path kept = cache_folder() / ("plugins-" + digest_of(worker, places) + ".json");
-  std::error_code absent;
-  if (fs::exists(kept, absent)) {
+  const auto listed = plugin_files(places_of(worker, paths));
+  const auto folder = user_cache_folder() / "plugins";
+  DigestMemory digests(user_cache_folder());
+  PluginDescriptions found;
+  std::vector<fs::path> kept, unknown;
+  std::vector<std::optional<PluginDescription>> described;
+  std::map<std::string, std::string> unreadable;
+  for (const auto& file : listed.files) {
+    std::string digest;
     try {
-      if (auto known = from_json(read_file(kept))) return *known;
-    } catch (const Error&) {  // what cannot be read is asked for again
+      digest = digests.of_file(file);
+    } catch (const Error& error) {
+      unreadable[file.string()] = error.what();
     }
+    kept.push_back(folder / description_name(worker, digest, file));
+    described.push_back(digest.empty() ? std::nullopt : known(kept.back()));
+    if (!described.back() && !digest.empty()) unknown.push_back(file);
   }
-  const std::string answer = ask_worker(worker, paths);
-  auto described = from_json(answer);
-  if (!described) {
-    throw PluginError(worker.string() + ": what it says of its plugins cannot be understood\n" +
-                      "    espalier and espalier-worker are of different versions; build and install both together");
+  auto answers = unknown.empty() ? std::map<std::string, Answer>() : ask_worker(worker, unknown);
+  for (std::size_t i = 0; i < listed.files.size(); ++i) {
+    const auto file = listed.files[i].string();
+    auto plugin = described[i];
+    if (const auto why = unreadable.find(file); why != unreadable.end()) {
+      found.refused.push_back({file, why->second});
+    } else if (!plugin) {
+      auto& answer = answers[file];
+      if (answer.plugin) keep(kept[i], *answer.plugin);
+      // A refusal is not kept: it may be of something else than the file, and the next command looks again.
+      if (!answer.plugin)
+        found.refused.push_back({file, answer.refused.empty() ? file + ": was not described" : answer.refused});
+      plugin = answer.plugin;
+    }
+    if (!plugin) continue;
+    plugin->file = file;
+    add(found, std::move(*plugin));
   }
-  try {
-    std::error_code ignored;
-    fs::create_directories(kept.parent_path(), ignored);
-    write_file(kept, answer);
-  } catch (const Error&) {  // the next command asks again; nothing else depends on it
-  }
-  return *described;
+  for (const auto& strange : listed.strange) found.refused.push_back({strange.file.string(), strange.message});
+  return found;
 }
 
 }  // namespace espalier::runner

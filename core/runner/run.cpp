@@ -14,6 +14,7 @@
 #include "log_tail.h"
 #include "processors.h"
 #include "progress_line.h"
+#include "runner/changed_plugins.h"
 #include "runner/plan.h"
 #include "runner/worker_program.h"
 #include "signals.h"
@@ -95,6 +96,18 @@ class Run {
                                  retried == 1 ? "a cell" : fmt::format("{} cells", retried),
                                  retried == 1 ? "is" : "are"));
     }
+    look_for_changed_plugins();
+  }
+
+  void look_for_changed_plugins() {
+    std::vector<std::string> keys;
+    for (const auto& cell : experiment_.cells) keys.push_back(cell.key);
+    const auto changed = changed_plugins(store_, keys, experiment_.plugins);
+    for (const auto& plugin : changed) {
+      if (options_.rerun_changed) store_.let_wait_again(plugin.keys);
+      progress_.note((options_.rerun_changed ? "computed again: " : "warning: ") + plugin.in_words() +
+                     (options_.rerun_changed ? "" : advice_on_changed_plugins));
+    }
   }
 
   void compute() {
@@ -145,10 +158,6 @@ class Run {
   void took_leave(const EndedWorker& worker) {
     const auto counts = store_.counts(experiment_.name);
     const bool computed = finished(counts) > worker.finished_at_start;
-    if (worker.ending.well()) {
-      if (counts.waiting > 0 && !computed) failed_start(worker, fmt::format("left {} cells waiting", counts.waiting));
-      return;
-    }
     show_log();
     const std::string what = "the worker " + worker.ending.text();
     const auto keys =
@@ -156,6 +165,11 @@ class Run {
                                             log_file(options_.database).string());
     for (const auto& key : keys) {
       progress_.note(fmt::format("cell {}: {} while it computed this cell", short_key(key), what));
+    }
+    // Also with exit code 0: a worker that ends while it holds a cell has not done it.
+    if (worker.ending.well() && keys.empty()) {
+      if (counts.waiting > 0 && !computed) failed_start(worker, fmt::format("left {} cells waiting", counts.waiting));
+      return;
     }
     if (worker.ending.exit_code == static_cast<int>(ExitCode::Store)) {
       throw StoreError(explained("a worker cannot go on with the database"));

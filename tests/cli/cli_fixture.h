@@ -17,6 +17,11 @@ namespace espalier::cli {
 class CliTest : public testing::Test {
  protected:
   void SetUp() override {
+    std::filesystem::create_directories(folder_ / "bin");
+    std::filesystem::create_symlink(FAKE_WORKER, folder_ / "bin/espalier-worker");
+    folder_.write("plugins/magnitude.so", "scorer 1.0");
+    folder_.write("plugins/random.so", "scorer 1.0");
+    folder_.write("plugins/ranking.so", "searcher 1.0");
     folder_.write("model/config.json", R"({"model_type": "bert"})");
     folder_.write("model/model.safetensors", "weights");
     for (const char* split : {"train", "validation", "test"}) {
@@ -55,7 +60,7 @@ seed = )" + seeds + "\n" + more);
   }
 
   test::Ran start(const std::vector<std::string>& command, std::vector<std::string> environment = {}) const {
-    environment.push_back(std::string("ESPALIER_WORKER=") + FAKE_WORKER);
+    environment.push_back("ESPALIER_WORKER=" + (folder_ / "bin/espalier-worker").string());
     environment.push_back("ESPALIER_CACHE=" + (folder_ / "cache").string());
     environment.push_back("FAKE_JOURNAL=" + (folder_ / "journal").string());
     return test::run_program(command, folder_.path(), environment);

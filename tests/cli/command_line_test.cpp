@@ -88,17 +88,37 @@ TEST_F(CommandLine, ListsPlugins) {
   for (const char* field : {"name", "role", "version", "settings"}) EXPECT_TRUE(document["plugins"][0].contains(field));
 }
 
-TEST_F(CommandLine, LeavesRefusedPluginsOutUnlessTheyWereNamed) {
-  folder_.write("bad.so", "no plugin");
-  const std::vector<std::string> refused{"FAKE_REFUSED=" + (folder_ / "bad.so").string()};
+TEST_F(CommandLine, LeavesRefusedPluginsOutUnlessTheyAreUsed) {
+  folder_.write("salience.so", "scorer 1.0");
+  write_experiment("own.toml", "own", "[0]");
+  const auto replaced = folder_ / "own.toml";
+  std::ofstream(replaced, std::ios::app) << "[scorer.mine]\nplugin = \"salience\"\n";
+  const std::vector<std::string> refused{"FAKE_REFUSED=salience"};
 
-  const auto found = espalier({"plugins"}, refused);
-  const auto named = espalier({"plan", "tiny.toml", "--plugins", "bad.so"}, refused);
+  const auto unused = espalier({"plan", "tiny.toml", "--plugins", "salience.so"}, refused);
+  const auto listed = espalier({"plugins", "--plugins", "salience.so"}, refused);
+  const auto used = espalier({"plan", "own.toml", "--plugins", "salience.so"}, refused);
 
-  EXPECT_EQ(found.exit_code, 0);
-  EXPECT_CONTAINS(found.err, "left out: ");
-  EXPECT_EQ(named.exit_code, 3);
-  EXPECT_CONTAINS(named.err, "bad.so: is no plugin");
+  EXPECT_EQ(unused.exit_code, 0) << unused.err;
+  EXPECT_CONTAINS(unused.err, "left out: ");
+  EXPECT_CONTAINS(unused.err, "salience.so: is no plugin");
+  EXPECT_EQ(listed.exit_code, 3);
+  EXPECT_CONTAINS(listed.out, "scorer magnitude  1.0");
+  EXPECT_EQ(used.exit_code, 3);
+  EXPECT_CONTAINS(used.err, "own.toml:");
+  EXPECT_CONTAINS(used.err, "unknown scorer 'salience'");
+  EXPECT_CONTAINS(used.err, "the file of this name was left out\n    salience.so: is no plugin");
+}
+
+TEST_F(CommandLine, SaysWhereAnUnknownPluginIsLookedFor) {
+  write_experiment("own.toml", "own", "[0]", "[scorer.mine]\nplugin = \"salience\"\n");
+
+  const auto ran = espalier({"plan", "own.toml"});
+
+  EXPECT_EQ(ran.exit_code, 2);
+  EXPECT_CONTAINS(ran.err, "unknown scorer 'salience'");
+  EXPECT_CONTAINS(ran.err, "--plugins FILE");
+  EXPECT_CONTAINS(ran.err, "$ESPALIER_PLUGINS");
 }
 
 TEST_F(CommandLine, SaysWhenTheOutputCannotBeWritten) {

@@ -1,4 +1,5 @@
 #include "cli_fixture.h"
+#include "words/digest.h"
 
 namespace espalier::cli {
 namespace {
@@ -52,6 +53,47 @@ TEST_F(PlanCommand, AsksTheWorkerForItsPluginsOnce) {
   int lines = 0;
   while (std::getline(journal, line)) ++lines;
   EXPECT_EQ(lines, 1);
+}
+
+// The key of a cell names a plugin's version, not its file: that the code changed under it is said, and can be mended.
+TEST_F(PlanCommand, SaysWhenAPluginChangedUnderAnEqualVersion) {
+  ASSERT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
+  const auto before = espalier({"plan", "tiny.toml"});
+  folder_.write("plugins/magnitude.so", "scorer 1.0 and other code");
+  const auto changed = espalier({"plan", "tiny.toml"});
+  const auto document = json(espalier({"plan", "tiny.toml", "--json"}));
+  const auto left = espalier({"run", "tiny.toml"});
+  const auto again = espalier({"run", "tiny.toml", "--rerun-changed"});
+  const auto after = json(espalier({"plan", "tiny.toml", "--json"}));
+  folder_.write("plugins/magnitude.so", "scorer 1.1");
+  const auto raised = json(espalier({"plan", "tiny.toml", "--json"}));
+
+  EXPECT_EQ(before.err, "");
+  const auto then = sha256_hex("scorer 1.0"), now = sha256_hex("scorer 1.0 and other code");
+  EXPECT_CONTAINS(changed.out, "3 cells, 3 done, 0 to run");
+  EXPECT_CONTAINS(changed.err, "warning: scorer 'magnitude' 1.0 has changed since 3 done cells were computed with it (file " +
+                                   then.substr(0, 8) + ", now " + now.substr(0, 8) + ")");
+  EXPECT_CONTAINS(changed.err, "raise the plugin's version");
+  EXPECT_CONTAINS(changed.err, "espalier run FILE --rerun-changed");
+  ASSERT_EQ(document.at("changed_plugins").size(), 1U);
+  EXPECT_EQ(document["changed_plugins"][0].at("cells"), 3);
+  EXPECT_EQ(document["changed_plugins"][0].at("file_digest"), now);
+  EXPECT_EQ(document["changed_plugins"][0].at("file_digest_of_results"), then);
+  EXPECT_CONTAINS(left.err, "has changed since 3 done cells");
+  EXPECT_CONTAINS(left.err, "nothing to run");
+  EXPECT_CONTAINS(again.err, "computed again: scorer 'magnitude' 1.0 has changed");
+  EXPECT_CONTAINS(again.err, "3 cells computed");
+  EXPECT_TRUE(after.at("changed_plugins").empty());
+  EXPECT_EQ(after.at("done"), 3);
+  EXPECT_EQ(raised.at("to_run"), 3);  // another version is another cell
+}
+
+TEST_F(PlanCommand, LeavesTheWorkingFolderAlone) {
+  const auto ran = start({"/bin/sh", "-c", "unset ESPALIER_CACHE; XDG_CACHE_HOME=$PWD/home exec " +
+                                               test::program("espalier") + " plan tiny.toml"});
+
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "results"));
 }
 
 TEST_F(PlanCommand, RefusesWhatIsNoExperiment) {

@@ -1,14 +1,16 @@
 // Stands in for espalier-worker: claims cells and ends them as the test's environment says, by the cell's seed.
 //   FAKE_CRASH_SEED=N   dies by a segmentation fault at that cell       FAKE_FAIL_SEED=N   ends it as failed
-//   FAKE_EXIT_SEED=N    exits with 5 at that cell                       FAKE_SLEEP=SECONDS each cell takes so long
+//   FAKE_EXIT_SEED=N    exits with 5, or FAKE_EXIT_CODE, at that cell                       FAKE_SLEEP=SECONDS each cell takes so long
 //   FAKE_CELLS_EXIT=N   ends before it claims anything                  FAKE_DESCRIBE_EXIT=N  fails to describe
 //   FAKE_JOURNAL=FILE   one line for each call, with its threads        FAKE_DEAF=1  does not hear SIGTERM
-//   FAKE_REFUSED=FILE   describes that plugin file as refused
+//   FAKE_REFUSED=NAME   describes plugin files of that name as refused
+// Its plugin files are texts: "ROLE VERSION". What files it described stands in FAKE_JOURNAL.files.
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -17,6 +19,8 @@
 
 #include "store/result_store.h"
 #include "store/worker_name.h"
+#include "words/digest.h"
+#include "words/plugin_files.h"
 
 namespace {
 
@@ -51,19 +55,30 @@ json plugin(const std::string& name, const std::string& role, bool needs_scores)
           {"file", name + ".so"}};
 }
 
-int describe() {
+// One answer a file, as the real worker gives them.
+int describe(const std::vector<std::string>& words) {
   if (const auto code = given("FAKE_DESCRIBE_EXIT"); !code.empty()) {
     std::cerr << "error: the fake cannot describe\n";
     return std::stoi(code);
   }
-  json document{
-      {"plugins",
-       {plugin("magnitude", "scorer", false), plugin("random", "scorer", false), plugin("ranking", "searcher", true)}},
-      {"refused", json::array()}};
-  if (const auto file = given("FAKE_REFUSED"); !file.empty()) {
-    document["refused"].push_back({{"file", file}, {"message", file + ": is no plugin"}});
+  json files = json::array();
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] != "--file") continue;
+    const auto& file = words[i + 1];
+    const auto name = espalier::plugin_name_of(file);
+    std::ofstream(given("FAKE_JOURNAL", "/dev/null") + ".files", std::ios::app) << file << "\n";
+    if (name == given("FAKE_REFUSED", "no plugin")) {
+      files.push_back({{"file", file}, {"refused", file + ": is no plugin"}});
+      continue;
+    }
+    std::string role, version;
+    std::ifstream(file) >> role >> version;
+    auto described = plugin(name, role, role == "searcher");
+    described["version"] = version;
+    described["file_digest"] = espalier::sha256_of_file(file);
+    files.push_back({{"file", file}, {"plugin", described}});
   }
-  std::cout << document.dump() << "\n";
+  std::cout << json{{"files", files}}.dump() << "\n";
   return 0;
 }
 
@@ -87,6 +102,9 @@ espalier::store::AttemptRecord attempt(bool fails) {
   pruned.mask_digest = "0123";
   pruned.metrics = {{"accuracy", 0.7}};
   if (!fails) record.points = {dense, pruned};
+  const auto scorer = std::filesystem::path(given("ESPALIER_WORKER")).parent_path().parent_path() / "plugins/magnitude.so";
+  if (std::filesystem::exists(scorer))
+    record.plugins = {{"scorer", "magnitude", "1.0", espalier::sha256_of_file(scorer)}};
   return record;
 }
 
@@ -110,7 +128,7 @@ int cells(const std::vector<std::string>& words) {
       return 130;
     }
     if (seed == given("FAKE_CRASH_SEED")) std::raise(SIGSEGV);
-    if (seed == given("FAKE_EXIT_SEED")) return 5;
+    if (seed == given("FAKE_EXIT_SEED")) return std::stoi(given("FAKE_EXIT_CODE", "5"));
     if (seed == given("FAKE_FAIL_SEED")) std::cerr << "warning: a cell fails" << std::endl;
     store.finish(*claim, attempt(seed == given("FAKE_FAIL_SEED")));
   }
@@ -126,7 +144,7 @@ int main(int count, char** arguments) {
         << (words.empty() ? "" : words[0]) << " OMP_NUM_THREADS=" << given("OMP_NUM_THREADS") << " "
         << given("OMP_WAIT_POLICY") << std::endl;
   }
-  if (!words.empty() && words[0] == "describe") return describe();
+  if (!words.empty() && words[0] == "describe") return describe(words);
   if (!words.empty() && words[0] == "cells") return cells(words);
   std::cout << "handed over:";
   for (const auto& word : words) std::cout << " " << word;

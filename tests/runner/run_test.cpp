@@ -3,6 +3,7 @@
 #include <espalier/error.h>
 #include <unistd.h>
 
+#include "runner/plugin_descriptions.h"
 #include "runner_fixture.h"
 #include "support/message_of.h"
 
@@ -61,6 +62,38 @@ TEST_F(RunTest, MarksTheCellAtWhichAWorkerEndsByItself) {
   EXPECT_EQ(outcome.done, 1);
   ASSERT_EQ(outcome.failed, 1);
   EXPECT_EQ(outcome.failures[0].message, "the worker ended with exit code 5 while it computed this cell");
+}
+
+// exit(0) somewhere in a library or a plugin: the cell is not done, and is not tried for ever.
+TEST_F(RunTest, MarksTheCellAtWhichAWorkerEndsAsIfAllWereWell) {
+  set("FAKE_EXIT_SEED", "0");
+  set("FAKE_EXIT_CODE", "0");
+
+  const auto outcome = run(experiment(2), options());
+
+  EXPECT_EQ(outcome.done, 1);
+  ASSERT_EQ(outcome.failed, 1);
+  EXPECT_EQ(outcome.failures[0].message, "the worker ended with exit code 0 while it computed this cell");
+}
+
+TEST_F(RunTest, ComputesCellsOfChangedPluginsAgainWhenAsked) {
+  auto wanted = experiment(3);
+  run(wanted, options());  // the fake worker records scorer 'magnitude' 1.0 with the digest of its file then
+  wanted.plugins = describe_plugins({}).plugins;
+  const auto same = run(wanted, options());
+  folder_.write("plugins/magnitude.so", "scorer 1.0 and other code");
+  wanted.plugins = describe_plugins({}).plugins;
+  const auto left = run(wanted, options());
+  auto again = options();
+  again.rerun_changed = true;
+  const auto repeated = run(wanted, again);
+  const auto nothing = run(wanted, again);
+
+  EXPECT_EQ(same.computed, 0);
+  EXPECT_EQ(left.computed, 0);
+  EXPECT_EQ(left.done, 3);
+  EXPECT_EQ(repeated.computed, 3);
+  EXPECT_EQ(nothing.computed, 0);
 }
 
 TEST_F(RunTest, TriesFailedCellsAgain) {

@@ -23,7 +23,12 @@ namespace espalier::runner {
 class RunnerTest : public testing::Test {
  protected:
   void SetUp() override {
-    set("ESPALIER_WORKER", FAKE_WORKER);
+    std::filesystem::create_directories(folder_ / "bin");
+    std::filesystem::create_symlink(FAKE_WORKER, folder_ / "bin/espalier-worker");
+    folder_.write("plugins/magnitude.so", "scorer 1.0");
+    folder_.write("plugins/random.so", "scorer 1.0");
+    folder_.write("plugins/ranking.so", "searcher 1.0");
+    set("ESPALIER_WORKER", (folder_ / "bin/espalier-worker").string());
     set("ESPALIER_CACHE", (folder_ / "cache").string());
     set("FAKE_JOURNAL", (folder_ / "journal").string());
   }
@@ -67,8 +72,8 @@ class RunnerTest : public testing::Test {
     return options;
   }
 
-  std::vector<std::string> journal() const {
-    std::ifstream input(folder_ / "journal");
+  std::vector<std::string> journal(const std::string& file = "journal") const {
+    std::ifstream input(folder_ / file);
     std::vector<std::string> lines;
     for (std::string line; std::getline(input, line);) lines.push_back(line);
     return lines;

@@ -37,6 +37,7 @@ struct Experiment {
   std::vector<std::string>
       missing;  // paths that do not exist, and splits that are needed but not given; sorted, each once
   std::vector<std::string> warnings;  // one file serving as two splits, a definition that no grid uses, ...
+  std::vector<PluginDescription> plugins;  // there were when the file was read
 };
 
 // Reads, checks and expands an experiment file. Throws SettingsError with every problem found, one after the other,

@@ -1,5 +1,5 @@
-// What plugins there are, without loading one: the worker describes them, and its answer is kept in the cache folder
-// until the worker or a plugin file changes.
+// What plugins there are, without loading one: the worker describes each file in a process of its own, and its answers are
+// kept in the user's cache folder until the worker or the file changes.
 #pragma once
 
 #include <string>
@@ -19,8 +19,9 @@ struct PluginDescriptions {
   std::vector<RefusedPlugin> refused;
 };
 
-// Of the build's folder, of $ESPALIER_PLUGINS and of `paths` (files or folders that the user names). Throws
-// SettingsError for a path that does not exist, PluginError where the worker cannot describe them.
+// Of the build's folder, of $ESPALIER_PLUGINS and of `paths` (files or folders that the user names). A file that cannot be
+// used is refused, and the others are as they are. Throws SettingsError for a path that does not exist, PluginError where
+// the worker itself cannot run.
 PluginDescriptions describe_plugins(const std::vector<std::string>& paths);
 
 }  // namespace espalier::runner

@@ -18,6 +18,7 @@ struct RunOptions {
   int workers = 1;
   int threads = 0;                   // of each worker; 0: all processors for one worker, one for each of several
   std::vector<std::string> plugins;  // files or folders that the user names
+  bool rerun_changed = false;        // done cells of plugin files that have changed since are computed again
 };
 
 struct RunOutcome {
