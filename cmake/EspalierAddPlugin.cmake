@@ -1,5 +1,5 @@
 # espalier_add_plugin(NAME SOURCES ...): a plugin file NAME.so, built as the loader expects it: hidden symbols, nothing
-# undefined, never unloaded. Inside Espalier's own build it lands in build/plugins.
+# undefined, never unloaded, with warnings, and optimised where no build type says otherwise. Inside Espalier's own build it lands in build/plugins.
 function(espalier_add_plugin name)
   cmake_parse_arguments(plugin "" "" "SOURCES" ${ARGN})
   add_library(${name} MODULE ${plugin_SOURCES})
@@ -11,5 +11,7 @@ function(espalier_add_plugin name)
   if(TARGET espalier_warnings)
     target_link_libraries(${name} PRIVATE espalier_warnings espalier_sanitizers)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins")
+  else()
+    target_compile_options(${name} PRIVATE -Wall -Wextra $<$<CONFIG:>:-O3> $<$<CONFIG:>:-DNDEBUG>)
   endif()
 endfunction()
