@@ -52,7 +52,11 @@ std::string unknown_name(std::string_view kind, std::string_view name, std::vect
 
 std::string join(const std::vector<std::string>& names, std::string_view separator) {
   std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : std::string(separator)) + name;
+  // By place, not by what is there already: an empty first name is a name too, as in the head of a table.
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += separator;
+    text += names[i];
+  }
   return text;
 }
 
