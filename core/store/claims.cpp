@@ -196,7 +196,8 @@ std::optional<Claim> ResultStore::claim(const std::string& experiment, const std
     auto& take = state_->statement(R"sql(
 UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attempts = attempts + 1
 WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment ON experiment.id = joined.experiment_id
-            WHERE experiment.name = :experiment AND joined.state = 'waiting' ORDER BY joined.position LIMIT 1)
+            WHERE experiment.name = :experiment AND joined.asked = 1 AND joined.state = 'waiting'
+            ORDER BY joined.position LIMIT 1)
 RETURNING id, key, settings, attempts)sql");
     take.bind(":worker", worker);
     take.bind(":until", now_seconds() + lease_seconds);

@@ -1,12 +1,19 @@
 #include "connection.h"
 
+#include <SQLiteCpp/Backup.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstring>
 
 #include "file_system.h"
 #include "schema.h"
+#include "store/worker_name.h"
 
 namespace espalier::store {
 namespace {
@@ -15,6 +22,12 @@ namespace fs = std::filesystem;
 
 constexpr int busy_timeout_milliseconds = 30000;
 constexpr int oldest_sqlite = 3037000;  // STRICT tables
+
+// What SQLite is told to open. It may take a name that begins with "file:" for a URI, and ":memory:" or nothing for no
+// file at all; a relative path that says where it starts is a path.
+std::string name_for_sqlite(const fs::path& file) {
+  return file.is_absolute() ? file.string() : std::string("./").append(file.string());
+}
 
 std::int64_t pragma(SQLite::Database& database, const char* name) {
   return database.execAndGet(std::string("PRAGMA ") + name).getInt64();
@@ -40,19 +53,8 @@ void refuse_newer(SQLite::Database& database, const fs::path& file) {
 }
 
 // Each step in a transaction of its own; whoever comes second finds the work done.
-void migrate(SQLite::Database& database, const fs::path& file) {
+void apply_migrations(SQLite::Database& database) {
   const auto known = static_cast<std::int64_t>(migrations().size());
-  const auto before = pragma(database, "user_version");
-  if (before == known) return;
-  if (before > 0) {
-    const auto backup = file.string() + ".version-" + std::to_string(before);
-    std::error_code ignored;
-    if (!fs::exists(backup, ignored)) {
-      SQLite::Statement copy(database, "VACUUM INTO ?");
-      copy.bind(1, backup);
-      copy.exec();
-    }
-  }
   while (true) {
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto version = pragma(database, "user_version");
@@ -64,13 +66,42 @@ void migrate(SQLite::Database& database, const fs::path& file) {
   }
 }
 
+void migrate(SQLite::Database& database, const fs::path& file) {
+  const auto before = pragma(database, "user_version");
+  if (before == static_cast<std::int64_t>(migrations().size())) return;
+  if (before > 0) {
+    const auto backup = file.string() + ".version-" + std::to_string(before);
+    std::error_code ignored;
+    if (!fs::exists(backup, ignored)) {
+      SQLite::Statement copy(database, "VACUUM INTO ?");
+      const auto part = backup + ".part";
+      fs::remove(part, ignored);
+      copy.bind(1, name_for_sqlite(part));
+      copy.exec();
+      fs::rename(part, backup, ignored);
+    }
+  }
+  apply_migrations(database);
+}
+
+// A database of an earlier version that is only read stays as it is: what is read is a copy in memory, brought up to date.
+std::unique_ptr<SQLite::Database> up_to_date_copy(SQLite::Database& database) {
+  auto copy = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  SQLite::Backup backup(*copy, database);
+  backup.executeStep();
+  copy->exec("PRAGMA trusted_schema = OFF");
+  apply_migrations(*copy);
+  return copy;
+}
+
 std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
   const auto check = [](SQLite::Database& database) {
     database.exec("PRAGMA trusted_schema = OFF");
     database.execAndGet("SELECT count(*) FROM sqlite_master");
   };
   try {
-    auto database = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READONLY, busy_timeout_milliseconds);
+    auto database = std::make_unique<SQLite::Database>(name_for_sqlite(file), SQLite::OPEN_READONLY,
+                                                       busy_timeout_milliseconds);
     check(*database);
     return database;
   } catch (const SQLite::Exception& error) {
@@ -86,8 +117,9 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
                      "' holds results that are not in it yet, and the folder is read-only\n    copy both files to a "
                      "folder that can be written, and read them there");
   }
-  std::string uri = "file:";
-  for (const char c : file.string()) {
+  // An absolute path follows an empty authority: without one, a path that begins with // would be read as a host.
+  std::string uri = file.is_absolute() ? "file://" : "file:";
+  for (const char c : name_for_sqlite(file)) {
     if (c == '%' || c == '?' || c == '#') {
       constexpr char digits[] = "0123456789ABCDEF";
       const auto byte = static_cast<unsigned char>(c);
@@ -114,25 +146,91 @@ std::string write_ahead_log(SQLite::Database& database) {
   }
 }
 
-std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_create) {
+void refuse_network(const fs::path& file) {
   const auto network = network_file_system(file.parent_path());
-  if (!network.empty()) {
-    throw StoreError(file.string() + ": lies on a network file system (" + network +
-                     "), where several writers corrupt a database\n    put it on a local disk with --db");
-  }
-  auto database = std::make_unique<SQLite::Database>(
-      file.string(), SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0), busy_timeout_milliseconds);
-  refuse_foreign(*database, file);
-  refuse_newer(*database, file);
-  const auto journal = write_ahead_log(*database);
+  if (network.empty()) return;
+  throw StoreError(file.string() + ": lies on a network file system (" + network +
+                   "), where several writers corrupt a database\n    put it on a local disk with --db");
+}
+
+void use_write_ahead_log(SQLite::Database& database, const fs::path& file) {
+  const auto journal = write_ahead_log(database);
   if (journal != "wal") {
     throw StoreError(file.string() + ": cannot be used by several processes here (journal mode '" + journal +
                      "', expected 'wal')\n    put it on a local disk with --db");
   }
   // What a killed process had committed stays; only a power cut could take the last transactions back, whole.
-  database->exec("PRAGMA synchronous = NORMAL");
-  database->exec("PRAGMA foreign_keys = ON");
-  database->exec("PRAGMA trusted_schema = OFF");
+  database.exec("PRAGMA synchronous = NORMAL");
+  database.exec("PRAGMA foreign_keys = ON");
+  database.exec("PRAGMA trusted_schema = OFF");
+}
+
+std::string aside_prefix(const fs::path& file) {
+  return std::string(".").append(file.filename().string()).append(".new-");
+}
+
+// What processes that were killed while they made this database left beside it.
+void remove_abandoned(const fs::path& file) {
+  const auto prefix = aside_prefix(file);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(file.has_parent_path() ? file.parent_path() : ".", ignored)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const auto maker = name.substr(prefix.size(), name.find('~', prefix.size()) - prefix.size());
+    if (whereabouts(maker) == Whereabouts::Gone) fs::remove(entry.path(), ignored);
+  }
+}
+
+// Gives `aside` its name unless something has it already: somebody else was faster, and theirs is as good.
+void put_in_place(const fs::path& aside, const fs::path& file) {
+  std::error_code ignored;
+  if (::link(aside.c_str(), file.c_str()) == 0 || errno == EEXIST) {
+    fs::remove(aside, ignored);
+    return;
+  }
+  // No hard links here: a rename that does not replace.
+  if (::renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) == 0) return;
+  const auto reason = errno;
+  if (reason == EINVAL && !fs::exists(file, ignored)) fs::rename(aside, file, ignored);
+  fs::remove(aside, ignored);
+  if (fs::exists(file, ignored)) return;
+  throw StoreError(file.string() + ": cannot be made: " + std::strerror(reason) +
+                   "\n    choose another file with --db");
+}
+
+// Made under another name with all of its schema, then given its own: killed at any moment, this leaves no database or a
+// whole one.
+void make_aside(const fs::path& file) {
+  static std::atomic<int> made{0};
+  const fs::path aside =
+      file.parent_path() / (aside_prefix(file) + this_worker_name() + "~" + std::to_string(made.fetch_add(1)));
+  try {
+    {
+      SQLite::Database database(name_for_sqlite(aside), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+                                busy_timeout_milliseconds);
+      use_write_ahead_log(database, file);
+      apply_migrations(database);
+    }
+    put_in_place(aside, file);
+  } catch (...) {
+    std::error_code ignored;
+    for (const auto* suffix : {"", "-wal", "-shm", "-journal"}) fs::remove(aside.string() + suffix, ignored);
+    throw;
+  }
+}
+
+std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_create) {
+  refuse_network(file);
+  std::error_code ignored;
+  if (may_create) {
+    remove_abandoned(file);
+    if (!fs::exists(file, ignored)) make_aside(file);
+  }
+  auto database = std::make_unique<SQLite::Database>(
+      name_for_sqlite(file), SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0), busy_timeout_milliseconds);
+  refuse_foreign(*database, file);
+  refuse_newer(*database, file);
+  use_write_ahead_log(*database, file);
   migrate(*database, file);
   return database;
 }
@@ -205,11 +303,12 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode)
     auto database = open_to_read(file);
     refuse_foreign(*database, file);
     refuse_newer(*database, file);
-    if (pragma(*database, "user_version") < static_cast<std::int64_t>(migrations().size())) {
+    const auto version = pragma(*database, "user_version");
+    if (version == 0) {
       throw StoreError(file.string() +
-                       ": has an older schema\n    open it once for writing ('espalier run FILE'): it is backed "
-                       "up and brought up to date");
+                       ": is empty: nothing was ever recorded in it\n    'espalier run FILE' fills it, or remove it");
     }
+    if (version < static_cast<std::int64_t>(migrations().size())) return up_to_date_copy(*database);
     return database;
   });
 }

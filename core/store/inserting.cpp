@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "connection.h"
+#include "words/digest.h"
 
 namespace espalier::store {
 namespace {
@@ -53,10 +54,56 @@ constexpr const char* refresh_settings =
     ":settings";
 
 constexpr const char* join_cell = R"sql(
-INSERT INTO experiment_cell (experiment_id, cell_id, position, state, model, dataset, scorer, searcher, recovery)
-SELECT :experiment, id, :position, state, :model, :dataset, :scorer, :searcher, :recovery FROM cell WHERE key = :key
+INSERT INTO experiment_cell (experiment_id, cell_id, position, state, model, dataset, scorer, searcher, recovery, current,
+                             asked)
+SELECT :experiment, id, :position, state, :model, :dataset, :scorer, :searcher, :recovery, 1, :asked
+FROM cell WHERE key = :key
 ON CONFLICT (experiment_id, cell_id) DO UPDATE SET position = excluded.position, model = excluded.model,
-  dataset = excluded.dataset, scorer = excluded.scorer, searcher = excluded.searcher, recovery = excluded.recovery)sql";
+  dataset = excluded.dataset, scorer = excluded.scorer, searcher = excluded.searcher, recovery = excluded.recovery,
+  current = 1, asked = max(asked, excluded.asked))sql";
+
+// While a cell runs, another run of this experiment is at work: what it was asked for stays asked for.
+constexpr const char* nobody_works =
+    " AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state = 'running')";
+
+void start_anew(ResultStore::State& state, std::int64_t experiment_id) {
+  auto& forget = state.statement("UPDATE experiment_cell SET current = 0 WHERE experiment_id = ?1");
+  forget.bind(1, experiment_id);
+  forget.exec();
+  auto& unask =
+      state.statement(std::string("UPDATE experiment_cell SET asked = 0 WHERE experiment_id = ?1") + nobody_works);
+  unask.bind(1, experiment_id);
+  unask.exec();
+}
+
+// What waits from an earlier state of the file has no results, so nothing is lost; asking for it again joins it again.
+void withdraw(ResultStore::State& state, std::int64_t experiment_id) {
+  auto& statement = state.statement(
+      std::string("DELETE FROM experiment_cell WHERE experiment_id = ?1 AND state = 'waiting' AND current = 0") +
+      nobody_works);
+  statement.bind(1, experiment_id);
+  statement.exec();
+}
+
+// The same key has the same files behind it, so a cell that has no source yet may take what is known of it now.
+void set_source(ResultStore::State& state, const std::string& key, std::int64_t source_id) {
+  auto& statement = state.statement("UPDATE cell SET source_id = ? WHERE key = ? AND source_id IS NULL");
+  statement.bind(1, source_id);
+  statement.bind(2, key);
+  statement.exec();
+}
+
+std::int64_t source_id(ResultStore::State& state, const std::string& content) {
+  auto& insert = state.statement(
+      "INSERT INTO source (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = digest "
+      "RETURNING id");
+  insert.bind(1, sha256_hex(content));
+  insert.bind(2, content);
+  insert.executeStep();
+  const auto id = insert.getColumn(0).getInt64();
+  insert.reset();
+  return id;
+}
 
 std::int64_t register_experiment(ResultStore::State& state, const ExperimentRecord& experiment) {
   auto& insert = state.statement(R"sql(
@@ -81,14 +128,8 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto experiment_id = register_experiment(*state_, experiment);
-    // What waits from an earlier version of the file, or from another slice of it, is no longer asked for. It has no
-    // results yet, so nothing is lost; asking for it again joins it again. While a cell runs, another run of this
-    // experiment is at work, and what waits may be what it asked for.
-    auto& withdraw = state_->statement(R"sql(
-DELETE FROM experiment_cell WHERE experiment_id = ?1 AND state = 'waiting'
-AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state = 'running'))sql");
-    withdraw.bind(1, experiment_id);
-    withdraw.exec();
+    start_anew(*state_, experiment_id);
+    std::map<std::string, std::int64_t> sources;
     std::int64_t inserted = 0, position = 0;
     for (const auto& cell : cells) {
       const auto settings = json::parse(cell.settings);
@@ -102,7 +143,12 @@ AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state
         refresh.bind(":settings", cell.settings);
         refresh.exec();
       }
-      if (!is_new && retry_failed) {
+      if (!cell.source.empty()) {
+        const auto [source, is_first] = sources.try_emplace(cell.source, 0);
+        if (is_first) source->second = source_id(*state_, cell.source);
+        set_source(*state_, cell.key, source->second);
+      }
+      if (!is_new && retry_failed && cell.asked) {
         auto& retry = state_->statement(
             "UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'failed'");
         retry.bind(1, cell.key);
@@ -117,8 +163,10 @@ AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state
       join.bind(":scorer", label_of(settings.at("scorer")));
       join.bind(":searcher", label_of(settings.at("searcher")));
       join.bind(":recovery", label_of(settings.at("recovery")));
+      join.bind(":asked", cell.asked ? 1 : 0);
       join.exec();
     }
+    withdraw(*state_, experiment_id);
     transaction.commit();
     return inserted;
   });

@@ -1,4 +1,6 @@
 // What was recorded, on its way out: counts, progress, and the public views row by row.
+#include <unordered_set>
+
 #include "connection.h"
 
 namespace espalier::store {
@@ -24,6 +26,55 @@ Rows rows_of(ResultStore::State& state, const std::string& select, const std::st
     for (int i = 0; i < statement.getColumnCount(); ++i) row.push_back(value_of(statement.getColumn(i)));
   }
   return rows;
+}
+
+void add(Counts& counts, const std::string& state, bool is_counted, bool is_idle, std::int64_t count) {
+  if (!is_counted) {
+    counts.earlier += count;
+    return;
+  }
+  counts.cells += count;
+  if (state == "done") counts.done += count;
+  if (state == "failed") counts.failed += count;
+  if (state == "running") counts.running += count;
+  if (state == "waiting") counts.waiting += count;
+  if (state == "waiting" && is_idle) counts.not_asked += count;
+}
+
+// Rows of state, whether it counts, whether nobody asked for it, and how many such cells there are (none given: one).
+Counts counted(ResultStore::State& state, const std::string& experiment, const std::string& of_one,
+               const std::string& of_all) {
+  return translated(state.file, [&] {
+    auto& select = state.statement(experiment.empty() ? of_all : of_one);
+    select.bind(1, experiment);
+    Counts counts;
+    while (select.executeStep()) {
+      add(counts, select.getColumn(0).getString(), select.getColumn(1).getInt64() != 0,
+          select.getColumn(2).getInt64() != 0, select.getColumnCount() > 3 ? select.getColumn(3).getInt64() : 1);
+    }
+    select.reset();
+    return counts;
+  });
+}
+
+// What cells took and how many ended in the last minute.
+Progress paced(ResultStore::State& state, const std::string& experiment) {
+  return translated(state.file, [&] {
+    Progress progress;
+    auto& pace = state.statement(R"sql(
+SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0) FROM cell
+WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE experiment_id =
+                                    (SELECT id FROM experiment WHERE name = :experiment)))
+  AND state IN ('done', 'failed'))sql");
+    pace.bind(":experiment", experiment);
+    pace.bind(":minute_ago", now_seconds() - 60);
+    if (pace.executeStep()) {
+      progress.mean_seconds = pace.getColumn(0).getDouble();
+      progress.finished_in_last_minute = pace.getColumn(1).getDouble();
+    }
+    pace.reset();  // else it would hold on to what it saw, and this connection could not write after another's write
+    return progress;
+  });
 }
 
 }  // namespace
@@ -54,49 +105,81 @@ std::vector<bool> ResultStore::done(const std::vector<std::string>& keys) const 
 }
 
 Counts ResultStore::counts(const std::string& experiment) const {
+  // A cell of several experiments is of the present where it is so in one of them.
+  return counted(*state_, experiment,
+                 "SELECT state, current OR state IN ('waiting', 'running') AS counts, current AND NOT asked AS idle, "
+                 "count(*) FROM experiment_cell WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) "
+                 "GROUP BY 1, 2, 3",
+                 "SELECT state, max(current OR state IN ('waiting', 'running')) AS counts, "
+                 "NOT max(asked) AS idle FROM experiment_cell WHERE ?1 = '' GROUP BY cell_id");
+}
+
+Counts ResultStore::counts_asked(const std::string& experiment) const {
+  const std::string select =
+      "SELECT state, 1, 0, count(*) FROM experiment_cell WHERE asked = 1 AND experiment_id = "
+      "(SELECT id FROM experiment WHERE name = ?1) GROUP BY 1";
+  return counted(*state_, experiment, select, select);
+}
+
+Counts ResultStore::counts_of(const std::string& experiment, const std::vector<std::string>& keys) const {
   return translated(state_->file, [&] {
-    const bool all = experiment.empty();
-    auto& select = state_->statement(all ? "SELECT state, count(*) FROM cell GROUP BY state"
-                                         : "SELECT state, count(*) FROM experiment_cell WHERE experiment_id = "
-                                           "(SELECT id FROM experiment WHERE name = ?) GROUP BY state");
-    if (!all) select.bind(1, experiment);
     Counts counts;
-    while (select.executeStep()) {
-      const auto state = select.getColumn(0).getString();
-      const auto count = select.getColumn(1).getInt64();
-      counts.cells += count;
-      if (state == "done") counts.done = count;
-      if (state == "failed") counts.failed = count;
-      if (state == "running") counts.running = count;
-      if (state == "waiting") counts.waiting = count;
+    SQLite::Transaction one_snapshot(*state_->database);
+    auto& find = state_->statement("SELECT cell.state, joined.asked FROM cell LEFT JOIN experiment_cell AS joined ON "
+                                   "joined.cell_id = cell.id AND joined.experiment_id = "
+                                   "(SELECT id FROM experiment WHERE name = ?2) WHERE cell.key = ?1");
+    std::int64_t finished = 0;
+    for (const auto& key : keys) {
+      find.reset();
+      find.bind(1, key);
+      find.bind(2, experiment);
+      const bool known = !key.empty() && find.executeStep();
+      const bool asked = known && !find.getColumn(1).isNull() && find.getColumn(1).getInt64() == 1;
+      add(counts, known ? find.getColumn(0).getString() : "waiting", true, !asked, 1);
+      const bool of_experiment = known && !find.getColumn(1).isNull();
+      const auto state = known ? find.getColumn(0).getString() : "";
+      if (of_experiment && (state == "done" || state == "failed")) ++finished;
     }
+    find.reset();
+    auto& all = state_->statement(
+        "SELECT count(*) FROM experiment_cell WHERE state IN ('done', 'failed') AND experiment_id = "
+        "(SELECT id FROM experiment WHERE name = ?)");
+    all.bind(1, experiment);
+    if (all.executeStep()) counts.earlier = all.getColumn(0).getInt64() - finished;
+    all.reset();
     return counts;
   });
 }
 
 Progress ResultStore::progress(const std::string& experiment) const {
-  Progress progress;
+  auto progress = paced(*state_, experiment);
   progress.counts = counts(experiment);
   translated(state_->file, [&] {
-    // A cell of several experiments counts once.
-    const std::string of_experiment = R"sql(
-FROM cell WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE experiment_id =
-                                              (SELECT id FROM experiment WHERE name = :experiment))))sql";
-    auto& pace = state_->statement("SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0)" +
-                                   of_experiment + " AND state IN ('done', 'failed')");
-    pace.bind(":experiment", experiment);
-    pace.bind(":minute_ago", now_seconds() - 60);
-    if (pace.executeStep()) {
-      progress.mean_seconds = pace.getColumn(0).getDouble();
-      progress.finished_in_last_minute = pace.getColumn(1).getDouble();
-    }
-    pace.reset();  // else it would hold on to what it saw, and this connection could not write after another's write
-    auto& failures = state_->statement("SELECT key, message" + of_experiment +
-                                       " AND state = 'failed' ORDER BY finished DESC LIMIT :most");
+    // A cell of several experiments counts once; failures of an earlier state of the file are no longer of interest.
+    auto& failures = state_->statement(
+        "SELECT key, message FROM cell WHERE state = 'failed' AND id IN (SELECT cell_id FROM experiment_cell WHERE "
+        "current = 1 AND (:experiment = '' OR experiment_id = (SELECT id FROM experiment WHERE name = :experiment))) "
+        "ORDER BY finished DESC LIMIT :most");
     failures.bind(":experiment", experiment);
     failures.bind(":most", static_cast<std::int64_t>(most_failures));
     while (failures.executeStep())
       progress.failures.push_back({failures.getColumn(0).getString(), failures.getColumn(1).getString()});
+    failures.reset();
+  });
+  return progress;
+}
+
+Progress ResultStore::progress_of(const std::string& experiment, const std::vector<std::string>& keys) const {
+  auto progress = paced(*state_, experiment);
+  progress.counts = counts_of(experiment, keys);
+  translated(state_->file, [&] {
+    const std::unordered_set<std::string> mine(keys.begin(), keys.end());
+    auto& failures = state_->statement("SELECT key, message FROM cell WHERE state = 'failed' ORDER BY finished DESC");
+    while (failures.executeStep() && progress.failures.size() < most_failures) {
+      const auto key = failures.getColumn(0).getString();
+      if (mine.count(key) == 1) progress.failures.push_back({key, failures.getColumn(1).getString()});
+    }
+    failures.reset();
   });
   return progress;
 }
@@ -186,6 +269,46 @@ Rows ResultStore::failed_cells(const std::string& experiment) const {
 
 Rows ResultStore::cells(const std::string& experiment) const {
   return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM cells WHERE true", experiment); });
+}
+
+Rows ResultStore::cells_in_detail(const std::string& experiment) const {
+  return translated(state_->file, [&] {
+    return rows_of(*state_, R"sql(
+SELECT * FROM (
+  SELECT cells.*, cell.settings, source.content AS source, cell.id AS inserted,
+         (SELECT json_group_object(plugin.role, plugin.file_digest) FROM attempt_plugin
+          JOIN plugin ON plugin.id = attempt_plugin.plugin_id WHERE attempt_plugin.attempt_id = cell.attempt_id) AS files
+  FROM cells
+  JOIN cell ON cell.key = cells.key
+  LEFT JOIN source ON source.id = cell.source_id)
+WHERE true)sql",
+                   experiment);
+  });
+}
+
+Rows ResultStore::latencies(const std::string& experiment) const {
+  return translated(state_->file, [&] {
+    return rows_of(*state_,
+                   "SELECT * FROM (SELECT latencies.*, 0 AS position FROM latencies WHERE last AND state = 'done') "
+                   "WHERE true",
+                   experiment);
+  });
+}
+
+Rows ResultStore::metrics(const std::string& experiment) const {
+  return translated(state_->file, [&] {
+    return rows_of(*state_, R"sql(
+SELECT * FROM (
+  SELECT experiment.name AS experiment, joined.position, cell.key, point.kind, point.id = cell.point_id AS last,
+         metric.name, metric.value
+  FROM experiment
+  JOIN experiment_cell AS joined ON joined.experiment_id = experiment.id
+  JOIN cell ON cell.id = joined.cell_id
+  JOIN point ON point.attempt_id = cell.attempt_id AND (point.kind = 'dense' OR point.id = cell.point_id)
+  JOIN metric ON metric.point_id = point.id)
+WHERE true)sql",
+                   experiment);
+  });
 }
 
 }  // namespace espalier::store

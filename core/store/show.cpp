@@ -74,8 +74,7 @@ std::string ResultStore::show(const std::string& prefix) const {
     while (find.executeStep()) found.emplace_back(find.getColumn(0).getInt64(), find.getColumn(1).getString());
     if (found.empty()) {
       throw StoreError(state_->file.string() + ": holds no cell whose key starts with '" + prefix +
-                       "'\n    'espalier table' with "
-                       "--format csv, or the view 'cells', lists the keys");
+                       "'\n    'espalier cells' lists the keys");
     }
     if (found.size() > 1) {
       std::string keys;

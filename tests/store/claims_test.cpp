@@ -219,6 +219,73 @@ TEST_F(Claims, OfASliceStayWhileItRunsAndAnotherSliceStarts) {
   EXPECT_EQ(store.counts("demo").cells, 2);
 }
 
+TEST_F(Claims, AreOfWhatIsAskedForAndTheRestStaysKnown) {
+  auto cells = sample_cells(4);
+  cells[0].asked = cells[2].asked = false;
+  store.insert(sample_experiment(), cells, false);
+
+  EXPECT_EQ(store.counts("demo").cells, 4);
+  EXPECT_EQ(store.counts("demo").not_asked, 2);
+  EXPECT_EQ(store.counts("").not_asked, 2);
+  EXPECT_EQ(store.counts_asked("demo").cells, 2);
+  EXPECT_EQ(store.counts_asked("demo").waiting, 2);
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->key, "k1");
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->key, "k3");
+  EXPECT_FALSE(store.claim("demo", "a", long_lease));
+}
+
+TEST_F(Claims, OfASliceAreNotTakenFromARunThatIsAtWork) {
+  auto cells = sample_cells(4);
+  cells[2].asked = cells[3].asked = false;
+  store.insert(sample_experiment(), cells, false);
+  const auto running = store.claim("demo", "a", long_lease);
+  for (std::size_t i = 0; i < 4; ++i) cells[i].asked = i == 3;
+  store.insert(sample_experiment(), cells, false);
+
+  EXPECT_EQ(store.counts_asked("demo").cells, 3);
+
+  store.finish(*running, done_attempt(0.8));
+  store.insert(sample_experiment(), cells, false);
+  EXPECT_EQ(store.counts_asked("demo").cells, 1);
+}
+
+TEST_F(Claims, FailuresOutsideTheSliceAreNotTriedAgain) {
+  insert(2);
+  for (int i = 0; i < 2; ++i) store.finish(*store.claim("demo", "a", long_lease), failed_attempt("no"));
+  auto cells = sample_cells(2);
+  cells[1].asked = false;
+
+  store.insert(sample_experiment(), cells, true);
+
+  EXPECT_EQ(store.counts("demo").failed, 1);
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->key, "k0");
+}
+
+TEST_F(Claims, OfAnEarlierStateOfTheFileCountApart) {
+  insert(4);
+  store.finish(*store.claim("demo", "a", long_lease), done_attempt(0.8));
+  store.finish(*store.claim("demo", "a", long_lease), failed_attempt("old"));
+  const auto now = std::vector<NewCell>{{"new", sample_cells(1)[0].settings}, sample_cells(1)[0]};
+
+  store.insert(sample_experiment(), now, false);
+
+  const auto counts = store.counts("demo");
+  EXPECT_EQ(counts.cells, 2);
+  EXPECT_EQ(counts.done, 1);
+  EXPECT_EQ(counts.failed, 0);
+  EXPECT_EQ(counts.waiting, 1);
+  EXPECT_EQ(counts.earlier, 1);  // the failed one; what waited is withdrawn
+  EXPECT_EQ(store.counts("").earlier, 1);
+  EXPECT_TRUE(store.progress("demo").failures.empty());
+  const auto of_keys = store.counts_of("demo", {"new", "k1", "unknown", ""});
+  EXPECT_EQ(of_keys.cells, 4);
+  EXPECT_EQ(of_keys.failed, 1);
+  EXPECT_EQ(of_keys.waiting, 3);
+  EXPECT_EQ(of_keys.earlier, 1);  // k0
+  EXPECT_EQ(store.progress_of("demo", {"k1"}).failures.size(), 1U);
+  EXPECT_TRUE(store.progress_of("demo", {"new"}).failures.empty());
+}
+
 TEST_F(Claims, AreTakenAfterAskingForProgressWhileAnotherWrites) {
   insert(2);
   ResultStore other(folder / "results.db", Mode::ReadWrite);

@@ -18,6 +18,8 @@ namespace espalier::store {
 struct NewCell {
   std::string key;
   std::string settings;
+  bool asked = true;        // false: of the experiment, but not of the slice that is to run
+  std::string source = "";  // JSON: digests of the files behind the settings' paths; empty: not known
 };
 
 struct ExperimentRecord {
@@ -97,6 +99,8 @@ struct AttemptRecord {
 
 struct Counts {
   std::int64_t cells = 0, done = 0, failed = 0, running = 0, waiting = 0;
+  std::int64_t not_asked = 0;  // of those that wait: the last run was not asked for them
+  std::int64_t earlier = 0;    // beside them: done or failed, and of an earlier state of the experiment file
 };
 
 struct Failure {
@@ -135,15 +139,17 @@ class ResultStore {
 
   struct State;  // of this room's own files
 
-  // Registers the experiment and its cells, in order; known keys are left as they are and joined to the experiment.
-  // Failed cells among them become waiting again when retry_failed. Returns how many cells were new.
+  // Registers the experiment and all its cells, in order; known keys are left as they are and joined to the experiment.
+  // Failed cells among those asked for become waiting again when retry_failed. Cells that the experiment had before and
+  // that are not among these are no longer current: with results they stay, without they are withdrawn, unless a run is
+  // at work on the experiment. Returns how many cells were new.
   std::int64_t insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed);
 
   // Which of these keys are done.
   std::vector<bool> done(const std::vector<std::string>& keys) const;
 
-  // Claims the first waiting cell of the experiment, or one whose lease ran out and whose worker does not live on this
-  // host; nullopt when none is left to claim. A lease that ran out does not count against its cell.
+  // Claims the first waiting cell of the experiment that is asked for, or one whose lease ran out and whose worker
+  // does not live on this host; nullopt when none is left to claim. A lease that ran out does not count against its cell.
   std::optional<Claim> claim(const std::string& experiment, const std::string& worker, double lease_seconds);
   // Prolongs the lease; false when the cell was taken away meanwhile.
   bool renew(const Claim& claim, double lease_seconds);
@@ -166,8 +172,15 @@ class ResultStore {
   // Lets done cells wait again. What they gave stays recorded, and is replaced when they are done once more.
   void let_wait_again(const std::vector<std::string>& keys);
 
-  Counts counts(const std::string& experiment) const;  // empty name: all cells
+  // Of what the experiment holds now: cells of an earlier state of its file count only while they wait or run. An empty
+  // name: of all experiments, a cell of several once.
+  Counts counts(const std::string& experiment) const;
+  // Of the cells that the last run, or another that is at work, was asked for.
+  Counts counts_asked(const std::string& experiment) const;
+  // Of these keys, known or not; an unknown or empty one waits. `earlier` are the experiment's others.
+  Counts counts_of(const std::string& experiment, const std::vector<std::string>& keys) const;
   Progress progress(const std::string& experiment) const;
+  Progress progress_of(const std::string& experiment, const std::vector<std::string>& keys) const;
   // Mean seconds of finished attempts by (granularity, scorer), for estimates: key "granularity/scorer".
   std::map<std::string, double> mean_seconds() const;
   std::vector<ExperimentRecord> experiments() const;
@@ -178,6 +191,13 @@ class ResultStore {
   Rows points_in_detail(const std::string& experiment) const;
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
+  // The same with columns more: `settings` and `source`, as JSON; `files`, JSON from role to the digest of the plugin's
+  // file in the last attempt; `inserted`, a number that grows with each cell.
+  Rows cells_in_detail(const std::string& experiment) const;
+  // View `latencies`, the last points of done cells.
+  Rows latencies(const std::string& experiment) const;
+  // Every metric of the dense and of the last point of each cell's last attempt: key, kind, last, name, value.
+  Rows metrics(const std::string& experiment) const;
   // Everything known of the cell whose key starts with `prefix`, as JSON. Throws StoreError when none or several do.
   std::string show(const std::string& prefix) const;
 
