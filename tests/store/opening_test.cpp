@@ -245,7 +245,7 @@ TEST(Opening, OfADatabaseThatIsBeingMadeFindsNoneOrAWholeOne) {
       const ResultStore store(file, Mode::Create);
       ::pause();
     }
-    ::usleep(static_cast<useconds_t>(1500 * round));
+    ::usleep(static_cast<useconds_t>(4000 * round));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     if (std::filesystem::exists(file)) {

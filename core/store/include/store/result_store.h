@@ -198,6 +198,17 @@ class ResultStore {
   Rows latencies(const std::string& experiment) const;
   // Every metric of the dense and of the last point of each cell's last attempt: key, kind, last, name, value.
   Rows metrics(const std::string& experiment) const;
+  // The cells that the experiment's file held when it last ran, in its order: key and settings.
+  std::vector<NewCell> current_cells(const std::string& experiment) const;
+
+  // Cells that no experiment file holds any more: of the experiment (an empty name: of all), those that are not current, or
+  // those that are not among these keys. Columns key, state, seconds, attempts.
+  Rows stale_cells(const std::string& experiment, const std::vector<std::string>* keys) const;
+  // Removes them with all that was recorded of them, and gives the space back. Throws StoreError while a cell is running.
+  std::int64_t remove_stale(const std::string& experiment, const std::vector<std::string>* keys);
+  // What attempts left in the cache.
+  std::vector<ArtifactRecord> artifacts() const;
+
   // Everything known of the cell whose key starts with `prefix`, as JSON. Throws StoreError when none or several do.
   std::string show(const std::string& prefix) const;
 
