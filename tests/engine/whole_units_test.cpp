@@ -87,7 +87,7 @@ std::vector<Counts> left_by_pool(const Units& units, const std::vector<Mask>& ma
 // Whether a schedule by fractions would have removed the target by then, in whole numbers: 1 - (1 - f)^k >= t.
 bool fractions_reach(const Share& fraction, const std::string& of, std::int64_t steps, const Share& target) {
   if (of == "all") return steps * fraction.part * target.of >= target.part * fraction.of;
-  __int128 kept = 1, whole = 1;
+  std::int64_t kept = 1, whole = 1;
   for (std::int64_t step = 0; step < steps; ++step) {
     kept *= fraction.of - fraction.part;
     whole *= fraction.of;
