@@ -1,5 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
 #include <espalier/error.h>
 #include <espalier/gradients.h>
 #include <espalier/model.h>
@@ -13,6 +14,11 @@ BatchStream::~BatchStream() = default;
 PrunableModel::~PrunableModel() = default;
 
 void require_gradients(const at::Tensor& gradients) {
+  if (!at::isfinite(gradients).all().item<bool>()) {
+    throw InputError(
+        "some gradients are not finite: the model's loss overflows on these examples\n"
+        "    its weights are damaged, or its training diverged");
+  }
   if (gradients.ne(0).any().item<bool>()) return;
   throw InputError(
       "all gradients are zero: the loss does not depend on the attention weights\n"

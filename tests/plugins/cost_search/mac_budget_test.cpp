@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
@@ -469,6 +470,13 @@ TEST(MacBudget, RefusesNoExamplesAndNoGradients) {
   };
 
   EXPECT_EQ(failure(at::zeros({0, 2}, at::kDouble)), "mac-budget was given no examples");
+  for (const double broken : {std::nan(""), HUGE_VAL}) {
+    auto gradients = at::ones({3, 2}, at::kDouble);
+    gradients[1][0] = broken;
+    EXPECT_EQ(failure(gradients),
+              "some gradients are not finite: the model's loss overflows on these examples\n"
+              "    its weights are damaged, or its training diverged");
+  }
   EXPECT_EQ(failure(at::zeros({3, 2}, at::kDouble)),
             "all gradients are zero: the loss does not depend on the attention weights\n"
             "    with loss = \"distillation\" the teacher must not be the model itself");
