@@ -8,7 +8,7 @@ find_package(Boost 1.74 REQUIRED)                       # libboost-dev: loader (
 find_package(Threads REQUIRED)
 find_package(SQLiteCpp REQUIRED)                        # libsqlitecpp-dev: store
 find_package(SQLite3 REQUIRED)                          # libsqlite3-dev: store
-find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: data, speech
+find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: words, data, speech
 find_package(ZLIB REQUIRED)                             # zlib1g-dev: corpora
 find_path(ESPALIER_SNDFILE_INCLUDE sndfile.h REQUIRED)  # libsndfile1-dev: audio, corpora
 find_library(ESPALIER_SNDFILE_LIBRARY sndfile REQUIRED)

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "words/names.h"
+#include "words/option_mistakes.h"
 #include "words/version.h"
 
 namespace espalier::cli {
@@ -153,30 +154,19 @@ const CLI::App* chosen_command(const CLI::App& app, int count, char** words) {
   return nullptr;
 }
 
-std::vector<std::string> option_names(const CLI::App& command) {
-  std::vector<std::string> names;
+std::vector<KnownOption> known_options(const CLI::App& command) {
+  std::vector<KnownOption> known;
   for (const auto* option : command.get_options()) {
-    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    for (const auto& name : option->get_lnames()) known.push_back({"--" + name, option->get_type_name() == "N"});
   }
-  return names;
+  return known;
 }
 
-// CLI11's sentence, then the nearest option where a word is not known, then where to read on.
+// What is wrong, then where to read on.
 std::string explained(const CLI::ParseError& error, const CLI::App& app, int count, char** words) {
   const auto* command = chosen_command(app, count, words);
-  std::string message = error.what();
-  while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
-  const auto known = option_names(command != nullptr ? *command : app);
-  for (int i = 1; i < count; ++i) {
-    const std::string word(words[i]);
-    const std::string name = word.substr(0, word.find('='));
-    if (!name.starts_with("--") || name.size() < 3) continue;
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    message = "unknown option '" + name + "'";
-    if (const auto near = nearest_name(name, known)) message += "\n    did you mean '" + *near + "'?";
-    break;
-  }
-  return message + "\n    run: espalier " + (command != nullptr ? command->get_name() + " " : "") + "--help";
+  return option_mistake(error.what(), {words + 1, words + count}, known_options(command != nullptr ? *command : app)) +
+         "\n    run: espalier " + (command != nullptr ? command->get_name() + " " : "") + "--help";
 }
 
 }  // namespace

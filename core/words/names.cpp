@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
+
+#include "words/unicode.h"
 
 namespace espalier {
 namespace {
@@ -21,15 +24,43 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::vector<std::string_view> parts_of(std::string_view name) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const auto end = std::min(name.find_first_of("-_. ", begin), name.size());
+    if (end > begin) parts.push_back(name.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// Whether one is what the other is made of, as batch of batch_size, or its first letters, as lr of learning_rate.
+bool share_parts(std::string_view name, std::string_view candidate) {
+  const auto a = parts_of(name), b = parts_of(candidate);
+  const auto& [few, many] = a.size() < b.size() ? std::tie(a, b) : std::tie(b, a);
+  if (few.empty() || few.size() == many.size()) return false;
+  if (std::search(many.begin(), many.end(), few.begin(), few.end()) != many.end()) return true;
+  std::string initials;
+  for (const auto part : many) initials += part.front();
+  return few.size() == 1 && few[0] == initials;
+}
+
+std::size_t distance_between(std::string_view name, std::string_view candidate) {
+  std::size_t distance = edit_distance(name, candidate);
+  if (name.size() >= 3 && candidate.starts_with(name)) distance = std::min<std::size_t>(distance, 1);
+  if (distance > 2 && share_parts(name, candidate)) distance = 2;
+  return distance;
+}
+
 }  // namespace
 
 std::optional<std::string> nearest_name(std::string_view name, const std::vector<std::string>& known) {
   std::optional<std::string> best;
   if (name.size() > 200) return best;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  const auto plain = composed(name);
   for (const auto& candidate : known) {
-    std::size_t distance = edit_distance(name, candidate);
-    if (name.size() >= 3 && candidate.starts_with(name)) distance = std::min<std::size_t>(distance, 1);
+    const auto distance = candidate == name ? 0 : distance_between(plain, composed(candidate));
     if (distance < best_distance && distance < std::max(name.size(), candidate.size())) {
       best_distance = distance;
       best = candidate;
@@ -38,9 +69,16 @@ std::optional<std::string> nearest_name(std::string_view name, const std::vector
   return best;
 }
 
+std::string did_you_mean(std::string_view name, const std::string& near) {
+  auto text = "\n    did you mean '" + near + "'?";
+  const auto [written, meant] = character_difference(name, near);
+  if (!written.empty()) text += " They differ in their characters: " + written + " is written, " + meant + " is known";
+  return text;
+}
+
 std::string unknown_name(std::string_view kind, std::string_view name, std::vector<std::string> known) {
   std::string message = "unknown " + std::string(kind) + " '" + std::string(name) + "'";
-  if (const auto near = nearest_name(name, known)) message += "\n    did you mean '" + *near + "'?";
+  if (const auto near = nearest_name(name, known)) message += did_you_mean(name, *near);
   std::sort(known.begin(), known.end());
   known.erase(std::unique(known.begin(), known.end()), known.end());
   constexpr std::size_t shown = 30;

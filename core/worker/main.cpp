@@ -8,6 +8,7 @@
 
 #include "apart.h"
 #include "commands.h"
+#include "words/option_mistakes.h"
 #include "words/version.h"
 
 namespace espalier::worker {
@@ -258,13 +259,34 @@ struct CommandLine {
   }
 };
 
+// Of the command that the words name.
+std::vector<KnownOption> known_options(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* command = &app;
+  for (const auto& word : words) {
+    for (const auto* sub : command->get_subcommands(nullptr)) {
+      if (sub->get_name() != word) continue;
+      command = sub;
+      break;
+    }
+  }
+  std::vector<KnownOption> known;
+  for (const auto* option : command->get_options()) {
+    for (const auto& name : option->get_lnames()) {
+      known.push_back({"--" + name, option->get_type_name().find("INT") != std::string::npos});
+    }
+  }
+  return known;
+}
+
 int run(int argc, char** argv) {
   CommandLine line;
   try {
     line.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return line.app.exit(error);
-    say(std::string(error.what()) + "\n    run with --help for what is understood");
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    say(option_mistake(error.what(), words, known_options(line.app, words)) +
+        "\n    run with --help for what is understood");
     return static_cast<int>(ExitCode::Usage);
   }
   line.cells.command_line.assign(argv, argv + argc);

@@ -20,7 +20,9 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
     throw SettingsError("give one budget: --sparsity SHARE or --heads COUNT");
   }
   if (words.sparsity && !(*words.sparsity >= 0 && *words.sparsity <= 1)) {
-    throw SettingsError(fmt::format("--sparsity {} is out of range: expected a share from 0 to 1", *words.sparsity));
+    const double percent = *words.sparsity;
+    throw SettingsError(fmt::format("--sparsity {} is out of range: expected a share from 0 to 1{}", percent,
+                                    percent > 1 && percent <= 100 ? fmt::format("\n    did you mean {}?", percent / 100) : ""));
   }
   const auto catalog = open_catalog(words.plugins);
   const auto& searcher = catalog->find("searcher", words.searcher);

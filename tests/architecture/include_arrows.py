@@ -49,7 +49,7 @@ LIBRARIES = {
     "boost/process": "runner",
     "boost/multiprecision": "speech",
     "boost/property_tree": "corpora",
-    "unicode/": "data speech",
+    "unicode/": "words data speech",
     "sndfile.h": "audio corpora",
     "soxr.h": "audio corpora",
     "zlib.h": "corpora",

@@ -10,9 +10,13 @@
 
 namespace espalier {
 
-// The known name with the smallest edit distance, if it is near enough to be what was meant.
+// The known name with the smallest edit distance, or made of the same words (batch_size and batch), if it is near
+// enough to be what was meant. Characters compare as composed (NFC).
 ESPALIER_WORDS_API std::optional<std::string> nearest_name(std::string_view name,
                                                            const std::vector<std::string>& known);
+
+// "did you mean 'NEAR'?" on a line of its own; where the two look alike, with the characters that differ.
+ESPALIER_WORDS_API std::string did_you_mean(std::string_view name, const std::string& near);
 
 // "unknown KIND 'NAME'", then indented lines: did you mean, and the known names.
 ESPALIER_WORDS_API std::string unknown_name(std::string_view kind, std::string_view name,
