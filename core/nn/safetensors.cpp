@@ -92,6 +92,20 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
+// "the text 'This is'" or "bytes that are no text": what stands where a header's size is expected.
+std::string first_bytes(std::uint64_t bytes) {
+  std::array<char, sizeof bytes> letters{};
+  std::memcpy(letters.data(), &bytes, sizeof bytes);
+  const bool is_text = std::all_of(letters.begin(), letters.end(), [](char letter) {
+    const auto byte = static_cast<unsigned char>(letter);
+    return byte >= 0x20 ? byte < 0x7F : letter == '\t' || letter == '\n' || letter == '\r';
+  });
+  if (!is_text) return "bytes that are no text";
+  std::string shown(letters.begin(), letters.end());
+  shown.resize(std::min(shown.find_first_of("\t\r\n"), shown.size()));
+  return "the text " + in_quotes(shown);
+}
+
 nlohmann::json parse_header(const std::string& path, const std::string& text) {
   // nlohmann keeps the last of two equal keys without a word; a file with two is not to be trusted.
   std::vector<std::set<std::string>> keys;
@@ -218,8 +232,9 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   std::uint64_t header_size = 0;
   file.read(&header_size, sizeof header_size, 0);
   if (header_size > largest_header) {
-    throw InputError(name + ": the header claims " + std::to_string(header_size) +
-                     " bytes, at most 100000000 are allowed\n    is it a safetensors file?");
+    throw InputError(name + ": is no safetensors file: it begins with " + first_bytes(header_size) +
+                     ", and not with the size of a header, at most 100000000 bytes\n    expected tensors by their names in "
+                     "the safetensors format");
   }
   if (header_size > file.size() - 8) {
     throw InputError(name + ": truncated: the header claims " + std::to_string(header_size) + " bytes, the file has " +

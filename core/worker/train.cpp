@@ -1,7 +1,9 @@
 // espalier train: an ordinary checkpoint with its head and labels, from a checkpoint and a labelled table.
+#include <espalier/error.h>
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
@@ -81,6 +83,20 @@ std::string in_words(const engine::Metrics& validation) {
   return words;
 }
 
+// An AST may be made from its config.json alone: whoever has no weights may have meant that.
+void refuse_without_weights(const std::filesystem::path& model) {
+  std::error_code absent;
+  if (std::filesystem::exists(model / "model.safetensors", absent) ||
+      !std::filesystem::exists(model / "config.json", absent)) {
+    return;
+  }
+  const auto config = nlohmann::json::parse(read_file(model / "config.json"), nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object() || config.value("model_type", nlohmann::json()) != "audio-spectrogram-transformer") return;
+  throw InputError((model / "model.safetensors").string() +
+                   ": not found\n    to make the weights of this ast model anew, from its config.json: --set "
+                   "start=scratch");
+}
+
 }  // namespace
 
 ExitCode train(const TrainWords& words) {
@@ -88,6 +104,7 @@ ExitCode train(const TrainWords& words) {
   auto dataset = dataset_from_words(words.data, "train");
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
   if (recipe.start == "checkpoint") {
+    refuse_without_weights(words.model);
     const auto model = nn::read_model(words.model);
     say_skipped(*model, words.model);
     engine::require_format(words.model, model->family(), words.data.format);

@@ -30,7 +30,11 @@ TEST(Safetensors, RefusesEveryBrokenRule) {
   const std::vector<Broken> all = {
       {"empty", "", "truncated: a safetensors file has at least 8 bytes, this one has 0"},
       {"oversized header", huge + "{}",
-       "the header claims 9187201950435737471 bytes, at most 100000000 are allowed\n    is it a safetensors file?"},
+       "is no safetensors file: it begins with bytes that are no text, and not with the size of a header, at most 100000000 "
+       "bytes\n    expected tensors by their names in the safetensors format"},
+      {"a text", "This film\nis good\n",
+       "is no safetensors file: it begins with the text 'This fil', and not with the size of a header, at most 100000000 "
+       "bytes\n    expected tensors by their names in the safetensors format"},
       {"header beyond the file", file_of("{}", 0).substr(0, 9),
        "truncated: the header claims 2 bytes, the file has 1 after its first 8"},
       {"no object", file_of("[]", 0), "the header does not start with '{': is it a safetensors file?"},
