@@ -36,6 +36,10 @@ class Combinations {
   Combinations(const Grid& grid, Complaints& complaints) : grid_(grid), complaints_(complaints), skips_(grid) {}
 
   void check() {
+    if (!grid_.skip.empty() && !meets({})) {
+      complaints_.add(grid_.place, "empty grid: its skip patterns leave no cell");
+      return;
+    }
     models_and_datasets();
     models_and_sites();
     searchers_and_scorers();
@@ -46,6 +50,7 @@ class Combinations {
     budgets_and_schedules();
     geometric_schedules();
     heads_and_models();
+    losses_and_metrics();
   }
 
  private:
@@ -250,6 +255,29 @@ class Combinations {
                                "stay, from 1 to {}",
                                *budget.number, model.name, *count->second, sites == "all" ? "" : " at sites " + sites,
                                *count->second)};
+    });
+  }
+
+  // Of a metric in fractions nobody allows a loss of 5; of BLEU, from 0 to 100, one may.
+  void losses_and_metrics() {
+    if (budget_kind() != "loss_of_metric") return;
+    each({Member::Searcher, Member::Dataset, Member::Budget}, [&]() -> std::optional<Wrong> {
+      const auto& budget = value(Member::Budget);
+      if (!budget.number) return std::nullopt;
+      const auto& settings = value(Member::Searcher).plugin->settings.settings.values();
+      const auto setting = settings.find("metric");
+      const auto* given = setting == settings.end() ? nullptr : std::get_if<std::string>(&setting->second);
+      const auto& known = bounded_metrics(value(Member::Dataset).dataset->settings.format);
+      const auto metric = given == nullptr || given->empty() ? known[0] : *given;
+      const double most = metric == "bleu" ? 100 : metric == "mcc" ? 2 : 1;
+      if (*budget.number <= most) return std::nullopt;
+      return Wrong{budget.place,
+                   fmt::format("loss_of_metric = {} is more than {} can lose, which counts {}\n    expected at most {}{}",
+                               *budget.number, metric,
+                               metric == "bleu" ? "from 0 to 100"
+                               : metric == "mcc" ? "from -1 to 1"
+                                                 : "in fractions",
+                               most, *budget.number <= 100 ? fmt::format("; did you mean {}?", *budget.number / 100) : "")};
     });
   }
 

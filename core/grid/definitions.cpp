@@ -6,14 +6,11 @@
 #include <algorithm>
 
 #include "reading.h"
+#include "vocabulary.h"
 #include "words/names.h"
 
 namespace espalier::grid {
 namespace {
-
-const std::vector<std::string> families = {"bert", "ast", "whisper"};
-const std::vector<std::string> formats = {"text-classification", "audio-classification", "audio-tagging",
-                                          "speech-recognition"};
 
 std::string title_of(const std::string& kind, const std::string& name) {
   return name.empty() ? "this " + kind : fmt::format("[{}.{}]", kind, name);
@@ -136,6 +133,7 @@ void find_splits(PluginDefinition& plugin, const PluginDescription& description)
 
 void describe(PluginDefinition& plugin, const PluginDescription& description) {
   plugin.needs_scores = description.needs_scores;
+  plugin.uses_randomness = description.uses_randomness;
   plugin.evaluates = description.evaluates;
   plugin.heads_only = description.heads_only;
   plugin.budgets = description.budgets;
@@ -172,8 +170,10 @@ bool DefinitionReader::path(const Value& value, const std::string& key, std::str
                     fmt::format("'{}' is not a path: it is empty or has a line break or a zero byte", key));
     return false;
   }
-  const bool as_is = value.from_working_directory || folder_.empty();
-  target = as_is ? text : (folder_ / text).string();
+  const auto included = folders_.find(*value.place.source);
+  const auto& folder = included == folders_.end() ? folder_ : included->second;
+  const bool as_is = value.from_working_directory || folder.empty();
+  target = as_is ? text : (folder / text).string();
   return true;
 }
 
@@ -281,7 +281,8 @@ std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& ro
   if (description == nullptr) {
     const auto known = plugin_names(role);
     if (given_name != nullptr) {
-      complaints_.add(given_name->value.place, unknown_name(role, plugin_name, known));
+      complaints_.add(given_name->value.place,
+                      unknown_here(role, plugin_name, known, where_name_belongs(plugin_name, role, {}, plugins_)));
     } else {
       complaints_.add(table.place, fmt::format("{} lacks the key 'plugin'\n    known: {}", title, join(known)));
     }

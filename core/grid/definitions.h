@@ -36,6 +36,7 @@ struct PluginDefinition {
   Splits uses = 0;                      // those, and what it reads where the dataset has them
   std::map<std::string, Place> places;  // of its settings, where they are written
   bool heads_only = false;
+  bool uses_randomness = false;         // its answer depends on the seed
   // Of searchers.
   bool needs_scores = false, evaluates = false;
   std::vector<std::string> budgets;  // kinds that it understands; empty: unknown before it is asked
@@ -68,9 +69,13 @@ class TableReader;
 
 class DefinitionReader {
  public:
-  // Relative paths start at the folder.
-  DefinitionReader(std::filesystem::path folder, const std::vector<PluginDescription>& plugins, Complaints& complaints)
-      : folder_(std::move(folder)), plugins_(plugins), complaints_(complaints) {}
+  // Relative paths start at the folder; those of an included file at its own.
+  DefinitionReader(std::filesystem::path folder, std::map<std::string, std::filesystem::path> folders_of_included,
+                   const std::vector<PluginDescription>& plugins, Complaints& complaints)
+      : folder_(std::move(folder)),
+        folders_(std::move(folders_of_included)),
+        plugins_(plugins),
+        complaints_(complaints) {}
 
   // Each gives null, with a complaint, where the definition is broken. An empty name: an unnamed definition.
   std::shared_ptr<ModelDefinition> model(const Value& table, const std::string& name);
@@ -79,6 +84,7 @@ class DefinitionReader {
   // A plugin with its defaults; null where there is none of this name.
   std::shared_ptr<PluginDefinition> bare_plugin(const std::string& role, const std::string& name) const;
   std::vector<std::string> plugin_names(const std::string& role) const;
+  const std::vector<PluginDescription>& plugins() const { return plugins_; }
 
  private:
   bool path(const Value& value, const std::string& key, std::string& target);
@@ -86,6 +92,7 @@ class DefinitionReader {
   const PluginDescription* find_plugin(const std::string& role, const std::string& name) const;
 
   std::filesystem::path folder_;
+  std::map<std::string, std::filesystem::path> folders_;  // by source
   const std::vector<PluginDescription>& plugins_;
   Complaints& complaints_;
 };

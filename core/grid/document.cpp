@@ -11,6 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "toml_mistakes.h"
+#include "words/unicode.h"
+
 namespace espalier::grid {
 namespace {
 
@@ -26,7 +29,7 @@ Value convert(const toml::node& node, const Source& source) {
   if (const auto* table = node.as_table()) {
     value.kind = Value::Kind::Table;
     for (const auto& [key, child] : *table) {
-      value.entries.push_back({std::string(key.str()), place_of(key.source(), source), convert(child, source)});
+      value.entries.push_back({composed(key.str()), place_of(key.source(), source), convert(child, source)});
     }
     std::stable_sort(value.entries.begin(), value.entries.end(), [](const Entry& a, const Entry& b) {
       return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
@@ -177,7 +180,12 @@ std::optional<Value> parse_document(std::string_view text, const std::string& so
     root.place = {shared, 1, 1};
     return root;
   } catch (const toml::parse_error& error) {
-    complaints.add(place_of(error.source(), shared), fmt::format("this is not TOML: {}", error.description()));
+    const auto place = place_of(error.source(), shared);
+    if (const auto mistake = toml_mistake(text); mistake && mistake->line <= place.line) {
+      complaints.add({shared, mistake->line, mistake->column}, mistake->message);
+    } else {
+      complaints.add(place, fmt::format("this is not TOML: {}", error.description()));
+    }
     return std::nullopt;
   }
 }

@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
-#include <unordered_set>
 
 #include "pattern.h"
+#include "seed_notes.h"
 #include "words/names.h"
 #include "words/version.h"
 
@@ -25,6 +25,11 @@ std::uint64_t cell_count(const Grid& grid) {
     if (__builtin_mul_overflow(count, dimension.rows.size(), &count)) count = std::numeric_limits<std::uint64_t>::max();
   }
   return count;
+}
+
+std::uint64_t sum_of(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
 }
 
 bool fits(const Pattern& pattern, const Grid& grid, Member member, std::uint32_t row) {
@@ -79,6 +84,10 @@ void order_coarse_to_fine(Grid& grid) {
   }
 }
 
+void order_as_asked(Grid& grid) {
+  if (grid.order == Order::CoarseToFine) order_coarse_to_fine(grid);
+}
+
 // The same order for the same name, on every machine and with every standard library.
 std::vector<std::uint32_t> shuffled(std::size_t count, const std::string& name) {
   std::vector<std::uint32_t> order(count);
@@ -94,23 +103,71 @@ std::vector<std::uint32_t> shuffled(std::size_t count, const std::string& name) 
   return order;
 }
 
-// Half of a SHA-256: enough to tell ten million cells apart.
-struct Identity {
-  std::uint64_t high, low;
-  bool operator==(const Identity&) const = default;
-};
-
-struct IdentityHash {
-  std::size_t operator()(const Identity& identity) const { return identity.low; }
-};
-
-Identity identity_of(const std::string& hex) {
-  Identity identity{};
-  for (int i = 0; i < 32; ++i) {
-    auto& half = i < 16 ? identity.high : identity.low;
-    half = half << 4 | static_cast<std::uint64_t>(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
+// Which cells there are already: their places in the list, found by their digests.
+class SeenCells {
+ public:
+  bool contains(const Cells& cells, const Cells::Digest& digest) const {
+    return !slots_.empty() && slots_[find(cells, digest)] != 0;
   }
-  return identity;
+
+  // False where a cell of this digest is there.
+  bool insert(const Cells& cells, const Cells::Digest& digest) {
+    if (2 * (cells.size() + 1) > slots_.size()) grow(cells, std::max<std::size_t>(1024, 4 * (cells.size() + 1)));
+    auto& slot = slots_[find(cells, digest)];
+    if (slot != 0) return false;
+    slot = static_cast<std::uint32_t>(cells.size() + 1);
+    return true;
+  }
+
+  void reserve(const Cells& cells, std::size_t count) {
+    if (2 * (count + 1) > slots_.size()) grow(cells, 2 * (count + 1));
+  }
+
+ private:
+  std::size_t find(const Cells& cells, const Cells::Digest& digest) const {
+    std::size_t at = 0;
+    std::memcpy(&at, digest.data(), sizeof at);
+    for (at %= slots_.size();; at = at + 1 == slots_.size() ? 0 : at + 1) {
+      if (slots_[at] == 0 || cells.digest(slots_[at] - 1) == digest) return at;
+    }
+  }
+
+  void grow(const Cells& cells, std::size_t size) {
+    slots_.assign(size, 0);
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      slots_[find(cells, cells.digest(i))] = static_cast<std::uint32_t>(i + 1);
+    }
+  }
+
+  std::vector<std::uint32_t> slots_;  // a cell's place and one; 0: free
+};
+
+Cells::Digest digest_of(const std::string& hex) {
+  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
+  Cells::Digest digest;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    digest[i] = static_cast<std::uint8_t>(value(hex[2 * i]) << 4 | value(hex[2 * i + 1]));
+  }
+  return digest;
+}
+
+// What a grid's cells are put together from. A cell's JSON has `measure` behind its granularity.
+std::shared_ptr<const CellTexts> texts_of(const Grid& grid, const std::string& measure) {
+  const auto place_of = [](Member member) {
+    return static_cast<std::size_t>(member) + (member > Member::Granularity ? 1 : 0);
+  };
+  auto texts = std::make_shared<CellTexts>();
+  for (std::size_t i = 0; i < member_count; ++i) {
+    auto& member = texts->members.emplace_back(CellTexts::Member{member_names[i], {}});
+    for (const auto& value : grid.axes[i].values) member.values.push_back(value.json);
+    if (static_cast<Member>(i) == Member::Granularity) texts->members.push_back({"measure", {measure}});
+  }
+  for (const auto& dimension : grid.dimensions) {
+    auto& made = texts->dimensions.emplace_back();
+    for (const auto member : dimension.members) made.members.push_back(place_of(member));
+    made.rows = dimension.rows;
+  }
+  return texts;
 }
 
 class Expander {
@@ -119,35 +176,64 @@ class Expander {
       : expansion_(expansion),
         options_(options),
         parts_(options.cache_folder),
-        measure_(",\"measure\":" + to_json(options.measure).dump()),
+        measure_(to_json(options.measure).dump()),
         engine_(fmt::format(",\"results_version\":{}", results_version)) {}
 
-  // How many cells the grid has, those that another grid has too among them.
-  std::size_t add(const Grid& grid) {
-    grid_ = &grid;
-    model_parts_.assign(grid.axis(Member::Model).values.size(), std::nullopt);
-    dataset_parts_.assign(grid.axis(Member::Dataset).values.size() * 8, std::nullopt);
-    const Skips skips(grid);
-    const auto count = static_cast<std::size_t>(cell_count(grid));
-    std::vector<std::uint32_t> order;
-    if (grid.order == Order::Random) order = shuffled(count, options_.name);
-    if (grid.skip.empty()) {
-      expansion_.cells.reserve(expansion_.cells.size() + count);
-      seen_.reserve(seen_.size() + count);
-    }
+  // The cells that are asked for. Says so where a grid above has every cell of this one.
+  void add_asked(const Grid& grid) {
+    open(grid, expansion_.cells);
+    SeedNotes seeds(grid);
+    const auto before = expansion_.cells.size();
     std::size_t found = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      locate(order.empty() ? i : order[i]);
-      if (skips.leave_out(rows_)) continue;
+    each_place(grid, [&](std::size_t place) {
       ++found;
-      add_cell();
+      seeds.count(rows_);
+      const auto [digest, missing] = identity();
+      if (seen_.insert(expansion_.cells, digest)) expansion_.cells.add(place, digest, missing);
+    });
+    const auto notes = seeds.notes();
+    expansion_.notes.insert(expansion_.notes.end(), notes.begin(), notes.end());
+    if (found > 0 && expansion_.cells.size() == before && options_.only.terms.empty()) {
+      expansion_.warnings.push_back(grid.place.text() + ": this [[grid]] adds no cell: those above have all of its own");
     }
-    return found;
+  }
+
+  // All cells, after those that are asked for.
+  void add_whole(const Grid& grid) {
+    open(grid, expansion_.whole);
+    each_place(grid, [&](std::size_t place) {
+      const auto [digest, missing] = identity();
+      if (!seen_in_whole_.insert(expansion_.whole, digest)) return;
+      expansion_.whole.add(place, digest, missing, seen_.contains(expansion_.cells, digest));
+    });
   }
 
   std::vector<std::string> missing() const { return {parts_.missing().begin(), parts_.missing().end()}; }
 
  private:
+  void open(const Grid& grid, Cells& cells) {
+    grid_ = &grid;
+    cells.open(texts_of(grid, measure_));
+    model_parts_.assign(grid.axis(Member::Model).values.size(), std::nullopt);
+    dataset_parts_.assign(grid.axis(Member::Dataset).values.size() * 8, std::nullopt);
+    if (!grid.skip.empty()) return;
+    const auto count = static_cast<std::size_t>(cell_count(grid));
+    cells.reserve(cells.size() + count);
+  }
+
+  template <typename Visit>
+  void each_place(const Grid& grid, const Visit& visit) {
+    const Skips skips(grid);
+    const auto count = static_cast<std::size_t>(cell_count(grid));
+    std::vector<std::uint32_t> order;
+    if (grid.order == Order::Random) order = shuffled(count, options_.name);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t place = order.empty() ? i : order[i];
+      locate(place);
+      if (!skips.leave_out(rows_)) visit(place);
+    }
+  }
+
   void locate(std::size_t index) {
     for (auto dimension = grid_->dimensions.rbegin(); dimension != grid_->dimensions.rend(); ++dimension) {
       std::size_t row = 0;
@@ -210,11 +296,11 @@ class Expander {
     return part->second;
   }
 
-  void add_cell() {
+  // Of the cell that is located: its digest, and whether a file it needs is missing.
+  std::pair<Cells::Digest, bool> identity() {
     const auto& model = model_part();
     const auto& dataset = dataset_part();
     key_text_.clear();
-    std::size_t settings_size = measure_.size() + 1;
     bool missing = model.missing || dataset.missing;
     for (std::size_t i = 0; i < member_count; ++i) {
       const auto member = static_cast<Member>(i);
@@ -226,23 +312,11 @@ class Expander {
                    : member == Member::Dataset ? dataset.json
                    : files != nullptr          ? files->json
                                                : part.key_json;
-      if (member == Member::Granularity) key_text_ += measure_;
+      if (member == Member::Granularity) key_text_.append(",\"measure\":").append(measure_);
       if (member == Member::Recovery) key_text_ += engine_;
-      settings_size += std::strlen(separators[i]) + part.json.size();
     }
     key_text_ += '}';
-    auto key = sha256_hex(key_text_);
-    if (!seen_.insert(identity_of(key)).second) return;
-    auto& cell = expansion_.cells.emplace_back();
-    if (!missing) cell.key = std::move(key);
-    cell.settings.reserve(settings_size);
-    for (std::size_t i = 0; i < member_count; ++i) {
-      const auto member = static_cast<Member>(i);
-      cell.settings += separators[i];
-      cell.settings += value(member).json;
-      if (member == Member::Granularity) cell.settings += measure_;
-    }
-    cell.settings += '}';
+    return {digest_of(sha256_hex(key_text_)), missing};
   }
 
   static constexpr const char* separators[member_count] = {
@@ -261,7 +335,7 @@ class Expander {
   std::vector<std::optional<KeyPart>> model_parts_;
   std::vector<std::optional<KeyPart>> dataset_parts_;  // by dataset and splits used
   std::map<const AxisValue*, KeyPart> plugin_parts_;   // of those whose settings name files
-  std::unordered_set<Identity, IdentityHash> seen_;
+  SeenCells seen_, seen_in_whole_;
   std::string key_text_;
 };
 
@@ -291,19 +365,20 @@ void name_unnamed(std::vector<Grid>& grids) {
   });
 }
 
-void narrow(std::vector<Grid>& grids, const Pattern& only) {
+std::vector<Grid> narrowed(std::vector<Grid> grids, const Pattern& only) {
   for (auto& grid : grids) {
     for (auto& dimension : grid.dimensions) {
       std::erase_if(dimension.rows, [&](std::uint32_t row) { return !fits(only, grid, dimension, row); });
     }
   }
+  return grids;
 }
 
 void check_size(const std::vector<Grid>& grids, Complaints& complaints) {
   std::uint64_t total = 0;
   const Grid* first = nullptr;
   for (const auto& grid : grids) {
-    if (__builtin_add_overflow(total, cell_count(grid), &total)) total = std::numeric_limits<std::uint64_t>::max();
+    total = sum_of(total, cell_count(grid));
     if (total > most_cells && first == nullptr) first = &grid;
   }
   if (first == nullptr) return;
@@ -325,21 +400,26 @@ std::vector<std::string> idle_patterns(const Grid& grid) {
   return warnings;
 }
 
-Expansion expand(std::vector<Grid>& grids, const ExpansionOptions& options, Complaints& complaints) {
+Expansion expand(std::vector<Grid>& grids, const ExpansionOptions& options) {
   for (auto& grid : grids) {
     for (auto& axis : grid.axes) {
       for (auto& value : axis.values) render(value);
     }
-    if (grid.order == Order::CoarseToFine) order_coarse_to_fine(grid);
   }
+  const bool is_slice = !options.only.terms.empty();
+  auto asked = is_slice ? narrowed(grids, options.only) : std::vector<Grid>();
+  auto& first = is_slice ? asked : grids;
   Expansion expansion;
   Expander expander(expansion, options);
-  for (const auto& grid : grids) {
-    if (expander.add(grid) == 0 && !options.narrowed) {
-      complaints.add(grid.place, "empty grid: its skip patterns leave no cell");
-    }
-  }
+  for (auto& grid : first) order_as_asked(grid);
+  for (const auto& grid : first) expander.add_asked(grid);
   expansion.missing = expander.missing();
+  if (!is_slice) return expansion;
+  std::uint64_t whole = 0;
+  for (const auto& grid : grids) whole = sum_of(whole, cell_count(grid));
+  if (whole > most_cells) return expansion;
+  for (auto& grid : grids) order_as_asked(grid);
+  for (const auto& grid : grids) expander.add_whole(grid);
   return expansion;
 }
 

@@ -17,8 +17,8 @@ inline constexpr std::size_t most_cells = 10'000'000;
 // Unnamed definitions are called by their plugin; where a file has several settings of one plugin, by those too.
 void name_unnamed(std::vector<Grid>& grids);
 
-// Narrows every grid's axes to what --only wants.
-void narrow(std::vector<Grid>& grids, const Pattern& only);
+// The grids with those rows alone that --only wants.
+std::vector<Grid> narrowed(std::vector<Grid> grids, const Pattern& only);
 
 // Complains about grids that together have too many cells; nothing is expanded for it.
 void check_size(const std::vector<Grid>& grids, Complaints& complaints);
@@ -27,18 +27,20 @@ void check_size(const std::vector<Grid>& grids, Complaints& complaints);
 std::vector<std::string> idle_patterns(const Grid& grid);
 
 struct Expansion {
-  std::vector<PlannedCell> cells;
+  Cells cells;  // that are asked for
+  Cells whole;  // of the whole file, where a slice of it is asked for and it has not too many
   std::vector<std::string> missing;
+  std::vector<std::string> warnings, notes;
 };
 
 struct ExpansionOptions {
   std::string name;  // of the experiment: the seed of a random order
   MeasureSettings measure;
   std::filesystem::path cache_folder;
-  bool narrowed = false;  // by --only: a single grid may then be left without cells
+  Pattern only;  // the slice that is asked for; without terms: all
 };
 
-// The grids' values are rendered by it. Complains about grids without cells.
-Expansion expand(std::vector<Grid>& grids, const ExpansionOptions& options, Complaints& complaints);
+// The grids' values are rendered by it.
+Expansion expand(std::vector<Grid>& grids, const ExpansionOptions& options);
 
 }  // namespace espalier::grid

@@ -10,30 +10,15 @@
 #include "document.h"
 #include "expansion.h"
 #include "grid_table.h"
+#include "includes.h"
 #include "overrides.h"
 #include "pattern.h"
 #include "reading.h"
-#include "words/atomic_file.h"
 #include "words/digest.h"
 #include "words/names.h"
 
 namespace espalier::grid {
 namespace {
-
-std::string text_of(const std::filesystem::path& file) {
-  constexpr std::uintmax_t largest = 16 << 20;
-  std::error_code unknown;
-  const auto size = std::filesystem::file_size(file, unknown);
-  if (!unknown && size > largest) {
-    throw SettingsError(
-        fmt::format("{}: has {} bytes, an experiment file has at most {}", file.string(), size, largest));
-  }
-  try {
-    return read_file(file);
-  } catch (const InputError& error) {  // to both programs the experiment file is part of the command line
-    throw SettingsError(std::string(error.what()) + "\n    expected an experiment file");
-  }
-}
 
 std::function<std::optional<std::string>(const std::string&)> variables(const ReadOptions& options) {
   return [&options](const std::string& name) -> std::optional<std::string> {
@@ -58,17 +43,18 @@ bool is_name(const std::string& name) {
 // One whole file, top to bottom.
 class ExperimentReader {
  public:
-  ExperimentReader(const std::filesystem::path& file, const Value& root, const ReadOptions& options,
-                   Complaints& complaints)
+  ExperimentReader(const std::filesystem::path& file, const Value& root, const Includes& includes,
+                   const ReadOptions& options, Complaints& complaints)
       : root_(root),
         complaints_(complaints),
         reader_(root, "the experiment", complaints),
-        definition_reader_(file.parent_path(), options.plugins, complaints) {}
+        definition_reader_(file.parent_path(), includes.folders, options.plugins, complaints) {}
 
   void read(Experiment& experiment) {
     if (const auto* version = reader_.need("espalier")) read_version(*version);
     if (const auto* name = reader_.need("name")) read_name(*name, experiment.name);
     reader_.text("question", experiment.question);
+    reader_.find("include");  // read before everything else
     read_definitions("model", definitions.models, [&](const Value& table, const std::string& name) {
       return definition_reader_.model(table, name);
     });
@@ -118,6 +104,11 @@ class ExperimentReader {
         complaints_.add(entry.place, fmt::format("this {} has an empty name", kind));
         continue;
       }
+      if (const auto twice = target.find(entry.key); twice != target.end()) {  // ö as one character, and as two
+        complaints_.add(entry.place, fmt::format("{} '{}' is defined twice\n    also at {}", kind, entry.key,
+                                                 twice->second.place.text()));
+        continue;
+      }
       target[entry.key] = {read(entry.value, entry.key), entry.place};
     }
   }
@@ -147,10 +138,11 @@ class ExperimentReader {
 };
 
 template <typename Definition>
-void warn_of_unused(const std::string& kind, const NamedDefinitions<Definition>& definitions,
+void warn_of_unused(const std::string& kind, const NamedDefinitions<Definition>& definitions, const Includes& includes,
                     std::vector<std::string>& warnings) {
   for (const auto& [name, definition] : definitions) {
-    if (definition.used) continue;
+    // What is shared need not be used by each.
+    if (definition.used || includes.folders.contains(*definition.place.source)) continue;
     warnings.push_back(fmt::format("{}: no grid uses {} '{}'", definition.place.text(), kind, name));
   }
 }
@@ -166,10 +158,31 @@ void warn_of_shared_splits(const Place& place, const DatasetSettings& dataset, s
     for (auto b = std::next(a); b != split.end(); ++b) {
       if (!same_file(a->second, b->second)) continue;
       // A folder of sounds has lists of its own that say which belong to which split.
-      if (dataset.format.starts_with("audio-") && !std::filesystem::path(a->second).has_extension()) continue;
+      std::error_code absent;
+      if (dataset.format.starts_with("audio-") && std::filesystem::is_directory(a->second, absent)) continue;
       warnings.push_back(fmt::format("{}: dataset '{}': one file serves as {} and {}: {}", place.text(), dataset.name,
                                      a->first, b->first, a->second));
     }
+  }
+}
+
+void warn(const ExperimentReader& reader, const Includes& includes, std::vector<std::string>& warnings) {
+  const auto& definitions = reader.definitions;
+  warn_of_unused("model", definitions.models, includes, warnings);
+  warn_of_unused("dataset", definitions.datasets, includes, warnings);
+  for (const auto& [role, of_role] : definitions.plugins) warn_of_unused(role, of_role, includes, warnings);
+  for (const auto& [name, dataset] : definitions.datasets) {
+    if (dataset.used) warn_of_shared_splits(dataset.place, dataset.definition->settings, warnings);
+  }
+  for (const auto& grid : reader.grids) {
+    warnings.insert(warnings.end(), grid.warnings.begin(), grid.warnings.end());
+    for (const auto& value : grid.axis(Member::Dataset).values) {
+      if (!definitions.datasets.contains(value.dataset->settings.name)) {
+        warn_of_shared_splits(grid.place, value.dataset->settings, warnings);
+      }
+    }
+    const auto idle = idle_patterns(grid);
+    warnings.insert(warnings.end(), idle.begin(), idle.end());
   }
 }
 
@@ -196,53 +209,39 @@ void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Com
 Experiment read_experiment(const std::filesystem::path& file, const ReadOptions& options) {
   Experiment experiment;
   Complaints complaints;
-  const auto text = text_of(file);
-  experiment.file_digest = sha256_hex(text);
+  const auto text = experiment_text(file);
   auto root = parse_document(text, file.string(), complaints);
   complaints.throw_if_any();
+  const auto includes = include_files(*root, file, variables(options), complaints);
+  complaints.throw_if_any();
+  experiment.file_digest = sha256_hex(includes.digests.empty() ? text : text + '\n' + includes.digests);
   for (const auto& assignment : options.sets) apply_set(*root, assignment, options.plugins, complaints);
   expand_variables(*root, variables(options), complaints);
-  ExperimentReader reader(file, *root, options, complaints);
+  ExperimentReader reader(file, *root, includes, options, complaints);
   reader.read(experiment);
   Pattern only;
   if (!options.only.empty()) only = read_only(options.only, complaints);
   complaints.throw_if_any();
 
-  auto& warnings = experiment.warnings;
-  warn_of_unused("model", reader.definitions.models, warnings);
-  warn_of_unused("dataset", reader.definitions.datasets, warnings);
-  for (const auto& [role, definitions] : reader.definitions.plugins) warn_of_unused(role, definitions, warnings);
-  for (const auto& [name, dataset] : reader.definitions.datasets) {
-    warn_of_shared_splits(dataset.place, dataset.definition->settings, warnings);
-  }
-  for (const auto& grid : reader.grids) {
-    for (const auto& value : grid.axis(Member::Dataset).values) {
-      if (!reader.definitions.datasets.contains(value.dataset->settings.name)) {
-        warn_of_shared_splits(grid.place, value.dataset->settings, warnings);
-      }
-    }
-    const auto idle = idle_patterns(grid);
-    warnings.insert(warnings.end(), idle.begin(), idle.end());
-  }
-
+  warn(reader, includes, experiment.warnings);
   name_unnamed(reader.grids);
-  narrow(reader.grids, only);
-  check_size(reader.grids, complaints);
+  check_size(only.terms.empty() ? reader.grids : narrowed(reader.grids, only), complaints);
   complaints.throw_if_any();
-  for (const auto& grid : reader.grids) {
-    check_combinations(grid, complaints);
-  }
+  for (const auto& grid : reader.grids) check_combinations(grid, complaints);
   complaints.throw_if_any();
   ExpansionOptions how;
   how.name = experiment.name;
   how.measure = reader.measure;
   how.cache_folder = options.cache_folder.empty() ? cache_folder() : options.cache_folder;
-  how.narrowed = !options.only.empty();
-  auto expansion = expand(reader.grids, how, complaints);
-  if (how.narrowed && expansion.cells.empty()) refuse_empty_slice(reader.grids, only, complaints);
+  how.only = only;
+  auto expansion = expand(reader.grids, how);
+  if (!only.terms.empty() && expansion.cells.empty()) refuse_empty_slice(reader.grids, only, complaints);
   complaints.throw_if_any();
   experiment.cells = std::move(expansion.cells);
+  experiment.whole = std::move(expansion.whole);
   experiment.missing = std::move(expansion.missing);
+  experiment.notes = std::move(expansion.notes);
+  experiment.warnings.insert(experiment.warnings.end(), expansion.warnings.begin(), expansion.warnings.end());
   return experiment;
 }
 

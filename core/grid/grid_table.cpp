@@ -3,20 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "key.h"
 #include "pattern.h"
+#include "ranges.h"
 #include "reading.h"
+#include "vocabulary.h"
 #include "words/names.h"
+#include "words/unicode.h"
 
 namespace espalier::grid {
 namespace {
 
-const std::vector<std::string> scopes = {"global", "local"};
-const std::vector<std::string> compute_types = {"float32", "bfloat16"};
-const std::vector<std::string> roundings = {"nearest", "floor", "ceil"};
-const std::vector<std::string> orders = {"as-written", "random", "coarse-to-fine"};
 constexpr double least_share = std::numeric_limits<double>::denorm_min();
 constexpr Range open_share = {least_share, 1, "a number above 0 and at most 1"};
 constexpr Range share_of_macs = {least_share, 1,
@@ -74,6 +75,7 @@ class GridReader {
     reader_.finish();
     check_schedules();
     find_dimensions(linked);
+    warn_of_repeated_values();
     return std::move(grid_);
   }
 
@@ -148,12 +150,30 @@ class GridReader {
       if (default_of(name, otherwise)) add(name, otherwise, axis);
       return;
     }
-    if (value->kind != Value::Kind::List) return add(name, *value, axis);
-    if (value->items.empty()) {
+    if (value->kind == Value::Kind::List && value->items.empty()) {
       complaints_.add(value->place, fmt::format("'{}' is an empty list, expected at least one value", name));
     }
-    axis.values.reserve(value->items.size());
-    for (const auto& item : value->items) add(name, item, axis);
+    const auto values = with_ranges(name, *value);
+    lengths_[*member_of(name)] = values.size();
+    if (values.size() > most_values) {
+      complaints_.add(value->place, fmt::format("'{}' has {} values, an axis has at most {}", name, values.size(),
+                                                most_values));
+      return;
+    }
+    axis.values.reserve(values.size());
+    for (const auto& one : values) add(name, one, axis);
+  }
+
+  // The values of an axis, each range in the place where it is written.
+  std::vector<Value> with_ranges(const std::string& name, const Value& value) {
+    const auto written = value.kind == Value::Kind::List ? value.items : std::vector<Value>{value};
+    const bool whole = name == "heads" || name == "seed" || name == "base_seed";
+    if (!whole && *member_of(name) != Member::Budget) return written;
+    std::vector<Value> values;
+    for (const auto& one : written) {
+      if (!add_range(one, name, whole ? Numbers::Whole : Numbers::Real, values, complaints_)) values.push_back(one);
+    }
+    return values;
   }
 
   // What an axis that is not given is; false where it has to be given.
@@ -208,10 +228,19 @@ class GridReader {
     return false;
   }
 
+  std::string unknown(std::string_view kind, const std::string& name, const std::vector<std::string>& known) const {
+    return unknown_here(kind, name, known,
+                        where_name_belongs(name, kind, definitions_, definition_reader_.plugins()));
+  }
+
   bool resolve_word(const Value& value, std::string_view kind, const std::vector<std::string>& known,
                     AxisValue& resolved) {
     std::string word;
-    if (!read_word(value, kind, known, word, complaints_)) return false;
+    if (!read_text(value, kind, word, complaints_)) return false;
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      complaints_.add(value.place, unknown(kind, word, known));
+      return false;
+    }
     resolved.json = json_text(word);
     resolved.names = {word};
     return true;
@@ -237,9 +266,10 @@ class GridReader {
     }
     std::string name;
     if (!read_text(value, kind, name, complaints_)) return false;
+    name = composed(name);
     auto* found = use(known, name);
     if (found == nullptr) {
-      complaints_.add(value.place, unknown_name(kind, name, names_of(known)));
+      complaints_.add(value.place, unknown(kind, name, names_of(known)));
       return false;
     }
     target = found->definition;
@@ -254,13 +284,14 @@ class GridReader {
     } else {
       std::string name;
       if (!read_text(value, role, name, complaints_)) return false;
+      name = composed(name);
       if (auto* found = use(known, name)) {
         resolved.plugin = found->definition;
       } else if (!(resolved.plugin = definition_reader_.bare_plugin(role, name))) {
         auto names = names_of(known);
         for (const auto& plugin : definition_reader_.plugin_names(role)) names.push_back(plugin);
         if (may_be_none(role)) names.push_back("none");
-        complaints_.add(value.place, unknown_name(role, name, names));
+        complaints_.add(value.place, unknown(role, name, names));
       }
     }
     if (!resolved.plugin) return false;
@@ -325,7 +356,7 @@ class GridReader {
 
   bool resolve_softmax_scale(const Value& value, AxisValue& resolved) {
     if (value.kind == Value::Kind::Text) {
-      return resolve_word(value, "softmax scale", {"original", "pruned-width"}, resolved);
+      return resolve_word(value, "softmax scale", softmax_scales, resolved);
     }
     double scale = 0;
     constexpr Range range = {positive.least, positive.most, "'original', 'pruned-width' or a positive number"};
@@ -341,6 +372,34 @@ class GridReader {
     resolved.json = fmt::format("{}", seed);
     resolved.number = static_cast<double>(seed);
     return true;
+  }
+
+  // A value that is written twice gives no further cell. Of linked axes that is how pairs are written.
+  void warn_of_repeated_values() {
+    constexpr std::size_t most_warnings = 3;
+    for (const auto& dimension : grid_.dimensions) {
+      if (dimension.members.size() > 1) continue;
+      const auto& axis = grid_.axis(dimension.members[0]);
+      std::map<std::string, std::size_t> times;
+      std::size_t said = 0;
+      for (const auto& value : axis.values) {
+        if (++times[identity_of(value)] != 2 || ++said > most_warnings) continue;
+        grid_.warnings.push_back(
+            fmt::format("{}: '{}' has {} twice; it counts once", value.place.text(), axis.name,
+                        value.number ? fmt::format("{}", *value.number) : "'" + value.names[0] + "'"));
+      }
+    }
+  }
+
+  static std::string identity_of(const AxisValue& value) {
+    // What is no text is complained of elsewhere.
+    const auto text = [](const nlohmann::json& json) {
+      return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    };
+    if (value.model) return text(to_json(value.model->settings));
+    if (value.dataset) return text(to_json(value.dataset->settings));
+    if (value.plugin) return value.plugin->settings.plugin + text(to_json(value.plugin->settings.settings));
+    return value.json;
   }
 
   void find_dimensions(const Value* linked) {
@@ -394,7 +453,7 @@ class GridReader {
           complaints_.add(axis.place, fmt::format("axis '{}' is linked twice", name));
           continue;
         }
-        const auto length = given->value.kind == Value::Kind::List ? given->value.items.size() : 1;
+        const auto length = lengths_[*member_of(name)];
         group.push_back(*member_of(name));
         found.push_back(fmt::format("{} has {}", name, length));
         lengths.insert(length);
@@ -416,6 +475,7 @@ class GridReader {
   Complaints& complaints_;
   TableReader reader_;
   Grid grid_;
+  std::map<Member, std::size_t> lengths_;  // of the axes that are given, ranges counted out
 };
 
 }  // namespace

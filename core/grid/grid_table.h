@@ -72,6 +72,7 @@ struct Dimension {
 struct PatternValue {
   std::string text;              // a glob
   std::optional<double> number;  // where it is a number, or a text that spells one
+  std::optional<double> last;    // of a range "0..4": number is its first
 };
 
 struct PatternTerm {
@@ -92,6 +93,7 @@ struct Grid {
   std::vector<Dimension> dimensions;  // as written: the first varies slowest
   std::vector<Pattern> skip;
   Order order = Order::AsWritten;
+  std::vector<std::string> warnings;
 
   const Axis& axis(Member member) const { return axes[static_cast<std::size_t>(member)]; }
   Axis& axis(Member member) { return axes[static_cast<std::size_t>(member)]; }

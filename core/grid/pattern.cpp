@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ranges.h"
 #include "reading.h"
 #include "words/names.h"
+#include "words/unicode.h"
 
 namespace espalier::grid {
 namespace {
@@ -18,13 +20,20 @@ std::optional<double> number_in(const std::string& text) {
   return number;
 }
 
+PatternValue value_of(const std::string& text) {
+  if (const auto range = whole_range(text)) {
+    return {text, static_cast<double>(range->first), static_cast<double>(range->second)};
+  }
+  return {composed(text), number_in(text), std::nullopt};
+}
+
 std::optional<PatternValue> pattern_value(const Value& value, const std::string& axis, Complaints& complaints) {
   switch (value.kind) {
-    case Value::Kind::Text: return PatternValue{value.text, number_in(value.text)};
+    case Value::Kind::Text: return value_of(value.text);
     case Value::Kind::Integer:
-      return PatternValue{fmt::format("{}", value.integer), static_cast<double>(value.integer)};
-    case Value::Kind::Real: return PatternValue{fmt::format("{}", value.real), value.real};
-    case Value::Kind::Bool: return PatternValue{value.boolean ? "true" : "false", std::nullopt};
+      return PatternValue{fmt::format("{}", value.integer), static_cast<double>(value.integer), std::nullopt};
+    case Value::Kind::Real: return PatternValue{fmt::format("{}", value.real), value.real, std::nullopt};
+    case Value::Kind::Bool: return PatternValue{value.boolean ? "true" : "false", std::nullopt, std::nullopt};
     default: break;
   }
   complaints.add(value.place,
@@ -59,6 +68,7 @@ bool glob_matches(std::string_view glob, std::string_view text) {
 
 bool matches(const PatternValue& wanted, const AxisValue& value) {
   if (value.number) {
+    if (wanted.last) return *wanted.number <= *value.number && *value.number <= *wanted.last;
     return wanted.number ? *wanted.number == *value.number
                          : glob_matches(wanted.text, fmt::format("{}", *value.number));
   }
@@ -127,7 +137,7 @@ Pattern read_only(const std::string& text, Complaints& complaints) {
     const auto same = std::find_if(pattern.terms.begin(), pattern.terms.end(),
                                    [&](const PatternTerm& term) { return term.axis == axis; });
     auto& term = same != pattern.terms.end() ? *same : pattern.terms.emplace_back(PatternTerm{axis, {}});
-    term.alternatives.push_back({value, number_in(value)});
+    term.alternatives.push_back(value_of(value));
   }
   return pattern;
 }

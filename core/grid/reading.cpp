@@ -3,15 +3,53 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
 
+#include "vocabulary.h"
 #include "words/names.h"
 
 namespace espalier::grid {
 namespace {
 
-bool refuse(const Value& value, std::string_view name, std::string_view expected, Complaints& complaints) {
-  complaints.add(value.place, fmt::format("'{}' is {}, expected {}", name, describe(value), expected));
+bool refuse(const Value& value, std::string_view name, std::string_view expected, Complaints& complaints,
+            const std::string& advice = "") {
+  complaints.add(value.place, fmt::format("'{}' is {}, expected {}{}", name, describe(value), expected,
+                                          advice.empty() ? "" : "\n    " + advice));
   return false;
+}
+
+// The number that a text spells: "8", "50%" (then a share of it).
+std::optional<double> spelled(const std::string& text, bool& percent) {
+  auto digits = text;
+  while (digits.ends_with(' ')) digits.pop_back();
+  percent = digits.ends_with('%');
+  if (percent) digits.pop_back();
+  while (digits.ends_with(' ')) digits.pop_back();
+  double number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return number;
+}
+
+bool lies_in(double number, const Range& range) { return number >= range.least && number <= range.most; }
+
+// What a number of another kind was most likely meant to be: 50 of a share is 0.5, "8" is 8.
+std::string meant_number(const Value& value, const Range& range) {
+  bool percent = false;
+  std::optional<double> number;
+  if (value.kind == Value::Kind::Integer) number = static_cast<double>(value.integer);
+  if (value.kind == Value::Kind::Real) number = value.real;
+  const bool quoted = value.kind == Value::Kind::Text;
+  if (quoted) number = spelled(value.text, percent);
+  if (!number) return "";
+  if (quoted && !percent && lies_in(*number, range)) return fmt::format("without quotes: {}", *number);
+  const double share_of_it = *number / 100;
+  if ((percent || (range.most == 1 && *number >= 2 && *number <= 100)) && lies_in(share_of_it, range)) {
+    return fmt::format("did you mean {}?", share_of_it);
+  }
+  return "";
 }
 
 }  // namespace
@@ -31,7 +69,16 @@ bool read_bool(const Value& value, std::string_view name, bool& target, Complain
 bool read_integer(const Value& value, std::string_view name, std::int64_t least, std::int64_t& target,
                   Complaints& complaints) {
   if (value.kind != Value::Kind::Integer || value.integer < least) {
-    return refuse(value, name, fmt::format("an integer of at least {}", least), complaints);
+    bool percent = false;
+    const auto number = value.kind == Value::Kind::Text   ? spelled(value.text, percent)
+                        : value.kind == Value::Kind::Real ? std::optional(value.real)
+                                                          : std::nullopt;
+    constexpr double exact = 9007199254740992.0;  // 2^53
+    const bool meant = number && !percent && *number >= static_cast<double>(least) && *number <= exact &&
+                       *number == std::floor(*number);
+    return refuse(value, name, fmt::format("an integer of at least {}", least), complaints,
+                  meant ? fmt::format("{}: {:.0f}", value.kind == Value::Kind::Text ? "without quotes" : "written", *number)
+                        : "");
   }
   target = value.integer;
   return true;
@@ -41,7 +88,7 @@ bool read_real(const Value& value, std::string_view name, const Range& range, do
   const bool is_number = value.kind == Value::Kind::Integer || value.kind == Value::Kind::Real;
   const double number = value.kind == Value::Kind::Integer ? static_cast<double>(value.integer) : value.real;
   if (!is_number || !(number >= range.least && number <= range.most)) {
-    return refuse(value, name, range.words, complaints);
+    return refuse(value, name, range.words, complaints, meant_number(value, range));
   }
   target = number + 0.0;  // turns -0.0, which would be another text in a key, into 0.0
   return true;
@@ -101,7 +148,9 @@ void TableReader::word(const std::string& key, const std::vector<std::string>& k
 void TableReader::finish() {
   for (const auto& entry : table_.entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
-    complaints_.add(entry.place, unknown_name("key", entry.key, known_) + "\n    in " + title_);
+    auto belongs = where_key_belongs(entry.key, title_);
+    if (belongs.empty() && !nearest_name(entry.key, known_)) belongs = nearest_key_elsewhere(entry.key, title_);
+    complaints_.add(entry.place, unknown_here("key", entry.key, known_, belongs) + "\n    in " + title_);
   }
 }
 

@@ -51,27 +51,20 @@ std::string shown(std::string_view value) {
 }
 
 // Distinct values of each axis, in the order the cells first show them. The base seed is also a part of the model's
-// recipe, so a model that differs in nothing else is not another model: it counts by its name.
-std::vector<Axis> axes_of(const std::vector<grid::PlannedCell>& cells) {
-  struct Seen {
-    std::vector<std::string_view> order;
-    std::unordered_set<std::string_view> all;
-  };
-  std::map<std::string_view, Seen> seen;
-  for (const auto& cell : cells) {
-    for (const auto& [name, value] : members(cell.settings)) {
-      auto& axis = seen[name];
-      if (!axis.order.empty() && axis.order.back() == value) continue;
-      if (axis.all.insert(value).second) axis.order.push_back(value);
-    }
-  }
+// recipe, so a model that differs in nothing else is not another model: it counts by its name. Cells of one grid share
+// the text of a value, so that a million of them compare places and not texts.
+std::vector<Axis> axes_of(const grid::Cells& cells) {
   std::vector<Axis> axes;
   for (const auto& name : axis_names()) {
-    const auto found = seen.find(name);
-    if (found == seen.end() || found->second.order.size() < 2) continue;
     Axis axis{name, {}};
+    std::unordered_set<const char*> seen;
     std::set<std::string> listed;
-    for (const auto value : found->second.order) {
+    const char* last = nullptr;
+    for (std::size_t cell = 0; cell < cells.size(); ++cell) {
+      const auto value = cells.value(cell, name);
+      if (value.data() == last) continue;
+      last = value.data();
+      if (last == nullptr || !seen.insert(last).second) continue;
       const auto text = shown(value);
       if (listed.insert(text).second) axis.values.push_back(text);
     }
@@ -109,11 +102,42 @@ std::optional<std::int64_t> memory_of_a_worker(const std::unordered_set<std::str
 }
 
 std::vector<bool> done_cells(const grid::Experiment& experiment, const store::ResultStore& store) {
-  std::vector<std::string> keys;
-  keys.reserve(experiment.cells.size());
-  for (const auto& cell : experiment.cells) keys.push_back(cell.key);
-  return store.done(keys);
+  constexpr std::size_t asked_at_once = 20'000;
+  std::vector<bool> done;
+  done.reserve(experiment.cells.size());
+  for (std::size_t begin = 0; begin < experiment.cells.size(); begin += asked_at_once) {
+    const auto end = std::min(begin + asked_at_once, experiment.cells.size());
+    std::vector<std::string> keys;
+    for (std::size_t cell = begin; cell < end; ++cell) keys.push_back(experiment.cells.key(cell));
+    const auto some = store.done(keys);
+    for (std::size_t i = 0; i < some.size(); ++i) done.push_back(some[i] && !keys[i].empty());
+  }
+  return done;
 }
+
+// What cells of a granularity and a scorer took before.
+class Estimates {
+ public:
+  explicit Estimates(std::map<std::string, double> measured) : measured_(std::move(measured)) {
+    for (const auto& [name, seconds] : measured_) mean_ += seconds / static_cast<double>(measured_.size());
+  }
+  bool none() const { return measured_.empty(); }
+
+  // Seconds, and whether they were measured for this pair.
+  std::pair<double, bool> of(std::string_view granularity, std::string_view scorer) {
+    const auto [entry, is_new] = known_.try_emplace({granularity.data(), scorer.data()});
+    if (is_new) {
+      const auto found = measured_.find(plain_text(granularity) + "/" + shown(scorer));
+      entry->second = found == measured_.end() ? std::pair(mean_, false) : std::pair(found->second, true);
+    }
+    return entry->second;
+  }
+
+ private:
+  std::map<std::string, double> measured_;
+  double mean_ = 0;
+  std::map<std::pair<const char*, const char*>, std::pair<double, bool>> known_;  // by the places of the texts
+};
 
 }  // namespace
 
@@ -121,7 +145,9 @@ Plan make_plan(const grid::Experiment& experiment, const fs::path& database) {
   Plan plan;
   plan.cells = static_cast<std::int64_t>(experiment.cells.size());
   plan.missing = experiment.missing;
+  plan.problems = experiment.problems;
   plan.warnings = experiment.warnings;
+  plan.notes = experiment.notes;
   plan.axes = axes_of(experiment.cells);
 
   std::vector<bool> done(experiment.cells.size(), false);
@@ -133,30 +159,28 @@ Plan make_plan(const grid::Experiment& experiment, const fs::path& database) {
     measured = store.mean_seconds();
   }
 
-  double overall = 0;
-  for (const auto& [name, seconds] : measured) overall += seconds / static_cast<double>(measured.size());
+  Estimates estimates(std::move(measured));
   double total = 0;
   std::unordered_set<std::string_view> models;
+  const char* last_model = nullptr;
   for (std::size_t i = 0; i < experiment.cells.size(); ++i) {
-    if (done[i] && !experiment.cells[i].key.empty()) {
+    if (done[i]) {
       ++plan.done;
       continue;
     }
     ++plan.to_run;
-    std::string_view granularity, scorer;
-    for (const auto& [name, value] : members(experiment.cells[i].settings)) {
-      if (name == "granularity") granularity = value;
-      if (name == "scorer") scorer = value;
-      if (name == "model") models.insert(value);
-    }
-    if (measured.empty()) continue;
-    const auto known = measured.find(plain_text(granularity) + "/" + shown(scorer));
-    if (known != measured.end()) ++plan.estimated_from;
-    total += known != measured.end() ? known->second : overall;
+    const auto model = experiment.cells.value(i, "model");
+    if (model.data() != last_model) models.insert(model);
+    last_model = model.data();
+    if (estimates.none()) continue;
+    const auto [seconds, is_known] =
+        estimates.of(experiment.cells.value(i, "granularity"), experiment.cells.value(i, "scorer"));
+    if (is_known) ++plan.estimated_from;
+    total += seconds;
   }
   if (plan.to_run == 0) {
     plan.seconds = 0;
-  } else if (!measured.empty()) {
+  } else if (!estimates.none()) {
     plan.seconds = total;
   }
   if (!models.empty()) plan.memory_bytes = memory_of_a_worker(models);

@@ -34,6 +34,8 @@ constexpr double look_for_lost_every_seconds = 30;  // cells that a vanished wor
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+std::string cells_text(std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "cell" : "cells"); }
+
 std::string short_key(const std::string& key) { return key.substr(0, 12); }
 
 std::string indented(const std::vector<std::string>& lines) {
@@ -42,14 +44,20 @@ std::string indented(const std::vector<std::string>& lines) {
   return text;
 }
 
-void refuse_missing(const grid::Experiment& experiment, const std::string& file) {
+// What is known before anything is computed is refused before anything is computed.
+void refuse_what_cannot_run(const grid::Experiment& experiment, const std::string& file) {
+  std::string problems;
+  for (const auto& problem : experiment.problems) problems += "\n" + problem;
+  if (experiment.missing.empty() && !problems.empty()) {
+    throw InputError(fmt::format("{}: nothing is run, because of what its checkpoints and data say", file) + problems);
+  }
   if (experiment.missing.empty()) return;
   throw SettingsError(
       fmt::format("{}: nothing is run, because {} needed by its cells {} missing", file,
                   experiment.missing.size() == 1 ? "one thing" : fmt::format("{} things", experiment.missing.size()),
                   experiment.missing.size() == 1 ? "is" : "are") +
       indented(experiment.missing) +
-      "\n    real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are");
+      "\n    real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are" + problems);
 }
 
 void make_folder_of(const fs::path& database) {
@@ -65,7 +73,7 @@ class Run {
   Run(const grid::Experiment& experiment, const RunOptions& options)
       : experiment_(experiment),
         options_(options),
-        store_((refuse_missing(experiment, options.file), make_folder_of(options.database), options.database),
+        store_((refuse_what_cannot_run(experiment, options.file), make_folder_of(options.database), options.database),
                store::Mode::Create),
         tail_(log_file(options.database)),
         progress_(stderr, ::isatty(STDERR_FILENO) == 1, experiment.name),
@@ -101,7 +109,7 @@ class Run {
 
   void look_for_changed_plugins() {
     std::vector<std::string> keys;
-    for (const auto& cell : experiment_.cells) keys.push_back(cell.key);
+    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
     const auto changed = changed_plugins(store_, keys, experiment_.plugins);
     for (const auto& plugin : changed) {
       if (options_.rerun_changed) store_.let_wait_again(plugin.keys);
@@ -150,7 +158,7 @@ class Run {
 
   std::string stage(const store::Counts& counts, std::size_t running) const {
     if (running > 0 || counts.running == 0) return stage_;
-    return fmt::format("{} cells are computed by another run", counts.running);
+    return cells_text(counts.running) + (counts.running == 1 ? " is" : " are") + " computed by another run";
   }
 
   // A worker that found nothing more to claim ends well. Any other end costs the attempt it was at, not the run,
@@ -168,7 +176,7 @@ class Run {
     }
     // Also with exit code 0: a worker that ends while it holds a cell has not done it.
     if (worker.ending.well() && keys.empty()) {
-      if (counts.waiting > 0 && !computed) failed_start(worker, fmt::format("left {} cells waiting", counts.waiting));
+      if (counts.waiting > 0 && !computed) failed_start(worker, "left " + cells_text(counts.waiting) + " waiting");
       return;
     }
     if (worker.ending.exit_code == static_cast<int>(ExitCode::Store)) {
@@ -243,9 +251,9 @@ class Run {
     // The database may hold more cells under this name, of an earlier version of the file or of another slice.
     std::unordered_set<std::string> mine;
     std::vector<std::string> keys;
-    for (const auto& cell : experiment_.cells) {
-      keys.push_back(cell.key);
-      mine.insert(cell.key);
+    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) {
+      keys.push_back(experiment_.cells.key(cell));
+      mine.insert(keys.back());
     }
     const auto done = store_.done(keys);
     result.done = std::count(done.begin(), done.end(), true);

@@ -72,10 +72,13 @@ TEST_F(Combinations, LinkedPairsMeetAlone) {
             2U);
 }
 
-TEST_F(Combinations, WhatASliceLeavesOutMeetsNowhere) {
+TEST_F(Combinations, WhatASliceLeavesOutMeetsAllTheSame) {
+  const std::string lines = "scorer = [\"none\", \"fisher\"]\nsearcher = [\"ranking\", \"a-star\"]\nheads = 4";
+  const auto whole = said(lines);
   options_.only = "searcher=ranking,scorer=fisher";
 
-  EXPECT_EQ(cells("scorer = [\"none\", \"fisher\"]\nsearcher = [\"ranking\", \"a-star\"]\nheads = 4").size(), 1U);
+  EXPECT_NE(whole.find("searcher 'ranking' needs scores"), std::string::npos) << whole;
+  EXPECT_EQ(said(lines), whole);
 }
 
 TEST_F(Combinations, ABudgetIsOneThatTheSearcherUnderstands) {

@@ -70,7 +70,7 @@ TEST_F(Messages, OfTheTopLevel) {
   EXPECT_EQ(top("espalier = 1\nname = 3"), "x.toml:2:8: 'name' is the integer 3, expected a text in quotes");
   EXPECT_EQ(top("espalier = 1\nname = \"a\"\nquestoin = \"x\""),
             "x.toml:3:1: unknown key 'questoin'\n    did you mean 'question'?\n"
-            "    known: dataset, espalier, grid, measure, model, name, question, recovery, scorer, searcher\n"
+            "    known: dataset, espalier, grid, include, measure, model, name, question, recovery, scorer, searcher\n"
             "    in the experiment");
   EXPECT_EQ(complaint("espalier = 1\nname = \"a\"\n[grid]\nmodel = 1\n"),
             "x.toml:3:1: 'grid' is a table, expected [[grid]] in double brackets");
@@ -92,7 +92,7 @@ TEST_F(Messages, OfModels) {
             "x.toml:5:14: 'checkpoint' is not a path: it is empty or has a line break or a zero byte");
   EXPECT_EQ(train("epochs = 0"), "x.toml:6:20: 'epochs' is the integer 0, expected an integer of at least 1");
   EXPECT_EQ(train("epochs = 1.5"), "x.toml:6:20: 'epochs' is the number 1.5, expected an integer of at least 1");
-  EXPECT_EQ(train("batch = \"8\""), "x.toml:6:19: 'batch' is the text '8', expected an integer of at least 1");
+  EXPECT_EQ(train("batch = \"8\""), "x.toml:6:19: 'batch' is the text '8', expected an integer of at least 1\n    without quotes: 8");
   EXPECT_EQ(train("learning_rate = 0"), "x.toml:6:27: 'learning_rate' is the integer 0, expected a positive number");
   EXPECT_EQ(train("learning_rate = inf"), "x.toml:6:27: 'learning_rate' is the number inf, expected a positive number");
   EXPECT_EQ(train("weight_decay = -1"),

@@ -9,9 +9,10 @@ namespace {
 using PlanTest = RunnerTest;
 
 TEST_F(PlanTest, CountsEverythingAsToRunWithoutADatabase) {
-  auto wanted = experiment(4);
+  auto cells = planned(4);
+  cells[3].key.clear();
+  auto wanted = experiment(cells);
   wanted.missing = {"/nowhere"};
-  wanted.cells[3].key.clear();
 
   const auto plan = make_plan(wanted, folder_ / "none.db");
 
@@ -43,17 +44,17 @@ TEST_F(PlanTest, ListsTheAxesThatHaveSeveralValues) {
 }
 
 TEST_F(PlanTest, CallsBudgetsAndSchedulesAsTheFileDoes) {
-  auto wanted = experiment(3);
+  auto cells = planned(3);
   const auto put = [&](std::size_t cell, const std::string& name, const std::string& value) {
-    auto settings = nlohmann::json::parse(wanted.cells[cell].settings);
+    auto settings = nlohmann::json::parse(cells[cell].settings);
     settings[name] = nlohmann::json::parse(value);
-    wanted.cells[cell].settings = settings.dump();
+    cells[cell].settings = settings.dump();
   };
   put(0, "budget", R"({"kind":"heads","value":8.0})");
   put(1, "schedule", R"({"fraction":0.0,"of":"remaining","rounding":"nearest","shape":"linear","steps":4})");
   put(2, "schedule", R"({"fraction":0.1,"of":"remaining","rounding":"ceil","steps":10})");
 
-  const auto plan = make_plan(wanted, folder_ / "none.db");
+  const auto plan = make_plan(experiment(cells), folder_ / "none.db");
 
   ASSERT_EQ(plan.axes.size(), 3U);
   EXPECT_EQ(plan.axes[0].values, (std::vector<std::string>{"heads 8", "sparsity 0.5"}));
@@ -62,12 +63,12 @@ TEST_F(PlanTest, CallsBudgetsAndSchedulesAsTheFileDoes) {
 
 TEST_F(PlanTest, EstimatesMemoryFromTheWeights) {
   folder_.write("model/model.safetensors", std::string(1000, 'x'));
-  auto wanted = experiment(1);
+  auto cells = planned(1);
   const std::string nowhere = "/nowhere";
-  auto& settings = wanted.cells[0].settings;
+  auto& settings = cells[0].settings;
   settings.replace(settings.find(nowhere), nowhere.size(), (folder_ / "model").string());
 
-  const auto plan = make_plan(wanted, folder_ / "none.db");
+  const auto plan = make_plan(experiment(cells), folder_ / "none.db");
 
   EXPECT_EQ(plan.memory_bytes.value_or(0), 107'000'000 + 1000);
 }

@@ -42,10 +42,8 @@ class RunnerTest : public testing::Test {
   }
 
   // One cell a seed, 0 to count - 1, as the grid would plan them.
-  static grid::Experiment experiment(int count) {
-    grid::Experiment experiment;
-    experiment.name = "fake";
-    experiment.file_digest = "0";
+  static std::vector<grid::PlannedCell> planned(int count) {
+    std::vector<grid::PlannedCell> cells;
     for (int seed = 0; seed < count; ++seed) {
       CellSettings cell;
       cell.model = {"minilm", "bert", "/nowhere", std::nullopt};
@@ -58,10 +56,18 @@ class RunnerTest : public testing::Test {
       cell.budget = {"sparsity", 0.5};
       cell.seed = seed;
       const std::string settings = to_json(cell).dump();
-      experiment.cells.push_back({sha256_hex(settings), settings});
+      cells.push_back({sha256_hex(settings), settings});
     }
+    return cells;
+  }
+  static grid::Experiment experiment(const std::vector<grid::PlannedCell>& cells) {
+    grid::Experiment experiment;
+    experiment.name = "fake";
+    experiment.file_digest = "0";
+    experiment.cells = cells;
     return experiment;
   }
+  static grid::Experiment experiment(int count) { return experiment(planned(count)); }
 
   RunOptions options(int workers = 1) const {
     RunOptions options;

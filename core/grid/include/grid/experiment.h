@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "grid/cells.h"
 #include "words/plugin_description.h"
 
 namespace espalier::grid {
@@ -24,24 +25,25 @@ struct ReadOptions {
   std::filesystem::path cache_folder;  // remembers file digests
 };
 
-struct PlannedCell {
-  std::string key;       // SHA-256 in hex; empty while a file it needs is missing
-  std::string settings;  // JSON of words/cell_settings.h
-};
-
 struct Experiment {
   std::string name;
   std::string question;
-  std::string file_digest;         // of the file's text
-  std::vector<PlannedCell> cells;  // in the order they are to be run
+  std::string file_digest;  // of the file's text and of those that it includes
+  Cells cells;              // those asked for, in the order they are to be run
+  Cells whole;              // all of the file, where options.only asks for a slice of one within the limit; else empty
   std::vector<std::string>
       missing;  // paths that do not exist, and splits that are needed but not given; sorted, each once
+  // What is wrong with checkpoints and data tables that are there, each "FILE: what" with details on indented lines, and
+  // what does not fit together: known before anything is trained.
+  std::vector<std::string> problems;
   std::vector<std::string> warnings;  // one file serving as two splits, a definition that no grid uses, ...
   std::vector<PluginDescription> plugins;  // there were when the file was read
+  std::vector<std::string> notes;     // what is right and may surprise: seeds that change nothing
 };
 
 // Reads, checks and expands an experiment file. Throws SettingsError with every problem found, one after the other,
-// each as "FILE:LINE:COLUMN: what is wrong" with details on indented lines.
+// each as "FILE:LINE:COLUMN: what is wrong" with details on indented lines. The whole file is checked before
+// options.only leaves cells out.
 Experiment read_experiment(const std::filesystem::path& file, const ReadOptions& options);
 
 }  // namespace espalier::grid

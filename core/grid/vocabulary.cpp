@@ -1,0 +1,126 @@
+#include "vocabulary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "words/cell_settings.h"
+#include "words/names.h"
+
+namespace espalier::grid {
+namespace {
+
+bool holds(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+struct KeysOfTable {
+  const char* title;  // as readers call it, as far as it is fixed
+  const char* place;
+  std::vector<std::string> keys;
+};
+
+const std::vector<KeysOfTable>& tables() {
+  static const std::vector<KeysOfTable> all = {
+      {"the experiment", "the top of the file", {"name", "question", "include", "espalier"}},
+      {"[model.", "[model.NAME]", {"family", "checkpoint", "train"}},
+      {" train", "[model.NAME] train = { ... }",
+       {"epochs", "batch", "learning_rate", "weight_decay", "warmup", "clip_norm", "start", "initializer_range",
+        "token_deviation", "patch_deviation", "mixup", "frequency_mask", "time_mask", "shift", "noise"}},
+      {"[dataset.", "[dataset.NAME]",
+       {"format", "train", "validation", "test", "text", "pair", "label", "limit", "max_tokens", "audio", "classes",
+        "bad_files", "long_audio", "normalizer", "language", "task", "max_new_tokens"}},
+      {"[measure]", "[measure]", {"proof", "latency"}},
+      {"[measure] latency", "[measure] latency = { ... }", {"repeats"}},
+      {"schedule", "schedule = { ... }", {"steps", "fraction", "of", "shape"}},
+      {"[[grid]]", "[[grid]]",
+       {"model", "dataset", "granularity", "sites", "scorer", "searcher", "scope", "sparsity", "heads", "macs",
+        "loss_of_metric", "schedule", "recovery", "compute", "softmax_scale", "rounding", "count_output_bias", "seed",
+        "base_seed", "order", "linked", "skip"}},
+  };
+  return all;
+}
+
+bool is_title_of(const KeysOfTable& table, std::string_view title) {
+  const std::string_view fixed(table.title);
+  if (fixed.starts_with(' ')) return title.ends_with(fixed);
+  if (fixed.ends_with('.')) return title.starts_with(fixed) && title.ends_with(']');
+  return title == fixed;
+}
+
+template <typename Definition>
+std::string if_defined(const NamedDefinitions<Definition>& known, const std::string& name, const std::string& kind) {
+  const auto found = known.find(name);
+  if (found == known.end()) return "";
+  return fmt::format("it is a {0}, defined at {1}; as such it is given as {0} = \"{2}\"", kind,
+                     found->second.place.text(), name);
+}
+
+}  // namespace
+
+std::string where_name_belongs(const std::string& name, std::string_view asked_as, const Definitions& definitions,
+                               const std::vector<PluginDescription>& plugins) {
+  std::string found;
+  const auto take = [&](std::string_view kind, const std::string& words) {
+    if (found.empty() && kind != asked_as) found = words;
+  };
+  take("model", if_defined(definitions.models, name, "model"));
+  take("dataset", if_defined(definitions.datasets, name, "dataset"));
+  for (const auto& [role, known] : definitions.plugins) take(role, if_defined(known, name, role));
+  for (const auto& plugin : plugins) {
+    if (plugin.name == name) take(plugin.role, fmt::format("it is a {0}: {0} = \"{1}\"", plugin.role, name));
+  }
+  struct Words {
+    const char* kind;
+    const char* key;
+    const std::vector<std::string>& words;
+  };
+  const Words vocabulary[] = {{"granularity", "granularity", known_granularities()},
+                              {"site filter", "sites", known_site_filters()},
+                              {"scope", "scope", scopes},
+                              {"compute type", "compute", compute_types},
+                              {"rounding", "rounding", roundings},
+                              {"softmax scale", "softmax_scale", softmax_scales},
+                              {"order", "order", orders},
+                              {"family", "family", families},
+                              {"format", "format", formats}};
+  for (const auto& [kind, key, words] : vocabulary) {
+    if (holds(words, name)) take(kind, fmt::format("it is a {}: {} = \"{}\"", kind, key, name));
+  }
+  return found;
+}
+
+std::string where_key_belongs(const std::string& key, std::string_view title) {
+  std::vector<std::string> places;
+  for (const auto& table : tables()) {
+    if (!is_title_of(table, title) && holds(table.keys, key)) places.emplace_back(table.place);
+  }
+  return places.empty() ? "" : "it belongs to " + join(places, ", or ");
+}
+
+std::string nearest_key_elsewhere(const std::string& key, std::string_view title) {
+  std::vector<std::string> keys;
+  for (const auto& table : tables()) {
+    if (!is_title_of(table, title)) keys.insert(keys.end(), table.keys.begin(), table.keys.end());
+  }
+  const auto near = nearest_name(key, keys);
+  if (!near) return "";
+  for (const auto& table : tables()) {
+    if (!is_title_of(table, title) && holds(table.keys, *near)) {
+      return fmt::format("the nearest is '{}', of {}", *near, table.place);
+    }
+  }
+  return "";
+}
+
+std::string unknown_here(std::string_view kind, std::string_view name, const std::vector<std::string>& known,
+                         const std::string& belongs) {
+  const auto message = unknown_name(kind, name, known);
+  if (belongs.empty()) return message;
+  const auto first_ends = message.find('\n');
+  auto rest = message.substr(first_ends);
+  if (rest.starts_with("\n    did you mean")) rest.erase(0, std::min(rest.find('\n', 1), rest.size()));
+  return message.substr(0, first_ends) + "\n    " + belongs + rest;
+}
+
+}  // namespace espalier::grid
