@@ -73,6 +73,28 @@ fs::path database_of(const std::string& experiment_name, const std::string& give
   return given.empty() ? fs::path("results") / (experiment_name + ".db") : fs::path(given);
 }
 
+DatabasePlace place_of_database(const std::string& file, const std::string& experiment_name, const std::string& given) {
+  std::error_code error;
+  DatabasePlace place{database_of(experiment_name, given), false, std::nullopt};
+  place.exists = fs::exists(place.path, error);
+  if (place.exists || !given.empty()) return place;
+  const auto folder = fs::path(file).parent_path();
+  const auto name = experiment_name + ".db";
+  for (const auto& candidate : {folder / "results" / name, folder / ".." / "results" / name, folder / name,
+                                folder / ".." / ".." / "results" / name}) {
+    if (!fs::is_regular_file(candidate, error)) continue;
+    place.elsewhere = candidate.lexically_normal();
+    break;
+  }
+  return place;
+}
+
+std::string working_folder() {
+  std::error_code error;
+  const auto folder = fs::current_path(error);
+  return error ? "the working directory" : folder.string();
+}
+
 grid::Experiment read(const ExperimentArguments& arguments) {
   std::error_code error;
   if (!fs::exists(arguments.file, error)) {
@@ -98,12 +120,14 @@ Source source_of(const DatabaseArguments& arguments) {
   if (!fs::exists(file, error)) throw SettingsError(file + ": there is no such experiment file");
   const auto glanced = name_by_a_glance(file);
   const std::string name = glanced ? *glanced : read({file, "", {}, {}, {}}).name;
-  const auto database = database_of(name, other);
-  if (!fs::exists(database, error)) {
-    throw StoreError(database.string() + ": there is no such database yet\n    run: espalier run " + file +
-                     (other.empty() ? "" : " --db " + other));
+  const auto place = place_of_database(file, name, other);
+  if (!place.exists) {
+    std::string message = place.path.string() + ": there is no such database yet";
+    if (place.path.is_relative()) message += "\n    looked for in " + working_folder();
+    if (place.elsewhere) message += "\n    there is one at " + place.elsewhere->string() + ": add --db " + place.elsewhere->string();
+    throw StoreError(message + "\n    run: espalier run " + file + (other.empty() ? "" : " --db " + other));
   }
-  return {database, name};
+  return {place.path, name};
 }
 
 }  // namespace espalier::cli

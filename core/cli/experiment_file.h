@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "commands.h"
@@ -15,6 +16,17 @@ grid::Experiment read(const ExperimentArguments& arguments);
 
 // results/<name>.db, unless the user names another.
 std::filesystem::path database_of(const std::string& experiment_name, const std::string& given);
+
+// Where an experiment's database is looked for. `results/` starts at the working directory: from another one the same file
+// has another database, which is said where one lies beside the file.
+struct DatabasePlace {
+  std::filesystem::path path;
+  bool exists = false;
+  std::optional<std::filesystem::path> elsewhere;  // where it is not there: one of this name near the experiment file
+};
+DatabasePlace place_of_database(const std::string& file, const std::string& experiment_name, const std::string& given);
+
+std::string working_folder();
 
 bool is_experiment_file(const std::string& path);  // by its ending
 

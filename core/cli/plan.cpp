@@ -20,7 +20,7 @@ std::vector<runner::ChangedPlugin> changed_plugins_of(const grid::Experiment& ex
   std::error_code absent;
   if (!std::filesystem::exists(database, absent)) return {};
   std::vector<std::string> keys;
-  for (const auto& cell : experiment.cells) keys.push_back(cell.key);
+  for (std::size_t cell = 0; cell < experiment.cells.size(); ++cell) keys.push_back(experiment.cells.key(cell));
   return runner::changed_plugins(store::ResultStore(database, store::Mode::ReadOnly), keys, experiment.plugins);
 }
 
@@ -37,20 +37,24 @@ nlohmann::json as_json(const std::vector<runner::ChangedPlugin>& changed) {
   return list;
 }
 
-nlohmann::json as_json(const runner::Plan& plan, const grid::Experiment& experiment, const std::string& database) {
+nlohmann::json as_json(const runner::Plan& plan, const grid::Experiment& experiment, const DatabasePlace& database) {
   nlohmann::json axes = nlohmann::json::object();
   for (const auto& axis : plan.axes) axes[axis.name] = axis.values;
   nlohmann::json document{{"name", experiment.name},
                           {"question", experiment.question},
-                          {"database", database},
+                          {"database", database.path.string()},
+                          {"database_exists", database.exists},
                           {"cells", plan.cells},
                           {"done", plan.done},
                           {"to_run", plan.to_run},
                           {"missing", plan.missing},
+                          {"problems", plan.problems},
                           {"warnings", plan.warnings},
+                          {"notes", plan.notes},
                           {"axes", axes},
                           {"estimated_seconds", nullptr},
                           {"estimated_memory_bytes", nullptr}};
+  if (database.elsewhere) document["database_elsewhere"] = database.elsewhere->string();
   if (plan.seconds) document["estimated_seconds"] = *plan.seconds;
   if (plan.memory_bytes) document["estimated_memory_bytes"] = *plan.memory_bytes;
   return document;
@@ -61,7 +65,8 @@ std::string time_text(const runner::Plan& plan) {
   if (!plan.seconds) return "unknown until the first cells are done";
   std::string text = "about " + runner::duration_text(*plan.seconds) + " one cell after the other";
   if (plan.estimated_from < plan.to_run) {
-    text += fmt::format(" ({} of {} cells by the mean of all)", plan.to_run - plan.estimated_from, plan.to_run);
+    text += fmt::format(" ({} of {} {} by the mean of all)", plan.to_run - plan.estimated_from, plan.to_run,
+                        plan.to_run == 1 ? "cell" : "cells");
   }
   return text;
 }
@@ -78,20 +83,37 @@ std::string values_text(const runner::Axis& axis) {
   return fmt::format("{}: {}{}", axis.values.size(), join(values), axis.values.size() > shown ? ", ..." : "");
 }
 
-std::string as_text(const runner::Plan& plan, const grid::Experiment& experiment, const std::string& database) {
+std::string database_text(const DatabasePlace& database) {
+  if (database.exists) return database.path.string();
+  std::string text = database.path.string() + ", which is not there yet";
+  if (database.path.is_relative()) text += " (in " + working_folder() + ")";
+  if (database.elsewhere) {
+    text += fmt::format("\n  {:<13}there is one at {}: --db {} goes on with it", "", database.elsewhere->string(),
+                        database.elsewhere->string());
+  }
+  return text;
+}
+
+std::string as_text(const runner::Plan& plan, const grid::Experiment& experiment, const DatabasePlace& database) {
   std::string text = experiment.name + "\n";
   if (!experiment.question.empty()) text += experiment.question + "\n";
   text += "\n";
   for (const auto& axis : plan.axes) text += fmt::format("  {:<13}{}\n", axis.name, values_text(axis));
   if (!plan.axes.empty()) text += "\n";
-  text += fmt::format("  {:<13}{} cells, {} done, {} to run\n", "grid", plan.cells, plan.done, plan.to_run);
+  text += fmt::format("  {:<13}{} {}, {} done, {} to run\n", "grid", plan.cells, plan.cells == 1 ? "cell" : "cells", plan.done,
+                      plan.to_run);
   text += fmt::format("  {:<13}{}\n", "time", time_text(plan));
   if (plan.to_run > 0) text += fmt::format("  {:<13}{}\n", "memory", memory_text(plan));
-  text += fmt::format("  {:<13}{}\n", "database", database);
+  text += fmt::format("  {:<13}{}\n", "database", database_text(database));
+  for (const auto& note : plan.notes) text += fmt::format("  {:<13}{}\n", "note", note);
   if (!plan.missing.empty()) {
     text += "\nmissing, and refused by run:\n";
     for (const auto& path : plan.missing) text += "  " + path + "\n";
     text += "  real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are\n";
+  }
+  if (!plan.problems.empty()) {
+    text += "\nwrong, and refused by run:\n";
+    for (const auto& problem : plan.problems) text += problem + "\n";
   }
   return text;
 }
@@ -100,19 +122,19 @@ std::string as_text(const runner::Plan& plan, const grid::Experiment& experiment
 
 ExitCode plan(const PlanArguments& arguments) {
   const auto experiment = read(arguments.experiment);
-  const auto database = database_of(experiment.name, arguments.experiment.database);
-  const auto plan = runner::make_plan(experiment, database);
-  const auto changed = changed_plugins_of(experiment, database);
+  const auto database = place_of_database(arguments.experiment.file, experiment.name, arguments.experiment.database);
+  const auto plan = runner::make_plan(experiment, database.path);
+  const auto changed = changed_plugins_of(experiment, database.path);
   if (arguments.json) {
-    auto document = as_json(plan, experiment, database.string());
+    auto document = as_json(plan, experiment, database);
     document["changed_plugins"] = as_json(changed);
     print_json(document);
   } else {
-    print(as_text(plan, experiment, database.string()));
+    print(as_text(plan, experiment, database));
     for (const auto& warning : plan.warnings) say("warning: " + warning);
     for (const auto& plugin : changed) say("warning: " + plugin.in_words() + runner::advice_on_changed_plugins);
   }
-  return ExitCode::Done;
+  return plan.problems.empty() ? ExitCode::Done : ExitCode::Input;
 }
 
 }  // namespace espalier::cli

@@ -39,7 +39,13 @@ ExitCode run(const RunArguments& arguments) {
   for (const auto& warning : experiment.warnings) say("warning: " + warning);
   runner::RunOptions options;
   options.file = arguments.experiment.file;
-  options.database = database_of(experiment.name, arguments.experiment.database);
+  const auto place = place_of_database(arguments.experiment.file, experiment.name, arguments.experiment.database);
+  options.database = place.path;
+  if (place.elsewhere) {
+    say(fmt::format("warning: a new database is made at {} in {}, and one of this name lies at {}\n    --db {} goes on "
+                    "with that one",
+                    place.path.string(), working_folder(), place.elsewhere->string(), place.elsewhere->string()));
+  }
   options.workers = arguments.workers;
   options.threads = arguments.threads;
   options.plugins = arguments.experiment.plugins;

@@ -36,6 +36,41 @@ TEST_F(PlanCommand, NamesMissingPathsAndExitsWithZero) {
   EXPECT_EQ(json(ran).at("to_run"), 3);
 }
 
+TEST_F(PlanCommand, CountsOneCellAsOne) {
+  EXPECT_CONTAINS(espalier({"plan", "tiny.toml", "--only", "seed=1"}).out, "  grid         1 cell, 0 done, 1 to run\n");
+}
+
+TEST_F(PlanCommand, SaysWhichSeedsChangeNothing) {
+  const auto notes = json(espalier({"plan", "tiny.toml", "--json"})).at("notes");
+
+  ASSERT_EQ(notes.size(), 2U);
+  EXPECT_EQ(notes[0], "tiny.toml:16:1: seed changes nothing in 3 of these cells, which draw no random numbers: scorer "
+                      "magnitude, searcher ranking; the seeds of each share one computation");
+  EXPECT_EQ(notes[1], "tiny.toml:16:1: every seed has the same base model; base_seed varies it");
+}
+
+TEST_F(PlanCommand, SaysWhereTheDatabaseIsLookedFor) {
+  espalier({"run", "tiny.toml"});
+  std::filesystem::create_directories(folder_ / "elsewhere");
+  const auto in = (folder_ / "elsewhere").string();
+  const auto from = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), test::program("espalier"));
+    return start({"/bin/sh", "-c", "cd " + in + " && exec \"$0\" \"$@\"", words[0], words[1], words[2]});
+  };
+
+  const auto here = espalier({"plan", "tiny.toml"});
+  const auto there = from({"plan", "../tiny.toml"});
+  const auto status = from({"status", "../tiny.toml"});
+
+  EXPECT_CONTAINS(here.out, "  database     results/tiny.db\n");
+  EXPECT_CONTAINS(there.out, "  database     results/tiny.db, which is not there yet (in " + in + ")\n" +
+                                 "               there is one at ../results/tiny.db: --db ../results/tiny.db goes on with it\n");
+  EXPECT_EQ(status.exit_code, 4);
+  EXPECT_EQ(status.err, "results/tiny.db: there is no such database yet\n    looked for in " + in +
+                            "\n    there is one at ../results/tiny.db: add --db ../results/tiny.db\n    run: espalier run "
+                            "../tiny.toml\n");
+}
+
 TEST_F(PlanCommand, TakesOverridesAndSlices) {
   const auto sliced = json(espalier({"plan", "tiny.toml", "--json", "--only", "seed=1"}));
   const auto overridden = json(espalier({"plan", "--set", "name=other", "tiny.toml", "--json"}));

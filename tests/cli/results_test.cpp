@@ -78,7 +78,8 @@ TEST_F(Results, AreNotThereBeforeARun) {
   const auto by_database = espalier({"table", "results/new.db"});
 
   EXPECT_EQ(by_file.exit_code, 4);
-  EXPECT_EQ(by_file.err, "results/new.db: there is no such database yet\n    run: espalier run new.toml\n");
+  EXPECT_EQ(by_file.err, "results/new.db: there is no such database yet\n    looked for in " + folder_.path().string() +
+                             "\n    run: espalier run new.toml\n");
   EXPECT_EQ(by_database.exit_code, 4);
   EXPECT_CONTAINS(by_database.err, "results/new.db");
 }
