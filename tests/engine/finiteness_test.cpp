@@ -1,6 +1,7 @@
 // Nothing that is not a number becomes a metric, a base model, a cache entry or a hang: trainings that blow up in their
 // last step, in the middle and with every optimiser, in every family; models whose outputs overflow.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
