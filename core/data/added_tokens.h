@@ -16,6 +16,8 @@ struct AddedToken {
   bool lstrip = false;       // takes the spaces before it along
   bool rstrip = false;
   bool normalized = false;  // looked for in the normalised text
+
+  bool operator==(const AddedToken&) const = default;
 };
 
 // A stretch of a text: one added token, or (id < 0) text between them.
@@ -30,6 +32,7 @@ class AddedTokens {
   AddedTokens() = default;
   explicit AddedTokens(std::vector<AddedToken> tokens);
   std::vector<Stretch> split(std::string_view text) const;
+  bool operator==(const AddedTokens&) const = default;
 
  private:
   const AddedToken* starting_at(std::string_view text, std::size_t position) const;

@@ -8,6 +8,8 @@
 #include <optional>
 
 #include "words/atomic_file.h"
+#include "words/names.h"
+#include "words/tokenizer_class.h"
 
 namespace espalier::data {
 namespace {
@@ -191,18 +193,76 @@ AddedToken special_token(const fs::path& file, const Members& config, const char
   return token;
 }
 
-void apply_options(const Members& config, const json& document, bool from_json, Normaliser& normaliser) {
-  // The general fast tokenizer has no options of BERT; what its tokenizer.json says holds.
-  if (from_json && config.text("tokenizer_class").value_or("") == "PreTrainedTokenizerFast") return;
-  const bool followed = normaliser.strip_accents == normaliser.lowercase;
-  if (const auto lower = config.boolean("do_lower_case")) {
-    normaliser.lowercase = *lower;
-    if (followed) normaliser.strip_accents = *lower;
+// Tokens that additional_special_tokens names.
+std::vector<AddedToken> additional_tokens(const fs::path& file, const Members& config) {
+  std::vector<AddedToken> tokens;
+  const json* const named = config.find("additional_special_tokens");
+  if (named == nullptr) return tokens;
+  if (!named->is_array()) config.wrong("additional_special_tokens", *named, "a list");
+  for (const auto& entry : *named) {
+    AddedToken token;
+    if (entry.is_string()) {
+      token.content = entry.get<std::string>();
+    } else {
+      token = added_token(Members(file, entry, "additional_special_tokens"));
+      token.normalized = false;
+    }
+    tokens.push_back(std::move(token));
   }
-  if (document.contains("strip_accents")) {
-    normaliser.strip_accents = config.boolean("strip_accents").value_or(normaliser.lowercase);
+  return tokens;
+}
+
+// Classes whose ids and types are those of BertTokenizer. What others of WordPiece make of pairs differs.
+const std::vector<std::string>& like_bert() {
+  static const std::vector<std::string> names = {"BertTokenizer",       "ConvBertTokenizer",    "ElectraTokenizer",
+                                                 "LayoutLMTokenizer",   "LxmertTokenizer",      "MobileBertTokenizer",
+                                                 "SqueezeBertTokenizer"};
+  return names;
+}
+
+void require_implemented(const fs::path& checkpoint, bool from_json) {
+  auto known = like_bert();
+  if (from_json) known.push_back("PreTrainedTokenizer");  // what tokenizer.json says
+  require_tokenizer_class(checkpoint, known);
+}
+
+// Of BertJapaneseTokenizer, also where its class is not said.
+void require_usual_words(const fs::path& config_file, const Members& config) {
+  for (const auto& [key, usual] :
+       {std::pair("word_tokenizer_type", "basic"), std::pair("subword_tokenizer_type", "wordpiece")}) {
+    if (const auto type = config.text(key); type && *type != usual)
+      malformed(config_file, "'" + std::string(key) + "' is '" + type->substr(0, 40) + "', which is not implemented");
   }
-  if (const auto chinese = config.boolean("tokenize_chinese_chars")) normaliser.chinese_characters = *chinese;
+}
+
+// The options of BertTokenizer hold, with its defaults, whatever tokenizer.json says; the general class has none, and what
+// its tokenizer.json says holds.
+void apply_options(const Members& config, bool general, Normaliser& normaliser) {
+  if (general) return;
+  normaliser.lowercase = config.boolean("do_lower_case").value_or(true);
+  normaliser.strip_accents = config.boolean("strip_accents").value_or(normaliser.lowercase);
+  normaliser.chinese_characters = config.boolean("tokenize_chinese_chars").value_or(true);
+}
+
+// Of older transformers: tokens and their ids, beside the vocabulary.
+void add_older_tokens(const fs::path& file, const std::vector<AddedToken>& specials, TokenizerFiles& files) {
+  const json document = read_object(file);
+  const Members members(file, document, "");
+  std::unordered_map<std::int32_t, std::string> tokens;
+  for (const auto& [content, id] : files.vocabulary) tokens.emplace(id, content);
+  for (const auto& [content, number] : document.items()) {
+    AddedToken token;
+    token.content = content;
+    token.id = static_cast<std::int32_t>(members.checked_integer(content, number, largest_id));
+    token.normalized = std::none_of(specials.begin(), specials.end(),
+                                    [&](const AddedToken& special) { return special.content == token.content; });
+    const auto [other, fresh] = tokens.emplace(token.id, content);
+    if (!fresh && other->second != content) {
+      malformed(file, "tokens '" + other->second + "' and '" + content + "' have the same id " +
+                          std::to_string(token.id));
+    }
+    add(files, std::move(token));
+  }
 }
 
 void add_decoder_tokens(const fs::path& file, const Members& config, TokenizerFiles& files) {
@@ -231,6 +291,7 @@ TokenizerFiles read_tokenizer_files(const fs::path& checkpoint) {
   }
   const fs::path json_file = checkpoint / "tokenizer.json", text_file = checkpoint / "vocab.txt";
   const bool from_json = fs::exists(json_file, ignored);
+  require_implemented(checkpoint, from_json);
   if (!from_json && !fs::exists(text_file, ignored)) {
     throw InputError(checkpoint.string() +
                      ": holds no tokenizer\n    expected tokenizer.json or vocab.txt of a BERT checkpoint");
@@ -239,16 +300,31 @@ TokenizerFiles read_tokenizer_files(const fs::path& checkpoint) {
   const fs::path config_file = checkpoint / "tokenizer_config.json";
 
   TokenizerFiles files;
-  const json document = fs::exists(config_file, ignored) ? read_object(config_file) : json::object();
+  json document = fs::exists(config_file, ignored) ? read_object(config_file) : json::object();
+  const fs::path map_file = checkpoint / "special_tokens_map.json", added_file = checkpoint / "added_tokens.json";
+  // Files of older transformers count where the configuration does not list added tokens itself.
+  const bool older = !document.contains("added_tokens_decoder");
+  if (older && fs::exists(map_file, ignored)) document.update(read_object(map_file));
   const Members config(config_file, document, "");
+  require_usual_words(config_file, config);
   AddedToken unknown = special_token(config_file, config, "unk_token", "[UNK]");
   if (from_json) {
     read_json(json_file, files, unknown.content);
   } else {
     read_vocabulary_text(text_file, files);
   }
-  apply_options(config, document, from_json, files.normaliser);
-  add_decoder_tokens(config_file, config, files);
+  apply_options(config, from_json && tokenizer_class(checkpoint, "BertTokenizer") == "PreTrainedTokenizer",
+                files.normaliser);
+  std::vector<AddedToken> specials = {unknown, special_token(config_file, config, "sep_token", "[SEP]"),
+                                      special_token(config_file, config, "pad_token", "[PAD]"),
+                                      special_token(config_file, config, "cls_token", "[CLS]"),
+                                      special_token(config_file, config, "mask_token", "[MASK]")};
+  for (auto& token : additional_tokens(config_file, config)) specials.push_back(std::move(token));
+  if (older && fs::exists(added_file, ignored)) {
+    add_older_tokens(added_file, specials, files);
+  } else {
+    add_decoder_tokens(config_file, config, files);
+  }
 
   const auto id_of = [&](const std::string& token) -> std::optional<std::int32_t> {
     if (const auto found = files.vocabulary.find(token); found != files.vocabulary.end()) return found->second;
@@ -257,10 +333,6 @@ TokenizerFiles read_tokenizer_files(const fs::path& checkpoint) {
     }
     return std::nullopt;
   };
-  const AddedToken specials[] = {unknown, special_token(config_file, config, "sep_token", "[SEP]"),
-                                 special_token(config_file, config, "pad_token", "[PAD]"),
-                                 special_token(config_file, config, "cls_token", "[CLS]"),
-                                 special_token(config_file, config, "mask_token", "[MASK]")};
   const auto required = [&](const std::string& token) {
     const auto id = id_of(token);
     if (!id) malformed(file, "has no token '" + token + "'");

@@ -16,6 +16,8 @@ struct Normaliser {
   bool chinese_characters = true;  // spaces around each
   bool strip_accents = true;
   bool lowercase = true;
+
+  bool operator==(const Normaliser&) const = default;
 };
 
 // Invalid UTF-8 is read as U+FFFD.

@@ -27,6 +27,8 @@ class Pieces {
     ids_.insert_or_assign(std::move(token), id);
   }
 
+  bool operator==(const Pieces& other) const { return ids_ == other.ids_; }
+
   // How many bytes the longest token at the start of `text` has, and its id; 0 bytes where there is none.
   std::pair<std::size_t, std::int32_t> longest_at(std::string_view text) const {
     for (std::size_t size = std::min(text.size(), longest_); size > 0; --size) {
@@ -74,6 +76,8 @@ struct WordPiece::State {
   std::int64_t longest_word = 100;
   std::int32_t unknown = 0, classification = 0, separator = 0, padding = 0;
   std::int64_t vocabulary_size = 0;
+
+  bool operator==(const State&) const = default;
 
   void word(std::string_view text, std::vector<std::int32_t>& ids) const {
     const bool long_word = static_cast<std::int64_t>(text.size()) > longest_word && characters(text) > longest_word;
@@ -199,6 +203,7 @@ Encoding WordPiece::encode(std::string_view text, std::optional<std::string_view
   return encoding;
 }
 
+bool WordPiece::gives_the_ids_of(const WordPiece& other) const { return *state_ == *other.state_; }
 std::int64_t WordPiece::vocabulary_size() const { return state_->vocabulary_size; }
 std::int32_t WordPiece::padding() const { return state_->padding; }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <words/class_names.h>
 
 #include <algorithm>
 
@@ -22,10 +23,7 @@ void check_labels(const std::vector<std::string>& labels) {
 }
 
 std::vector<std::int64_t> rows_by_name(const std::vector<std::string>& own, const std::vector<std::string>& labels) {
-  if (!std::is_permutation(own.begin(), own.end(), labels.begin(), labels.end())) return {};
-  std::vector<std::int64_t> rows;
-  for (const auto& label : labels) rows.push_back(std::find(own.begin(), own.end(), label) - own.begin());
-  return rows;
+  return same_classes(own, labels).value_or(std::vector<std::int64_t>());
 }
 
 }  // namespace espalier::nn

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "words/atomic_file.h"
+#include "words/tokenizer_class.h"
 
 namespace espalier::speech {
 namespace {
@@ -147,6 +148,7 @@ ByteLevelBpe::~ByteLevelBpe() = default;
 ByteLevelBpe::ByteLevelBpe(ByteLevelBpe&&) noexcept = default;
 
 ByteLevelBpe ByteLevelBpe::read(const fs::path& checkpoint) {
+  require_tokenizer_class(checkpoint, {"WhisperTokenizer", "PreTrainedTokenizer"});
   auto state = std::make_unique<State>();
   UErrorCode status = U_ZERO_ERROR;
   UParseError where{};
@@ -232,6 +234,37 @@ std::vector<std::int64_t> ByteLevelBpe::encode(std::string_view text) const {
   return ids;
 }
 
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Without timestamps as "<|0.02|>": tokens that no tokenizer file calls special, and that transformers takes out of the text.
+std::string without_timestamps(const std::string& text) {
+  std::string kept;
+  for (std::size_t place = 0; place < text.size();) {
+    std::size_t end = place;
+    const auto digits = [&] {
+      const auto before = end;
+      while (end < text.size() && is_digit(text[end])) ++end;
+      return end > before;
+    };
+    const auto is = [&](const char* mark) {
+      const std::string_view wanted(mark);
+      if (text.compare(end, wanted.size(), wanted) != 0) return false;
+      end += wanted.size();
+      return true;
+    };
+    if (is("<|") && digits() && is(".") && digits() && is("|>")) {
+      place = end;
+    } else {
+      kept += text[place++];
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
 std::string ByteLevelBpe::decode(const std::vector<std::int64_t>& ids) const {
   std::string bytes;
   for (const auto id : ids) {
@@ -240,7 +273,11 @@ std::string ByteLevelBpe::decode(const std::vector<std::int64_t>& ids) const {
   }
   std::string text;
   icu::UnicodeString::fromUTF8(bytes).toUTF8String(text);  // what is no UTF-8 becomes U+FFFD
-  return text;
+  return without_timestamps(text);
+}
+
+bool ByteLevelBpe::gives_the_ids_of(const ByteLevelBpe& other) const {
+  return state_->ids == other.state_->ids && state_->ranks == other.state_->ranks;
 }
 
 std::int64_t ByteLevelBpe::size() const { return static_cast<std::int64_t>(state_->tokens.size()); }

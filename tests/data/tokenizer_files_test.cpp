@@ -2,6 +2,9 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -36,6 +39,7 @@ TEST(TokenizerFiles, PrefersTokenizerJson) {
   const test::TempDir folder;
   folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nab\n");
   folder.write("tokenizer.json", tokenizer().dump());
+  folder.write("tokenizer_config.json", R"({"do_lower_case": false})");
 
   EXPECT_EQ(ids(folder, "Ab ab \u00e9 [MASK]"), (Ids{2, 4, 5, 9, 1, 1, 1, 3}));
   EXPECT_EQ(WordPiece::read(folder.path()).vocabulary_size(), 10);
@@ -62,6 +66,55 @@ TEST(TokenizerFiles, TakesSpecialTokensFromTheConfiguration) {
                    "added_tokens_decoder": {"3": {"content": "<x>", "special": true}}})");
 
   EXPECT_EQ(ids(folder, "a<x>b</s>"), (Ids{0, 4, 3, 2, 1, 1}));
+}
+
+// tests/fixtures/data/make_tokenizer_golden.py
+TEST(TokenizerFiles, GiveTheIdsOfAutoTokenizer) {
+  std::ifstream input(std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/data/tokenizers.json");
+  const auto golden = json::parse(input);
+  const auto& texts = golden.at(0).at("texts");
+  ASSERT_GT(golden.size(), 20u);
+  for (std::size_t i = 1; i < golden.size(); ++i) {
+    const test::TempDir folder;
+    for (const auto& [file, text] : golden[i].at("files").items()) folder.write(file, text.get<std::string>());
+    for (std::size_t text = 0; text < texts.size(); ++text) {
+      EXPECT_EQ(json(ids(folder, texts[text].get<std::string>())), golden[i].at("ids")[text])
+          << golden[i].at("name") << ": " << texts[text];
+    }
+  }
+}
+
+std::string refusal(const std::map<std::string, std::string>& files) {
+  const test::TempDir folder;
+  for (const auto& [name, text] : files) folder.write(name, text);
+  const auto message = test::message_of<InputError>([&] { WordPiece::read(folder.path()); });
+  const auto begin = folder.path().string() + "/";
+  EXPECT_TRUE(message.starts_with(begin)) << message;
+  return message.substr(std::min(begin.size(), message.size()));
+}
+
+TEST(TokenizerFiles, OfAnotherClassAreRefusedByItsName) {
+  const std::string like = "BertTokenizer, ConvBertTokenizer, ElectraTokenizer, LayoutLMTokenizer, LxmertTokenizer, "
+                           "MobileBertTokenizer, SqueezeBertTokenizer";
+  const std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nab\n";
+  const auto of_class = [](const char* name) { return json{{"tokenizer_class", name}}.dump(); };
+  for (const char* name : {"BertJapaneseTokenizer", "DistilBertTokenizerFast", "MPNetTokenizer", "RobertaTokenizer"}) {
+    const auto expected = std::string(": tokenizer_class is '") + name +
+                          "', which is not implemented: its texts would become other tokens\n    expected ";
+    EXPECT_EQ(refusal({{"vocab.txt", vocabulary}, {"tokenizer_config.json", of_class(name)}}),
+              "tokenizer_config.json" + expected + like + " (or Fast)");
+    EXPECT_EQ(refusal({{"tokenizer.json", tokenizer().dump()}, {"config.json", of_class(name)}}),
+              "config.json" + expected + like + ", PreTrainedTokenizer (or Fast)");
+    // Also where its own files are not ours.
+    EXPECT_EQ(refusal({{"spiece.model", "x"}, {"tokenizer_config.json", of_class(name)}}),
+              "tokenizer_config.json" + expected + like + " (or Fast)");
+  }
+  // What says how a text is cut, where the class is not said.
+  EXPECT_EQ(refusal({{"vocab.txt", vocabulary}, {"tokenizer_config.json", R"({"word_tokenizer_type": "mecab"})"}}),
+            std::string("tokenizer_config.json: 'word_tokenizer_type' is 'mecab', which is not implemented") + hint);
+  EXPECT_EQ(
+      refusal({{"vocab.txt", vocabulary}, {"tokenizer_config.json", R"({"subword_tokenizer_type": "character"})"}}),
+      std::string("tokenizer_config.json: 'subword_tokenizer_type' is 'character', which is not implemented") + hint);
 }
 
 std::string complaint(const std::string& name, const std::string& content) {
@@ -124,6 +177,11 @@ TEST(TokenizerFiles, NamesWhatIsWrongWithTheOtherFiles) {
             "'added_tokens_decoder' is [], expected an object of ids and tokens");
   EXPECT_EQ(complaint("tokenizer_config.json", R"({"added_tokens_decoder": {"x": {"content": "y"}}})"),
             "'added_tokens_decoder' has an entry 'x' that is not an id with its token");
+  EXPECT_EQ(complaint("added_tokens.json", R"({"x": -1})"), "'x' is -1, expected an integer from 0 to 2147483646");
+  EXPECT_EQ(complaint("added_tokens.json", R"({"x": 4})"), "tokens 'Ab' and 'x' have the same id 4");
+  EXPECT_EQ(complaint("added_tokens.json", "[]"), "holds a JSON array, not an object");
+  EXPECT_EQ(complaint("tokenizer_config.json", R"({"additional_special_tokens": 3})"),
+            "'additional_special_tokens' is 3, expected a list");
 }
 
 TEST(TokenizerFiles, NamesTheFolderThatHoldsNone) {

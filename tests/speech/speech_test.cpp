@@ -90,6 +90,34 @@ TEST(ByteLevelBpeTest, ReadsVocabularyAndMergesApart) {
   }
 }
 
+// tests/fixtures/speech/make_timestamp_golden.py
+TEST(ByteLevelBpeTest, LeavesTimestampsOutAsWhisperTokenizerDoes) {
+  std::ifstream file(fixtures / "bpe/tokenizer.json"), golden_file(fixtures / "timestamps.json");
+  auto tokenizer = json::parse(file);
+  const auto golden = json::parse(golden_file);
+  for (const auto& token : golden["added"]) tokenizer["added_tokens"].push_back(token);
+  const test::TempDir folder;
+  folder.write("tokenizer.json", tokenizer.dump());
+  const auto whisper = ByteLevelBpe::read(folder.path());
+  for (const auto& one : golden["cases"])
+    EXPECT_EQ(whisper.decode(one["ids"].get<std::vector<std::int64_t>>()), one["decoded"].get<std::string>()) << one;
+}
+
+TEST(ByteLevelBpeTest, OfAnotherClassIsRefusedByItsName) {
+  const test::TempDir folder;
+  std::ifstream file(fixtures / "bpe/tokenizer.json");
+  folder.write("tokenizer.json", json::parse(file).dump());
+  for (const char* name : {"WhisperTokenizer", "WhisperTokenizerFast", "PreTrainedTokenizerFast"}) {
+    folder.write("tokenizer_config.json", json{{"tokenizer_class", name}}.dump());
+    EXPECT_GT(ByteLevelBpe::read(folder.path()).size(), 256);
+  }
+  folder.write("tokenizer_config.json", R"({"tokenizer_class": "Speech2TextTokenizer"})");
+  EXPECT_EQ(test::message_of<InputError>([&] { ByteLevelBpe::read(folder.path()); }),
+            (folder / "tokenizer_config.json").string() +
+                ": tokenizer_class is 'Speech2TextTokenizer', which is not implemented: its texts would become other "
+                "tokens\n    expected WhisperTokenizer, PreTrainedTokenizer (or Fast)");
+}
+
 TEST(ByteLevelBpeTest, SaysWhatIsWrong) {
   const test::TempDir folder;
   const auto says = [&] { return test::message_of<InputError>([&] { ByteLevelBpe::read(folder.path()); }); };

@@ -27,6 +27,8 @@ class WordPiece {
   // max_tokens leaves no room for [CLS] and [SEP].
   Encoding encode(std::string_view text, std::optional<std::string_view> pair, std::int64_t max_tokens) const;
   std::int64_t vocabulary_size() const;  // one more than the largest id
+  // Whether both make the same tokens of every text.
+  bool gives_the_ids_of(const WordPiece& other) const;
   std::int32_t padding() const;          // the id of [PAD]; 0 where there is none
 
  private:

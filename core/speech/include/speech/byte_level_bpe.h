@@ -24,6 +24,8 @@ class ByteLevelBpe {
   // no UTF-8 become U+FFFD.
   std::string decode(const std::vector<std::int64_t>& ids) const;
   std::int64_t size() const;
+  // Whether both make the same tokens of every text.
+  bool gives_the_ids_of(const ByteLevelBpe& other) const;
 
  private:
   struct State;

@@ -1,0 +1,21 @@
+// Which tokenizer class of transformers a checkpoint asks for: one that is not implemented is refused by its name, since its
+// vocabulary would be read in a way that it was not made for.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <espalier/export.h>
+
+namespace espalier {
+
+// What AutoTokenizer takes: tokenizer_class of tokenizer_config.json, else of config.json, without "Fast" at its end;
+// `otherwise` where neither says.
+ESPALIER_WORDS_API std::string tokenizer_class(const std::filesystem::path& checkpoint, const std::string& otherwise);
+
+// Throws InputError naming file, key and class where it is not among those `known` (without "Fast").
+ESPALIER_WORDS_API void require_tokenizer_class(const std::filesystem::path& checkpoint,
+                                                const std::vector<std::string>& known);
+
+}  // namespace espalier
