@@ -137,6 +137,31 @@ FeatureExtractor FeatureExtractor::read(const std::filesystem::path& checkpoint)
   return extractor;
 }
 
+void FeatureExtractor::require_model(const std::filesystem::path& checkpoint) const {
+  const auto own = (checkpoint / "preprocessor_config.json").string(), model = (checkpoint / "config.json").string();
+  const auto config = json_of(model);
+  const Keys sizes(model, config);
+  std::error_code ignored;
+  const std::string missing = std::filesystem::exists(own, ignored) ? "" : " (not there: transformers' defaults)";
+  std::string problems;
+  const auto compare = [&](const std::string& what, std::int64_t found, const std::string& key, std::int64_t taken) {
+    if (found == taken) return;
+    problems += (problems.empty() ? "" : "\n") + own + missing + ": " + what + " is " + std::to_string(found) + ", and " +
+                key + " of " + model + " takes " + std::to_string(taken);
+  };
+  if (kind_ == Kind::LogMel) {
+    compare("feature_size", mel_bins_, "num_mel_bins", sizes.whole("num_mel_bins", 80, 1, 4096));
+    compare("chunk_length * sampling_rate / hop_length", frames_, "2 * max_source_positions",
+            2 * sizes.whole("max_source_positions", 1500, 1, 10'000'000));
+  } else {
+    compare("num_mel_bins", mel_bins_, "num_mel_bins", sizes.whole("num_mel_bins", 128, 1, 4096));
+    compare("max_length", frames_, "max_length", sizes.whole("max_length", 1024, 1, 1'000'000));
+  }
+  if (problems.empty()) return;
+  throw InputError(problems + "\n    expected the " + std::filesystem::path(own).filename().string() +
+                   " that belongs to the model: features have one size");
+}
+
 void FeatureExtractor::prepare() {
   const bool log_mel = kind_ == Kind::LogMel;
   if (log_mel) {

@@ -3,7 +3,6 @@
 #include <espalier/error.h>
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 
 namespace espalier::data {
@@ -15,11 +14,10 @@ std::size_t checked_size(std::int64_t examples) {
   return static_cast<std::size_t>(examples);
 }
 
-// The first `samples` examples, or all.
+// The first `samples` examples with a loss, or all of them.
 Rows first_rows(const Examples& examples, std::int64_t samples) {
-  const auto count = samples > 0 ? std::min(samples, examples.size()) : examples.size();
-  Rows rows(static_cast<std::size_t>(count));
-  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  auto rows = rows_with_loss(examples);
+  if (samples > 0) rows.resize(std::min(rows.size(), static_cast<std::size_t>(samples)));
   return rows;
 }
 
@@ -44,6 +42,14 @@ std::vector<Rows> equally_long(const Examples& examples, std::span<const std::in
 }  // namespace
 
 Examples::~Examples() = default;
+
+Rows rows_with_loss(const Examples& examples) {
+  Rows rows;
+  for (std::int64_t example = 0; example < examples.size(); ++example) {
+    if (examples.has_loss(example)) rows.push_back(example);
+  }
+  return rows;
+}
 
 std::vector<Rows> bucketed(const Examples& examples, std::int64_t most_examples, std::int64_t samples) {
   return bucketed_rows(examples, first_rows(examples, samples), most_examples);
@@ -72,7 +78,9 @@ std::vector<std::vector<Rows>> training_steps(const Examples& examples, std::int
   // mixture of a step's examples stays random.
   constexpr std::size_t steps_per_pool = 16;
   const std::size_t most = checked_size(batch);
-  auto rows = random.permutation(examples.size());
+  const auto asked = rows_with_loss(examples);
+  auto rows = random.permutation(static_cast<std::int64_t>(asked.size()));
+  for (auto& row : rows) row = asked[static_cast<std::size_t>(row)];
   std::vector<std::span<const std::int64_t>> steps;
   for (std::size_t begin = 0; begin < rows.size();) {
     const std::size_t pool_end =

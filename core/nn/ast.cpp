@@ -159,6 +159,7 @@ std::unique_ptr<Model> Ast::with_head(const std::vector<std::string>& labels, st
   }
   auto config = std::make_shared<AstConfig>(*config_);
   config->labels = labels;
+  config->source.erase("problem_type");  // that of the head which was there before
   // A checkpoint with a head names its encoder; so do the sites, before saving as after.
   return std::make_unique<Ast>(std::move(config), std::move(weights), "audio_spectrogram_transformer.", skipped_);
 }
@@ -214,6 +215,7 @@ std::unique_ptr<Model> model_from_scratch(const std::filesystem::path& folder, c
   check_labels(labels);
   auto config = std::make_shared<AstConfig>(ast_config(folder / "config.json", std::move(json)));
   config->labels = labels;
+  config->source.erase("problem_type");
   config->widths.clear();
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const auto width = config->hidden_size, patch = config->patch_size;

@@ -192,6 +192,7 @@ std::unique_ptr<Model> Bert::with_head(const std::vector<std::string>& labels, s
   }
   auto config = std::make_shared<BertConfig>(*config_);
   config->labels = labels;
+  config->source.erase("problem_type");  // that of the head which was there before
   // A checkpoint with a head names its encoder "bert."; so do the sites, before saving as after.
   return std::make_unique<Bert>(std::move(config), std::move(weights), "bert.", skipped_);
 }

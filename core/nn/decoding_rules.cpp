@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "config_keys.h"
+#include "generation_settings.h"
 #include "text.h"
 
 namespace espalier::nn {
@@ -248,11 +249,16 @@ bool multilingual(const Settings& settings) {
 
 }  // namespace
 
+bool DecodingRules::detects_language() const {
+  return std::find(prompt.begin(), prompt.end(), detected_language) != prompt.end();
+}
+
 bool is_multilingual(const std::filesystem::path& checkpoint) { return multilingual(Settings(checkpoint)); }
 
 DecodingRules decoding_rules(const std::filesystem::path& checkpoint, const std::string& language,
                              const std::string& task, std::int64_t most_new_tokens) {
   const Settings settings(checkpoint);
+  require_greedy(settings.keys());
   if (!multilingual(settings) && !(language.empty() && task.empty())) {
     throw SettingsError(settings.keys().path() + ": the checkpoint hears English only, it takes no " +
                         (language.empty() ? "task " + in_quotes(task) : "language " + in_quotes(language)) +

@@ -6,6 +6,7 @@
 #include "bert.h"
 #include "bert_config.h"
 #include "network.h"
+#include "nn/checkpoint_facts.h"
 #include "nn/conversion.h"
 #include "text.h"
 #include "whisper.h"
@@ -41,6 +42,19 @@ std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std
                      supported);
   }
   return wanted->read(folder, std::move(config));
+}
+
+std::string problem_type(const std::filesystem::path& checkpoint) {
+  const auto path = checkpoint / "config.json";
+  const auto config = read_config(path);
+  const ConfigKeys keys(path.string(), config);
+  return keys.has("problem_type") ? keys.text("problem_type", "") : "";
+}
+
+std::int64_t text_positions(const std::filesystem::path& checkpoint) {
+  const auto path = checkpoint / "config.json";
+  const auto config = read_config(path);
+  return ConfigKeys(path.string(), config).whole("max_position_embeddings", 512, 1, 100'000'000);
 }
 
 std::vector<std::string> skipped_tensors(const Model& model) {

@@ -134,6 +134,24 @@ void Whisper::run_sites(const Batch& batch, const Pass& pass) const {
   whisper_decode(weights_, *config_, tokens, whisper_encode(weights_, *config_, features, pass), pass);
 }
 
+void Whisper::with_memories(const Tensor& features, const UseMemories& use) const {
+  const auto examples = features.size(0);
+  const auto fitting = std::max<std::int64_t>(
+      1, most_memory_bytes / std::max<std::int64_t>(1, whisper_memory_bytes(weights_, *config_)));
+  const auto parts = std::max<std::int64_t>(1, (examples + fitting - 1) / fitting);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const auto begin = examples * part / parts, end = examples * (part + 1) / parts;
+    std::vector<HeldMemory> memories(static_cast<std::size_t>(end - begin));
+    std::vector<const HeldMemory*> pointers;
+    for_each_example(end - begin, [&](std::int64_t i) {
+      const auto states = whisper_encode(weights_, *config_, features.narrow(0, begin + i, 1));  // [S, D]
+      memories[static_cast<std::size_t>(i)] = whisper_memory(weights_, states);
+    });
+    for (const auto& memory : memories) pointers.push_back(&memory);
+    use(pointers, begin);
+  }
+}
+
 Heard Whisper::hear(const Batch& batch, const DecodingRules& rules) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
@@ -141,29 +159,31 @@ Heard Whisper::hear(const Batch& batch, const DecodingRules& rules) const {
   const auto inputs = whisper_inputs(batch.inputs, *config_, weights_);
   WhisperTargets targets;
   if (batch.labels.defined()) targets = whisper_targets(batch.labels, inputs, *config_);
-
-  const auto examples = inputs.features.size(0);
-  const auto fitting = std::max<std::int64_t>(
-      1, most_memory_bytes / std::max<std::int64_t>(1, whisper_memory_bytes(weights_, *config_)));
-  const auto parts = std::max<std::int64_t>(1, (examples + fitting - 1) / fitting);
   Heard heard;
   std::vector<Tensor> states;
-  for (std::int64_t part = 0; part < parts; ++part) {
-    const auto begin = examples * part / parts, end = examples * (part + 1) / parts;
-    std::vector<HeldMemory> memories(static_cast<std::size_t>(end - begin));
-    std::vector<const HeldMemory*> pointers;
-    for_each_example(end - begin, [&](std::int64_t i) {
-      const auto heard_states = whisper_encode(weights_, *config_, inputs.features.narrow(0, begin + i, 1));  // [S, D]
-      memories[static_cast<std::size_t>(i)] = whisper_memory(weights_, heard_states);
-    });
-    for (const auto& memory : memories) pointers.push_back(&memory);
+  with_memories(inputs.features, [&](const std::vector<const HeldMemory*>& memories, std::int64_t begin) {
+    const auto count = static_cast<std::int64_t>(memories.size());
     if (batch.labels.defined())
-      states.push_back(WhisperReader(weights_, *config_, pointers).read(inputs.tokens.narrow(0, begin, end - begin)));
-    auto written = whisper_transcribe(weights_, *config_, pointers, rules);
+      states.push_back(WhisperReader(weights_, *config_, memories).read(inputs.tokens.narrow(0, begin, count)));
+    auto written = whisper_transcribe(weights_, *config_, memories, rules);
     std::move(written.begin(), written.end(), std::back_inserter(heard.transcriptions));
-  }
+  });
   if (batch.labels.defined()) heard.losses = whisper_losses(weights_, joined(states), targets);
   return heard;
+}
+
+std::vector<std::int64_t> Whisper::languages(const Tensor& features, const DecodingRules& rules) const {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  check_rules(rules, *config_);
+  if (!rules.detects_language()) throw SettingsError("the decoding rules give the language: none is to be detected");
+  const auto inputs = whisper_inputs({{"input_features", features}}, *config_, weights_);
+  std::vector<std::int64_t> found;
+  with_memories(inputs.features, [&](const std::vector<const HeldMemory*>& memories, std::int64_t) {
+    const auto some = whisper_languages(weights_, *config_, memories, rules);
+    found.insert(found.end(), some.begin(), some.end());
+  });
+  return found;
 }
 
 std::unique_ptr<Model> Whisper::with_head(const std::vector<std::string>&, std::uint64_t) const {

@@ -4,12 +4,14 @@
 #include <nn/model.h>
 #include <nn/speech.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "network.h"
 #include "whisper_config.h"
+#include "whisper_decoding.h"
 #include "whisper_weights.h"
 
 namespace espalier::nn {
@@ -33,6 +35,7 @@ class Whisper final : public Network, public SpeechModel {
   void save(const std::filesystem::path& folder) const override;
 
   Heard hear(const Batch& batch, const DecodingRules& rules) const override;
+  std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const override;
 
   std::vector<AttentionSite> attention() const override;
   std::unique_ptr<Network> with_attention(std::vector<AttentionSite> attention) const override;
@@ -47,6 +50,9 @@ class Whisper final : public Network, public SpeechModel {
 
  private:
   std::unique_ptr<Whisper> with(WhisperWeights weights) const;
+  // Hands over what decoders read of their encoders, some examples at a time, from the one with this number on.
+  using UseMemories = std::function<void(const std::vector<const HeldMemory*>&, std::int64_t begin)>;
+  void with_memories(const at::Tensor& features, const UseMemories& use) const;
   // Logits of every token that is asked for, [asked, V].
   at::Tensor asked_logits(std::span<const Batch> batches, const Pass& pass) const;
 

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <span>
 
 #include "whisper_pass.h"
 
@@ -92,19 +93,28 @@ std::vector<std::int64_t> languages_of(const WhisperWeights& weights, const Tens
   return found;
 }
 
+// The same tokens for each example: [B, T].
+Tensor repeated(std::int64_t examples, std::span<const std::int64_t> tokens, const WhisperWeights& weights) {
+  const std::vector<std::int64_t> row(tokens.begin(), tokens.end());
+  return at::tensor(row, weights.tokens.options().dtype(at::kLong)).expand({examples, -1});
+}
+
+// The part of the prompt before the language that is left open; all of it where none is.
+std::span<const std::int64_t> known_prompt(const DecodingRules& rules) {
+  const auto& prompt = rules.prompt;
+  const auto unknown = std::find(prompt.begin(), prompt.end(), DecodingRules::detected_language);
+  return std::span(prompt).first(static_cast<std::size_t>(unknown - prompt.begin()));
+}
+
 // Reads the prompt: the states that the first written token follows from, [B, D].
 Tensor read_prompt(const WhisperWeights& weights, WhisperReader& reader, const DecodingRules& rules) {
   const auto examples = reader.examples();
-  const auto& prompt = rules.prompt;
-  const auto unknown = std::find(prompt.begin(), prompt.end(), DecodingRules::detected_language);
-  const auto as_tensor = [&](auto begin, auto end) {
-    const std::vector<std::int64_t> tokens(begin, end);
-    return at::tensor(tokens, weights.tokens.options().dtype(at::kLong)).expand({examples, -1});  // [B, T]
-  };
-  auto states = last_states(reader.read(as_tensor(prompt.begin(), unknown)), examples);
-  if (unknown == prompt.end()) return states;
+  const auto known = known_prompt(rules);
+  auto states = last_states(reader.read(repeated(examples, known, weights)), examples);
+  if (known.size() == rules.prompt.size()) return states;
   states = reader.read(column(languages_of(weights, states, rules.languages), weights.tokens));
-  for (auto token = unknown + 1; token != prompt.end(); ++token) states = reader.read(as_tensor(token, token + 1));
+  for (const auto& token : std::span(rules.prompt).subspan(known.size() + 1))
+    states = reader.read(repeated(examples, {&token, 1}, weights));
   return states;
 }
 
@@ -240,12 +250,11 @@ void WhisperReader::keep(const std::vector<std::int64_t>& examples) {
 
 void check_rules(const DecodingRules& rules, const WhisperConfig& config) {
   const auto is_token = [&](std::int64_t token) { return token >= 0 && token < config.vocabulary; };
-  const bool detects = std::count(rules.prompt.begin(), rules.prompt.end(), DecodingRules::detected_language) > 0;
   const bool fits =
       !rules.prompt.empty() && is_token(rules.prompt[0]) && is_token(rules.end) &&
       std::all_of(rules.prompt.begin(), rules.prompt.end(),
                   [&](auto token) { return is_token(token) || token == DecodingRules::detected_language; }) &&
-      std::all_of(rules.languages.begin(), rules.languages.end(), is_token) && !(detects && rules.languages.empty());
+      std::all_of(rules.languages.begin(), rules.languages.end(), is_token) && !(rules.detects_language() && rules.languages.empty());
   if (!fits)
     throw SettingsError("the decoding rules belong to another model: their tokens are not all of its vocabulary");
   const auto prompt = static_cast<std::int64_t>(rules.prompt.size());
@@ -255,6 +264,15 @@ void check_rules(const DecodingRules& rules, const WhisperConfig& config) {
                         std::to_string(config.target_positions - prompt) + " (max_target_positions " +
                         std::to_string(config.target_positions) + ")");
   }
+}
+
+std::vector<std::int64_t> whisper_languages(const WhisperWeights& weights, const WhisperConfig& config,
+                                            const std::vector<const HeldMemory*>& memories,
+                                            const DecodingRules& rules) {
+  if (memories.empty()) return {};
+  WhisperReader reader(weights, config, memories);
+  const auto states = reader.read(repeated(reader.examples(), known_prompt(rules), weights));  // [B*T, D]
+  return languages_of(weights, last_states(states, reader.examples()), rules.languages);
 }
 
 std::vector<Transcription> whisper_transcribe(const WhisperWeights& weights, const WhisperConfig& config,

@@ -28,6 +28,9 @@ class FeatureExtractor {
   // sizes. Throws InputError that names file and key.
   static FeatureExtractor read(const std::filesystem::path& checkpoint);
 
+  // Throws InputError naming files and keys where the model of this checkpoint takes features of another size.
+  void require_model(const std::filesystem::path& checkpoint) const;
+
   Kind kind() const { return kind_; }
   std::int64_t sampling_rate() const { return sampling_rate_; }
   std::int64_t frames() const { return frames_; }  // of a window, padding included

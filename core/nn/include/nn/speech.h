@@ -15,6 +15,8 @@ namespace espalier::nn {
 struct DecodingRules {
   // Stands in a prompt for the language that each example is most likely in.
   static constexpr std::int64_t detected_language = -1;
+  // Whether the prompt leaves the language open.
+  bool detects_language() const;
 
   std::vector<std::int64_t> prompt;               // what the decoder reads first: start of transcript, language, task
   std::vector<std::int64_t> languages;            // tokens of the languages among which one is detected
@@ -52,6 +54,9 @@ class SpeechModel {
   // [examples, tokens], labels [examples, tokens], -100 where nothing is asked) from the same encoder pass. Token ids
   // are those of transformers' generate() on the same inputs, however examples are batched.
   virtual Heard hear(const Batch& batch, const DecodingRules& rules) const = 0;
+  // The language, by its token, that each of these input_features [examples, mels, frames] is most likely in, as hear()
+  // finds it where the rules leave it open.
+  virtual std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const = 0;
 };
 
 // The model as a speech model; null where it is none.
