@@ -59,7 +59,10 @@ AudioTask::AudioTask(DatasetSettings dataset, std::string checkpoint, std::vecto
       cache_folder_(std::move(cache_folder)) {}
 
 const audio::FeatureExtractor& AudioTask::extractor() {
-  if (!extractor_) extractor_ = audio::FeatureExtractor::read(checkpoint_);
+  if (!extractor_) {
+    extractor_ = audio::FeatureExtractor::read(checkpoint_);
+    extractor_->require_model(checkpoint_);
+  }
   if (extractor_->kind() != audio::FeatureExtractor::Kind::FilterBank) {
     throw InputError(checkpoint_ + ": reads speech and writes text; it does not classify (" + dataset_.format +
                      ")\n    expected an ast checkpoint");
@@ -74,9 +77,14 @@ const std::vector<std::string>& AudioTask::labels() {
     whole.limit.clear();
     path_of("train");
     std::vector<std::string> missing;
-    for (const auto& row : read_audio_table(whole, "train", &missing))
-      labels_.insert(labels_.end(), row.labels.begin(), row.labels.end());
+    std::vector<data::LabelAt> written;
+    for (const auto& row : read_audio_table(whole, "train", &missing)) {
+      for (const auto& label : row.labels) written.push_back({label, row.line});
+    }
+    data::require_classes(written, path_of("train"));
+    for (const auto& one : written) labels_.push_back(one.label);
     labels_ = data::in_order(std::move(labels_));
+    if (!tags()) require_two_classes(labels_, path_of("train"));
   }
   return labels_;
 }
@@ -109,6 +117,10 @@ Split AudioTask::read(const std::string& name) {
 std::string AudioTask::split_digest(const std::string& name) {
   path_of(name);
   return sounds_digest(dataset_, name, extractor(), digests());
+}
+
+void AudioTask::require_same_reading(const std::filesystem::path& other) const {
+  require_same_features(checkpoint_, other);
 }
 
 Evaluation AudioTask::evaluate(const nn::Model& model, const Split& split) const {

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -13,9 +14,12 @@
 #include <thread>
 
 #include "engine/compute_type.h"
+#include "engine/recovering.h"
 #include "nn/safetensors.h"
 #include "nn/speech.h"
 #include "words/atomic_file.h"
+#include "words/class_names.h"
+#include "words/names.h"
 #include "words/version.h"
 
 namespace espalier::engine {
@@ -67,23 +71,55 @@ std::string base_digest(const CellSettings& cell, DigestMemory& digests, Task& t
   return sha256_hex(made_from.dump());
 }
 
+// "a, b, c, ..."
+std::string some_of(std::vector<std::string> names) {
+  constexpr std::size_t shown = 4;
+  const bool more = names.size() > shown;
+  names.resize(std::min(names.size(), shown));
+  return join(names) + (more ? ", ..." : "");
+}
+
 void check_labels(const nn::Model& model, const CellSettings& cell) {
-  if (!model.labels().empty() || nn::speech_model(model) != nullptr) return;
+  if (!model.labels().empty() || nn::speech_model(model) != nullptr) {
+    require_head(cell.model.checkpoint, model.labels(), cell.dataset.format);
+    return;
+  }
   throw InputError(cell.model.checkpoint + ": has no classification head, and model '" + cell.model.name +
                    "' gives no training recipe\n    add train = { epochs = 2 } to [model." + cell.model.name +
                    "], or give a checkpoint with a head (espalier train makes one)");
 }
 
+// Teachers beside the dense model: one that does not fit is refused before a model is trained for it.
+void check_teachers(const CellSettings& cell, Task& task) {
+  for (const auto* plugin : {&cell.scorer, &cell.searcher, &cell.recovery}) {
+    const auto& values = plugin->settings.values();
+    const auto text = [&](const char* name, const std::string& otherwise) {
+      const auto found = values.find(name);
+      const auto* given = found == values.end() ? nullptr : std::get_if<std::string>(&found->second);
+      return given == nullptr ? otherwise : *given;
+    };
+    // Scorers and searchers look at a teacher under one of their losses.
+    if (plugin == &cell.recovery || text("loss", "task") == "distillation")
+      require_teacher(text("teacher", "dense"), cell.model.family, task.labels(), task);
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
-                                    std::int64_t seed) {
+                                    std::int64_t seed, const Watch& watch) {
   const auto& train = *model.train;
   if (train.start == "scratch") {
     const nn::FreshWeights fresh{train.initializer_range, train.token_deviation, train.patch_deviation};
     return nn::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed));
   }
-  return nn::read_model(model.checkpoint, model.family)->with_head(labels, seed_for("head", seed));
+  const auto read = nn::read_model(model.checkpoint, model.family);
+  if (!read->labels().empty() && !same_classes(read->labels(), labels)) {
+    watch.tell(model.checkpoint + ": its head of " + std::to_string(read->labels().size()) + " classes (" +
+               some_of(read->labels()) + ") is replaced by a new one: the data has " + std::to_string(labels.size()) +
+               " (" + some_of(labels) + ")");
+  }
+  return read->with_head(labels, seed_for("head", seed));
 }
 
 void copy_companions(const fs::path& from, const fs::path& to) {
@@ -105,8 +141,9 @@ std::uint64_t seed_for(const std::string& purpose, std::int64_t seed) {
 BaseModels::BaseModels(fs::path cache_folder, Watch watch)
     : cache_folder_(std::move(cache_folder)), watch_(std::move(watch)), digests_(cache_folder_) {}
 
-std::unique_ptr<Task> BaseModels::task_of(const CellSettings& cell, std::vector<std::string> labels) {
-  return make_task(cell.dataset, cell.model.checkpoint, std::move(labels), digests_, cache_folder_, watch_);
+std::unique_ptr<Task> BaseModels::task_of(const CellSettings& cell, std::vector<std::string> labels,
+                                          const nn::Model* dense) {
+  return make_task(cell.dataset, cell.model.checkpoint, std::move(labels), digests_, cache_folder_, watch_, dense);
 }
 
 BaseModel& BaseModels::get(const CellSettings& cell) {
@@ -141,7 +178,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     base->model = nn::read_model(base->folder, cell.model.family);
     check_labels(*base->model, cell);
     base->checkpoint_digest = digests_.of_checkpoint(base->folder);
-    base->task = task_of(cell, base->model->labels());
+    base->task = task_of(cell, base->model->labels(), base->model.get());
     return base;
   }
   if (const auto known = diverged_.find(digest); known != diverged_.end()) throw InputError(known->second);
@@ -152,8 +189,9 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   const FileLock lock(base->folder.string() + ".lock", watch_);
   if (!fs::exists(base->folder / "training.json")) {
     const auto task = task_of(cell, {});
+    check_teachers(cell, *task);
     const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
-    const auto start = start_of(cell.model, task->labels(), seed);
+    const auto start = start_of(cell.model, task->labels(), seed, watch_);
     TrainingReport report;
     const ComputeType compute(cell.compute);
     const auto trained = [&] {

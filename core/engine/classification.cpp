@@ -48,6 +48,12 @@ Evaluation evaluation(const at::Tensor& logits, Metrics metrics, const at::Tenso
 
 }  // namespace
 
+void require_two_classes(const std::vector<std::string>& labels, const std::string& file) {
+  if (labels.size() != 1) return;
+  throw InputError(file + ": every row has the label '" + labels[0] +
+                   "', so there is nothing to tell apart\n    expected two classes or more");
+}
+
 at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch) {
   const c10::InferenceMode inference;
   std::vector<at::Tensor> parts;

@@ -41,8 +41,11 @@ MedianInterval median_interval(std::vector<double> values) {
 }
 
 std::int64_t typical_example(const data::Examples& examples) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(examples.size()));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
+  auto order = data::rows_with_loss(examples);
+  if (order.empty()) {  // all in chunks: their first windows are as long as any
+    order.resize(static_cast<std::size_t>(examples.size()));
+    std::iota(order.begin(), order.end(), std::int64_t{0});
+  }
   const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2);
   std::nth_element(order.begin(), middle, order.end(), [&](std::int64_t a, std::int64_t b) {
     return std::pair(examples.length(a), a) < std::pair(examples.length(b), b);

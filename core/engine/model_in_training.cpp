@@ -46,7 +46,7 @@ const std::vector<TrainableTensor>& ModelInTraining::tensors() {
 }
 
 std::int64_t ModelInTraining::steps(const TrainingPlan& plan) {
-  return optimiser_steps(plan, task_.split("train").examples->size());
+  return optimiser_steps(plan, examples_with_loss(task_.split("train")));
 }
 
 namespace {
@@ -78,7 +78,7 @@ TrainingOutcome ModelInTraining::train(const TrainingPlan& plan, const std::vect
   changed_ = changed_ || hooks.weights || trains_the_model(groups);
   now_.reset();
   if (hooks.gates && hooks.units == nullptr) throw PluginError("a plugin trains gates and names no units for them");
-  const auto teacher = objective.distillation != 0 ? teacher_of(objective.teacher, dense_model_) : nullptr;
+  const auto teacher = objective.distillation != 0 ? teacher_of(objective.teacher, dense_model_, &task_) : nullptr;
   const auto& split = task_.split("train");
   static const TrainSettings plain;
   Training training;

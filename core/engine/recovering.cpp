@@ -1,8 +1,14 @@
 #include "engine/recovering.h"
 
+#include <espalier/error.h>
+
+#include <algorithm>
+
 #include "engine/compute_type.h"
 #include "engine/model_in_training.h"
 #include "loader/visit.h"
+#include "words/class_names.h"
+#include "words/names.h"
 
 namespace espalier::engine {
 namespace {
@@ -10,11 +16,51 @@ namespace {
 // Not owned: the dense model outlives every use.
 std::shared_ptr<const nn::Model> borrowed(const nn::Model& model) { return {std::shared_ptr<void>(), &model}; }
 
+// "a, b, c" of those that the others lack, a few of them.
+std::string lacking(const std::vector<std::string>& names, const std::vector<std::string>& others) {
+  constexpr std::size_t shown = 5;
+  const ClassNames known(others);
+  std::vector<std::string> missing;
+  for (const auto& name : names) {
+    if (!known.number_of(name)) missing.push_back(name);
+  }
+  const auto count = missing.size();
+  missing.resize(std::min(count, shown));
+  return join(missing) + (count > shown ? ", ..." : "");
+}
+
+// A teacher's logits are compared with the student's one by one: class for class, token for token.
+std::shared_ptr<const nn::Model> fitting_teacher(const std::string& name, const std::string& family,
+                                                 const std::vector<std::string>& labels, const Task* task) {
+  auto teacher = nn::read_model(name, family);
+  const std::string file = name + "/config.json";
+  if (teacher->labels() != labels) {
+    if (teacher->labels().empty())
+      throw InputError(file + ": has no classification head, so it teaches no classes\n    espalier train makes one");
+    if (!same_classes(teacher->labels(), labels)) {
+      const auto missing = lacking(labels, teacher->labels()), more = lacking(teacher->labels(), labels);
+      throw InputError(file + ": the teacher's classes (id2label) are not those of " +
+                       (task == nullptr ? std::string("the model") : task->checkpoint() + " on this data") +
+                       (missing.empty() ? "" : "\n    it lacks: " + missing) +
+                       (more.empty() ? "" : "\n    it has besides: " + more) +
+                       "\n    expected the same names, in any order");
+    }
+    teacher = teacher->with_head(labels, 0);  // its own rows, in the student's order
+  }
+  if (task != nullptr) task->require_same_reading(name);
+  return teacher;
+}
+
 }  // namespace
 
-std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense) {
+std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense, const Task* task) {
   if (name == "dense") return borrowed(dense);
-  return nn::read_model(name, dense.family());
+  return fitting_teacher(name, dense.family(), dense.labels(), task);
+}
+
+void require_teacher(const std::string& name, const std::string& family, const std::vector<std::string>& labels,
+                     const Task& task) {
+  if (name != "dense") fitting_teacher(name, family, labels, &task);
 }
 
 Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned, const nn::Model& dense,

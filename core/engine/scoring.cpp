@@ -41,7 +41,8 @@ Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
 
 }  // namespace
 
-nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense) {
+nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,
+                 const Task* task) {
   const auto text = [&](const char* name, const char* otherwise) {
     return settings.has(name) ? settings.get<std::string>(name) : std::string(otherwise);
   };
@@ -56,7 +57,7 @@ nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::
         "use loss = \"task\", or name another checkpoint as teacher");
   }
   return {nn::Loss::Kind::Distillation, settings.has("temperature") ? settings.get<double>("temperature") : 2,
-          teacher_of(text("teacher", "dense"), dense)};
+          teacher_of(text("teacher", "dense"), dense, task)};
 }
 
 at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
@@ -70,8 +71,8 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   shown.add(source.dense, source.dense_weights);
   shown.add(source.model, nullptr);
   loader::Visit<Scorer> scorer(catalog, request.scorer, request.settings);
-  const auto prunable =
-      source.model.prunable(loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense));
+  const auto prunable = source.model.prunable(
+      loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense, source.task));
   const Units units(source.model.sites(), request.granularity, request.sites);
   ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));

@@ -166,7 +166,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
     if ((plugin.traits & evaluates) != 0) refuse(request.searcher, "evaluates masks");
   }
   const auto prunable = source.model.prunable(
-      loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense));
+      loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense, source.task));
   Random random(seed_for("searcher " + request.searcher, request.seed));
   const Split* split =
       (plugin.traits & needs_data) != 0 ? &source.task->split(request.settings.get<std::string>("split")) : nullptr;

@@ -1,5 +1,6 @@
 #include "engine/sounds.h"
 
+#include <espalier/error.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,6 +37,13 @@ Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, con
                            features.size(), extractor.window_seconds()));
   }
   return {std::move(rows), std::move(features)};
+}
+
+void require_same_features(const std::filesystem::path& own, const std::filesystem::path& other) {
+  if (audio::FeatureExtractor::read(own).digest() == audio::FeatureExtractor::read(other).digest()) return;
+  throw InputError((other / "preprocessor_config.json").string() + ": makes other features of a sound than " +
+                   (own / "preprocessor_config.json").string() +
+                   "\n    expected equal settings: sampling_rate, mel bins, lengths, mean and std");
 }
 
 Metrics notes_of(const audio::FeatureSet& features) {

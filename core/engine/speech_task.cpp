@@ -6,6 +6,7 @@
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 
 #include "data/finiteness.h"
 #include "engine/sounds.h"
+#include "engine/spoken_languages.h"
 #include "speech/bleu.h"
 #include "speech/error_rate.h"
 
@@ -28,33 +30,45 @@ constexpr std::int64_t no_label = -100;
 constexpr double memory_bytes = 4e8;
 constexpr std::int64_t most_examples_a_batch = 32;
 
+using Tokens = std::vector<std::int64_t>;
+
 // Features by number, and the reference behind the prompt as the decoder reads it.
 class SpeechExamples final : public data::Examples {
  public:
-  SpeechExamples(Sounds its_sounds, std::vector<std::vector<std::int64_t>> references, const nn::DecodingRules& rules)
-      : sounds(std::move(its_sounds)), references_(std::move(references)), prompt_(rules.prompt), end_(rules.end) {
-    for (auto& token : prompt_) token = std::max<std::int64_t>(token, 0);  // a language that is found out later
+  // `languages`: one a sound where the rules leave it open, else none.
+  SpeechExamples(Sounds its_sounds, std::vector<Tokens> references, const nn::DecodingRules& rules, Tokens languages)
+      : sounds(std::move(its_sounds)),
+        references_(std::move(references)),
+        prompt_(rules.prompt),
+        languages_(std::move(languages)),
+        end_(rules.end) {
+    if (languages_.size() != (rules.detects_language() ? references_.size() : 0))
+      throw InputError("the language of an utterance is open and was not detected: its prompt cannot be written");
   }
 
   std::int64_t size() const override { return sounds.features.size(); }
   std::int64_t length(std::int64_t example) const override {
     return static_cast<std::int64_t>(prompt_.size() + references_[static_cast<std::size_t>(example)].size());
   }
-  // decoder_input_ids: prompt and reference; labels: what comes next, asked from the last of the prompt on.
+  bool has_loss(std::int64_t example) const override { return sounds.features.windows(example) == 1; }
+  // decoder_input_ids: prompt and reference; labels: what comes next, asked from the last of the prompt on. Of a sound in
+  // chunks the first, of which only the prompt is known.
   Batch batch(std::span<const std::int64_t> examples) const override {
     Batch made;
     made.rows.assign(examples.begin(), examples.end());
     made.inputs["input_features"] = sounds.features.features(examples);  // [B, mels, frames]
-    std::int64_t tokens = 0;
-    for (const auto example : examples) tokens = std::max(tokens, length(example));
+    std::size_t longest = 0;
+    for (const auto example : examples) longest = std::max(longest, prompt_.size() + known_reference(example).size());
+    const auto tokens = static_cast<std::int64_t>(longest);
     const auto count = static_cast<std::int64_t>(examples.size());
     auto ids = at::full({count, tokens}, end_, at::kLong);         // [B, T]
     auto labels = at::full({count, tokens}, no_label, at::kLong);  // [B, T]
     for (std::int64_t place = 0; place < count; ++place) {
       auto* id = ids.mutable_data_ptr<std::int64_t>() + place * tokens;
       auto* label = labels.mutable_data_ptr<std::int64_t>() + place * tokens + (prompt_.size() - 1);
-      const auto& reference = references_[static_cast<std::size_t>(examples[static_cast<std::size_t>(place)])];
-      id = std::copy(prompt_.begin(), prompt_.end(), id);
+      const auto example = examples[static_cast<std::size_t>(place)];
+      const auto reference = known_reference(example);
+      id = write_prompt(example, id);
       std::copy(reference.begin(), reference.end(), id);
       *std::copy(reference.begin(), reference.end(), label) = end_;
     }
@@ -79,8 +93,20 @@ class SpeechExamples final : public data::Examples {
   const Sounds sounds;
 
  private:
-  std::vector<std::vector<std::int64_t>> references_;
-  std::vector<std::int64_t> prompt_;
+  std::span<const std::int64_t> known_reference(std::int64_t example) const {
+    return has_loss(example) ? std::span(references_[static_cast<std::size_t>(example)]) : std::span<const std::int64_t>();
+  }
+  // Behind what is written.
+  std::int64_t* write_prompt(std::int64_t example, std::int64_t* place) const {
+    for (const auto token : prompt_) {
+      const bool open = token == nn::DecodingRules::detected_language;
+      *place++ = open ? languages_[static_cast<std::size_t>(example)] : token;
+    }
+    return place;
+  }
+
+  std::vector<Tokens> references_;
+  Tokens prompt_, languages_;
   std::int64_t end_;
 };
 
@@ -102,13 +128,17 @@ std::int64_t examples_a_batch(const nn::Model& model, std::int64_t frames) {
 }  // namespace
 
 SpeechTask::SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests,
-                       std::filesystem::path cache_folder, Watch watch)
+                       std::filesystem::path cache_folder, Watch watch, const nn::Model* dense)
     : Task(std::move(dataset), digests, std::move(watch)),
       checkpoint_(std::move(checkpoint)),
-      cache_folder_(std::move(cache_folder)) {}
+      cache_folder_(std::move(cache_folder)),
+      dense_(dense) {}
 
 const audio::FeatureExtractor& SpeechTask::extractor() {
-  if (!extractor_) extractor_ = audio::FeatureExtractor::read(checkpoint_);
+  if (!extractor_) {
+    extractor_ = audio::FeatureExtractor::read(checkpoint_);
+    extractor_->require_model(checkpoint_);
+  }
   if (extractor_->kind() != audio::FeatureExtractor::Kind::LogMel) {
     throw InputError(checkpoint_ +
                      ": classifies sounds and writes no text (speech-recognition)\n    expected a whisper "
@@ -132,13 +162,13 @@ Split SpeechTask::read(const std::string& name) {
   prepare();
   auto sounds = read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Refuse, cache_folder_,
                             digests(), watch());
-  std::vector<std::vector<std::int64_t>> references;
+  std::vector<Tokens> references;
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(rules_.most_tokens - 1, 1));
   std::int64_t shortened = 0;
   for (std::int64_t example = 0; example < sounds.features.size(); ++example) {
     const auto& text = sounds.rows[static_cast<std::size_t>(sounds.features.row(example))].text;
     // As the model itself writes: a text begins with a space.
-    references.push_back(text.empty() ? std::vector<std::int64_t>() : tokenizer_->encode(' ' + text));
+    references.push_back(text.empty() ? Tokens() : tokenizer_->encode(' ' + text));
     if (references.back().size() <= most) continue;
     references.back().resize(most);
     ++shortened;
@@ -147,17 +177,42 @@ Split SpeechTask::read(const std::string& name) {
     watch().tell(fmt::format("references longer than {1} tokens: {0}; the cross-entropy looks at their beginning",
                              shortened, most));
   }
+  auto languages = languages_of(name, sounds);
   Split split;
   split.notes = notes_of(sounds.features);
-  split.examples = std::make_unique<SpeechExamples>(std::move(sounds), std::move(references), rules_);
+  split.examples =
+      std::make_unique<SpeechExamples>(std::move(sounds), std::move(references), rules_, std::move(languages));
   split.batches = data::in_file_order(*split.examples, 0, 1);
+  const auto in_chunks = split.examples->size() - static_cast<std::int64_t>(split.batches.size());
+  if (in_chunks > 0) {
+    watch().tell(fmt::format("{} of {} utterances are heard in chunks: they are transcribed, and have no loss; scores, "
+                             "training and cross-entropy leave them out",
+                             in_chunks, split.examples->size()));
+  }
   return split;
+}
+
+Tokens SpeechTask::languages_of(const std::string& name, const Sounds& sounds) {
+  if (!rules_.detects_language()) return {};
+  std::unique_ptr<nn::Model> read;  // where nobody holds the checkpoint's model
+  const auto dense = [&]() -> const nn::Model& {
+    if (dense_ == nullptr) read = nn::read_model(checkpoint_, "whisper");
+    return dense_ == nullptr ? *read : *dense_;
+  };
+  return spoken_languages(sounds.features, rules_, listening_digest(name), cache_folder_, dense, watch());
+}
+
+std::string SpeechTask::listening_digest(const std::string& name) {
+  return sha256_hex(sounds_digest(dataset_, name, extractor(), digests()) + digests().of_checkpoint(checkpoint_));
 }
 
 std::string SpeechTask::split_digest(const std::string& name) {
   path_of(name);
   prepare();
-  const nlohmann::json reading = {{"sounds", sounds_digest(dataset_, name, extractor(), digests())},
+  // Languages that are detected are what this checkpoint hears in these sounds.
+  const auto sounds = rules_.detects_language() ? listening_digest(name)
+                                                : sounds_digest(dataset_, name, extractor(), digests());
+  const nlohmann::json reading = {{"sounds", sounds},
                                   {"normalizer", speech::to_string(normalizer_)},
                                   {"prompt", rules_.prompt},
                                   {"suppressed", rules_.suppressed},
@@ -166,13 +221,35 @@ std::string SpeechTask::split_digest(const std::string& name) {
   return sha256_hex(reading.dump());
 }
 
+void SpeechTask::require_same_reading(const std::filesystem::path& other) const {
+  require_same_features(checkpoint_, other);
+  const auto own_tokens = speech::ByteLevelBpe::read(checkpoint_), tokens = speech::ByteLevelBpe::read(other);
+  if (!own_tokens.gives_the_ids_of(tokens)) {
+    throw InputError(fmt::format(
+        "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "
+        "tokenizer files (tokenizer.json, or vocab.json, merges.txt and added_tokens.json)",
+        other.string(), checkpoint_, tokens.size(), own_tokens.size()));
+  }
+  const auto rules_of = [&](const std::filesystem::path& checkpoint) {
+    return nn::decoding_rules(checkpoint, dataset_.language, dataset_.task, dataset_.max_new_tokens);
+  };
+  const auto own = rules_of(checkpoint_), theirs = rules_of(other);
+  if (own.prompt != theirs.prompt || own.end != theirs.end ||
+      (own.detects_language() && own.languages != theirs.languages)) {
+    throw InputError(fmt::format(
+        "{}/generation_config.json: its transcripts begin or end with other tokens than those of {} ([{}] and [{}], -1: a "
+        "language that is detected)\n    expected equal languages, tasks and end tokens",
+        other.string(), checkpoint_, fmt::join(theirs.prompt, ", "), fmt::join(own.prompt, ", ")));
+  }
+}
+
 Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) const {
   const c10::InferenceMode inference;
   const auto* listening = nn::speech_model(model);
   if (listening == nullptr) throw InputError("a " + model.family() + " model writes no text\n    expected whisper");
   const auto& examples = speech_examples(split);
   const auto count = examples.size();
-  std::vector<std::vector<std::int64_t>> written(static_cast<std::size_t>(count));
+  std::vector<Tokens> written(static_cast<std::size_t>(count));
   // Of what is not asked for a loss there is none; infinite: a number was asked for, and is none.
   constexpr double no_number = std::numeric_limits<double>::infinity();
   auto losses = at::full({count}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);  // [examples]
@@ -186,7 +263,7 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
 
   data::Rows whole, in_chunks;
   for (std::int64_t example = 0; example < count; ++example)
-    (examples.sounds.features.windows(example) == 1 ? whole : in_chunks).push_back(example);
+    (examples.has_loss(example) ? whole : in_chunks).push_back(example);
   // References of similar length waste little on padding.
   std::stable_sort(whole.begin(), whole.end(),
                    [&](std::int64_t a, std::int64_t b) { return examples.length(a) < examples.length(b); });
@@ -236,7 +313,7 @@ std::vector<std::string> SpeechTask::transcripts(const Outputs& outputs) const {
   std::vector<std::string> texts;
   for (std::int64_t example = 0; example < tokens.size(0); ++example) {
     const auto* first = tokens.const_data_ptr<std::int64_t>() + example * tokens.size(1);
-    std::vector<std::int64_t> ids;
+    Tokens ids;
     for (std::int64_t i = 0; i < tokens.size(1) && first[i] >= 0; ++i) ids.push_back(first[i]);
     texts.push_back(tokenizer_->decode(ids));
   }

@@ -15,6 +15,7 @@
 #include "engine/audio_task.h"
 #include "engine/speech_task.h"
 #include "engine/text_task.h"
+#include "nn/checkpoint_facts.h"
 #include "words/names.h"
 
 namespace espalier::engine {
@@ -108,7 +109,9 @@ bool Task::better(const Metrics& a, const Metrics& b) const {
   for (const auto& metric : ranking_metrics()) {
     const bool less = metric.starts_with('-');
     const auto name = less ? metric.substr(1) : metric;
-    if (a.at(name) != b.at(name)) return less ? a.at(name) < b.at(name) : a.at(name) > b.at(name);
+    const auto of_a = a.find(name), of_b = b.find(name);
+    if (of_a == a.end() || of_b == b.end() || of_a->second == of_b->second) continue;
+    return less ? of_a->second < of_b->second : of_a->second > of_b->second;
   }
   return false;
 }
@@ -167,8 +170,34 @@ void require_format(const std::string& checkpoint, const std::string& family, co
                    join(known->second));
 }
 
+void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, const std::string& format) {
+  if (format == "speech-recognition") return;
+  const auto file = (std::filesystem::path(checkpoint) / "config.json").string();
+  const auto type = nn::problem_type(checkpoint);
+  const bool tags = format == "audio-tagging";
+  const std::string fitting = tags ? "multi_label_classification" : "single_label_classification";
+  const std::string way_out = "\n    espalier train gives the checkpoint a head for classes";
+  if (type == "regression") {
+    throw InputError(file + ": problem_type is 'regression', which is not done: " + format + " data have classes\n    expected " +
+                     fitting + way_out);
+  }
+  if (!type.empty() && type != fitting) {
+    throw InputError(file + ": problem_type is '" + type.substr(0, 60) + "', which does not fit " + format +
+                     " data\n    expected " + fitting +
+                     (type == "multi_label_classification" && format == "audio-classification" ? ", or format audio-tagging"
+                      : type == "single_label_classification" ? ", or format audio-classification"
+                                                              : "") +
+                     way_out);
+  }
+  if (labels.size() == 1 && !tags) {
+    throw InputError(file + ": has one output, as a regression has, which is not done: " + format +
+                     " data have classes\n    expected two classes or more (id2label or num_labels)" + way_out);
+  }
+}
+
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
-                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch) {
+                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch,
+                                const nn::Model* dense) {
   const auto format = dataset.format;
   if (format == "text-classification") {
     return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch));
@@ -178,10 +207,19 @@ std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& chec
                                        std::move(watch));
   }
   if (format == "speech-recognition") {
-    return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch));
+    return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch), dense);
   }
   throw SettingsError(unknown_name(
       "data format", format, {"text-classification", "audio-classification", "audio-tagging", "speech-recognition"}));
+}
+
+std::int64_t examples_with_loss(const Split& split) {
+  const auto count = static_cast<std::int64_t>(data::rows_with_loss(*split.examples).size());
+  if (count > 0 || split.examples->size() == 0) return count;
+  throw InputError("the " + split.name + " split has no example that a loss can be taken of: all " +
+                   std::to_string(split.examples->size()) +
+                   " sounds are heard in chunks, and what is said in each chunk is not known\n    give this split sounds "
+                   "that fit the model's window, each with what is said in it");
 }
 
 std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {
@@ -209,6 +247,7 @@ ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const
 }
 
 std::optional<Batch> ScoringBatches::next() {
+  if (split_ != nullptr && order_.empty()) examples_with_loss(*split_);
   if (next_ == order_.size()) return std::nullopt;
   return split_->examples->batch(order_[next_++]);
 }

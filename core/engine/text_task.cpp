@@ -3,10 +3,16 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
 
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "data/labels.h"
 #include "data/text.h"
 #include "engine/classification.h"
+#include "nn/checkpoint_facts.h"
 
 namespace espalier::engine {
 namespace {
@@ -32,7 +38,12 @@ const data::WordPiece& TextTask::tokenizer() {
 const std::vector<std::string>& TextTask::labels() {
   // Of the whole file: a slice of it may lack a rare class that the other splits have.
   if (labels_.empty()) {
-    labels_ = data::labels_of(data::read_text_table(path_of("train"), {dataset_.text, dataset_.pair, dataset_.label}));
+    const auto rows = data::read_text_table(path_of("train"), {dataset_.text, dataset_.pair, dataset_.label});
+    std::vector<data::LabelAt> written;
+    for (const auto& row : rows) written.push_back({row.label, row.line});
+    data::require_classes(written, path_of("train"));
+    labels_ = data::labels_of(rows);
+    require_two_classes(labels_, path_of("train"));
   }
   return labels_;
 }
@@ -40,8 +51,15 @@ const std::vector<std::string>& TextTask::labels() {
 Split TextTask::read(const std::string& name) {
   const auto rows =
       data::read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label}, limit_of(name));
-  auto examples = std::make_unique<data::TextExamples>(
-      data::tokenise(rows, tokenizer(), labels(), dataset_.max_tokens, path_of(name)));
+  const auto most = most_tokens();
+  auto examples = std::make_unique<data::TextExamples>(data::tokenise(rows, tokenizer(), labels(), most, path_of(name)));
+  const auto reach_it = std::count_if(examples->encodings.begin(), examples->encodings.end(),
+                                      [&](const auto& one) { return std::ssize(one.ids) == most; });
+  if (most < dataset_.max_tokens && reach_it > 0) {
+    watch().tell(fmt::format("texts are cut to {} tokens, which {}/config.json has positions for "
+                             "(max_position_embeddings); max_tokens is {}",
+                             most, checkpoint_, dataset_.max_tokens));
+  }
   Split split;
   split.labels = at::tensor(examples->labels);  // [examples]
   split.batches = data::bucketed(*examples, examples_a_batch);
@@ -54,8 +72,28 @@ std::string TextTask::split_digest(const std::string& name) {
                                   {"format", dataset_.format},
                                   {"columns", {dataset_.text, dataset_.pair, dataset_.label}},
                                   {"limit", limit_of(name)},
-                                  {"max_tokens", dataset_.max_tokens}};
+                                  {"max_tokens", most_tokens()}};
   return sha256_hex(reading.dump());
+}
+
+std::int64_t TextTask::most_tokens() const {
+  return std::min(dataset_.max_tokens, nn::text_positions(checkpoint_));
+}
+
+void TextTask::require_same_reading(const std::filesystem::path& other) const {
+  const auto own = data::WordPiece::read(checkpoint_), theirs = data::WordPiece::read(other);
+  if (!own.gives_the_ids_of(theirs)) {
+    throw InputError(fmt::format(
+        "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "
+        "tokenizer files (tokenizer.json or vocab.txt, tokenizer_config.json)",
+        other.string(), checkpoint_, theirs.vocabulary_size(), own.vocabulary_size()));
+  }
+  if (const auto positions = nn::text_positions(other); positions < most_tokens()) {
+    throw InputError(fmt::format(
+        "{}/config.json: max_position_embeddings is {}, and texts of {} tokens are read, as {} does\n    cut texts to that: "
+        "max_tokens = {} in the dataset, --max-tokens {} on the command line",
+        other.string(), positions, most_tokens(), checkpoint_, positions, positions));
+  }
 }
 
 Evaluation TextTask::evaluate(const nn::Model& model, const Split& split) const {

@@ -144,7 +144,8 @@ std::string in_words(const Task& task, const Metrics& metrics) {
   std::string words;
   for (auto name : task.ranking_metrics()) {
     if (name.starts_with('-')) name.erase(0, 1);
-    words += fmt::format("{}{} {:.4f}", words.empty() ? "" : ", ", name, metrics.at(name));
+    if (const auto found = metrics.find(name); found != metrics.end())
+      words += fmt::format("{}{} {:.4f}", words.empty() ? "" : ", ", name, found->second);
   }
   return words;
 }
@@ -229,8 +230,9 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
 
   const auto& split = task.split("train");
   const bool chooses = training.validate && plan.best_on_validation;
-  const std::int64_t batches_an_epoch = (split.examples->size() + plan.batch - 1) / plan.batch;
-  const std::int64_t steps = optimiser_steps(plan, split.examples->size());
+  const auto examples = examples_with_loss(split);
+  const std::int64_t batches_an_epoch = (examples + plan.batch - 1) / plan.batch;
+  const std::int64_t steps = optimiser_steps(plan, examples);
   Snapshot best(training.groups);
   best.take();  // to come back to if nothing better comes
   auto last_said = begun;

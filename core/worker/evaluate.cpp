@@ -48,8 +48,10 @@ ExitCode evaluate(const EvaluateWords& words) {
     throw InputError(words.model +
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
+  engine::require_head(words.model, model->labels(), words.data.format);
   DigestMemory digests(cache_folder());
-  const auto task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch());
+  const auto task =
+      engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
   const auto& split = task->split(words.data.split);
   const engine::ComputeType compute(words.compute);
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);

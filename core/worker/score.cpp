@@ -36,7 +36,8 @@ ExitCode score(const ScoreWords& words) {
           words.model + ": has no classification head, so scorer '" + words.scorer +
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
-    task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch());
+    engine::require_head(words.model, model->labels(), words.data.format);
+    task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
     split = &task->split(words.data.split);
   }
   const auto values =

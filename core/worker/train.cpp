@@ -115,7 +115,7 @@ ExitCode train(const TrainWords& words) {
   }
   DigestMemory digests(cache_folder());
   const auto task = engine::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
-  const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed);
+  const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed, watch());
   make_folder(words.output);
   engine::TrainingReport report;
   const auto trained =

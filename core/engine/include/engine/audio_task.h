@@ -16,11 +16,13 @@ class AudioTask final : public Task {
             std::filesystem::path cache_folder, Watch watch);
 
   const std::vector<std::string>& labels() override;
+  const std::string& checkpoint() const override { return checkpoint_; }
   std::string split_digest(const std::string& name) override;
   Evaluation evaluate(const nn::Model& model, const Split& split) const override;
   Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                            const Aim& aim, Random& random) const override;
+  void require_same_reading(const std::filesystem::path& other) const override;
   std::vector<std::string> ranking_metrics() const override;
 
  protected:

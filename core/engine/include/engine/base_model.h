@@ -42,7 +42,8 @@ class BaseModels {
 
  private:
   std::unique_ptr<BaseModel> make(const CellSettings& cell, const std::string& digest);
-  std::unique_ptr<Task> task_of(const CellSettings& cell, std::vector<std::string> labels);
+  std::unique_ptr<Task> task_of(const CellSettings& cell, std::vector<std::string> labels,
+                                const nn::Model* dense = nullptr);
 
   std::filesystem::path cache_folder_;
   Watch watch_;
@@ -51,9 +52,10 @@ class BaseModels {
   std::map<std::string, std::string> diverged_;  // why, by the digest of what would have been made
 };
 
-// What training starts from: the checkpoint with a head for these labels, or new weights.
+// What training starts from: the checkpoint with a head for these labels, or new weights. Says where a head that was there
+// is replaced.
 std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
-                                    std::int64_t seed);
+                                    std::int64_t seed, const Watch& watch);
 
 // Copies every file of a checkpoint but config and weights: tokenizer, preprocessor, generation settings.
 void copy_companions(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -27,4 +27,7 @@ Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std:
 // map, mauc, cross_entropy of several labels an example; an example is right where each label is, at probability 1/2.
 Evaluation tagging_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);
 
+// Throws InputError where a file's labels are all the same.
+void require_two_classes(const std::vector<std::string>& labels, const std::string& file);
+
 }  // namespace espalier::engine

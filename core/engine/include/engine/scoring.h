@@ -21,8 +21,9 @@ struct ScoreRequest {
 };
 
 // The loss that a plugin's settings ask for, by the names that the SDK gives them (loss, teacher, temperature); `plugin`
-// names it in messages.
-nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense);
+// names it in messages; `task`: whose examples it is taken of, null where there are none.
+nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,
+                 const Task* task);
 
 // What scores are computed of and on.
 struct ScoreSource {

@@ -20,6 +20,9 @@ Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, con
                    audio::FeaturePolicy::LongAudio long_audio, const std::filesystem::path& cache_folder,
                    DigestMemory& digests, const Watch& watch);
 
+// Throws InputError naming both files where two checkpoints make other features of the same sound.
+void require_same_features(const std::filesystem::path& own, const std::filesystem::path& other);
+
 // Files left out and files cut, where there are any: a result says so.
 Metrics notes_of(const audio::FeatureSet& features);
 

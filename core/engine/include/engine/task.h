@@ -67,6 +67,8 @@ class Task {
   Task& operator=(const Task&) = delete;
 
   const DatasetSettings& dataset() const { return dataset_; }
+  // Whose tokens, features and prompts these are.
+  virtual const std::string& checkpoint() const = 0;
   bool has_split(const std::string& name) const;
   // Read when first asked for. Throws InputError for a split that is not given, unreadable, or has labels that are not
   // known.
@@ -84,10 +86,13 @@ class Task {
   // The mean loss of one training step, differentiable in the model's parameters.
   virtual at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                                    const Aim& aim, Random& random) const = 0;
-  // Whether a is the better model's metrics: the first of these metrics that differs decides; a minus sign before its
-  // name says that less is better.
+  // Whether a is the better model's metrics: the first of these metrics that both have and that differs decides; a minus
+  // sign before its name says that less is better.
   bool better(const Metrics& a, const Metrics& b) const;
   virtual std::vector<std::string> ranking_metrics() const = 0;
+  // Throws InputError naming both files where another checkpoint would read this dataset's examples otherwise: as other
+  // tokens, features or prompts.
+  virtual void require_same_reading(const std::filesystem::path& other) const = 0;
   // A metric as a number of which more is better; an empty name: the first that ranks. Throws SettingsError for one that
   // this task does not have.
   double quality(const Metrics& metrics, const std::string& metric = "") const;
@@ -110,14 +115,23 @@ class Task {
 // Throws InputError where a family cannot read a format; `checkpoint` names the model.
 void require_format(const std::string& checkpoint, const std::string& family, const std::string& format);
 
-// The task of a dataset's format. `labels` empty: the classes are those of the train file.
+// Throws InputError where a checkpoint's own head, of these classes, is not made for a format: regression, one output, one
+// class for several or the reverse.
+void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, const std::string& format);
+
+// The task of a dataset's format. `labels` empty: the classes are those of the train file. `dense`: the checkpoint's
+// model, where it is at hand and outlives the task, so that what has to be heard first need not read it again.
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
-                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch);
+                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch,
+                                const nn::Model* dense = nullptr);
 
 // The mean loss of a step from the model's training logits [rows, classes] and labels of each row: the task's share and
 // the teacher's. Labels are classes or one number a class; `tags`: several may apply. The teacher reads `batches`.
 at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
                      const Aim& aim);
+
+// How many examples of a split have a loss. Throws InputError where none has.
+std::int64_t examples_with_loss(const Split& split);
 
 // Multiply-adds of one pass over the split.
 std::int64_t multiply_adds_of(const nn::Model& model, const Split& split);
