@@ -167,7 +167,8 @@ TEST_F(BertCheckpoint, InputsThatDoNotFitAreNamed) {
   EXPECT_EQ(refused({{"input_ids", at::ones({2, 0}, at::kLong)}}),
             "input input_ids has shape [2, 0], expected [examples, tokens] with at least one token");
   EXPECT_EQ(refused({{"input_ids", at::ones({1, 25}, at::kLong)}}),
-            "input input_ids has 25 tokens, the model takes at most 24 (max_position_embeddings)");
+            "input input_ids has 25 tokens, the model takes at most 24 (max_position_embeddings)\n"
+            "    cut texts to that: max_tokens = 24 in the dataset, --max-tokens 24 on the command line");
   EXPECT_EQ(refused({{"input_ids", ids * 30}}), "input input_ids holds 30, expected numbers from 0 to 29 (vocab_size)");
   EXPECT_EQ(refused({{"input_ids", ids * -1}}), "input input_ids holds -1, expected numbers from 0 to 29 (vocab_size)");
   EXPECT_EQ(refused({{"input_ids", ids}, {"attention_mask", at::ones({2, 4}, at::kLong)}}),
