@@ -67,14 +67,12 @@ std::vector<fs::path> places_of(const fs::path& worker, const std::vector<std::s
   return places;
 }
 
-// Of a description: of the program that described it, and of the file's content and name. A file's size and times stand
-// for its content: reading every plugin would cost more than the whole plan.
+// Of a description: of the program that described it, by what stands for its content (reading it would cost more than the
+// whole plan), and of the file's content and name.
 std::string description_name(const fs::path& worker, const std::string& file_digest, const fs::path& file) {
-  std::error_code error;
-  const auto size = fs::file_size(worker, error);
-  const auto time = fs::last_write_time(worker, error).time_since_epoch().count();
   std::ostringstream text;
-  text << version() << ' ' << commit() << ' ' << size << ' ' << time << ' ' << file_digest << ' ' << plugin_name_of(file);
+  text << version() << ' ' << commit() << ' ' << file_identity(worker) << ' ' << file_digest << ' '
+       << plugin_name_of(file);
   return sha256_hex(text.str()) + ".json";
 }
 
