@@ -7,7 +7,8 @@ usage() {
   cat <<'USAGE'
 usage: bash cmake/quickstart.sh [demo|test|build|setup]
 
-  demo    everything below, then experiments/demo.toml: ends with its table (default)
+  demo    the programs and plugins in build/, MiniLM, WordNet's glosses, then experiments/demo.toml: ends with its
+          table (default); no tests are built, no speech is prepared
   test    everything below, then all tests
   build   setup, then a Release build in build/ (programs in build/bin/), a real Whisper checkpoint in
           .deps/data/whisper-tiny.en and the data in .deps/data/{wordnet,asterisk-en,pocketsphinx,keywords}
@@ -340,7 +341,7 @@ cached() {  # NAME: its value in build/CMakeCache.txt, nothing if it has none
 }
 
 # What an existing build/ was made with stays: its generator, and its launcher unless the environment names one.
-build_espalier() {
+build_espalier() {  # TARGET...: all where none is named
   local options=("-DESPALIER_TORCH_ROOT=$torch_root") launcher=${CMAKE_CXX_COMPILER_LAUNCHER:-} generator
   generator=$(cached CMAKE_GENERATOR)
   [ -z "$generator" ] || options+=(-G "$generator")
@@ -356,7 +357,7 @@ build_espalier() {
     cmake --preset release "${options[@]}"
   step build "building (Release, ${ESPALIER_JOBS:-2} jobs)" \
     "read the log from its first 'error:' on; the rest of what was built is kept" \
-    cmake --build build --parallel "${ESPALIER_JOBS:-2}"
+    cmake --build build --parallel "${ESPALIER_JOBS:-2}" ${1+--target "$@"}
 }
 
 import_whisper() {
@@ -420,16 +421,21 @@ shown() {  # STEP REMEDY COMMAND...: runs it in sight, its output is the result
 install_packages
 find_torch
 get_weights
-get_whisper
+[ "$command" = demo ] || get_whisper
 if [ "$command" = setup ]; then
   say "set up in $SECONDS s; next: bash cmake/quickstart.sh demo"
   exit 0
 fi
 
 export ESPALIER_DATA=$root/.deps/data
-build_espalier
-import_whisper
-prepare_data
+if [ "$command" = demo ]; then
+  build_espalier espalier espalier_worker espalier_plugins
+  prepare_wordnet
+else
+  build_espalier
+  import_whisper
+  prepare_data
+fi
 say "set up and built in $SECONDS s"
 case $command in
   build) say "the programs are in build/bin/; next: bash cmake/quickstart.sh demo" ;;
