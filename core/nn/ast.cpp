@@ -199,8 +199,10 @@ std::unique_ptr<Model> read_ast(const std::filesystem::path& folder, nlohmann::o
   const c10::InferenceMode ordinary(false);
   auto config = std::make_shared<AstConfig>(ast_config(folder / "config.json", std::move(json)));
   auto checkpoint = ast_checkpoint(folder / "model.safetensors", *config);
-  return std::make_unique<Ast>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.prefix),
-                               std::move(checkpoint.skipped));
+  auto model = std::make_unique<Ast>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.prefix),
+                                     std::move(checkpoint.skipped));
+  model->check_counts(folder / "model.safetensors", checkpoint.elements);
+  return model;
 }
 
 std::unique_ptr<Model> model_from_scratch(const std::filesystem::path& folder, const std::vector<std::string>& labels,

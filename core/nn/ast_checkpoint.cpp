@@ -77,6 +77,7 @@ AstCheckpoint ast_checkpoint(const std::filesystem::path& path, const AstConfig&
     parts[i] = {};
   }
   checkpoint.skipped = held.left();
+  checkpoint.elements = held.elements();
   return checkpoint;
 }
 

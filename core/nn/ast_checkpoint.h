@@ -14,6 +14,7 @@ struct AstCheckpoint {
   AstWeights weights;
   std::string prefix;                // "audio_spectrogram_transformer." or ""
   std::vector<std::string> skipped;  // tensors of the file that the model does not use
+  std::int64_t elements = 0;         // numbers in those that it uses
 };
 
 // Throws InputError that lists every tensor that is missing or has another shape than config says.

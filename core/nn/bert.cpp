@@ -230,8 +230,10 @@ std::unique_ptr<Model> read_bert(const std::filesystem::path& folder, nlohmann::
   const c10::InferenceMode ordinary(false);
   auto config = std::make_shared<BertConfig>(bert_config(folder / "config.json", std::move(json)));
   auto checkpoint = bert_checkpoint(folder / "model.safetensors", *config);
-  return std::make_unique<Bert>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.prefix),
-                                std::move(checkpoint.skipped));
+  auto model = std::make_unique<Bert>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.prefix),
+                                      std::move(checkpoint.skipped));
+  model->check_counts(folder / "model.safetensors", checkpoint.elements);
+  return model;
 }
 
 }  // namespace espalier::nn

@@ -82,7 +82,9 @@ BertCheckpoint bert_checkpoint(const std::filesystem::path& path, const BertConf
     parts[i] = {};
   }
   checkpoint.skipped = held.left();
+  checkpoint.elements = held.elements();
   if (!weights.classifier && has_pooler) {
+    checkpoint.elements -= weights.pooler->weight.numel() + weights.pooler->bias.numel();
     for (const char* name : {"pooler.dense.weight", "pooler.dense.bias"}) checkpoint.skipped.push_back(full_name(name));
   }
   return checkpoint;

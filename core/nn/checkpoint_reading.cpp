@@ -6,6 +6,7 @@
 #include <words/names.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -55,6 +56,22 @@ class Complaints {
 
 }  // namespace
 
+std::string not_finite(const Tensor& tensor) {
+  const auto numbers = tensor.to(at::kFloat).contiguous();
+  const auto* value = numbers.const_data_ptr<float>();
+  const auto count = numbers.numel();
+  std::int64_t faults = 0;
+  for (std::int64_t i = 0; i < count; ++i) faults += std::isfinite(value[i]) ? 0 : 1;
+  if (faults == 0) return "";
+  const auto nan = numbers.isnan().sum().item<std::int64_t>();
+  std::string words;
+  if (nan > 0) words = std::to_string(nan) + " NaN";
+  if (nan > 0 && faults > nan) words += " and ";
+  if (faults > nan) words += std::to_string(faults - nan) + " infinite";
+  words += " of " + std::to_string(count) + " numbers";
+  return words;
+}
+
 void WantedTensors::tensor(const std::string& name, std::vector<std::int64_t> shape, const std::string& because,
                            Tensor& target) {
   list_.push_back({name, std::move(shape), because, &target});
@@ -90,7 +107,7 @@ void HeldTensors::give(const WantedTensors& wanted_tensors, const Rename& full_n
   // Near names are looked for among so many: a header may hold a million.
   const std::vector<std::string> candidates(names_.begin(),
                                             names_.begin() + std::min<std::ptrdiff_t>(std::ssize(names_), 5000));
-  Complaints complaints;
+  Complaints complaints, not_numbers;
   for (const auto& wanted : wanted_tensors.list()) {
     const auto name = full_name ? full_name(wanted.name) : wanted.name;
     const auto found = tensors_.find(name);
@@ -107,13 +124,23 @@ void HeldTensors::give(const WantedTensors& wanted_tensors, const Rename& full_n
       complaints.add(name + " has dtype " + c10::toString(found->second.scalar_type()) + ", expected real numbers");
     } else {
       *wanted.target = found->second.to(at::kFloat);
+      elements_ += wanted.target->numel();
+      if (const auto found_there = not_finite(*wanted.target); !found_there.empty())
+        not_numbers.add(name + " holds " + found_there);
     }
   }
+  std::string message;
   if (complaints.count() > 0) {
-    throw InputError(path_.string() + ": " + std::to_string(complaints.count()) +
-                     (complaints.count() == 1 ? " tensor does" : " tensors do") + " not fit config.json" +
-                     complaints.text());
+    message = path_.string() + ": " + std::to_string(complaints.count()) +
+              (complaints.count() == 1 ? " tensor does" : " tensors do") + " not fit config.json" + complaints.text();
   }
+  if (not_numbers.count() > 0) {
+    message += (message.empty() ? "" : "\n") + path_.string() + ": " + std::to_string(not_numbers.count()) +
+               (not_numbers.count() == 1 ? " tensor holds" : " tensors hold") +
+               " weights that are not finite: every output would be meaningless" + not_numbers.text() +
+               "\n    expected finite numbers; a training that diverged leaves such a file, take an earlier one";
+  }
+  if (!message.empty()) throw InputError(message);
 }
 
 std::vector<std::string> HeldTensors::left() const {
@@ -148,6 +175,12 @@ AttentionSite read_site(const SiteFrame& frame, const SiteWidths* widths, double
       widest = std::max({widest, widths->qk[i], widths->vo[i]});
     }
     site.head_dim = widest > 0 ? widest : frame.head_dim;
+    const auto narrower = [&](const std::vector<std::int64_t>& of_heads) {
+      const bool uneven = std::any_of(of_heads.begin(), of_heads.end(), [&](auto one) { return one != site.head_dim; });
+      return uneven ? of_heads : std::vector<std::int64_t>();
+    };
+    site.qk_widths = narrower(widths->qk);
+    site.vo_widths = narrower(widths->vo);
   }
   site.has_bias = {parts.query.bias.defined(), parts.key.bias.defined(), parts.value.bias.defined(),
                    parts.output.bias.defined()};

@@ -44,16 +44,23 @@ class HeldTensors {
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   bool any_starts_with(const std::string& prefix) const;
   // Gives every wanted tensor as float32. Throws InputError that lists every tensor that is missing (with the nearest
-  // name) or has another shape than config.json says, and which key says so.
+  // name) or has another shape than config.json says, and which key says so; and every tensor that holds NaN or infinite
+  // numbers, and how many.
   void give(const WantedTensors& wanted, const Rename& full_name = {});
   // Names that nobody wanted.
   std::vector<std::string> left() const;
+  // Numbers in the tensors given so far.
+  std::int64_t elements() const { return elements_; }
 
  private:
   std::filesystem::path path_;
   std::map<std::string, at::Tensor> tensors_;
   std::vector<std::string> names_, given_;
+  std::int64_t elements_ = 0;
 };
+
+// "3 NaN and 1 infinite of 512 numbers" where a tensor, as float32, holds such; else "".
+std::string not_finite(const at::Tensor& tensor);
 
 // Q, K, V and O of a site as files hold them. Biases that the family or the checkpoint lacks are undefined.
 struct SiteLinears {

@@ -1,5 +1,6 @@
 #include "checkpoint_writing.h"
 
+#include <nn/model.h>
 #include <words/atomic_file.h>
 
 #include <algorithm>
@@ -73,6 +74,22 @@ void write_checkpoint(const std::filesystem::path& folder, Json config, TensorFi
   }
   write_safetensors(folder / "model.safetensors", file);
   write_file(folder / "config.json", config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+std::string loaded_by(const std::filesystem::path& folder) {
+  const auto config = read_config(folder / "config.json");
+  if (!config.contains("espalier")) return "loads in transformers 4 and 5, and in Espalier";
+  if (config.contains("pruned_heads")) {
+    return "loads in transformers 4 and in Espalier; not in transformers 5, which no longer reads pruned_heads (there, "
+           "use --format masked of the dense model)";
+  }
+  const std::string only = "loads in Espalier alone, not in transformers 4 or 5: ";
+  const std::string remedy = " (there, use --format masked of the dense model)";
+  if (model_type(config) != "bert") return only + "they read no pruned widths of this family" + remedy;
+  for (const auto& [name, site] : config["espalier"]["sites"].items()) {
+    if (site["heads"].empty()) return only + "they have no layer without heads" + remedy;
+  }
+  return only + "they have no heads of other widths or scales" + remedy;
 }
 
 }  // namespace espalier::nn

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "checkpoint_reading.h"
 #include "text.h"
 
 namespace espalier::nn {
@@ -136,6 +137,8 @@ class Conversion {
       problem(in_quotes(name) + " has shape " + shape_text(tensor.sizes()) + ", expected " + shape_text(shape));
       return {};
     }
+    if (const auto found_there = not_finite(tensor); !found_there.empty())
+      problem(in_quotes(name) + " holds " + found_there + ", expected finite weights");
     return tensor;
   }
 

@@ -2,12 +2,13 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/full.h>
 #include <espalier/error.h>
 #include <words/names.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -168,7 +169,8 @@ Mask read_mask(const std::filesystem::path& path, const std::vector<Site>& sites
     throw InputError(name + ": was made for another checkpoint\n    model_digest there " + in_quotes(digest) +
                      ", here " + in_quotes(model_digest));
   }
-  Mask mask(sites);
+  const Mask everything(sites);
+  Mask mask = everything;
   const auto found = by_site(name, file, sites, {"q", "k", "v", "o"});
   for (std::size_t i = 0; i < sites.size(); ++i) {
     std::int64_t parts = 0;
@@ -191,7 +193,7 @@ Mask read_mask(const std::filesystem::path& path, const std::vector<Site>& sites
     if (parts > 0 && !missing.empty())
       throw InputError(name + ": lacks " + missing + ": a site has all of q, k, v, o or none");
   }
-  return mask;
+  return mask.intersected(everything);
 }
 
 void write_mask(const std::filesystem::path& path, const std::vector<Site>& sites, const Mask& mask,
@@ -200,10 +202,11 @@ void write_mask(const std::filesystem::path& path, const std::vector<Site>& site
   file.metadata = std::move(metadata);
   file.metadata["format"] = "espalier-mask";
   file.metadata["version"] = "1";
+  const auto held = mask.intersected(Mask(sites));
   for (std::size_t i = 0; i < sites.size(); ++i) {
     for (const auto projection : all_projections) {
       file.tensors[sites[i].name + "." + to_string(projection)] =
-          mask.site(static_cast<std::int64_t>(i)).of(projection);
+          held.site(static_cast<std::int64_t>(i)).of(projection);
     }
   }
   write_safetensors(path, file);
@@ -239,10 +242,12 @@ Scores read_scores(const std::filesystem::path& path, const Units& units) {
       }
       check_shape(name, full, tensor->second, part_shape(granularity, site));
       scores = tensor->second.to(at::kDouble).reshape({-1});
-      if (!at::isfinite(scores).all().item<bool>())
-        throw InputError(name + ": tensor " + in_quotes(full) + " holds a score that is not finite");
     }
-    *value++ = scores.const_data_ptr<double>()[place_of(unit, site)];
+    *value = scores.const_data_ptr<double>()[place_of(unit, site)];
+    if (!std::isfinite(*value++)) {
+      throw InputError(name + ": tensor " + in_quotes(site.name + "." + key.second) +
+                       " holds a score that is not finite");
+    }
   }
   return {values, file.metadata};
 }
@@ -256,7 +261,9 @@ void write_scores(const std::filesystem::path& path, const Units& units, const S
   for (const auto& unit : units.all()) {
     const auto& site = units.sites()[static_cast<std::size_t>(unit.site)];
     auto& tensor = file.tensors[site.name + "." + part_of(unit.kind)];
-    if (!tensor.defined()) tensor = at::zeros(part_shape(units.granularity(), site), at::kDouble);
+    // A place that is no unit, of a channel that a narrow head lacks, has no score.
+    if (!tensor.defined())
+      tensor = at::full(part_shape(units.granularity(), site), std::numeric_limits<double>::quiet_NaN(), at::kDouble);
     tensor.mutable_data_ptr<double>()[place_of(unit, site)] = *value++;
   }
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(type);

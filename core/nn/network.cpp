@@ -161,7 +161,17 @@ std::unique_ptr<Model> Network::compacted(const Mask& mask, SoftmaxScale scale) 
 std::unique_ptr<Model> Network::trainable_copy() const {
   const c10::InferenceMode ordinary(false);
   return changed([this](const std::string& name, const Tensor& tensor) {
-    return tensor.detach().clone().requires_grad_(used(name));
+    return tensor.detach().clone().requires_grad_(is_parameter(name, tensor));
+  });
+}
+
+bool Network::is_parameter(const std::string& name, const Tensor& tensor) const {
+  return used(name) && trains(name) && tensor.numel() > 0;
+}
+
+void Network::visit_parameters(const Visit& parameter) const {
+  visit([&](const std::string& name, const Tensor& tensor, Role role) {
+    if (is_parameter(name, tensor)) parameter(name, tensor, role);
   });
 }
 
@@ -205,8 +215,7 @@ std::vector<Parameter> Network::parameters() const {
   }
 
   std::vector<Parameter> parameters;
-  visit([&](const std::string& name, const Tensor& tensor, Role role) {
-    if (!used(name) || tensor.numel() == 0) return;
+  visit_parameters([&](const std::string& name, const Tensor& tensor, Role role) {
     const bool weight = role == Role::Weight || role == Role::SiteWeight;
     Parameter parameter{full_name(name), tensor, weight};
     parameter.is_linear = weight && tensor.dim() == 2 && name.find("embed") == std::string::npos;
@@ -228,8 +237,7 @@ std::unique_ptr<Model> Network::with_parameters(const std::vector<Tensor>& tenso
   const c10::InferenceMode ordinary(false);
   std::map<std::string, const Tensor*> given;
   std::size_t next = 0;
-  visit([&](const std::string& name, const Tensor& tensor, Role) {
-    if (!used(name) || tensor.numel() == 0) return;
+  visit_parameters([&](const std::string& name, const Tensor& tensor, Role) {
     if (next < tensors.size() && tensors[next].sizes() != tensor.sizes()) {
       throw InputError("tensor " + full_name(name) + " was given shape " + shape_text(tensors[next].sizes()) +
                        ", expected " + shape_text(tensor.sizes()));
@@ -272,6 +280,19 @@ std::int64_t Network::parameter_count() const {
   return count;
 }
 
+void Network::check_counts(const std::filesystem::path& file, std::int64_t elements) const {
+  std::int64_t rest = 0;
+  visit([&](const std::string& name, const Tensor& tensor, Role role) {
+    if (used(name) && (role == Role::Weight || role == Role::Plain)) rest += tensor.numel();
+  });
+  const auto of_sites = count_parameters(sites_, Mask(sites_), /*count_output_bias=*/true).dense;
+  if (of_sites + rest == elements && parameter_count() == elements) return;
+  throw InputError(file.string() + ": holds " + std::to_string(elements) + " parameters that the model uses, and " +
+                   std::to_string(of_sites) + " of its attention sites, " + std::to_string(rest) + " of the rest and " +
+                   std::to_string(parameter_count()) +
+                   " altogether are counted\n    this is a fault of Espalier, not of the file: please report it");
+}
+
 Tensor Network::losses(const Batch& batch) const { return losses_of(batch, {}); }
 
 std::vector<SiteInput> Network::site_inputs(const Batch& batch) const {
@@ -308,8 +329,9 @@ Tensor Network::site_output(std::int64_t site, const SiteInput& input) const {
                         .keys = memory.size(1),
                         .attention = input.attention,
                         .causal = input.causal};
-  const auto query = attention.project_query(hidden.reshape({-1, width}));          // [B*T, Q]
-  const auto key_value = attention.project_key_value(memory.reshape({-1, width}));  // [B*S, K and V]
+  const auto packed = [&](const Tensor& rows) { return rows.reshape({rows.size(0) * rows.size(1), width}); };
+  const auto query = attention.project_query(packed(hidden));          // [B*T, Q]
+  const auto key_value = attention.project_key_value(packed(memory));  // [B*S, K and V]
   const auto context = attention.attend(attention.parts(query, key_value), {segment}, {.site = site});
   return attention.write(context).view(hidden.sizes());  // [B, T, D]
 }
@@ -328,7 +350,9 @@ Site site_of(const AttentionSite& attention, std::string name, SiteKind kind) {
           .heads = attention.heads,
           .head_dim = attention.head_dim,
           .model_width = attention.model_width(),
-          .has_bias = attention.has_bias};
+          .has_bias = attention.has_bias,
+          .qk_widths = attention.qk_widths,
+          .vo_widths = attention.vo_widths};
 }
 
 AttentionTotals totals_of(std::span<const AttentionSite> sites) {

@@ -4,6 +4,7 @@
 #include <espalier/model.h>
 #include <nn/model.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -100,6 +101,9 @@ class Network : public Model {
   std::unique_ptr<Model> with_parameters(const std::vector<at::Tensor>& tensors) const override;
   std::unique_ptr<Model> with_scaled_outputs(std::int64_t site, const at::Tensor& factors) const override;
   std::unique_ptr<Model> converted(at::ScalarType type, at::Device device) const;
+  // Throws InputError where what is counted, of the sites and of the rest, is not what the file holds: `elements` are
+  // the numbers in its tensors that the model uses.
+  void check_counts(const std::filesystem::path& file, std::int64_t elements) const;
 
   // The sites of this model, in the order of sites(); copies share tensors.
   virtual std::vector<AttentionSite> attention() const = 0;
@@ -122,10 +126,16 @@ class Network : public Model {
   virtual void visit(const Visit& visit) const = 0;
   // Whether the model's outputs depend on a tensor.
   virtual bool used(const std::string& name) const { return !name.empty(); }
+  // Whether training may change a tensor that is used; others are counted and no parameter().
+  virtual bool trains(const std::string& name) const { return !name.empty(); }
   // The name of a parameter as the checkpoint has it.
   virtual std::string full_name(const std::string& name) const { return name; }
 
  private:
+  bool is_parameter(const std::string& name, const at::Tensor& tensor) const;
+  // The tensors of parameters(), in their order.
+  void visit_parameters(const Visit& visit) const;
+
   std::vector<Site> sites_;
 };
 

@@ -130,7 +130,8 @@ std::vector<Projections> PrunableNetwork::per_sample_sums(const Batch& batch) co
     const auto& site = attention_[i];
     const auto of_projected = next_gradient(), of_output = next_gradient();
     const auto by_example = [&](const Tensor& rows) {
-      return rows.reshape({tap.segment.examples, -1, rows.size(-1)});  // [B, T, ...]
+      const auto examples = tap.segment.examples;
+      return rows.reshape({examples, rows.size(0) / examples, rows.size(-1)});  // [B, T, ...]
     };
     const auto rows = site.heads * site.head_dim;
     const std::vector<std::int64_t> shape = {site.heads, site.head_dim};
@@ -175,6 +176,8 @@ SiteActivity PrunableNetwork::activity_of(const AttentionSite& site, const Tap& 
     if (queries == keys && !tap.memory.defined()) activity.is_query = open;
   }
   if (site.groups.empty()) {
+    activity.query = at::zeros({examples, heads, queries, width}, options);
+    activity.key = activity.value = at::zeros({examples, heads, keys, width}, options);
     activity.attention = at::zeros({examples, heads, queries, keys}, options);
     activity.context = at::zeros({examples, queries, heads, width}, options);
     return activity;
@@ -185,9 +188,10 @@ SiteActivity PrunableNetwork::activity_of(const AttentionSite& site, const Tap& 
   const auto split_rows = [&](const Tensor& rows, std::int64_t column, std::int64_t tokens) {
     return rows.narrow(1, column, heads * width).view({examples, tokens, heads, width}).transpose(1, 2);
   };
-  const auto query = split_rows(projected.query, 0, queries);                // [B, H, T, q]
-  const auto key = split_rows(projected.key_value, projected.key, keys);     // [B, H, S, q]
-  auto scores = query.matmul(key.transpose(-1, -2)) * site.groups[0].scale;  // [B, H, T, S]
+  activity.query = split_rows(projected.query, 0, queries) * site.groups[0].scale;  // [B, H, T, q]
+  activity.key = split_rows(projected.key_value, projected.key, keys);              // [B, H, S, q]
+  activity.value = split_rows(projected.key_value, projected.value, keys);          // [B, H, S, v]
+  auto scores = activity.query.matmul(activity.key.transpose(-1, -2));              // [B, H, T, S]
   if (segment.attention.defined()) scores = scores + segment.attention;
   if (segment.causal) {
     const auto later = at::ones({queries, keys}, options.dtype(at::kBool)).triu(1);

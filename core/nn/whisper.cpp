@@ -79,18 +79,7 @@ std::unique_ptr<Network> Whisper::changed(const Change& change) const {
 
 void Whisper::visit(const Visit& visit) const { for_each_whisper_tensor(weights_, visit); }
 
-std::unique_ptr<Model> Whisper::trainable_copy() const {
-  const c10::InferenceMode ordinary(false);
-  return changed([](const std::string& name, const Tensor& tensor) {
-    return tensor.detach().clone().requires_grad_(name != frozen);
-  });
-}
-
-std::vector<Parameter> Whisper::parameters() const {
-  auto parameters = Network::parameters();
-  std::erase_if(parameters, [](const Parameter& parameter) { return parameter.name == frozen; });
-  return parameters;
-}
+bool Whisper::trains(const std::string& name) const { return name != frozen; }
 
 std::map<std::string, Tensor> Whisper::outputs(const std::map<std::string, Tensor>& inputs) const {
   const at::NoGradGuard no_gradients;
@@ -248,7 +237,10 @@ std::unique_ptr<Model> read_whisper(const std::filesystem::path& folder, nlohman
   const c10::InferenceMode ordinary(false);
   auto config = std::make_shared<WhisperConfig>(whisper_config(folder / "config.json", std::move(json)));
   auto checkpoint = whisper_checkpoint(folder / "model.safetensors", *config);
-  return std::make_unique<Whisper>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.skipped));
+  auto model =
+      std::make_unique<Whisper>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.skipped));
+  model->check_counts(folder / "model.safetensors", checkpoint.elements);
+  return model;
 }
 
 }  // namespace espalier::nn

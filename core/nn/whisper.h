@@ -26,9 +26,7 @@ class Whisper final : public Network, public SpeechModel {
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override;
   at::Tensor logits(std::span<const Batch> batches) const override;
   at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates) const override;
-  std::unique_ptr<Model> trainable_copy() const override;
   std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override;
-  std::vector<Parameter> parameters() const override;
   std::int64_t multiply_adds(std::int64_t tokens) const override;
   Operations operations(std::int64_t tokens) const override;
   std::vector<Operations> site_operations(std::int64_t tokens) const override;
@@ -47,6 +45,7 @@ class Whisper final : public Network, public SpeechModel {
 
  protected:
   void visit(const Visit& visit) const override;
+  bool trains(const std::string& name) const override;
 
  private:
   std::unique_ptr<Whisper> with(WhisperWeights weights) const;

@@ -108,6 +108,7 @@ WhisperCheckpoint whisper_checkpoint(const std::filesystem::path& path, const Wh
     parts[i] = {};
   }
   checkpoint.skipped = held.left();
+  checkpoint.elements = held.elements() - (config.tied && head.defined() ? head.numel() : 0);
   // Where tie_word_embeddings says so, transformers takes the embeddings whatever the file has.
   if (!config.tied) {
     weights.head = head;

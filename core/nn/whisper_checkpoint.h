@@ -13,6 +13,7 @@ namespace espalier::nn {
 struct WhisperCheckpoint {
   WhisperWeights weights;
   std::vector<std::string> skipped;  // tensors of the file that the model does not use
+  std::int64_t elements = 0;         // numbers in those that it uses
 };
 
 // Throws InputError that lists every tensor that is missing or has another shape than config says, and which key says

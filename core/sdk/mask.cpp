@@ -3,6 +3,9 @@
 #include <ATen/ops/ones.h>
 #include <espalier/units.h>
 
+#include <numeric>
+#include <utility>
+
 #include "words/digest.h"
 
 namespace espalier {
@@ -12,15 +15,33 @@ Mask::Mask(Mask&&) noexcept = default;
 Mask& Mask::operator=(Mask&&) noexcept = default;
 Mask::~Mask() = default;
 
-Mask::Mask(const std::vector<Site>& sites) {
-  for (const auto& site : sites) {
-    SiteMask mask;
-    for (auto& kept : mask.kept) kept = at::ones({site.heads, site.head_dim}, at::kBool);  // [heads, head_dim]
-    sites_.push_back(std::move(mask));
-  }
+std::int64_t Site::channels(Projection projection) const {
+  const auto& own = widths(projection);
+  return own.empty() ? heads * head_dim : std::accumulate(own.begin(), own.end(), std::int64_t{0});
 }
 
-Mask::Mask(const Mask& other) {
+at::Tensor Site::held(Projection projection) const {
+  const auto held = at::ones({heads, head_dim}, at::kBool);  // [heads, head_dim]
+  if (widths(projection).empty()) return held;
+  for (std::int64_t head = 0; head < heads; ++head) {
+    const auto own = width(projection, head);
+    held[head].narrow(0, own, head_dim - own).fill_(false);
+  }
+  return held;
+}
+
+Mask::Mask(const std::vector<Site>& sites) {
+  bool narrower = false;
+  for (const auto& site : sites) {
+    SiteMask mask;
+    for (const auto projection : all_projections) mask.of(projection) = site.held(projection);
+    sites_.push_back(std::move(mask));
+    narrower = narrower || !site.qk_widths.empty() || !site.vo_widths.empty();
+  }
+  if (narrower) held_ = Mask(*this).sites_;
+}
+
+Mask::Mask(const Mask& other) : held_(other.held_) {
   for (const auto& site : other.sites_) {
     SiteMask copy;
     for (const auto projection : all_projections) copy.of(projection) = site.of(projection).clone();
@@ -33,13 +54,21 @@ Mask& Mask::operator=(const Mask& other) {
   return *this;
 }
 
+const at::Tensor* Mask::held(std::size_t site, Projection projection) const {
+  return held_.empty() ? nullptr : &held_[site].of(projection);
+}
+
 Mask Mask::closure() const {
   Mask closed;
-  for (const auto& site : sites_) {
-    const auto vo = site.of(Projection::V).logical_and(site.of(Projection::O));  // [heads, head_dim]
-    const auto head_lives = vo.any(1, /*keepdim=*/true);                         // [heads, 1]
-    const auto qk =
-        site.of(Projection::Q).logical_and(site.of(Projection::K)).logical_and(head_lives);  // [heads, head_dim]
+  closed.held_ = held_;
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    const auto both = [&](Projection one, Projection other) {
+      const auto kept = sites_[i].of(one).logical_and(sites_[i].of(other));  // [heads, head_dim]
+      return held_.empty() ? kept : kept.logical_and(*held(i, one));
+    };
+    const auto vo = both(Projection::V, Projection::O);                                 // [heads, head_dim]
+    const auto head_lives = vo.any(1, /*keepdim=*/true);                                // [heads, 1]
+    const auto qk = both(Projection::Q, Projection::K).logical_and(head_lives);         // [heads, head_dim]
     closed.sites_.push_back({{qk, qk.clone(), vo, vo.clone()}});
   }
   return closed;
@@ -47,19 +76,26 @@ Mask Mask::closure() const {
 
 Mask Mask::intersected(const Mask& other) const {
   Mask both;
+  both.held_ = held_.empty() ? other.held_ : held_;
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     SiteMask site;
-    for (const auto projection : all_projections)
-      site.of(projection) = sites_[i].of(projection).logical_and(other.sites_.at(i).of(projection));
+    for (const auto projection : all_projections) {
+      auto& kept = site.of(projection);
+      kept = sites_[i].of(projection).logical_and(other.sites_.at(i).of(projection));
+      if (const auto* held = both.held(i, projection)) kept.logical_and_(*held);
+    }
     both.sites_.push_back(std::move(site));
   }
   return both;
 }
 
 bool Mask::keeps_everything() const {
-  for (const auto& site : sites_) {
-    for (const auto& kept : site.kept) {
-      if (!kept.all().item<bool>()) return false;
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    for (const auto projection : all_projections) {
+      const auto& kept = sites_[i].of(projection);
+      const auto* held = this->held(i, projection);
+      // What is not held is neither kept nor removed.
+      if (!(held == nullptr ? kept : kept.logical_or(held->logical_not())).all().item<bool>()) return false;
     }
   }
   return true;

@@ -56,17 +56,54 @@ std::vector<Projection> projections_of(UnitKind kind) {
   return {};
 }
 
-// Units of one kind at one site, as a shape: heads alone, channels alone, or both.
+// Channels of one kind that a head holds.
+std::int64_t width_of(const Site& site, UnitKind kind, std::int64_t head) {
+  return site.width(projections_of(kind).front(), head);
+}
+
+// The units of one kind that a site holds, in order.
+void add_units(std::vector<Unit>& units, const Site& site, std::int64_t index, UnitKind kind, Granularity granularity) {
+  std::int64_t widest = 0;
+  for (std::int64_t head = 0; head < site.heads; ++head) {
+    if (kind == UnitKind::Head) {
+      if (site.width(Projection::Q, head) + site.width(Projection::V, head) > 0) units.push_back({index, kind, head, -1});
+      continue;
+    }
+    const auto width = width_of(site, kind, head);
+    widest = std::max(widest, width);
+    for (std::int64_t channel = 0; granularity != Granularity::SameChannel && channel < width; ++channel)
+      units.push_back({index, kind, head, channel});
+  }
+  for (std::int64_t channel = 0; granularity == Granularity::SameChannel && channel < widest; ++channel)
+    units.push_back({index, kind, -1, channel});
+}
+
+// Units of one kind at one site stand together.
+struct Block {
+  std::int64_t begin = 0, count = 0;
+};
+
+std::vector<Block> blocks_of(const std::vector<Unit>& units) {
+  std::vector<Block> blocks;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const bool goes_on = i > 0 && units[i].site == units[i - 1].site && units[i].kind == units[i - 1].kind;
+    if (!goes_on) blocks.push_back({static_cast<std::int64_t>(i), 0});
+    ++blocks.back().count;
+  }
+  return blocks;
+}
+
+// Where a unit lies in its site's frame.
+std::int64_t place_of(const Unit& unit, const Site& site) {
+  if (unit.channel < 0) return unit.head;
+  return unit.head < 0 ? unit.channel : unit.head * site.head_dim + unit.channel;
+}
+
+// The frame of units of one kind at one site, as a shape: heads alone, channels alone, or both.
 std::vector<std::int64_t> shape_of(const Site& site, Granularity granularity) {
   if (granularity == Granularity::Head) return {site.heads};
   if (granularity == Granularity::SameChannel) return {site.head_dim};
   return {site.heads, site.head_dim};
-}
-
-std::int64_t product(const std::vector<std::int64_t>& shape) {
-  std::int64_t count = 1;
-  for (const auto size : shape) count *= size;
-  return count;
 }
 
 }  // namespace
@@ -105,9 +142,9 @@ ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask
       // An O bias belongs to no channel: it is never removed.
       const std::int64_t of_channel = site.model_width + (has_bias && !is_output ? 1 : 0);
       const std::int64_t always = has_bias && is_output && count_output_bias ? site.model_width : 0;
-      count.dense += site.heads * site.head_dim * of_channel + always;
-      count.kept +=
-          mask.site(static_cast<std::int64_t>(i)).of(projection).sum().item<std::int64_t>() * of_channel + always;
+      const auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);  // [heads, head_dim]
+      count.dense += site.channels(projection) * of_channel + always;
+      count.kept += kept.logical_and(site.held(projection)).sum().item<std::int64_t>() * of_channel + always;
     }
   }
   return count;
@@ -119,26 +156,20 @@ Units::Units(std::vector<Site> sites, Granularity granularity, const std::string
   if (std::find(filters.begin(), filters.end(), site_filter) == filters.end()) {
     throw SettingsError(unknown_name("site filter", site_filter, filters));
   }
+  bool any_chosen = false;
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     const auto& site = sites_[i];
     const bool chosen = site_filter == "all" || site_filter == to_string(site.kind) ||
                         (site_filter == "self" && site.kind != SiteKind::DecoderCross);
     if (!chosen) continue;
-    const auto index = static_cast<std::int64_t>(i);
-    for (const auto kind : kinds_of(granularity)) {
-      if (granularity == Granularity::SameChannel) {
-        for (std::int64_t channel = 0; channel < site.head_dim; ++channel) units_.push_back({index, kind, -1, channel});
-        continue;
-      }
-      for (std::int64_t head = 0; head < site.heads; ++head) {
-        if (granularity == Granularity::Head) {
-          units_.push_back({index, kind, head, -1});
-          continue;
-        }
-        for (std::int64_t channel = 0; channel < site.head_dim; ++channel)
-          units_.push_back({index, kind, head, channel});
-      }
-    }
+    any_chosen = true;
+    for (const auto kind : kinds_of(granularity))
+      add_units(units_, site, static_cast<std::int64_t>(i), kind, granularity);
+  }
+  if (units_.empty() && any_chosen) {
+    throw SettingsError("sites = \"" + site_filter + "\" has nothing left to prune by granularity " +
+                        to_string(granularity) + ": its sites hold no such " +
+                        (granularity == Granularity::Head ? "head" : "channel"));
   }
   if (units_.empty()) {
     std::vector<std::string> kinds;
@@ -155,23 +186,23 @@ Units::~Units() = default;
 
 at::Tensor Units::reduce(const std::vector<std::array<at::Tensor, 4>>& values) const {
   auto sums = at::zeros({count()}, at::kDouble);  // [units]
-  std::int64_t begin = 0;
-  while (begin < count()) {
-    // All units of one kind at one site stand together.
-    const auto& first = (*this)[begin];
+  for (const auto& block : blocks_of(units_)) {
+    const auto& first = (*this)[block.begin];
     const auto& site = sites_[static_cast<std::size_t>(first.site)];
-    const auto shape = shape_of(site, granularity_);
-    auto sum = at::zeros(shape, at::kDouble);
+    auto sum = at::zeros(shape_of(site, granularity_), at::kDouble);
     for (const auto projection : projections_of(first.kind)) {
       auto value = values.at(static_cast<std::size_t>(first.site))[static_cast<std::size_t>(projection)].to(
           at::kCPU, at::kDouble);
-      if (value.dim() == 3) value = value.sum(-1);                         // [heads, head_dim]
+      if (value.dim() == 3) value = value.sum(-1);  // [heads, head_dim]
+      if (!site.widths(projection).empty()) value = value.masked_fill(site.held(projection).logical_not(), 0);
       if (granularity_ == Granularity::Head) value = value.sum(1);         // [heads]
       if (granularity_ == Granularity::SameChannel) value = value.sum(0);  // [head_dim]
       sum += value;
     }
-    sums.narrow(0, begin, product(shape)).copy_(sum.flatten());
-    begin += product(shape);
+    const auto flat = sum.flatten();
+    const auto* from = flat.const_data_ptr<double>();
+    auto* to = sums.mutable_data_ptr<double>();
+    for (auto i = block.begin; i < block.begin + block.count; ++i) to[i] = from[place_of((*this)[i], site)];
   }
   return sums;
 }
@@ -189,18 +220,18 @@ at::Tensor Units::weight_counts() const {
 Mask Units::mask(const at::Tensor& kept) const {
   Mask mask(sites_);
   const auto flags = kept.to(at::kCPU, at::kBool).contiguous();  // [units]
-  std::int64_t begin = 0;
-  while (begin < count()) {
-    const auto& first = (*this)[begin];
+  const auto* flag = flags.const_data_ptr<bool>();
+  for (const auto& block : blocks_of(units_)) {
+    const auto& first = (*this)[block.begin];
     const auto& site = sites_[static_cast<std::size_t>(first.site)];
-    const auto shape = shape_of(site, granularity_);
-    auto part = flags.narrow(0, begin, product(shape)).view(shape);
+    auto part = at::zeros(shape_of(site, granularity_), at::kBool);
+    auto* keeps = part.mutable_data_ptr<bool>();
+    for (auto i = block.begin; i < block.begin + block.count; ++i) keeps[place_of((*this)[i], site)] = flag[i];
     if (granularity_ == Granularity::Head) part = part.unsqueeze(1);         // [heads, 1]
     if (granularity_ == Granularity::SameChannel) part = part.unsqueeze(0);  // [1, head_dim]
     for (const auto projection : projections_of(first.kind)) {
-      mask.site(first.site).of(projection).copy_(part.expand({site.heads, site.head_dim}));
+      mask.site(first.site).of(projection).logical_and_(part.expand({site.heads, site.head_dim}));
     }
-    begin += product(shape);
   }
   return mask;
 }

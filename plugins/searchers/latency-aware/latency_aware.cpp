@@ -1,7 +1,7 @@
 // Chooses how many heads each site keeps, so that the model takes at most a share of the time it takes now.
 //
 // A site that keeps h heads keeps its best-scoring ones. What it saves is measured: for each shape of sites (kind,
-// heads that are left, their width, the model's) and each h, the model is timed with h heads in all sites of that shape
+// heads that are left, their widths, the model's) and each h, the model is timed with h heads in all sites of that shape
 // and everything elsewhere, and the difference to the time with everything is shared out evenly. `step` measures every
 // step-th h only; between two the time grows linearly. Measurements scatter, so the table is made monotone: a site with
 // more heads is never faster (running maximum over h), and none is slower than the site as it is.
@@ -37,14 +37,15 @@ using Widths = std::vector<std::size_t>;  // heads that stay, by site
 // Sites whose heads take equally long.
 struct Shape {
   espalier::SiteKind kind = espalier::SiteKind::EncoderSelf;
-  std::size_t heads = 0;  // that are left
-  std::int64_t head_dim = 0, model_width = 0;
+  std::size_t heads = 0;                                           // that are left
+  std::vector<std::pair<std::int64_t, std::int64_t>> widths = {};  // of these in QK and VO, best head first
+  std::int64_t model_width = 0;
   std::int64_t sites = 0;         // of this shape
   std::vector<double> time = {};  // by heads that stay: what a site of it adds to the time with everything, 0 or less
 
   bool is_like(const Shape& other) const {
-    return std::tie(kind, heads, head_dim, model_width) ==
-           std::tie(other.kind, other.heads, other.head_dim, other.model_width);
+    return std::tie(kind, heads, widths, model_width) ==
+           std::tie(other.kind, other.heads, other.widths, other.model_width);
   }
 };
 
@@ -201,7 +202,11 @@ class LatencyAware final : public espalier::Searcher {
                 [&](std::int64_t a, std::int64_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a > b; });
       for (const auto unit : site.ranked) site.value.push_back(site.value.back() + (scores[unit] - least));
       const auto& its = task.units.sites()[static_cast<std::size_t>(site.site)];
-      const Shape shape{its.kind, site.ranked.size(), its.head_dim, its.model_width};
+      Shape shape{.kind = its.kind, .heads = site.ranked.size(), .model_width = its.model_width};
+      for (const auto unit : site.ranked) {
+        const auto head = task.units[unit].head;
+        shape.widths.emplace_back(its.width(espalier::Projection::Q, head), its.width(espalier::Projection::V, head));
+      }
       const auto place = std::find_if(model.shapes.begin(), model.shapes.end(),
                                       [&](const Shape& other) { return other.is_like(shape); });
       site.shape = static_cast<std::size_t>(place - model.shapes.begin());

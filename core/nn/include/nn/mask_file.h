@@ -1,4 +1,8 @@
 // Mask and score files, as DESIGN's file formats fix them.
+//
+// Of a compact checkpoint the tensors have the shape of the frame, [heads, head_dim], heads those that are left and
+// head_dim the width of the widest. A place behind a narrower head's channels does not exist: in a mask it is written
+// false, and read as false whatever it holds; in a score file it is written NaN, and not read.
 #pragma once
 
 #include <espalier/units.h>

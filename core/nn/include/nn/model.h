@@ -139,6 +139,10 @@ std::unique_ptr<Model> model_from_scratch(const std::filesystem::path& folder, c
 // does not fit. `family` empty: by model_type.
 std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std::string& family = "");
 
+// Which programs load a checkpoint that save() wrote into this folder, in a sentence: Espalier always does; transformers
+// by version, and why not.
+std::string loaded_by(const std::filesystem::path& folder);
+
 // Tensors of the checkpoint that the model does not use, said by read_model; for messages.
 std::vector<std::string> skipped_tensors(const Model& model);
 

@@ -52,12 +52,14 @@ enum class Squares {
   PerBatch,   // squared gradient of the batch's mean loss
 };
 
-// What one site reads, weighs and writes on one batch. Heads and channels are those of the dense model; what is gone is
+// What one site reads, weighs and writes on one batch. Heads and channels are those of the site's frame; what is gone is
 // zero.
 struct SiteActivity {
   at::Tensor hidden;            // [examples, queries, width]: what Q reads; K and V too where memory is undefined
   at::Tensor memory;            // [examples, keys, width]: what K and V of cross-attention read
   at::Tensor residual;          // [examples, queries, width]: what the site's output is added to
+  at::Tensor query;             // [examples, heads, queries, head_dim]: what Q gives, times the softmax scale
+  at::Tensor key, value;        // [examples, heads, keys, head_dim]: what K and V give; all three with their biases
   at::Tensor attention;         // [examples, heads, queries, keys]: after softmax
   at::Tensor context;           // [examples, queries, heads, head_dim]: what O reads
   at::Tensor output;            // [examples, queries, width]: what O writes, its bias included
@@ -71,7 +73,8 @@ class ESPALIER_SDK_API PrunableModel {
 
   virtual const std::vector<Site>& sites() const = 0;
 
-  // A view of a site's weights as [heads, head_dim, features]; O is transposed to that order.
+  // A view of a site's weights as [heads, head_dim, features]; O is transposed to that order. What the site does not hold
+  // is zero.
   virtual at::Tensor weights(std::int64_t site, Projection projection) const = 0;
 
   // The task loss of each example: [examples], differentiable in gates. Gates scale what each unit contributes (a head

@@ -18,14 +18,28 @@ enum class Projection { Q, K, V, O };
 inline constexpr std::array<Projection, 4> all_projections = {Projection::Q, Projection::K, Projection::V,
                                                               Projection::O};
 
-// One attention module. Heads and widths are those of the dense model.
+// One attention module, as the checkpoint holds it. Masks, weights and scores speak of a frame of heads times head_dim
+// channels. Heads of a compact checkpoint may be narrower: each holds the first channels of its row of the frame, and
+// what is behind them does not exist. It is no unit, no parameter, and no mask keeps it.
 struct Site {
   std::string name;  // Hugging Face module path
   SiteKind kind = SiteKind::EncoderSelf;
   std::int64_t heads = 0;
-  std::int64_t head_dim = 0;
+  std::int64_t head_dim = 0;                                // of the widest head, in Q and K or in V and O
   std::int64_t model_width = 0;                             // features that Q, K and V read and O writes
   std::array<bool, 4> has_bias = {true, true, true, true};  // by Projection
+  // Channels of each head, of Q and K and of V and O; empty: head_dim each.
+  std::vector<std::int64_t> qk_widths = {}, vo_widths = {};
+
+  const std::vector<std::int64_t>& widths(Projection projection) const {
+    return projection == Projection::Q || projection == Projection::K ? qk_widths : vo_widths;
+  }
+  // Channels that a head holds of a projection.
+  std::int64_t width(Projection projection, std::int64_t head) const {
+    return widths(projection).empty() ? head_dim : widths(projection).at(static_cast<std::size_t>(head));
+  }
+  ESPALIER_SDK_API std::int64_t channels(Projection projection) const;  // of all heads
+  ESPALIER_SDK_API at::Tensor held(Projection projection) const;        // bool [heads, head_dim]: what exists
 };
 
 ESPALIER_SDK_API const char* to_string(SiteKind kind);          // "encoder-self", ...
@@ -51,7 +65,7 @@ enum class UnitKind { Head, QK, VO, Q, K, V, O };
 struct Unit {
   std::int64_t site = 0;  // index into Units::sites()
   UnitKind kind = UnitKind::Head;
-  std::int64_t head = 0;      // -1: all heads (same-channel)
+  std::int64_t head = 0;      // -1: all heads that hold the channel (same-channel)
   std::int64_t channel = -1;  // -1: the whole head
 };
 
@@ -65,7 +79,7 @@ class ESPALIER_SDK_API Mask {
   };
 
   Mask();
-  explicit Mask(const std::vector<Site>& sites);  // everything kept
+  explicit Mask(const std::vector<Site>& sites);  // everything kept that the sites hold
   Mask(const Mask& other);
   Mask& operator=(const Mask& other);
   Mask(Mask&&) noexcept;
@@ -79,16 +93,19 @@ class ESPALIER_SDK_API Mask {
   // What compaction keeps: Q and K channels live only together, so do V and O channels; a head without VO channels goes
   // whole; a head without QK channels stays and attends uniformly.
   Mask closure() const;
-  bool keeps_everything() const;
-  Mask intersected(const Mask& other) const;  // what both keep
+  bool keeps_everything() const;  // that the sites hold
+  Mask intersected(const Mask& other) const;  // what both keep and the sites hold
   bool operator==(const Mask& other) const;
   std::string digest() const;  // SHA-256 over shapes and bits
 
  private:
+  const at::Tensor* held(std::size_t site, Projection projection) const;  // null: all
+
   std::vector<SiteMask> sites_;
+  std::vector<SiteMask> held_;  // what the sites hold, never written; empty where that is all
 };
 
-// How many attention parameters a mask leaves: Q, K, V, O weights and Q, K, V biases (and O biases when counted).
+// How many attention parameters a mask leaves of those that the sites hold: Q, K, V, O weights and Q, K, V biases (and O biases when counted).
 struct ESPALIER_SDK_API ParameterCount {
   std::int64_t dense = 0;
   std::int64_t kept = 0;
@@ -97,7 +114,7 @@ struct ESPALIER_SDK_API ParameterCount {
 ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask,
                                                  bool count_output_bias);
 
-// The units of the chosen sites, in order: site by site, kind by kind (QK before VO; Q, K, V, O), head by head,
+// The units of the chosen sites, of what they hold, in order: site by site, kind by kind (QK before VO; Q, K, V, O), head by head,
 // channel by channel. Ties are broken in this order: the lowest goes first.
 class ESPALIER_SDK_API Units {
  public:
@@ -112,7 +129,8 @@ class ESPALIER_SDK_API Units {
   const Unit& operator[](std::int64_t index) const { return units_[static_cast<std::size_t>(index)]; }
 
   // Sums per-weight values into units. values: for each site, by Projection, [heads, head_dim, features] (O transposed
-  // to that order) or [heads, head_dim] already summed over features; any real type, any device. Biases are not scored.
+  // to that order) or [heads, head_dim] already summed over features; any real type, any device. Biases are not scored,
+  // and what a site does not hold adds nothing.
   at::Tensor reduce(const std::vector<std::array<at::Tensor, 4>>& values) const;  // [units], float64, CPU
   // Weights (without biases) of each unit: reduce() of ones.
   at::Tensor weight_counts() const;  // [units], float64, CPU
