@@ -7,6 +7,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/hann_window.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <espalier/error.h>
 
 #include <algorithm>
@@ -192,6 +193,8 @@ std::int64_t FeatureExtractor::window_samples() const {
 
 Features FeatureExtractor::features(std::span<const float> samples) const {
   const at::NoGradGuard no_gradients;
+  // Features are float32 wherever they are first asked for, also in the middle of a bfloat16 evaluation.
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const auto most = static_cast<std::size_t>(window_samples());
   const auto window = samples.subspan(0, std::min(samples.size(), most));
   return kind_ == Kind::LogMel ? log_mel(window) : filter_bank(window);

@@ -23,7 +23,8 @@ Tensor patches(const AstWeights& weights, const AstConfig& config, const Tensor&
   const auto columns = at::im2col(image, {config.patch_size, config.patch_size}, {1, 1}, {0, 0},
                                   {config.frequency_stride, config.time_stride});  // [B, patch * patch, patches]
   const auto& projection = weights.patches;
-  const Linear flat{projection.weight.reshape({config.hidden_size, -1}), projection.bias};
+  const Linear flat{projection.weight.reshape({config.hidden_size, config.patch_size * config.patch_size}),
+                    projection.bias};
   return flat(columns.transpose(1, 2));  // [B, patches, D]
 }
 
@@ -33,7 +34,8 @@ Tensor embed(const AstWeights& weights, const AstConfig& config, const Tensor& f
                             weights.distillation_token.expand({examples, -1, -1}), patches(weights, config, features)},
                            1);                                                              // [B, tokens, D]
   const auto placed = residual(all, weights.positions);                                     // [B, tokens, D]
-  return drop(placed.view({-1, config.hidden_size}), config.hidden_dropout, pass.dropout);  // [B*tokens, D]
+  return drop(placed.view({examples * config.tokens(), config.hidden_size}), config.hidden_dropout,
+              pass.dropout);  // [B*tokens, D]
 }
 
 Tensor feed_forward(const AstLayer& layer, const AstConfig& config, const Tensor& attended, const Pass& pass) {
@@ -57,7 +59,7 @@ Tensor first_tokens_output(const AstLayer& layer, const AstConfig& config, const
   const auto first_of = [&](const Tensor& rows) {
     return rows.view({segment.examples, segment.keys, config.hidden_size})
         .narrow(1, 0, read_tokens)
-        .reshape({-1, config.hidden_size});  // [B*2, D]
+        .reshape({segment.examples * read_tokens, config.hidden_size});  // [B*2, D]
   };
   const auto normed = layer.before(hidden);  // [N, D]
   const auto output = attend_from(layer.attention, normed, first_of(normed), segments, read_tokens, pass, site,
@@ -121,7 +123,7 @@ Tensor ast_classify(const AstWeights& weights, const AstConfig& config, const Te
     first = ast_encode(weights, config, features, pass)
                 .view({examples, config.tokens(), config.hidden_size})
                 .narrow(1, 0, read_tokens)
-                .reshape({-1, config.hidden_size});
+                .reshape({examples * read_tokens, config.hidden_size});
   }
   const auto pooled = first.view({examples, read_tokens, config.hidden_size}).mean(1);  // [B, D]
   return weights.head->dense(weights.head->norm(pooled));                               // [B, classes]

@@ -135,7 +135,8 @@ void HeldTensors::give(const WantedTensors& wanted_tensors, const Rename& full_n
               (complaints.count() == 1 ? " tensor does" : " tensors do") + " not fit config.json" + complaints.text();
   }
   if (not_numbers.count() > 0) {
-    message += (message.empty() ? "" : "\n") + path_.string() + ": " + std::to_string(not_numbers.count()) +
+    if (!message.empty()) message += '\n';
+    message += path_.string() + ": " + std::to_string(not_numbers.count()) +
                (not_numbers.count() == 1 ? " tensor holds" : " tensors hold") +
                " weights that are not finite: every output would be meaningless" + not_numbers.text() +
                "\n    expected finite numbers; a training that diverged leaves such a file, take an earlier one";

@@ -39,6 +39,9 @@ at::Tensor activate(Activation activation, at::Tensor input) {
   return input;
 }
 
-at::Tensor residual(at::Tensor a, const at::Tensor& b) { return at::GradMode::is_enabled() ? a.add(b) : a.add_(b); }
+at::Tensor residual(at::Tensor a, const at::Tensor& b) {
+  const bool in_place = !at::GradMode::is_enabled() && a.scalar_type() == b.scalar_type();
+  return in_place ? a.add_(b) : a.add(b);
+}
 
 }  // namespace espalier::nn

@@ -27,7 +27,7 @@ extern const char* const known_activations;
 // May overwrite its argument where nothing records gradients.
 at::Tensor activate(Activation activation, at::Tensor input);
 
-// a + b, into a where nothing records gradients.
+// a + b, into a where nothing records gradients. Of two types the wider: under autocast the stream stays float32.
 at::Tensor residual(at::Tensor a, const at::Tensor& b);
 
 }  // namespace espalier::nn

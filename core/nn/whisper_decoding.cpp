@@ -1,8 +1,6 @@
 #include "whisper_decoding.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
@@ -13,7 +11,6 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/tensor.h>
-#include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 
 #include <algorithm>
@@ -21,6 +18,7 @@
 #include <numeric>
 #include <span>
 
+#include "parallel.h"
 #include "whisper_pass.h"
 
 namespace espalier::nn {
@@ -36,7 +34,8 @@ constexpr std::int64_t carried_share = 8;
 // Columns of a group as heads: [examples * rows, ...] -> [examples, H, rows, width].
 Tensor heads_of(const Tensor& projected, std::int64_t column, std::int64_t examples, const HeadGroup& group,
                 std::int64_t width) {
-  return projected.narrow(1, column, group.size() * width).view({examples, -1, group.size(), width}).transpose(1, 2);
+  const auto rows = projected.size(0) / examples;
+  return projected.narrow(1, column, group.size() * width).view({examples, rows, group.size(), width}).transpose(1, 2);
 }
 
 // [examples, H, T, v]. Heads without QK channels attend uniformly over what they may see.
@@ -75,7 +74,7 @@ std::vector<std::int64_t> most_likely(const Tensor& logits) {
 
 // The states after the last token of each example: [B*T, D] -> [B, D].
 Tensor last_states(const Tensor& states, std::int64_t examples) {
-  return states.view({examples, -1, states.size(1)}).select(1, -1).contiguous();
+  return states.view({examples, states.size(0) / examples, states.size(1)}).select(1, -1).contiguous();
 }
 
 Tensor column(std::vector<std::int64_t> tokens, const Tensor& like) {
@@ -197,9 +196,7 @@ Tensor WhisperReader::attend_to_memory(const AttentionSite& site, const Tensor& 
   const auto query = site.project_query(hidden);                                // [B*T, Q]
   const auto context = query.new_empty({examples(), tokens, site.vo_total()});  // [B, T, sum of H v]
   // Example by example: each has its memory where it was computed, and those of finished ones are not read.
-  at::parallel_for(0, examples(), 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::InferenceMode ordinary(false);
-    const at::NoGradGuard no_gradients;
+  in_parallel(0, examples(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto example = begin; example < end; ++example) {
       const auto& held = (*memories_[static_cast<std::size_t>(example)])[layer];
       const auto own = query.narrow(0, example * tokens, tokens);  // [T, Q]

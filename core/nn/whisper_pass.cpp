@@ -1,6 +1,5 @@
 #include "whisper_pass.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
@@ -12,12 +11,12 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
-#include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 #include <words/names.h>
 
 #include <algorithm>
 
+#include "parallel.h"
 #include "text.h"
 
 namespace espalier::nn {
@@ -103,7 +102,7 @@ Tensor convolved(const WhisperWeights& weights, const Tensor& features) {
   const auto wide = activate(Activation::Gelu, at::conv1d(features, first.weight, first.bias, 1, 1));  // [B, D, F]
   const auto half = activate(Activation::Gelu, at::conv1d(wide, second.weight, second.bias, 2, 1));    // [B, D, S]
   const auto placed = residual(half.transpose(1, 2).contiguous(), weights.source_positions);           // [B, S, D]
-  return placed.view({-1, placed.size(2)});
+  return placed.view({placed.size(0) * placed.size(1), placed.size(2)});
 }
 
 Segment segment_of(std::int64_t examples, std::int64_t queries, std::int64_t keys) {
@@ -131,9 +130,7 @@ Tensor encode(const WhisperWeights& weights, const WhisperConfig& config, const 
 
 void for_each_example(std::int64_t examples, const std::function<void(std::int64_t)>& compute) {
   const auto together = examples - examples % at::get_num_threads();
-  at::parallel_for(0, together, 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::InferenceMode ordinary(false);
-    const at::NoGradGuard no_gradients;
+  in_parallel(0, together, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = begin; i < end; ++i) compute(i);
   });
   for (auto i = together; i < examples; ++i) compute(i);
@@ -227,10 +224,7 @@ Tensor whisper_feed_forward(const WhisperFeedForward& block, const WhisperConfig
   // Pieces on threads of their own: one piece shared by threads would be too small for them.
   auto result = at::empty_like(hidden);
   const auto pieces = (rows + feed_forward_rows - 1) / feed_forward_rows;
-  const bool inference = c10::InferenceMode::is_enabled();
-  at::parallel_for(0, pieces, 1, [&](std::int64_t first, std::int64_t end) {
-    const c10::InferenceMode as_outside(inference);
-    const at::NoGradGuard no_gradients;
+  in_parallel(0, pieces, 1, [&](std::int64_t first, std::int64_t end) {
     for (auto piece = first; piece < end; ++piece) {
       const auto begin = piece * feed_forward_rows, count = std::min(feed_forward_rows, rows - begin);
       const auto part = hidden.narrow(0, begin, count);

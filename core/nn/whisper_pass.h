@@ -35,8 +35,9 @@ struct WhisperTargets {
 // Throws InputError: labels that are missing or do not fit the tokens, an example without any.
 WhisperTargets whisper_targets(const at::Tensor& labels, const WhisperInputs& inputs, const WhisperConfig& config);
 
-// Calls compute(i) for every example, each on one thread: threads that share no example wait for each other once, and
-// their activations stay in their own caches. The few examples that are left over share all threads. Without gradients.
+// Calls compute(i) for every example, each on one thread, in the caller's arithmetic: threads that share no example wait
+// for each other once, and their activations stay in their own caches. The few examples that are left over share all
+// threads. For callers that record no gradients.
 void for_each_example(std::int64_t examples, const std::function<void(std::int64_t)>& compute);
 
 // [B*S, D]

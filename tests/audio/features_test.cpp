@@ -1,5 +1,6 @@
 // Features equal those of transformers 4.57.6 (tests/fixtures/audio/make_golden.py); sounds as files are read.
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 #include <sndfile.h>
@@ -89,6 +90,21 @@ TEST(Features, HaveTransformersDefaultsWithoutTheirOwnFile) {
   EXPECT_EQ(whisper.window_samples(), 480000);
   folder.write("config.json", R"({"model_type": "audio-spectrogram-transformer", "max_length": 98})");
   EXPECT_EQ(FeatureExtractor::read(folder.path()).frames(), 98);
+}
+
+// Splits are read when they are first asked for, which may be in the middle of a bfloat16 evaluation.
+TEST(Features, AreTheSameUnderAutocast) {
+  for (const std::string kind : {"ast", "whisper"}) {
+    const test::TempDir folder;
+    const auto extractor = extractor_of(folder, kind, {{"sampling_rate", 16000}});
+    const auto samples = generated(8000, 5);
+    const auto plain = extractor.features(samples).frames;
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    const auto under_autocast = extractor.features(samples).frames;
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    EXPECT_TRUE(under_autocast.equal(plain)) << kind;
+  }
 }
 
 TEST(Features, SayWhichSettingIsWrong) {
