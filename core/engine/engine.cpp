@@ -335,7 +335,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
   std::string model_digest = base->digest;
   std::size_t next = 0;
   if (keeps_steps) {
-    if (auto finished = folder.read(*base->model, softmax_scale_from(cell.softmax_scale));
+    if (auto finished = folder.read(*base->model, softmax_scale_from(cell.softmax_scale), state_->watch);
         finished && finished->step <= static_cast<std::int64_t>(steps.size())) {
       state_->watch.tell(fmt::format("going on after step {} of {}", finished->step, steps.size()));
       owned = std::move(finished->model);

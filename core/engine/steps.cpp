@@ -144,9 +144,11 @@ StepBudget in_whole_units(const StepBudget& step, const CellSettings& cell, cons
 StepFolder::StepFolder(fs::path cache_folder, const std::string& cell_digest)
     : folder_(std::move(cache_folder) / "steps" / cell_digest) {}
 
-std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::SoftmaxScale& scale) const {
+std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::SoftmaxScale& scale,
+                                             const Watch& watch) const {
   std::error_code ignored;
   if (!fs::exists(folder_ / "step.json", ignored)) return std::nullopt;
+  std::string damage;
   try {
     const auto json = Json::parse(read_file(folder_ / "step.json"));
     FinishedStep finished;
@@ -157,12 +159,21 @@ std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::So
     // The mask gives the shapes, the file what training made of them.
     const auto tensors = nn::read_safetensors(folder_ / "parameters.safetensors").tensors;
     std::vector<at::Tensor> parameters;
-    for (std::size_t i = 0; i < tensors.size(); ++i) parameters.push_back(tensors.at(std::to_string(i)));
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const auto found = tensors.find(std::to_string(i));
+      if (found == tensors.end()) throw InputError("parameters.safetensors: lacks tensor '" + std::to_string(i) + "'");
+      parameters.push_back(found->second);
+    }
     finished.model = base.compacted(finished.mask, scale)->with_parameters(parameters);
     return finished;
-  } catch (const std::exception&) {  // a damaged step is computed again
-    return std::nullopt;
+  } catch (const InputError& error) {
+    damage = error.what();
+  } catch (const Json::exception&) {
+    damage = "step.json is not what a finished step leaves";
   }
+  watch.tell(folder_.string() + ": the finished step there cannot be used, so the schedule starts from its first step: " +
+             damage);
+  return std::nullopt;
 }
 
 void StepFolder::write(std::int64_t step, const nn::Model& model, const Mask& mask, const std::string& digest,

@@ -133,5 +133,68 @@ TEST(Proof, HoldsWhereWhatWasRemovedIsZero) {
   EXPECT_EQ(proof.sites[0].difference_from_dense, 0);
 }
 
+// Zeroes these projections of head 1 of the first site, then proves a mask of other projections of that head.
+struct Silent {
+  std::vector<Projection> zero, removed;
+};
+
+engine::Proof proof_of(Proving& proving, const nn::Model& model, const Silent& silent) {
+  Mask zero(model.sites()), removed(model.sites());
+  for (const auto projection : silent.zero) zero.site(0).of(projection)[1].fill_(false);
+  for (const auto projection : silent.removed) removed.site(0).of(projection)[1].fill_(false);
+  return engine::prove(*model.masked(zero), removed, proving.base.task->split("test").collated());
+}
+
+// A head that writes nothing may have any Q and K, as movement-pruned and masked checkpoints do; a dead Q channel makes its
+// K partner idle, a dead V channel its O column. Nothing changes where such weights go, and nothing should.
+TEST(Proof, HoldsWhereWhatWasRemovedContributesNothing) {
+  Proving proving;
+  using P = Projection;
+  const std::vector<P> all(all_projections.begin(), all_projections.end());
+  // The dense model, and one whose heads are narrower, in QK other than in VO.
+  Mask narrow(proving.base.model->sites());
+  for (std::int64_t site = 0; site < narrow.size(); ++site) {
+    narrow.site(site).of(P::Q).slice(1, 2, 3).fill_(false);
+    narrow.site(site).of(P::V)[0].slice(0, 0, 2).fill_(false);
+  }
+  std::filesystem::create_directory(proving.tiny.folder.path() / "narrow");
+  proving.base.model->compacted(narrow)->save(proving.tiny.folder.path() / "narrow");
+  const auto compact = nn::read_model(proving.tiny.folder.path() / "narrow");
+  for (const auto* model : {static_cast<const nn::Model*>(proving.base.model.get()), compact.get()}) {
+    for (const auto& silent : std::vector<Silent>{{{P::V, P::O}, all},
+                                                  {{P::O}, all},
+                                                  {{P::V}, all},
+                                                  {{P::V, P::O}, {P::Q}},
+                                                  {{P::V, P::O}, {P::K}},
+                                                  {{P::V}, {P::Q, P::K}},
+                                                  {{P::Q}, {P::K}},
+                                                  {{P::K}, {P::Q}},
+                                                  {{P::V}, {P::O}},
+                                                  {{P::O}, {P::V}}}) {
+      const auto proof = proof_of(proving, *model, silent);
+      EXPECT_TRUE(proof.passed) << proof.failure;
+      ASSERT_EQ(proof.sites.size(), 1u);
+      EXPECT_EQ(proof.sites[0].difference_from_dense, 0);
+      EXPECT_TRUE(proof.sites[0].answered);
+    }
+  }
+}
+
+// Whatever goes alone, a model that ignores it is caught: queries and keys too, which only move attention.
+TEST(Proof, FailsWhenOneProjectionIsNotRemoved) {
+  Proving proving;
+  for (const auto projection : all_projections) {
+    Mask mask(proving.base.model->sites());
+    mask.site(0).of(projection)[1].fill_(false);
+    const auto examples = proving.base.task->split("test").collated();
+    EXPECT_TRUE(engine::prove(*proving.base.model, mask, examples).passed) << to_string(projection);
+
+    const auto proof = engine::prove(IgnoresMasks(*proving.base.model), mask, examples);
+
+    EXPECT_FALSE(proof.passed) << to_string(projection);
+    EXPECT_NE(proof.failure.find("what the mask removes contributes up to"), std::string::npos) << proof.failure;
+  }
+}
+
 }  // namespace
 }  // namespace espalier::test

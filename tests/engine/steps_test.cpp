@@ -217,6 +217,39 @@ TEST(Recovery, GoesOnAtTheLastFinishedStep) {
   }
 }
 
+// A finished step that cannot be used is computed again, and it is said why.
+TEST(Recovery, StartsAnewWhereTheFinishedStepIsDamaged) {
+  ScheduledCell tiny;
+  tiny.recover_by("finetune", with({{"epochs", std::int64_t{1}}, {"batch", std::int64_t{8}}}));
+  const auto step = [&](const char* name) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(tiny.folder / "cache"))
+      if (entry.path().filename() == name && entry.path().string().find(".part") == std::string::npos)
+        return entry.path();
+    return std::filesystem::path();
+  };
+  for (const std::string name : {"parameters.safetensors", "mask.safetensors", "step.json"}) {
+    engine::Engine first(bundled_plugins(), tiny.folder / "cache", {{}, [&] { return !step("step.json").empty(); }});
+    EXPECT_THROW(first.run(tiny.cell), engine::Interrupted);
+    const auto damaged = step(name.c_str());
+    ASSERT_FALSE(damaged.empty());
+    write_file(damaged, "broken");
+
+    std::vector<std::string> said;
+    engine::Engine second(bundled_plugins(), tiny.folder / "cache",
+                          {[&](const std::string& line) { said.push_back(line); }, {}});
+    const auto points = second.run(tiny.cell).points;
+
+    EXPECT_EQ(points.size(), 7u);
+    const auto why = std::find_if(said.begin(), said.end(), [](const auto& line) {
+      return line.find("the finished step there cannot be used, so the schedule starts from its first step: ") !=
+             std::string::npos;
+    });
+    ASSERT_NE(why, said.end()) << name;
+    EXPECT_NE(why->find(name), std::string::npos) << *why;
+    EXPECT_EQ(std::count(said.begin(), said.end(), "step 1 of 3"), 1) << name;
+  }
+}
+
 TEST(Recovery, ThatDivergesIsAStateOfThePoint) {
   TinyCell tiny;
   tiny.cell.recovery =

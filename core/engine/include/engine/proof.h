@@ -16,7 +16,7 @@ struct SiteProof {
   std::string site;
   double difference_from_dense = 0;   // largest, of the site's output under the mask, fed with the dense model's input
   double difference_from_zeroed = 0;  // compacted against zeroed weights
-  bool answered = false;              // it changed (or what went was zero), and both agree
+  bool answered = false;              // it changed (or what went contributes nothing), and both agree
 };
 
 struct Proof {

@@ -47,8 +47,9 @@ class StepFolder {
  public:
   StepFolder(std::filesystem::path cache_folder, const std::string& cell_digest);
 
-  // nullopt where there is none that can be read. `base`: the dense model that the cell started from.
-  std::optional<FinishedStep> read(const nn::Model& base, const nn::SoftmaxScale& scale) const;
+  // nullopt where there is none; `watch` is told why one that is there cannot be used. `base`: the dense model that the
+  // cell started from.
+  std::optional<FinishedStep> read(const nn::Model& base, const nn::SoftmaxScale& scale, const Watch& watch) const;
   // Throws InputError where it cannot be written.
   void write(std::int64_t step, const nn::Model& model, const Mask& mask, const std::string& digest,
              const std::vector<Point>& points) const;
