@@ -451,7 +451,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
     check_weights();
     folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
     // Always through the files, so that a cell that goes on and one that was stopped there compute with the same bits.
-    if (auto written = folder.read(*base->model, softmax_scale_from(cell.softmax_scale))) {
+    if (auto written = folder.read(*base->model, softmax_scale_from(cell.softmax_scale), state_->watch)) {
       owned = std::move(written->model);
       model = owned.get();
     }

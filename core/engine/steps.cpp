@@ -171,8 +171,7 @@ std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::So
   } catch (const Json::exception&) {
     damage = "step.json is not what a finished step leaves";
   }
-  watch.tell(folder_.string() + ": the finished step there cannot be used, so the schedule starts from its first step: " +
-             damage);
+  watch.tell(folder_.string() + ": the finished step there cannot be used: " + damage);
   return std::nullopt;
 }
 

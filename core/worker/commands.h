@@ -56,6 +56,7 @@ ExitCode describe(const DescribeWords& words);
 
 struct TrainWords {
   std::string model, output;
+  bool overwrite = false;
   DataWords data;
   std::string validation;
   std::vector<std::string> set;
@@ -79,6 +80,7 @@ struct PruneWords {
   std::optional<double> sparsity;
   std::optional<std::int64_t> heads;
   std::int64_t seed = 0;
+  bool overwrite = false;
   PluginPaths plugins;
 };
 ExitCode prune(const PruneWords& words);

@@ -12,6 +12,7 @@
 #include "input.h"
 #include "nn/mask_file.h"
 #include "nn/speech.h"
+#include "output.h"
 #include "words/atomic_file.h"
 
 namespace espalier::worker {
@@ -40,6 +41,9 @@ std::string predictions(const engine::Task& task, const engine::Evaluation& eval
 }  // namespace
 
 ExitCode evaluate(const EvaluateWords& words) {
+  std::vector<Source> sources = {{"--model", words.model}, {"--data", words.data.file}};
+  for (const auto& mask : words.masks) sources.push_back({"--mask", mask});
+  check_output_file("--predictions", words.predictions, sources);
   const auto dataset = dataset_from_words(words.data, words.data.split);
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);

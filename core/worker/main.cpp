@@ -147,6 +147,7 @@ struct CommandLine {
     sub->add_option("--set", train.set, "epochs, batch, learning_rate, weight_decay, warmup, clip_norm, seed")
         ->type_name("NAME=VALUE");
     sub->add_option("--output", train.output, "Folder to write")->required()->type_name("DIR");
+    sub->add_flag("--overwrite", train.overwrite, "Replace another checkpoint that is there");
     sub->callback([this] { chosen = here([this] { return worker::train(train); }); });
   }
 
@@ -189,6 +190,7 @@ struct CommandLine {
         ->capture_default_str();
     sub->add_option("--seed", prune.seed, "For searchers that draw random numbers")->check(CLI::NonNegativeNumber);
     sub->add_option("--output", prune.output, "Folder to write")->required()->type_name("DIR");
+    sub->add_flag("--overwrite", prune.overwrite, "Replace another checkpoint that is there");
     add_plugins(*sub, prune.plugins);
     sub->callback([this] { chosen = apart([this] { return worker::prune(prune); }); });
   }

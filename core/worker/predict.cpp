@@ -7,6 +7,7 @@
 #include "input.h"
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
+#include "output.h"
 
 namespace espalier::worker {
 
@@ -14,6 +15,8 @@ ExitCode predict(const PredictWords& words) {
   const c10::InferenceMode inference;
   if (words.compact && words.mask.empty())
     throw SettingsError("--compact needs --mask FILE: there is nothing to compact away");
+  check_output_file("--output", words.output,
+                    {{"--model", words.model}, {"--input", words.input}, {"--mask", words.mask}});
   auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
   if (!words.mask.empty()) {

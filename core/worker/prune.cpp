@@ -9,6 +9,7 @@
 #include "engine/searching.h"
 #include "input.h"
 #include "nn/mask_file.h"
+#include "output.h"
 #include "words/names.h"
 
 namespace espalier::worker {
@@ -43,37 +44,48 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
       .mask;
 }
 
+// What was written: how much of the attention is gone, and how many parameters the file holds.
+std::string in_words(const PruneWords& words, const nn::Model& dense, const nn::Model& pruned, const Mask& mask) {
+  const auto removed = count_parameters(dense.sites(), mask.closure(), false);
+  const auto line = [&](const char* what, const ParameterCount& count, const std::string& parameters) {
+    return fmt::format("{}: {} checkpoint, {:.2f} % of the attention parameters {} ({} of {}), {}", words.output,
+                       words.format, 100 * count.sparsity(), what, count.dense - count.kept, count.dense, parameters);
+  };
+  if (words.format == "compact")
+    return line("removed", removed, fmt::format("{} parameters left", pruned.parameter_count()));
+  return line("zeroed", count_parameters(dense.sites(), mask, false),
+              fmt::format("{} parameters in the file, of which compact leaves {}", pruned.parameter_count(),
+                          dense.parameter_count() - (removed.dense - removed.kept)));
+}
+
 }  // namespace
 
 ExitCode prune(const PruneWords& words) {
   if (words.format != "masked" && words.format != "compact") {
     throw SettingsError(unknown_name("format", words.format, {"masked", "compact"}));
   }
+  const auto scale = engine::softmax_scale_from(words.softmax_scale);
+  if (words.format == "masked" && scale.kind != nn::SoftmaxScale::Kind::Original) {
+    throw SettingsError("--softmax-scale " + words.softmax_scale +
+                        " belongs to --format compact: a masked checkpoint has the widths, and so the scale, of the "
+                        "dense one\n    add --format compact, or leave --softmax-scale out");
+  }
+  if (!words.mask.empty() && !words.scores.empty()) throw SettingsError("give --scores or --mask, not both");
   const auto model = nn::read_model(words.model);
   say_skipped(*model, words.model);
-  if (!words.mask.empty() && !words.scores.empty()) throw SettingsError("give --scores or --mask, not both");
   const auto digest = checkpoint_digest(words.model);
   const auto mask =
       words.mask.empty() ? mask_from_scores(words, *model) : nn::read_mask(words.mask, model->sites(), digest);
-  std::error_code ignored;
-  make_folder(words.output);
-  if (std::filesystem::equivalent(words.model, words.output, ignored)) {
-    throw SettingsError("--output " + words.output + " is the model's own folder: the dense checkpoint would be lost");
-  }
-  const auto pruned = words.format == "masked"
-                          ? model->masked(mask)
-                          : model->compacted(mask, engine::softmax_scale_from(words.softmax_scale));
+  make_checkpoint_folder(words.output,
+                         {{"--model", words.model}, {"--scores", words.scores}, {"--mask", words.mask}},
+                         words.overwrite, digest);
+  const auto pruned = words.format == "masked" ? model->masked(mask) : model->compacted(mask, scale);
   pruned->save(words.output);
   engine::copy_companions(words.model, words.output);
   nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask,
                  {{"model_digest", digest}});
-  const auto removed = count_parameters(model->sites(), mask.closure(), false);
-  std::printf(
-      "%s\n",
-      fmt::format("{}: {} checkpoint, {:.2f} % of the attention parameters removed ({} of {}), {} parameters left",
-                  words.output, words.format, 100 * removed.sparsity(), removed.dense - removed.kept, removed.dense,
-                  model->parameter_count() - (removed.dense - removed.kept))
-          .c_str());
+  std::printf("%s\n    %s\n", in_words(words, *model, *pruned, mask).c_str(),
+              nn::loaded_by(words.output).c_str());
   return ExitCode::Done;
 }
 

@@ -9,11 +9,13 @@
 #include "input.h"
 #include "nn/mask_file.h"
 #include "nn/speech.h"
+#include "output.h"
 #include "words/digest.h"
 
 namespace espalier::worker {
 
 ExitCode score(const ScoreWords& words) {
+  check_output_file("--output", words.output, {{"--model", words.model}, {"--data", words.data.file}});
   const auto catalog = open_catalog(words.plugins);
   const auto& plugin = catalog->find("scorer", words.scorer);
   const auto settings = complete_settings(plugin.description, settings_from_words(words.set));

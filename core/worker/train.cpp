@@ -11,6 +11,7 @@
 #include "engine/training.h"
 #include "input.h"
 #include "nn/speech.h"
+#include "output.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
 #include "words/plugin_description.h"
@@ -101,6 +102,9 @@ void refuse_without_weights(const std::filesystem::path& model) {
 
 ExitCode train(const TrainWords& words) {
   const auto recipe = recipe_from(words.set);
+  make_checkpoint_folder(words.output,
+                         {{"--model", words.model}, {"--data", words.data.file}, {"--validation", words.validation}},
+                         words.overwrite);
   auto dataset = dataset_from_words(words.data, "train");
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
   if (recipe.start == "checkpoint") {
@@ -116,11 +120,13 @@ ExitCode train(const TrainWords& words) {
   DigestMemory digests(cache_folder());
   const auto task = engine::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
   const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed, watch());
-  make_folder(words.output);
   engine::TrainingReport report;
   const auto trained =
       engine::fine_tune(*start, *task, recipe, engine::seed_for("training", recipe.seed), report, watch());
   trained->save(words.output);
+  // What an earlier pruning left there is of another model.
+  std::error_code ignored;
+  std::filesystem::remove(std::filesystem::path(words.output) / "mask.safetensors", ignored);
   engine::copy_companions(words.model, words.output);
   const auto& best = report.epochs[static_cast<std::size_t>(report.best_epoch - 1)];
   std::printf("%s\n", fmt::format("{}: {} examples, {} classes, {} steps in {:.0f} s; epoch {} kept{}", words.output,

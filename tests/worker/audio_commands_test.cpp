@@ -811,6 +811,36 @@ TEST_F(Speech, OfAnExperimentIsProven) {
   EXPECT_EQ(status(world)["done"], 4);
 }
 
+// LoRA trains what the model names as its parameters: of Whisper not the sinusoids of the encoder.
+TEST_F(Speech, OfAnExperimentIsRecoveredByAdapters) {
+  world.table("train.tsv", "text", four);
+  world.table("validation.tsv", "text", {{"tone4.wav", "stop"}, {"tone0.wav", "one"}});
+  world.folder.write("sounds.toml",
+                     experiment("whisper", "speech-recognition",
+                                "train = \"train.tsv\"\nnormalizer = \"ascii\"\nmax_new_tokens = 6\n",
+                                "scorer = \"magnitude\"\nschedule = { steps = 2, fraction = 0.25 }\n"
+                                "recovery = { plugin = \"lora\", rank = 2, epochs = 1, batch = 2 }\n"));
+  const auto ran = world.espalier({"run", "sounds.toml"});
+
+  EXPECT_EQ(said(ran, 0).find("failed"), std::string::npos) << ran.err;
+  EXPECT_EQ(status(world)["done"], 1);
+}
+
+// As many threads as there are compute in the type that is asked for.
+TEST_F(Speech, IsTheSameOnOneThreadAndTwoInEveryArithmetic) {
+  for (const std::string compute : {"float32", "bfloat16"}) {
+    const auto one = metrics({"--compute", compute, "--threads", "1"});
+    const auto two = metrics({"--compute", compute, "--threads", "2"});
+    EXPECT_NEAR(two["cross_entropy"].get<double>(), one["cross_entropy"].get<double>(), 1e-3) << compute;
+    for (const std::string threads : {"1", "2"}) {
+      const auto ran = world.espalier({"score", "--model", "model", "--data", "test.tsv", "--format",
+                                       "speech-recognition", "--scorer", "fisher", "--granularity", "head", "--compute",
+                                       compute, "--threads", threads, "--output", "s.safetensors"});
+      EXPECT_EQ(ran.exit_code, 0) << compute << ran.err;
+    }
+  }
+}
+
 TEST_F(Classes, OfAMissingSoundArePlannedAndNotRun) {
   world.table("validation.tsv", "label", {{"tone4.wav", "class 0"}});
   fs::remove(world.folder / "tone2.wav");

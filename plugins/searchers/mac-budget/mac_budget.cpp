@@ -301,12 +301,17 @@ class MacBudget final : public espalier::Searcher {
       }
       if (left.empty()) continue;
       const double one = saved_by({left.front()}), together = saved_by(left);
-      const bool alike = std::abs(together - one * static_cast<double>(left.size())) <= slack * std::abs(together);
+      // Heads that differ in width may save as much on average as the first does.
+      const auto& site = task.units.sites()[static_cast<std::size_t>(task.units[begin].site)];
+      const bool even = site.qk_widths.empty() && site.vo_widths.empty();
+      const bool alike = even && std::abs(together - one * static_cast<double>(left.size())) <= slack * std::abs(together);
       for (const auto unit : left) cost(unit) = std::max(0.0, alike ? one : saved_by({unit}));
     }
     const auto shape = [&](std::int64_t unit) {
       const auto& site = task.units.sites()[static_cast<std::size_t>(task.units[unit].site)];
-      return std::tuple(site.kind, site.heads, site.head_dim, site.model_width);
+      const auto width = [&](espalier::Projection of) { return site.width(of, task.units[unit].head); };
+      return std::tuple(site.kind, site.heads, width(espalier::Projection::Q), width(espalier::Projection::V),
+                        site.model_width);
     };
     for (std::int64_t unit = 0; unit < count; ++unit) {
       for (std::int64_t other = 0; cost(unit) < 0 && other < count; ++other) {
