@@ -160,7 +160,8 @@ TEST(Proof, HoldsWhereWhatWasRemovedContributesNothing) {
   std::filesystem::create_directory(proving.tiny.folder.path() / "narrow");
   proving.base.model->compacted(narrow)->save(proving.tiny.folder.path() / "narrow");
   const auto compact = nn::read_model(proving.tiny.folder.path() / "narrow");
-  for (const auto* model : {static_cast<const nn::Model*>(proving.base.model.get()), compact.get()}) {
+  const std::vector<const nn::Model*> models = {proving.base.model.get(), compact.get()};
+  for (const auto* model : models) {
     for (const auto& silent : std::vector<Silent>{{{P::V, P::O}, all},
                                                   {{P::O}, all},
                                                   {{P::V}, all},
