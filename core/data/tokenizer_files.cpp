@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tables/utf8.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
 #include "words/tokenizer_class.h"

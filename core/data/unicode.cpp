@@ -150,22 +150,6 @@ std::string normalise_ascii(std::string_view text, const Normaliser& normaliser)
 
 }  // namespace
 
-std::optional<std::size_t> invalid_utf8(std::string_view text) {
-  for (std::size_t position = 0; position < text.size();) {
-    if (static_cast<unsigned char>(text[position]) < 0x80) {
-      ++position;
-      continue;
-    }
-    const std::size_t start = position;
-    std::size_t limit = std::min(text.size(), start + U8_MAX_LENGTH), next = start;
-    UChar32 character = 0;
-    U8_NEXT(text.data(), next, limit, character);
-    if (character < 0) return start;
-    position = next;
-  }
-  return std::nullopt;
-}
-
 char32_t next_character(std::string_view text, std::size_t& position) {
   UChar32 character = 0;
   U8_NEXT(text.data(), position, text.size(), character);

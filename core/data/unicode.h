@@ -2,14 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace espalier::data {
-
-// Where the first byte stands that is not part of valid UTF-8.
-std::optional<std::size_t> invalid_utf8(std::string_view text);
 
 struct Normaliser {
   bool clean_text = true;          // no control characters; every space is U+0020

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <vector>
 
-#include "unicode.h"
+#include "tables/utf8.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
 

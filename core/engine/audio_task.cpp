@@ -8,9 +8,9 @@
 
 #include "audio/augmentation.h"
 #include "data/labels.h"
-#include "data/text_table.h"
 #include "engine/classification.h"
 #include "engine/sounds.h"
+#include "tables/text_table.h"
 
 namespace espalier::engine {
 namespace {
@@ -83,7 +83,7 @@ const std::vector<std::string>& AudioTask::labels() {
     }
     data::require_classes(written, path_of("train"));
     for (const auto& one : written) labels_.push_back(one.label);
-    labels_ = data::in_order(std::move(labels_));
+    labels_ = in_order(std::move(labels_));
     if (!tags()) require_two_classes(labels_, path_of("train"));
   }
   return labels_;

@@ -38,11 +38,11 @@ const data::WordPiece& TextTask::tokenizer() {
 const std::vector<std::string>& TextTask::labels() {
   // Of the whole file: a slice of it may lack a rare class that the other splits have.
   if (labels_.empty()) {
-    const auto rows = data::read_text_table(path_of("train"), {dataset_.text, dataset_.pair, dataset_.label});
+    const auto rows = read_text_table(path_of("train"), {dataset_.text, dataset_.pair, dataset_.label});
     std::vector<data::LabelAt> written;
     for (const auto& row : rows) written.push_back({row.label, row.line});
     data::require_classes(written, path_of("train"));
-    labels_ = data::labels_of(rows);
+    labels_ = labels_of(rows);
     require_two_classes(labels_, path_of("train"));
   }
   return labels_;
@@ -50,7 +50,7 @@ const std::vector<std::string>& TextTask::labels() {
 
 Split TextTask::read(const std::string& name) {
   const auto rows =
-      data::read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label}, limit_of(name));
+      read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label}, limit_of(name));
   const auto most = most_tokens();
   auto examples = std::make_unique<data::TextExamples>(data::tokenise(rows, tokenizer(), labels(), most, path_of(name)));
   const auto reach_it = std::count_if(examples->encodings.begin(), examples->encodings.end(),

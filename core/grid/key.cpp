@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "words/audio_table.h"
+#include "tables/audio_table.h"
 
 namespace espalier::grid {
 namespace {

@@ -9,20 +9,21 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report grid store words",
-    "runner": "grid store words",
+    "cli": "runner report grid store tables words",
+    "runner": "grid store tables words",
     "report": "store words",
-    "grid": "words",
+    "grid": "tables words",
     "store": "words",
-    "worker": "engine store loader nn data audio speech corpora sdk words",
-    "engine": "nn data audio speech loader sdk words",
+    "worker": "engine store loader nn data audio speech corpora sdk tables words",
+    "engine": "nn data audio speech loader sdk tables words",
     "nn": "sdk words",
-    "data": "sdk words",
-    "audio": "sdk words",
+    "data": "sdk tables words",
+    "audio": "sdk tables words",
     "speech": "sdk words",
     "corpora": "words",
     "loader": "sdk words",
     "sdk": "words",
+    "tables": "words",
     "words": "",
 }
 ARROWS = {room: set(below.split()) for room, below in ARROWS.items()}

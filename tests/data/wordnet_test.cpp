@@ -7,9 +7,9 @@
 #include <map>
 #include <set>
 
-#include "data/text_table.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
+#include "tables/text_table.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "audio/features.h"
-#include "words/audio_table.h"
+#include "tables/audio_table.h"
 
 namespace espalier::audio {
 

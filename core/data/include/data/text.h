@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "data/examples.h"
-#include "data/text_table.h"
 #include "data/wordpiece.h"
+#include "tables/text_table.h"
 
 namespace espalier::data {
 

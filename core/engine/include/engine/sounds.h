@@ -6,7 +6,7 @@
 
 #include "audio/feature_set.h"
 #include "engine/task.h"
-#include "words/audio_table.h"
+#include "tables/audio_table.h"
 
 namespace espalier::engine {
 

@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <espalier/export.h>
-
 #include "words/digest.h"
 
 namespace espalier {
@@ -32,11 +30,10 @@ struct AudioRow {
 // Paths are relative to the table's folder. Throws InputError with FILE:LINE and all problems found (capped); files
 // that a table names and that do not exist are among them, unless `missing` is given: then their paths are put there
 // and their rows are given like the others.
-ESPALIER_WORDS_API std::vector<AudioRow> read_audio_table(const DatasetSettings& dataset, const std::string& split,
-                                                          std::vector<std::string>* missing = nullptr);
+std::vector<AudioRow> read_audio_table(const DatasetSettings& dataset, const std::string& split,
+                                       std::vector<std::string>* missing = nullptr);
 
 // What a split is known by: the bytes of its table and of every file it names, in order. No paths.
-ESPALIER_WORDS_API std::string audio_digest(const DatasetSettings& dataset, const std::string& split,
-                                            DigestMemory& digests);
+std::string audio_digest(const DatasetSettings& dataset, const std::string& split, DigestMemory& digests);
 
 }  // namespace espalier

@@ -1,4 +1,4 @@
-#include "data/text_table.h"
+#include "tables/text_table.h"
 
 #include <espalier/error.h>
 
@@ -10,11 +10,11 @@
 #include <tuple>
 
 #include "table_reading.h"
-#include "unicode.h"
+#include "tables/utf8.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
 
-namespace espalier::data {
+namespace espalier {
 namespace {
 
 constexpr std::size_t problems_shown = 10;
@@ -145,4 +145,4 @@ std::vector<std::string> in_order(std::vector<std::string> labels) {
   return labels;
 }
 
-}  // namespace espalier::data
+}  // namespace espalier

@@ -1,4 +1,4 @@
-#include "words/audio_table.h"
+#include "tables/audio_table.h"
 
 #include <espalier/error.h>
 

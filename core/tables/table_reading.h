@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "data/text_table.h"
+#include "tables/text_table.h"
 
-namespace espalier::data {
+namespace espalier {
 
 class TableReading {
  public:
@@ -44,4 +44,4 @@ class TableReading {
 void read_delimited(TableReading& reading, char delimiter, bool quoted);
 void read_json_lines(TableReading& reading);
 
-}  // namespace espalier::data
+}  // namespace espalier

@@ -5,7 +5,7 @@
 
 #include "table_reading.h"
 
-namespace espalier::data {
+namespace espalier {
 namespace {
 
 using nlohmann::json;
@@ -79,4 +79,4 @@ void read_json_lines(TableReading& reading) {
   }
 }
 
-}  // namespace espalier::data
+}  // namespace espalier

@@ -1,4 +1,4 @@
-#include "data/text_table.h"
+#include "tables/text_table.h"
 
 #include <espalier/error.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include "support/message_of.h"
 #include "support/temp_dir.h"
 
-namespace espalier::data {
+namespace espalier {
 namespace {
 
 std::string shown(const std::vector<TextRow>& rows) {
@@ -168,4 +168,4 @@ TEST(LabelsOf, SortsNumbersByValueBeforeTexts) {
 }
 
 }  // namespace
-}  // namespace espalier::data
+}  // namespace espalier

@@ -7,7 +7,7 @@
 #include "table_reading.h"
 #include "words/names.h"
 
-namespace espalier::data {
+namespace espalier {
 namespace {
 
 struct Format {
@@ -181,4 +181,4 @@ void read_delimited(TableReading& reading, char delimiter, bool quoted) {
   }
 }
 
-}  // namespace espalier::data
+}  // namespace espalier

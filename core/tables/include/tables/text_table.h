@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace espalier::data {
+namespace espalier {
 
 struct TextColumns {
   std::string text = "text";
@@ -31,4 +31,4 @@ std::vector<std::string> labels_of(const std::vector<TextRow>& rows);
 // Each label once, sorted: numbers first and by value, then texts by their bytes.
 std::vector<std::string> in_order(std::vector<std::string> labels);
 
-}  // namespace espalier::data
+}  // namespace espalier
