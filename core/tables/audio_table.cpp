@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 
-#include "words/atomic_file.h"
+#include "records.h"
+#include "table_file.h"
 #include "words/cell_settings.h"
 #include "words/names.h"
 
@@ -16,79 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t problems_shown = 10;
+// AudioSet's own tables and its list of classes.
+constexpr tables::RecordFormat audioset{.spaces_before_quotes = true, .comments = true};
+
 constexpr const char* sound_extensions[] = {".wav", ".flac", ".ogg", ".mp3", ".aiff"};
 
-class Problems {
- public:
-  explicit Problems(std::string file) : file_(std::move(file)) {}
-  void add(std::int64_t line, const std::string& what) {
-    if (++count_ <= problems_shown) shown_.push_back(file_ + ":" + std::to_string(line) + ": " + what);
-  }
-  void throw_if_any() const {
-    if (count_ == 0) return;
-    if (count_ == 1) throw InputError(shown_[0]);
-    std::string message = file_ + ": " + std::to_string(count_) + " rows cannot be read\n    " + join(shown_, "\n    ");
-    if (count_ > problems_shown) message += "\n    and " + std::to_string(count_ - problems_shown) + " more";
-    throw InputError(message);
-  }
-
- private:
-  std::string file_;
-  std::size_t count_ = 0;
-  std::vector<std::string> shown_;
-};
-
-struct Line {
-  std::int64_t number;
-  std::string text;
-};
-
-// Lines without their ends; blank ones are left out.
-std::vector<Line> lines_of(const fs::path& file) {
-  auto bytes = read_file(file);
-  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")) {
-    throw InputError(file.string() + ":1: is UTF-16, expected UTF-8\n    convert it: iconv -f UTF-16 -t UTF-8");
-  }
-  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.erase(0, 3);
-  std::vector<Line> lines;
-  std::int64_t number = 0;
-  for (std::size_t begin = 0; begin < bytes.size();) {
-    const auto end = std::min(bytes.find('\n', begin), bytes.size());
-    auto text = bytes.substr(begin, end - begin);
-    if (!text.empty() && text.back() == '\r') text.pop_back();
-    ++number;
-    if (text.find_first_not_of(" \t") != std::string::npos) lines.push_back({number, std::move(text)});
-    begin = end + 1;
+// Lines of a list without their ends; blank ones are left out, those that are no text are problems of the file.
+std::vector<std::string> lines_of(tables::TableFile& file) {
+  std::vector<std::string> lines;
+  tables::Records records(file.content(), {.delimiter = '\n', .quoted = false});
+  while (const auto record = records.next()) {
+    if (file.is_text(file.content().substr(record->begin, record->end - record->begin), record->line, record->begin))
+      lines.push_back(record->fields[0]);
   }
   return lines;
-}
-
-// Fields of one line; a .csv may quote them ("" is a quote). nullopt: a quote that does not end.
-std::optional<std::vector<std::string>> fields_of(const std::string& line, char delimiter, bool quoted) {
-  std::vector<std::string> fields(1);
-  bool inside = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (inside) {
-      if (c != '"') {
-        fields.back() += c;
-      } else if (i + 1 < line.size() && line[i + 1] == '"') {
-        fields.back() += line[++i];
-      } else {
-        inside = false;
-      }
-    } else if (quoted && c == '"' && fields.back().find_first_not_of(' ') == std::string::npos) {
-      fields.back().clear();
-      inside = true;
-    } else if (c == delimiter) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  if (inside) return std::nullopt;
-  return fields;
 }
 
 std::string trimmed(const std::string& text) {
@@ -115,7 +56,7 @@ bool is_file(const fs::path& path) {
 class TableOfFiles {
  public:
   TableOfFiles(const DatasetSettings& dataset, const std::string& split, std::vector<std::string>* missing)
-      : dataset_(dataset), split_(split), missing_(missing), file_(path_of(dataset, split)), problems_(file_.string()) {
+      : dataset_(dataset), split_(split), missing_(missing), file_(path_of(dataset, split)) {
     const auto limit = dataset.limit.find(split);
     if (limit != dataset.limit.end()) limit_ = static_cast<std::size_t>(limit->second);
   }
@@ -125,13 +66,8 @@ class TableOfFiles {
     if (fs::is_directory(file_, ignored)) {
       read_speech_commands();
     } else {
-      const auto lines = lines_of(file_);
-      if (dataset_.format == "audio-tagging" && !lines.empty() && lines[0].text.starts_with('#'))
-        read_audioset(lines);
-      else
-        read_table(lines);
+      read_file_of_rows();
     }
-    problems_.throw_if_any();
     if (rows_.empty()) {
       throw InputError(file_.string() + ": names no sound files\n    expected at least one for the split '" + split_ +
                        "'");
@@ -147,18 +83,30 @@ class TableOfFiles {
     return found->second;
   }
 
-  bool full() const { return limit_ > 0 && rows_.size() + skipped_ >= limit_; }
+  void read_file_of_rows() {
+    tables::TableFile table(file_);
+    const auto start = table.content().find_first_not_of(" \t\r\n");
+    if (dataset_.format == "audio-tagging" && start != std::string_view::npos && table.content()[start] == '#') {
+      read_audioset(table);
+    } else {
+      read_table(table);
+    }
+    table.throw_problems();
+  }
 
-  void add(AudioRow row) {
+  // A row that is a problem counts as read.
+  bool full(std::int64_t problems) const {
+    return limit_ > 0 && rows_.size() + static_cast<std::size_t>(problems) >= limit_;
+  }
+
+  // What is wrong with the row, or nothing.
+  std::string add(AudioRow row) {
     if (!is_file(row.path)) {
-      if (missing_ == nullptr) {
-        ++skipped_;
-        problems_.add(row.line, "names '" + row.path + "', which is not there");
-        return;
-      }
+      if (missing_ == nullptr) return "names '" + row.path + "', which is not there";
       missing_->push_back(row.path);
     }
     rows_.push_back(std::move(row));
+    return "";
   }
 
   fs::path beside(const std::string& path) const {
@@ -166,115 +114,104 @@ class TableOfFiles {
     return given.is_absolute() ? given : file_.parent_path() / given;
   }
 
-  void read_table(const std::vector<Line>& lines) {
-    auto extension = file_.extension().string();
-    std::transform(extension.begin(), extension.end(), extension.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    if (extension != ".tsv" && extension != ".csv") {
-      throw InputError(file_.string() + ": is no table that can be read: its extension is '" + extension +
-                       "'\n    known: .csv, .tsv");
-    }
+  void read_table(tables::TableFile& table) {
     const bool speech = dataset_.format == "speech-recognition";
-    const auto content = speech ? dataset_.text : dataset_.label;
-    if (lines.empty()) throw InputError(file_.string() + ": is empty, expected a header with path and " + content);
-    const char delimiter = extension == ".tsv" ? '\t' : ',';
-    const bool quoted = extension == ".csv";
-    const auto header = fields_of(lines[0].text, delimiter, quoted).value_or(std::vector<std::string>());
-    const auto place = [&](const std::string& name) {
-      const auto found = std::find(header.begin(), header.end(), name);
-      if (found != header.end()) return static_cast<std::size_t>(found - header.begin());
-      const auto near = nearest_name(name, header);
-      throw InputError(file_.string() + ":" + std::to_string(lines[0].number) + ": has no column '" + name + "'" +
-                       (near ? "\n    did you mean '" + *near + "'?" : "") + "\n    its columns: " + join(header) +
-                       "\n    expected a header with path and " + content);
-    };
-    const auto path_place = place("path"), content_place = place(content);
-    for (std::size_t i = 1; i < lines.size() && !full(); ++i) {
-      const auto& line = lines[i];
-      const auto fields = fields_of(line.text, delimiter, quoted);
-      if (!fields || fields->size() != header.size()) {
-        problems_.add(line.number, fields ? "has " + std::to_string(fields->size()) + " fields, the header " +
-                                                std::to_string(header.size())
-                                          : "has a quote that does not end");
-        continue;
-      }
-      AudioRow row;
-      row.line = line.number;
-      const auto& path = (*fields)[path_place];
-      const auto& value = (*fields)[content_place];
-      if (path.empty()) {
-        problems_.add(line.number, "its path is empty");
-        continue;
-      }
-      row.path = beside(path).string();
-      if (speech)
-        row.text = value;
-      else if (dataset_.format == "audio-tagging")
-        row.labels = split_at(value, ';');
-      else if (trimmed(value).empty())
-        problems_.add(line.number, "its label ('" + content + "') is empty");
-      else
-        row.labels = {value};
-      add(std::move(row));
+    const auto& content = speech ? dataset_.text : dataset_.label;
+    const std::string key = speech ? "text" : "label";
+    const tables::WantedColumns wanted{{"path", content},
+                                       "expected a header with path and " + content + "; the dataset's key " + key +
+                                           " (on the command line --" + key + ") names the second"};
+    tables::read_rows(
+        table, tables::kind_of(file_), wanted, [&] { return full(table.problems()); },
+        [&](tables::FoundRow found) {
+          const auto line = found.line;
+          if (const auto problem = take(std::move(found)); !problem.empty()) table.problem(line, problem);
+        });
+  }
+
+  // What is wrong with the row, or nothing.
+  std::string take(tables::FoundRow found) {
+    AudioRow row;
+    row.line = found.line;
+    const auto& path = found.values[0];
+    auto& value = found.values[1];
+    if (path.empty()) return "its path is empty";
+    row.path = beside(path).string();
+    if (dataset_.format == "speech-recognition") {
+      row.text = std::move(value);
+    } else if (dataset_.format == "audio-tagging") {
+      row.labels = split_at(value, ';');
+    } else if (trimmed(value).empty()) {
+      return "its label ('" + dataset_.label + "') is empty";
+    } else {
+      row.labels = {std::move(value)};
     }
+    return add(std::move(row));
   }
 
   // The names of AudioSet's machine ids.
   std::map<std::string, std::string> class_names() const {
     std::map<std::string, std::string> names;
     if (dataset_.classes.empty()) return names;
-    for (const auto& line : lines_of(dataset_.classes)) {
-      const auto fields = fields_of(line.text, ',', true);
-      if (!fields || fields->size() != 3) {
-        throw InputError(dataset_.classes + ":" + std::to_string(line.number) +
-                         ": expected index,mid,display_name, as class_labels_indices.csv has them");
+    tables::TableFile file(dataset_.classes);
+    tables::Records records(file.content(), audioset);
+    while (const auto record = records.next()) {
+      if (!file.is_text(file.content().substr(record->begin, record->end - record->begin), record->line, record->begin))
+        continue;
+      if (!record->problem.empty() || record->fields.size() != 3) {
+        file.problem(record->line, "expected index,mid,display_name, as class_labels_indices.csv has them");
+      } else if (record->fields[1] != "mid") {
+        names[record->fields[1]] = record->fields[2];
       }
-      if ((*fields)[1] != "mid") names[(*fields)[1]] = (*fields)[2];
     }
+    file.throw_problems();
     return names;
   }
 
-  void read_audioset(const std::vector<Line>& lines) {
+  void read_audioset(tables::TableFile& table) {
     if (dataset_.audio_folder.empty()) {
       throw InputError(file_.string() +
                        ": is an AudioSet table, and the folder of its files is not given\n    add audio "
-                       "= \"FOLDER\" to the dataset");
+                       "= \"FOLDER\" to the dataset (on the command line --audio FOLDER)");
     }
     const auto names = class_names();
-    for (const auto& line : lines) {
-      if (full()) break;
-      if (line.text.starts_with('#')) continue;
-      const auto fields = fields_of(line.text, ',', true);
-      if (!fields || fields->size() != 4) {
-        problems_.add(line.number, "expected YTID, start_seconds, end_seconds, \"labels\"");
+    tables::Records records(table.content(), audioset);
+    while (!full(table.problems())) {
+      const auto record = records.next();
+      if (!record) return;
+      const auto bytes = table.content().substr(record->begin, record->end - record->begin);
+      if (!table.is_text(bytes, record->line, record->begin)) continue;
+      if (!record->problem.empty() || record->fields.size() != 4) {
+        table.problem(record->line, "expected YTID, start_seconds, end_seconds, \"labels\"");
         continue;
       }
-      AudioRow row;
-      row.line = line.number;
-      const auto name = trimmed((*fields)[0]);
-      if (name.empty() || name.find('/') != std::string::npos) {
-        problems_.add(line.number, "'" + name + "' is no YTID");
-        continue;
-      }
-      row.path = (fs::path(dataset_.audio_folder) / (name + ".wav")).string();
-      for (const char* extension : sound_extensions) {
-        const auto other = fs::path(dataset_.audio_folder) / (name + extension);
-        if (!is_file(row.path) && is_file(other)) row.path = other.string();
-      }
-      for (const auto& mid : split_at((*fields)[3], ',')) {
-        const auto found = names.find(mid);
-        if (found == names.end() && !names.empty())
-          problems_.add(line.number, "label '" + mid + "' is not in " + dataset_.classes);
-        row.labels.push_back(found == names.end() ? mid : found->second);
-      }
-      add(std::move(row));
+      if (const auto problem = take_audioset(*record, names); !problem.empty()) table.problem(record->line, problem);
     }
   }
 
+  std::string take_audioset(const tables::Record& record, const std::map<std::string, std::string>& names) {
+    AudioRow row;
+    row.line = record.line;
+    const auto name = trimmed(record.fields[0]);
+    if (name.empty() || name.find('/') != std::string::npos) return "'" + name + "' is no YTID";
+    row.path = (fs::path(dataset_.audio_folder) / (name + ".wav")).string();
+    for (const char* extension : sound_extensions) {
+      const auto other = fs::path(dataset_.audio_folder) / (name + extension);
+      if (!is_file(row.path) && is_file(other)) row.path = other.string();
+    }
+    for (const auto& mid : split_at(record.fields[3], ',')) {
+      const auto found = names.find(mid);
+      if (found == names.end() && !names.empty()) return "label '" + mid + "' is not in " + dataset_.classes;
+      row.labels.push_back(found == names.end() ? mid : found->second);
+    }
+    return add(std::move(row));
+  }
+
   std::set<std::string> list_of(const char* name) const {
-    std::set<std::string> paths;
-    for (const auto& line : lines_of(file_ / name)) paths.insert(line.text);
-    return paths;
+    tables::TableFile list(file_ / name);
+    const auto lines = lines_of(list);
+    list.throw_problems();
+    return {lines.begin(), lines.end()};
   }
 
   void read_speech_commands() {
@@ -300,24 +237,25 @@ class TableOfFiles {
         }
       }
     }
+    tables::Problems problems(file_.string());
     std::int64_t line = 0;
     for (const auto& path : paths) {
-      if (full()) break;
+      if (full(problems.count())) break;
       ++line;
       AudioRow row;
       row.line = line;
       row.path = (file_ / path).string();
       row.labels = {fs::path(path).parent_path().filename().string()};
-      add(std::move(row));
+      if (const auto problem = add(std::move(row)); !problem.empty()) problems.add(line, problem);
     }
+    problems.throw_if_any();
   }
 
   const DatasetSettings& dataset_;
   std::string split_;
   std::vector<std::string>* missing_;
   fs::path file_;
-  Problems problems_;
-  std::size_t limit_ = 0, skipped_ = 0;
+  std::size_t limit_ = 0;
   std::vector<AudioRow> rows_;
 };
 

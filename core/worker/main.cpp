@@ -25,9 +25,7 @@ void add_plugins(CLI::App& command, PluginPaths& plugins) {
 
 void add_data(CLI::App& command, DataWords& data, bool required) {
   command
-      .add_option(
-          "--data", data.file,
-          "Table with a header (texts: .tsv, .csv or .jsonl; sounds: .tsv or .csv), or the Speech Commands folder")
+      .add_option("--data", data.file, "Table (.tsv or .csv with a header, or .jsonl), or the Speech Commands folder")
       ->required(required)
       ->type_name("FILE");
   command

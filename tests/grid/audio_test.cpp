@@ -202,15 +202,16 @@ TEST_F(MissingSounds, TablesThatCannotBeReadSayWhy) {
   };
   const std::string begin = "sounds/labels.tsv (cannot be read: sounds/labels.tsv";
 
-  EXPECT_EQ(said(""), begin + ": is empty, expected a header with path and label)");
+  EXPECT_EQ(said(""), begin + ": is empty, expected a header and rows with path, label)");
   EXPECT_EQ(said("path\tlabel\n"), begin + ": names no sound files\n    expected at least one for the split 'test')");
   EXPECT_EQ(said("path\tlabels\nlow.wav\tcalm\n"),
             begin +
-                ":1: has no column 'label'\n    did you mean 'labels'?\n    its columns: path, labels\n"
-                "    expected a header with path and label)");
+                ":1: has no column 'label'\n    instead of 'label', did you mean 'labels'?\n    its columns: path, labels\n"
+                "    expected a header with path and label; the dataset's key label (on the command line --label) "
+                "names the second)");
   EXPECT_EQ(said("path\tlabel\nlow.wav\tcalm\tmore\n\nhigh.wav\t\n\tloud\n"),
             begin +
-                ": 3 rows cannot be read\n    sounds/labels.tsv:2: has 3 fields, the header 2\n"
+                ": 3 rows cannot be read\n    sounds/labels.tsv:2: has 3 fields, expected 2 (path, label)\n"
                 "    sounds/labels.tsv:4: its label ('label') is empty\n"
                 "    sounds/labels.tsv:5: its path is empty)");
   std::filesystem::remove(folder_ / "sounds/labels.tsv");
@@ -256,7 +257,7 @@ class AudioSet : public AudioGrid {
 TEST_F(AudioSet, NeedsItsFolderItsFilesAndItsNames) {
   EXPECT_EQ(missing(tags("")),
             Lines{"audioset/eval.csv (cannot be read: audioset/eval.csv: is an AudioSet table, and "
-                  "the folder of its files is not given\n    add audio = \"FOLDER\" to the dataset)"});
+                  "the folder of its files is not given\n    add audio = \"FOLDER\" to the dataset (on the command line --audio FOLDER))"});
   EXPECT_EQ(missing(tags(places_)), Lines{});
   write("audioset/names.csv", "index,mid,display_name\n0,/m/1,\"Speech, male\"\n");
   EXPECT_EQ(

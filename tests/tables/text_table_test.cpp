@@ -36,6 +36,8 @@ std::string complaint(const std::string& name, const std::string& content, const
   return message;
 }
 
+const std::string convert = "\n    convert it: iconv -f LATIN1 -t UTF-8, where LATIN1 is what it is written in";
+
 const TextColumns pairs{"text", "pair", "label"};
 
 TEST(TextTable, ReadsTsvWithoutQuoting) {
@@ -101,14 +103,14 @@ TEST(TextTable, NamesFilesWithoutRows) {
 TEST(TextTable, NamesMissingColumnsAndTheNearest) {
   EXPECT_EQ(complaint("a.tsv", "txt\tlabel\na\tx\n"),
             "a.tsv:1: has no column 'text'\n    instead of 'text', did you mean 'txt'?\n    its columns: txt, label\n"
-            "    which columns are read is said by the data set's keys text, pair and label");
+            "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, --label)");
   EXPECT_EQ(complaint("a.csv", "1,2\na,x\n"),
             "a.csv:1: has no column 'text' and no column 'label'\n    its columns: 1, 2\n"
-            "    which columns are read is said by the data set's keys text, pair and label");
+            "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, --label)");
   EXPECT_EQ(
       complaint("a.jsonl", "{\"text\": \"a\", \"Label\": 1}"),
       "a.jsonl:1: has no column 'label'\n    instead of 'label', did you mean 'Label'?\n    its columns: Label, text\n"
-      "    which columns are read is said by the data set's keys text, pair and label");
+      "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, --label)");
 }
 
 TEST(TextTable, NamesColumnsThatAreThereTwice) {
@@ -126,13 +128,13 @@ TEST(TextTable, NamesEmptyLabels) {
 }
 
 TEST(TextTable, NamesBytesThatAreNoText) {
-  EXPECT_EQ(complaint("a.tsv", "text\tlabel\ncaf\xE9\tx\n"), "a.tsv:2: is not UTF-8 at byte 14 of the file (0xE9)");
+  EXPECT_EQ(complaint("a.tsv", "text\tlabel\ncaf\xE9\tx\n"), "a.tsv:2: is not UTF-8 at byte 14 of the file (0xE9)" + convert);
   EXPECT_EQ(complaint("a.csv", "\xEF\xBB\xBFtext,label\n\"a\n\xED\xA0\x80\",x\n"),
-            "a.csv:3: is not UTF-8 at byte 17 of the file (0xED)");
+            "a.csv:3: is not UTF-8 at byte 17 of the file (0xED)" + convert);
   EXPECT_EQ(complaint("a.tsv", std::string("text\tlabel\na\0b\tx\n", 17)),
             "a.tsv:2: holds a NUL byte at byte 12 of the file, expected text");
   EXPECT_EQ(complaint("a.jsonl", "{\"text\": \"\xC0\x80\"}\n"),
-            "a.jsonl:1: is not UTF-8 at byte 10 of the file (0xC0)");
+            "a.jsonl:1: is not UTF-8 at byte 10 of the file (0xC0)" + convert);
   EXPECT_EQ(complaint("a.tsv", std::string("\xFF\xFEt\0", 4)),
             "a.tsv:1: is UTF-16, expected UTF-8\n    convert it: iconv -f UTF-16 -t UTF-8");
 }
@@ -158,6 +160,17 @@ TEST(TextTable, ListsTenProblemsAndCountsTheRest) {
     expected += "\n    a.tsv:" + std::to_string(row + 2) + ": has 1 field, expected 2 (text, label)";
 
   EXPECT_EQ(complaint("a.tsv", content), expected + "\n    and 2 more");
+}
+
+TEST(TextTable, NeedsNoLabelsWhereNoneAreAskedFor) {
+  const TextColumns texts{"text", "", ""};
+  EXPECT_EQ(read("a.csv", "text\n\"one\ntwo\"\n\nthree\n", texts), "2<one\ntwo||>5<three||>");
+  EXPECT_EQ(complaint("a.jsonl", "{}\n", texts).substr(0, 31), "a.jsonl:1: has no column 'text'");
+}
+
+TEST(TextTable, RefusesANulThatJsonSpells) {
+  EXPECT_EQ(complaint("a.jsonl", R"({"text": "a\u0000b", "label": "x"})"),
+            "a.jsonl:1: 'text' holds a NUL character, expected text");
 }
 
 TEST(LabelsOf, SortsNumbersByValueBeforeTexts) {

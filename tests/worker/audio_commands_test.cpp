@@ -421,8 +421,9 @@ TEST_F(Classes, ThatTheModelDoesNotKnowAreRefused) {
 TEST_F(Classes, NeedTheirColumns) {
   world.table("test.tsv", "labels", five);
   EXPECT_EQ(said(evaluate(), 5),
-            "test.tsv:1: has no column 'label'\n    did you mean 'labels'?\n    its columns: path, labels\n"
-            "    expected a header with path and label");
+            "test.tsv:1: has no column 'label'\n    instead of 'label', did you mean 'labels'?\n"
+            "    its columns: path, labels\n    expected a header with path and label; the dataset's key label (on the "
+            "command line --label) names the second");
   EXPECT_EQ(answer(evaluate({"--label", "labels"}))["examples"], 5);
 }
 

@@ -21,7 +21,7 @@ struct AudioRow {
 };
 
 // A split of an audio dataset, whose formats are:
-// - audio-classification: a .tsv or .csv table with columns path and label; or the Speech Commands folder, where
+// - audio-classification: a .tsv, .csv or .jsonl table (read as tables/text_table.h says) with columns path and label; or the Speech Commands folder, where
 //   testing_list.txt and validation_list.txt are the splits "test" and "validation" and the rest is "train".
 // - audio-tagging: a table with columns path and label, labels separated by ';'; or an AudioSet table (a first line
 //   that starts with '#', then YTID, start, end, "mid,mid"), whose files lie in the folder `audio` as YTID.wav (or

@@ -1,4 +1,4 @@
-// Tables of labelled texts: TSV, CSV and JSON lines become rows that still know where they stand in their file.
+// Tables of texts: TSV, CSV and JSON lines become rows that still know where they stand in their file.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@ namespace espalier {
 
 struct TextColumns {
   std::string text = "text";
-  std::string pair;  // empty: no second text
-  std::string label = "label";
+  std::string pair;             // empty: no second text
+  std::string label = "label";  // empty: texts without labels
 };
 
 struct TextRow {
