@@ -3,54 +3,18 @@
 #include <unicode/unistr.h>
 
 #include <algorithm>
+#include <unordered_map>
+
+#include "alignment.h"
 
 namespace espalier::speech {
 namespace {
 
-enum class Step : std::uint8_t { Match, Substitute, Delete, Insert };
-
-template <typename Item>
-EditCounts edits(const std::vector<Item>& reference, const std::vector<Item>& hypothesis) {
-  EditCounts counts;
-  counts.reference = static_cast<std::int64_t>(reference.size());
-  // Equal ends need no table.
-  std::size_t start = 0, r_end = reference.size(), h_end = hypothesis.size();
-  while (start < r_end && start < h_end && reference[start] == hypothesis[start]) ++start;
-  while (r_end > start && h_end > start && reference[r_end - 1] == hypothesis[h_end - 1]) --r_end, --h_end;
-  const std::size_t rows = r_end - start, columns = h_end - start;
-  std::vector<std::uint32_t> above(columns + 1), now(columns + 1);
-  std::vector<Step> steps((rows + 1) * (columns + 1), Step::Insert);
-  for (std::size_t c = 0; c <= columns; ++c) above[c] = static_cast<std::uint32_t>(c);
-  for (std::size_t r = 1; r <= rows; ++r) {
-    now[0] = static_cast<std::uint32_t>(r);
-    steps[r * (columns + 1)] = Step::Delete;
-    for (std::size_t c = 1; c <= columns; ++c) {
-      const bool same = reference[start + r - 1] == hypothesis[start + c - 1];
-      const auto diagonal = above[c - 1] + (same ? 0 : 1);
-      const auto deletion = above[c] + 1, insertion = now[c - 1] + 1;
-      now[c] = std::min({diagonal, deletion, insertion});
-      steps[r * (columns + 1) + c] = now[c] == diagonal   ? (same ? Step::Match : Step::Substitute)
-                                     : now[c] == deletion ? Step::Delete
-                                                          : Step::Insert;
-    }
-    std::swap(above, now);
-  }
-  for (std::size_t r = rows, c = columns; r > 0 || c > 0;) {
-    switch (steps[r * (columns + 1) + c]) {
-      case Step::Substitute: ++counts.substitutions; [[fallthrough]];
-      case Step::Match: --r, --c; break;
-      case Step::Delete: ++counts.deletions, --r; break;
-      case Step::Insert: ++counts.insertions, --c; break;
-    }
-  }
-  return counts;
-}
-
-std::vector<char32_t> characters_of(const std::string& text) {
+std::vector<std::uint32_t> characters_of(const std::string& text) {
   const auto unicode = icu::UnicodeString::fromUTF8(text);
-  std::vector<char32_t> characters;
+  std::vector<std::uint32_t> characters;
   for (std::int32_t i = 0; i < unicode.length(); i = unicode.moveIndex32(i, 1))
-    characters.push_back(static_cast<char32_t>(unicode.char32At(i)));
+    characters.push_back(static_cast<std::uint32_t>(unicode.char32At(i)));
   return characters;
 }
 
@@ -70,7 +34,15 @@ double EditCounts::rate() const {
 }
 
 EditCounts word_errors(const std::string& reference, const std::string& hypothesis) {
-  return edits(words_of(reference), words_of(hypothesis));
+  std::unordered_map<std::string, std::uint32_t> known;
+  const auto numbers_of = [&](const std::string& text) {
+    std::vector<std::uint32_t> numbers;
+    for (auto& word : words_of(text))
+      numbers.push_back(known.emplace(std::move(word), static_cast<std::uint32_t>(known.size())).first->second);
+    return numbers;
+  };
+  const auto said = numbers_of(reference);
+  return edits(said, numbers_of(hypothesis));
 }
 
 EditCounts character_errors(const std::string& reference, const std::string& hypothesis) {
