@@ -15,6 +15,11 @@ find_library(ESPALIER_SNDFILE_LIBRARY sndfile REQUIRED)
 add_library(espalier_sndfile INTERFACE)
 target_include_directories(espalier_sndfile SYSTEM INTERFACE "${ESPALIER_SNDFILE_INCLUDE}")
 target_link_libraries(espalier_sndfile INTERFACE "${ESPALIER_SNDFILE_LIBRARY}")
+find_path(ESPALIER_MPG123_INCLUDE mpg123.h REQUIRED)    # libmpg123-dev: audio
+find_library(ESPALIER_MPG123_LIBRARY mpg123 REQUIRED)
+add_library(espalier_mpg123 INTERFACE)
+target_include_directories(espalier_mpg123 SYSTEM INTERFACE "${ESPALIER_MPG123_INCLUDE}")
+target_link_libraries(espalier_mpg123 INTERFACE "${ESPALIER_MPG123_LIBRARY}")
 find_path(ESPALIER_SOXR_INCLUDE soxr.h REQUIRED)        # libsoxr-dev: audio, corpora
 find_library(ESPALIER_SOXR_LIBRARY soxr REQUIRED)
 add_library(espalier_soxr INTERFACE)

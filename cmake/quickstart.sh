@@ -131,7 +131,7 @@ readonly packages_by_purpose=(
   "plugins, workers, statistics|libboost-dev libboost-math-dev"
   "experiment files, results, command line, logs|libtomlplusplus-dev libsqlitecpp-dev libsqlite3-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev"
   "text and digests|libicu-dev libssl-dev zlib1g-dev"
-  "sound|libsndfile1-dev libsoxr-dev"
+  "sound|libsndfile1-dev libmpg123-dev libsoxr-dev"
   "tests and benchmarks|libgtest-dev libbenchmark-dev"
   "the demo's data|wordnet-base"
   "spoken data|espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata"

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "audio/sound.h"
 #include "words/digest.h"
@@ -26,7 +27,9 @@ using Json = nlohmann::json;
 
 constexpr std::size_t files_at_once = 64;
 constexpr std::size_t most_named = 20;
-constexpr char magic[] = "espalier features 1\n";
+constexpr char magic[] = "espalier features 2\n";
+// Windows of one file that are kept in memory until they are written; longer files are written as they are read.
+constexpr std::size_t windows_in_memory = 8;
 
 // One window in the file.
 struct Window {
@@ -54,37 +57,59 @@ class Descriptor {
   int number_;
 };
 
-std::vector<Features> windows_of(const AudioRow& row, const FeatureExtractor& extractor, const FeaturePolicy& policy,
-                                 bool& was_cut) {
-  const auto samples = read_sound(row.path, extractor.sampling_rate());
-  const auto most = static_cast<std::size_t>(extractor.window_samples());
-  if (static_cast<std::int64_t>(samples.size()) < extractor.shortest()) {
-    throw InputError(row.path + ": is too short: " + std::to_string(samples.size()) + " samples at " +
-                     std::to_string(extractor.sampling_rate()) + " Hz, one frame needs " +
-                     std::to_string(extractor.shortest()));
-  }
-  was_cut = samples.size() > most && policy.long_audio == FeaturePolicy::LongAudio::Cut;
-  const bool in_chunks = policy.long_audio == FeaturePolicy::LongAudio::Chunk;
-  std::vector<Features> windows;
-  for (std::size_t begin = 0; begin < (in_chunks ? samples.size() : 1); begin += most) {
-    const auto count = std::min(most, samples.size() - begin);
-    windows.push_back(extractor.features(std::span(samples).subspan(begin, count)));
-  }
-  return windows;
+std::string too_long(const AudioRow& row, double seconds, const FeatureExtractor& extractor) {
+  char text[160];
+  std::snprintf(text, sizeof text, ": is %.1f s long, the model hears %.1f s", seconds, extractor.window_seconds());
+  return row.path + text;
 }
 
-// Longer than a window and not to be: said from the header, before any work.
+// What a file is besides its windows.
+struct Heard {
+  bool cut = false;       // only its beginning counts
+  bool cancels = false;   // its channels cancel each other
+  bool stopped = false;   // `take` wanted no more
+};
+
+// Hands the windows of a file to `take`, which may stop; the rest of a file that is cut is read for what is wrong
+// with it.
+Heard hear_windows(const AudioRow& row, const FeatureExtractor& extractor, const FeaturePolicy& policy,
+                   const std::function<bool(Features)>& take) {
+  SoundReader reader(row.path, extractor.sampling_rate());
+  const auto most = static_cast<std::size_t>(extractor.window_samples());
+  std::size_t count = 0;
+  Heard heard;
+  while (true) {
+    const auto samples = reader.next(most);
+    if (samples.empty() && count > 0) break;
+    const bool first = count == 0;
+    count += samples.size();
+    if (first && static_cast<std::int64_t>(count) < extractor.shortest()) {
+      throw InputError(row.path + ": is too short: " + std::to_string(count) + " samples at " +
+                       std::to_string(extractor.sampling_rate()) + " Hz, one frame needs " +
+                       std::to_string(extractor.shortest()));
+    }
+    if (!first && policy.long_audio != FeaturePolicy::LongAudio::Chunk) continue;
+    if (!take(extractor.features(samples))) {
+      heard.stopped = true;
+      return heard;
+    }
+  }
+  if (count > most && policy.long_audio == FeaturePolicy::LongAudio::Refuse)
+    throw InputError(
+        too_long(row, static_cast<double>(count) / static_cast<double>(extractor.sampling_rate()), extractor));
+  heard.cut = count > most && policy.long_audio == FeaturePolicy::LongAudio::Cut;
+  heard.cancels = reader.channels_cancel();
+  return heard;
+}
+
+// Longer than a window and not to be: said from the header where that tells, before any work.
 std::string problem_of(const AudioRow& row, const FeatureExtractor& extractor, const FeaturePolicy& policy) {
   try {
-    const auto header = read_sound_header(row.path);
-    const auto samples = header.seconds() * static_cast<double>(extractor.sampling_rate());
+    const auto seconds = read_sound_header(row.path).seconds();
+    const auto samples = seconds.value_or(0) * static_cast<double>(extractor.sampling_rate());
     if (policy.long_audio == FeaturePolicy::LongAudio::Refuse &&
-        std::floor(samples) > static_cast<double>(extractor.window_samples())) {
-      char text[160];
-      std::snprintf(text, sizeof text, ": is %.1f s long, the model hears %.1f s", header.seconds(),
-                    extractor.window_seconds());
-      return row.path + text;
-    }
+        std::floor(samples) > static_cast<double>(extractor.window_samples()))
+      return too_long(row, *seconds, extractor);
     return "";
   } catch (const Error& error) {
     return error.what();
@@ -175,6 +200,7 @@ struct FeatureSet::State {
   std::unique_ptr<Descriptor> kept;  // null: features are computed each time
   std::vector<Example> examples;
   std::vector<std::string> skipped;
+  std::vector<std::int64_t> cancelling;  // examples
   std::int64_t cut = 0;
 
   std::string index() const {
@@ -184,7 +210,14 @@ struct FeatureSet::State {
       for (const auto& window : example.windows) windows.push_back({window.offset, window.frames, window.fill});
       list.push_back({example.row, windows});
     }
-    return Json{{"examples", list}, {"skipped", skipped}, {"cut", cut}}.dump();
+    return Json{{"examples", list}, {"skipped", skipped}, {"cancelling", cancelling}, {"cut", cut}}.dump();
+  }
+
+  bool forget() {
+    examples.clear();
+    skipped.clear();
+    cancelling.clear();
+    return false;
   }
 
   // False where there is no whole file of this kind.
@@ -211,22 +244,30 @@ struct FeatureSet::State {
         for (const auto& window : entry.at(1)) example.windows.push_back({window.at(0), window.at(1), window.at(2)});
         for (const auto& window : example.windows) {
           const auto end = window.offset + window.frames * extractor.mel_bins() * 4;
-          if (window.offset < 0 || window.frames < 0 || window.frames > extractor.frames() || end > start) return false;
+          if (window.offset < 0 || window.frames < 0 || window.frames > extractor.frames() || end > start) return forget();
         }
-        if (example.row < 0 || example.row >= static_cast<std::int64_t>(rows.size())) return false;
+        if (example.row < 0 || example.row >= static_cast<std::int64_t>(rows.size())) return forget();
         examples.push_back(std::move(example));
       }
       skipped = json.at("skipped").get<std::vector<std::string>>();
+      cancelling = json.at("cancelling").get<std::vector<std::int64_t>>();
+      for (const auto example : cancelling)
+        if (example < 0 || example >= static_cast<std::int64_t>(examples.size())) return forget();
       cut = json.at("cut");
     } catch (const Json::exception&) {
-      examples.clear();
-      return false;
+      return forget();
     }
     kept = std::move(descriptor);
     return true;
   }
 
-  void compute(const std::function<void(const std::string&)>& say, const std::function<void()>& check) {
+  // What reading one file gave; no windows where they are too many to be held.
+  struct Found {
+    std::vector<Features> windows;
+    Heard heard;
+  };
+
+  std::vector<std::string> problems_of_headers() const {
     std::vector<std::string> problems(rows.size());
     at::parallel_for(0, static_cast<std::int64_t>(rows.size()), 16, [&](std::int64_t begin, std::int64_t end) {
       for (auto i = begin; i < end; ++i) {
@@ -234,6 +275,50 @@ struct FeatureSet::State {
         problems[place] = problem_of(rows[place], extractor, policy);
       }
     });
+    return problems;
+  }
+
+  // Of so many files at once.
+  std::vector<Found> read(std::size_t first, std::size_t count, std::vector<std::string>& problems) const {
+    std::vector<Found> found(count);
+    at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = begin; i < end; ++i) {
+        const auto place = static_cast<std::size_t>(i);
+        auto& windows = found[place].windows;
+        if (!problems[first + place].empty()) continue;
+        try {
+          found[place].heard = hear_windows(rows[first + place], extractor, policy, [&](Features window) {
+            windows.push_back(std::move(window));
+            return windows.size() <= windows_in_memory;
+          });
+          if (found[place].heard.stopped) windows.clear();
+        } catch (const std::exception& error) {
+          problems[first + place] = error.what();
+        }
+      }
+    });
+    return found;
+  }
+
+  void keep(std::size_t row, const Found& found, Writer& writer) {
+    Example example;
+    example.row = static_cast<std::int64_t>(row);
+    const auto write = [&](const Features& window) {
+      const auto frames = window.frames.contiguous();
+      example.windows.push_back({writer.place(), frames.size(0), window.fill});
+      writer.write(frames.const_data_ptr<float>(), static_cast<std::size_t>(frames.numel()) * 4);
+      return true;
+    };
+    auto heard = found.heard;
+    if (heard.stopped) heard = hear_windows(rows[row], extractor, policy, write);
+    for (const auto& window : found.windows) write(window);
+    cut += heard.cut ? 1 : 0;
+    if (heard.cancels) cancelling.push_back(static_cast<std::int64_t>(examples.size()));
+    examples.push_back(std::move(example));
+  }
+
+  void compute(const std::function<void(const std::string&)>& say, const std::function<void()>& check) {
+    auto problems = problems_of_headers();
     report(problems);
     Writer writer(file);
     const auto begun = Clock::now();
@@ -241,34 +326,17 @@ struct FeatureSet::State {
     for (std::size_t first = 0; first < rows.size(); first += files_at_once) {
       if (check) check();
       const auto count = std::min(files_at_once, rows.size() - first);
-      std::vector<std::vector<Features>> found(count);
-      std::vector<char> was_cut(count, 0);
-      at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (auto i = begin; i < end; ++i) {
-          const auto place = static_cast<std::size_t>(i);
-          if (!problems[first + place].empty()) continue;
-          try {
-            bool cut_now = false;
-            found[place] = windows_of(rows[first + place], extractor, policy, cut_now);
-            was_cut[place] = cut_now ? 1 : 0;
-          } catch (const std::exception& error) {
-            problems[first + place] = error.what();
-          }
-        }
-      });
-      if (!policy.skip_bad_files) report(problems);
+      const auto found = read(first, count, problems);
+      report(problems);
       for (std::size_t i = 0; i < count; ++i) {
         if (!problems[first + i].empty()) continue;
-        Example example;
-        example.row = static_cast<std::int64_t>(first + i);
-        for (const auto& window : found[i]) {
-          const auto frames = window.frames.contiguous();
-          example.windows.push_back({writer.place(), frames.size(0), window.fill});
-          writer.write(frames.const_data_ptr<float>(), static_cast<std::size_t>(frames.numel()) * 4);
+        try {
+          keep(first + i, found[i], writer);
+        } catch (const Error& error) {
+          problems[first + i] = error.what();
         }
-        cut += was_cut[i];
-        examples.push_back(std::move(example));
       }
+      report(problems);
       if (say && Clock::now() - said > std::chrono::seconds(5)) {
         said = Clock::now();
         const double seconds = std::chrono::duration<double>(said - begun).count();
@@ -279,6 +347,11 @@ struct FeatureSet::State {
         say(line);
       }
     }
+    finish(problems, writer, say);
+  }
+
+  void finish(const std::vector<std::string>& problems, Writer& writer,
+              const std::function<void(const std::string&)>& say) {
     for (const auto& problem : problems) {
       if (!problem.empty()) skipped.push_back(first_line(problem));
     }
@@ -317,9 +390,15 @@ struct FeatureSet::State {
         return {frames, place.fill};
       throw InputError(file.string() + ": cannot be read any more\n    remove it and run again");
     }
-    bool ignored = false;
-    return windows_of(rows[static_cast<std::size_t>(example.row)], extractor, policy, ignored)
-        .at(static_cast<std::size_t>(window_number));
+    std::optional<Features> found;
+    std::int64_t number_now = 0;
+    hear_windows(rows[static_cast<std::size_t>(example.row)], extractor, policy, [&](Features features) {
+      if (number_now++ < window_number) return true;
+      found = std::move(features);
+      return false;
+    });
+    if (!found) throw InputError(rows[static_cast<std::size_t>(example.row)].path + ": is shorter than it was");
+    return *found;
   }
 };
 
@@ -328,7 +407,7 @@ FeatureSet FeatureSet::open(const std::vector<AudioRow>& rows, const FeatureExtr
                             const std::function<void(const std::string&)>& say, const std::function<void()>& check) {
   const Json made_from = {digest, extractor.digest(), policy.skip_bad_files, static_cast<int>(policy.long_audio),
                           results_version};
-  auto state = std::make_unique<State>(State{extractor, policy, rows, {}, {}, {}, {}, 0});
+  auto state = std::make_unique<State>(State{extractor, policy, rows, {}, {}, {}, {}, {}, 0});
   state->file = cache_folder / "features" / (sha256_hex(made_from.dump()) + ".features");
   if (!state->load()) state->compute(say, check);
   return FeatureSet(std::move(state));
@@ -353,6 +432,7 @@ at::Tensor FeatureSet::features(std::span<const std::int64_t> examples, std::int
 }
 
 const std::vector<std::string>& FeatureSet::skipped() const { return state_->skipped; }
+const std::vector<std::int64_t>& FeatureSet::cancelling() const { return state_->cancelling; }
 std::int64_t FeatureSet::cut() const { return state_->cut; }
 
 }  // namespace espalier::audio

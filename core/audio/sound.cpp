@@ -1,97 +1,167 @@
 #include "audio/sound.h"
 
 #include <espalier/error.h>
-#include <sndfile.h>
 #include <soxr.h>
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <string>
+
+#include "decoder.h"
 
 namespace espalier::audio {
 namespace {
 
-constexpr std::int64_t largest_rate = 768'000, most_channels = 64, most_samples = std::int64_t{1} << 31;
+constexpr std::int64_t largest_rate = 768'000, most_channels = 64;
+// A few bytes of silence can stand for years: nothing is read for longer than this, of all channels together.
+constexpr std::int64_t longest_hours = 24, most_samples = std::int64_t{1} << 33;
+constexpr std::size_t frames_at_once = 1 << 14;
+constexpr double cancelled = 0.01;  // of the channels' mean power
 
-struct Closer {
-  void operator()(SNDFILE* file) const { sf_close(file); }
-};
-using File = std::unique_ptr<SNDFILE, Closer>;
+[[noreturn]] void refuse_length(const std::filesystem::path& path) {
+  throw InputError(path.string() + ": is longer than " + std::to_string(longest_hours) + " h (or than " +
+                   std::to_string(most_samples) + " samples of all channels)\n    cut it into shorter files");
+}
 
-struct Opened {
-  File file;
-  SoundHeader header;
-};
+bool too_long(const SoundHeader& header, std::int64_t frames) {
+  return frames > longest_hours * 3600 * header.rate || frames > most_samples / header.channels;
+}
 
-Opened open_sound(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored))
-    throw InputError(path.string() + ": there is no such sound file");
-  SF_INFO info{};
-  File file(sf_open(path.c_str(), SFM_READ, &info));
-  if (!file) {
-    std::string why = sf_strerror(nullptr);
-    while (!why.empty() && (why.back() == '.' || why.back() == ' ')) why.pop_back();
-    throw InputError(path.string() + ": is no sound file that can be read (" + why +
-                     ")\n    expected wav, flac, ogg, mp3 or aiff");
-  }
-  const SoundHeader header{info.samplerate, info.channels, info.frames};
+void check(const SoundHeader& header, const std::filesystem::path& path) {
   if (header.rate < 1 || header.rate > largest_rate || header.channels < 1 || header.channels > most_channels ||
-      header.frames < 0 || header.frames > most_samples / header.channels) {
+      header.frames.value_or(0) < 0) {
     throw InputError(path.string() + ": its header makes no sense (" + std::to_string(header.rate) + " Hz, " +
-                     std::to_string(header.channels) + " channels, " + std::to_string(header.frames) + " samples)");
+                     std::to_string(header.channels) + " channels, " + std::to_string(header.frames.value_or(0)) +
+                     " samples)");
   }
   if (header.frames == 0) throw InputError(path.string() + ": holds no samples");
-  return {std::move(file), header};
+  if (too_long(header, header.frames.value_or(0))) refuse_length(path);
 }
 
-std::vector<float> resampled(const std::vector<float>& samples, std::int64_t from, std::int64_t to,
-                             const std::filesystem::path& path) {
-  if (from == to) return samples;
-  const auto expected = static_cast<std::size_t>(
-      std::ceil(static_cast<double>(samples.size()) * static_cast<double>(to) / static_cast<double>(from)));
-  std::vector<float> result(expected + 64);
-  std::size_t used = 0, made = 0;
-  const auto quality = soxr_quality_spec(SOXR_HQ, 0);
-  const auto* failed =
-      soxr_oneshot(static_cast<double>(from), static_cast<double>(to), 1, samples.data(), samples.size(), &used,
-                   result.data(), result.size(), &made, nullptr, &quality, nullptr);
-  if (failed != nullptr) throw InputError(path.string() + ": cannot be resampled: " + failed);
-  result.resize(std::min(made, expected));
-  return result;
-}
+// One channel from one rate to another, piece by piece.
+class Resampler {
+ public:
+  Resampler(std::int64_t from, std::int64_t to, const std::filesystem::path& path)
+      : ratio_(static_cast<double>(to) / static_cast<double>(from)) {
+    if (from == to) return;
+    soxr_error_t failed = nullptr;
+    const auto quality = soxr_quality_spec(SOXR_HQ, 0);
+    made_.reset(soxr_create(static_cast<double>(from), static_cast<double>(to), 1, &failed, nullptr, &quality, nullptr));
+    if (failed != nullptr || !made_) throw InputError(path.string() + ": cannot be resampled");
+  }
+
+  // Appends what these samples give; none: what is still held back.
+  void add(const std::vector<float>& samples, std::vector<float>& to) {
+    if (!made_) {
+      to.insert(to.end(), samples.begin(), samples.end());
+      return;
+    }
+    std::vector<float> some(static_cast<std::size_t>(std::ceil(static_cast<double>(frames_at_once) * ratio_)) + 64);
+    for (std::size_t begin = 0;;) {
+      std::size_t used = 0, got = 0;
+      const auto* from = samples.empty() ? nullptr : samples.data() + begin;
+      soxr_process(made_.get(), from, samples.size() - begin, &used, some.data(), some.size(), &got);
+      to.insert(to.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(got));
+      begin += used;
+      if (begin >= samples.size() && got < some.size()) return;
+    }
+  }
+
+ private:
+  struct Close {
+    void operator()(soxr_t made) const { soxr_delete(made); }
+  };
+  double ratio_;
+  std::unique_ptr<std::remove_pointer_t<soxr_t>, Close> made_;
+};
 
 }  // namespace
 
-SoundHeader read_sound_header(const std::filesystem::path& path) { return open_sound(path).header; }
+struct SoundReader::State {
+  State(const std::filesystem::path& file, std::int64_t rate)
+      : path(file), decoder(opened(file)), resampler(decoder->header().rate, rate, file) {
+    interleaved.resize(frames_at_once * static_cast<std::size_t>(decoder->header().channels));
+  }
+
+  static std::unique_ptr<Decoder> opened(const std::filesystem::path& file) {
+    auto decoder = open_decoder(file);
+    check(decoder->header(), file);
+    return decoder;
+  }
+
+  // Adds to `ready` what the next frames give.
+  void read_on() {
+    const auto got = decoder->read(interleaved);
+    std::vector<float> mono;
+    mono.reserve(static_cast<std::size_t>(got));
+    for (std::int64_t frame = 0; frame < got; ++frame) mono.push_back(mean_of(frame));
+    frames += got;
+    if (frames == 0) throw InputError(path.string() + ": holds no samples");
+    if (too_long(decoder->header(), frames)) refuse_length(path);
+    resampler.add(mono, ready);
+    at_end = got == 0;
+  }
+
+  float mean_of(std::int64_t frame) {
+    const auto channels = static_cast<std::size_t>(decoder->header().channels);
+    const float* values = interleaved.data() + static_cast<std::size_t>(frame) * channels;
+    float sum = 0;
+    double power = 0;
+    for (std::size_t channel = 0; channel < channels; ++channel) {
+      sum += values[channel];
+      power += static_cast<double>(values[channel]) * values[channel];
+    }
+    const float sample = channels == 1 ? sum : sum / static_cast<float>(channels);
+    if (!std::isfinite(sample)) {
+      throw InputError(path.string() + ": sample " + std::to_string(frames + frame) +
+                       " is not a finite number\n    repair or leave out the file");
+    }
+    mean_power += static_cast<double>(sample) * sample;
+    channel_power += power / static_cast<double>(channels);
+    return sample;
+  }
+
+  std::filesystem::path path;
+  std::unique_ptr<Decoder> decoder;
+  Resampler resampler;
+  std::vector<float> interleaved, ready;
+  std::int64_t frames = 0;
+  double mean_power = 0, channel_power = 0;
+  bool at_end = false;
+};
+
+SoundReader::SoundReader(const std::filesystem::path& path, std::int64_t rate)
+    : state_(std::make_unique<State>(path, rate)) {}
+SoundReader::~SoundReader() = default;
+SoundReader::SoundReader(SoundReader&&) noexcept = default;
+
+const SoundHeader& SoundReader::header() const { return state_->decoder->header(); }
+
+std::vector<float> SoundReader::next(std::size_t most) {
+  auto& ready = state_->ready;
+  while (ready.size() < most && !state_->at_end) state_->read_on();
+  const auto end = ready.begin() + static_cast<std::ptrdiff_t>(std::min(most, ready.size()));
+  std::vector<float> samples(ready.begin(), end);
+  ready.erase(ready.begin(), end);
+  return samples;
+}
+
+bool SoundReader::channels_cancel() const { return state_->mean_power < cancelled * state_->channel_power; }
+
+SoundHeader read_sound_header(const std::filesystem::path& path) {
+  const auto decoder = open_decoder(path);
+  check(decoder->header(), path);
+  return decoder->header();
+}
 
 std::vector<float> read_sound(const std::filesystem::path& path, std::int64_t rate) {
-  const auto opened = open_sound(path);
-  const auto channels = static_cast<std::size_t>(opened.header.channels);
-  std::vector<float> mono;
-  // A header may promise more than the file holds: memory grows with what is read.
-  constexpr std::size_t frames_at_once = 1 << 16;
-  std::vector<float> interleaved(frames_at_once * channels);
+  SoundReader reader(path, rate);
+  std::vector<float> samples;
   while (true) {
-    const auto got = sf_readf_float(opened.file.get(), interleaved.data(), frames_at_once);
-    if (got <= 0) break;
-    for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
-      float sum = 0;
-      for (std::size_t channel = 0; channel < channels; ++channel) sum += interleaved[i * channels + channel];
-      const float sample = channels == 1 ? sum : sum / static_cast<float>(channels);
-      if (!std::isfinite(sample)) {
-        throw InputError(path.string() + ": sample " + std::to_string(mono.size()) +
-                         " is not a finite number\n    repair or leave out the file");
-      }
-      mono.push_back(sample);
-    }
+    const auto more = reader.next(frames_at_once);
+    if (more.empty()) return samples;
+    samples.insert(samples.end(), more.begin(), more.end());
   }
-  if (static_cast<std::int64_t>(mono.size()) < opened.header.frames) {
-    throw InputError(path.string() + ": is cut short: holds " + std::to_string(mono.size()) + " of " +
-                     std::to_string(opened.header.frames) + " samples");
-  }
-  return resampled(mono, opened.header.rate, rate, path);
 }
 
 }  // namespace espalier::audio

@@ -52,6 +52,7 @@ LIBRARIES = {
     "boost/property_tree": "corpora",
     "unicode/": "words data speech",
     "sndfile.h": "audio corpora",
+    "mpg123.h": "audio",
     "soxr.h": "audio corpora",
     "zlib.h": "corpora",
     "CLI/": "cli worker",

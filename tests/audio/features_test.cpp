@@ -247,6 +247,43 @@ TEST_F(Set, CutsOrChunksLongFiles) {
   EXPECT_TRUE(chunked.features(first, 2)[0].equal(part(32000, 8000)));
 }
 
+TEST_F(Set, CountsFilesOfOppositePhaseFromTheCacheAsWell) {
+  add("a.wav", generated(8000, 1));
+  std::vector<float> opposite;
+  for (const float sample : generated(8000, 2)) opposite.insert(opposite.end(), {sample, -sample});
+  write_wav(folder / "b.wav", opposite, 16000, 2);
+  rows.push_back({(folder / "b.wav").string(), "", {}, 3});
+  for (int time = 0; time < 2; ++time) EXPECT_EQ(open().cancelling(), std::vector<std::int64_t>{1});
+}
+
+// More windows than are held at once.
+TEST_F(Set, WritesVeryLongFilesAsTheyAreRead) {
+  const auto samples = generated(20 * 16000 + 5000, 4);
+  add("short.wav", generated(8000, 1));
+  add("long.wav", samples);
+  const std::vector<std::int64_t> second = {1};
+  for (const char* cache : {"cache", "blocked"}) {
+    folder.write("blocked", "a file where the folder would be");
+    const auto set = FeatureSet::open(rows, *extractor, {.long_audio = FeaturePolicy::LongAudio::Chunk},
+                                      folder / cache, "digest");
+    ASSERT_EQ(set.windows(1), 21);
+    for (const std::int64_t window : {0, 7, 8, 20}) {
+      const auto begin = static_cast<std::size_t>(window) * 16000;
+      EXPECT_TRUE(set.features(second, window)[0].equal(extractor->padded(
+          extractor->features(std::span(samples).subspan(begin, std::min<std::size_t>(16000, samples.size() - begin))))));
+    }
+  }
+}
+
+// Nothing tells their length before they are read.
+TEST_F(Set, RefusesLongFilesOfUnknownLength) {
+  const auto mp3 = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/audio/mp3/variable.mp3";
+  rows.push_back({mp3.string(), "", {}, 2});
+  const auto message = test::message_of<InputError>([&] { open(); });
+  EXPECT_TRUE(message.starts_with(mp3.string() + ": is 2.1 s long, the model hears 1.0 s\n")) << message;
+  EXPECT_NE(message.find("long_audio = \"cut\" or \"chunk\""), std::string::npos) << message;
+}
+
 TEST(Augmentation, MixesFeaturesAndTargetsAlike) {
   Random random(3);
   const auto features = at::eye(4).unsqueeze(1);  // [4, 1, 4]: an example shows itself

@@ -41,6 +41,7 @@ class FeatureSet {
   at::Tensor features(std::span<const std::int64_t> examples, std::int64_t window = 0) const;
 
   const std::vector<std::string>& skipped() const;  // files left out, each with the reason
+  const std::vector<std::int64_t>& cancelling() const;  // examples whose channels cancel each other (opposite phase)
   std::int64_t cut() const;                         // files of which only the first window counts
 
  private:
