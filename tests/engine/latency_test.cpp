@@ -26,6 +26,20 @@ TEST(Latency, IntervalsAreOfOrderStatistics) {
   EXPECT_EQ(engine::median_interval({}).median, 0);
 }
 
+// Times by hand where the two medians and the median of the ratios disagree: 10, 20, 30 against 9, 21, 33 are .9, 1.05, 1.1.
+TEST(Latency, MillisecondsAndRatioComeFromOneEstimator) {
+  const auto slower = engine::latency_of({10, 20, 30}, {9, 21, 33});
+  EXPECT_EQ(slower.dense_milliseconds, 20);
+  EXPECT_DOUBLE_EQ(slower.ratio, 1.05);
+  EXPECT_DOUBLE_EQ(slower.pruned_milliseconds, 21);
+  EXPECT_EQ(slower.repeats, 3);
+
+  // Medians 12 and 11 say faster; pair by pair 1.1, 11 / 12 and 2 say slower.
+  const auto contradicted = engine::latency_of({10, 12, 13}, {11, 11, 26});
+  EXPECT_DOUBLE_EQ(contradicted.ratio, 1.1);
+  EXPECT_GT(contradicted.pruned_milliseconds, contradicted.dense_milliseconds);
+}
+
 TEST(Latency, VerdictsNeedTheWholeInterval) {
   engine::Latency latency;
   latency.ratio_low = 0.7, latency.ratio_high = 0.9;

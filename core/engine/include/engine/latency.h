@@ -14,7 +14,8 @@ namespace espalier::engine {
 struct Latency {
   std::int64_t batch = 0;
   std::int64_t length = 0;  // tokens of each example; of sounds, those of the reference, or 1
-  double dense_milliseconds = 0, pruned_milliseconds = 0;  // medians
+  double dense_milliseconds = 0;   // the median
+  double pruned_milliseconds = 0;  // the dense median times the ratio, so that both say the same
   // Pruned over dense, pair by pair: the median, and its 95 % interval by order statistics.
   double ratio = 1, ratio_low = 1, ratio_high = 1;
   std::int64_t repeats = 0;
@@ -38,6 +39,9 @@ std::int64_t typical_length(const data::Examples& examples);
 
 // Of one pass over a batch, warmed up.
 double median_milliseconds(const nn::Model& model, const Batch& batch, std::int64_t repeats, const Watch& watch);
+
+// Of pairs of times, dense and pruned, measured in turns; batch and length are left to be said.
+Latency latency_of(const std::vector<double>& dense, const std::vector<double>& pruned);
 
 // One result a batch size; the typical example of the split stands in every place of a batch. Warmed up, dense
 // and pruned in turns, the first of a pair alternating.
