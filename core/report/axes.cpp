@@ -37,16 +37,15 @@ std::string schedule_name(const std::string& text) {
   return fmt::format("{}x{}", schedule["steps"].get<std::int64_t>(), schedule["fraction"].get<double>());
 }
 
-// A budget's kind is an axis of what was requested, as it is in an experiment file.
-bool is_budget(const std::string& axis) {
-  return axis == "sparsity" || axis == "heads" || axis == "macs" || axis == "latency" || axis == "loss_of_metric";
-}
+}  // namespace
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-}  // namespace
+bool is_budget(const std::string& axis) {
+  return axis == "sparsity" || axis == "heads" || axis == "macs" || axis == "latency" || axis == "loss_of_metric";
+}
 
 const std::vector<std::string>& known_axes() {
   static const std::vector<std::string> axes = {
@@ -54,7 +53,9 @@ const std::vector<std::string>& known_axes() {
       "sites",      "scorer",        "scorer_plugin", "searcher", "searcher_plugin", "scope",
       "budget",     "requested",     "sparsity",      "schedule", "recovery",        "recovery_plugin",
       "rounding",   "softmax_scale", "compute",       "seed",     "base_seed",       "step",
-      "kind",       "heads",         "macs",          "latency",  "loss_of_metric",  "heads_kept"};
+      "kind",       "heads",         "macs",          "latency",  "loss_of_metric",  "heads_kept",
+      "state",      "key",           "batch",         "length",   "threads",         "device",
+      "version",    "results_version", "count_output_bias", "requested_sparsity"};
   return axes;
 }
 
@@ -82,20 +83,33 @@ const std::vector<std::string>& known_values() {
                                                   "examples",
                                                   "evaluations",
                                                   "seconds",
-                                                  "attempts"};
+                                                  "attempts",
+                                                  "latency",
+                                                  "milliseconds",
+                                                  "dense_milliseconds",
+                                                  "ratio"};
   return values;
 }
 
+bool is_setting(const std::string& axis) {
+  static const std::vector<std::string> parts = {"model.",    "dataset.",  "scorer.",
+                                                 "searcher.", "recovery.", "measure."};
+  return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return axis.starts_with(part); });
+}
+
 const std::vector<std::string>& separate_axes() {
-  static const std::vector<std::string> axes = {"model",    "dataset",  "granularity",   "sites",     "scorer",
-                                                "searcher", "scope",    "budget",        "requested", "schedule",
-                                                "recovery", "rounding", "softmax_scale", "compute"};
+  static const std::vector<std::string> axes = {"model", "dataset",  "granularity", "sites",    "searcher",      "scorer",
+                                                "scope", "schedule", "recovery",    "rounding", "softmax_scale", "compute"};
   return axes;
 }
 
 bool is_axis_of_points(const std::string& axis) { return tells_points_apart(axis) || axis == "heads_kept"; }
 
 bool tells_points_apart(const std::string& axis) { return axis == "step" || axis == "kind"; }
+
+bool is_axis_of_latency(const std::string& axis) {
+  return axis == "batch" || axis == "length" || axis == "threads" || axis == "device";
+}
 
 bool is_detail(const std::string& name) {
   return name == "heads_kept" || name == "evaluations" || name == "flops" || name == "multiply_adds";
@@ -106,11 +120,46 @@ bool names_itself(const std::string& axis, const AxisValue& value) { return is_b
 bool is_axis_of_dense(const std::string& axis) {
   static const std::vector<std::string> axes = {"experiment", "model",   "family",   "dataset",
                                                 "format",     "compute", "base_seed"};
-  return contains(axes, axis);
+  return contains(axes, axis) || axis.starts_with("model.") || axis.starts_with("dataset.");
 }
 
 bool is_value_of_cell(const std::string& value) {
-  return value == "seconds" || value == "attempts" || value == "evaluations";
+  return value == "seconds" || value == "attempts" || value == "evaluations" || is_latency(value);
+}
+
+bool is_metric(const std::string& value) {
+  static const std::vector<std::string> metrics = {"accuracy", "map", "wer",  "bleu", "macro_f1",
+                                                   "mcc",      "mauc", "cer", "cross_entropy"};
+  return contains(metrics, value);
+}
+
+bool is_latency(const std::string& value) {
+  return value == "milliseconds" || value == "dense_milliseconds" || value == "ratio";
+}
+
+bool is_share(const std::string& value) {
+  static const std::vector<std::string> shares = {"accuracy", "map", "wer",   "macro_f1", "mcc",
+                                                  "mauc",     "cer", "ratio", "achieved_sparsity"};
+  return contains(shares, value);
+}
+
+int better(const std::string& value) {
+  static const std::vector<std::string> more = {"accuracy", "map", "bleu", "macro_f1", "mcc", "mauc"};
+  static const std::vector<std::string> less = {"wer",   "cer",           "cross_entropy",    "seconds",      "evaluations",
+                                                "flops", "multiply_adds", "parameters_total", "milliseconds", "ratio"};
+  return contains(more, value) ? 1 : contains(less, value) ? -1 : 0;
+}
+
+bool is_count(const std::string& value) {
+  return is_detail(value) || value.starts_with("parameters_") || value.starts_with("multiply_adds_") ||
+         value == "examples";
+}
+
+int decimals_of(const std::string& value) {
+  if (is_count(value)) return 0;  // a mean of some that is no whole number gets a decimal later
+  const bool coarse = value == "bleu" || value == "seconds" || value == "attempts" || value == "milliseconds" ||
+                      value == "dense_milliseconds";
+  return coarse ? 2 : 3;
 }
 
 NamedRows::NamedRows(store::Rows rows) : rows_(std::move(rows)) {
@@ -148,6 +197,16 @@ std::vector<AxisValue> NamedRows::axes(std::size_t row, const std::vector<std::s
   values.reserve(axes.size());
   for (const auto& name : axes) values.push_back(axis(row, name));
   return values;
+}
+
+void NamedRows::filter(const std::vector<bool>& keep) {
+  std::size_t kept = 0;
+  for (std::size_t row = 0; row < rows_.rows.size(); ++row) {
+    if (!keep[row]) continue;
+    if (kept != row) rows_.rows[kept] = std::move(rows_.rows[row]);
+    ++kept;
+  }
+  rows_.rows.resize(kept);
 }
 
 void AxisOrder::see(const std::vector<AxisValue>& values) {

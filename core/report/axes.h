@@ -15,12 +15,19 @@ namespace espalier::report {
 // What a table may have as rows and columns, and what it may show.
 const std::vector<std::string>& known_axes();
 const std::vector<std::string>& known_values();
-// Axes that tell cells apart, each once (`scorer`, but not also `scorer_plugin`); without seed and base_seed.
+// A setting by its path, as in scorer.samples or model.train.epochs.
+bool is_setting(const std::string& axis);
+// Axes that tell cells apart, each once (`scorer`, but not also `scorer_plugin`), in the order of a table's rows; without
+// budgets, seed and base_seed.
 const std::vector<std::string>& separate_axes();
+// A budget's kind is an axis of what was requested, as it is in an experiment file.
+bool is_budget(const std::string& axis);
 // Of a point rather than of its cell: step, kind and the heads it keeps.
 bool is_axis_of_points(const std::string& axis);
 // Step and kind: with one of them a table shows every point of a cell, otherwise its last.
 bool tells_points_apart(const std::string& axis);
+// Of a latency: batch, length, threads and device.
+bool is_axis_of_latency(const std::string& axis);
 // Whether a value says itself what it is of: along an axis of budgets, that of another kind.
 bool names_itself(const std::string& axis, const AxisValue& value);
 // What an unpruned model depends on.
@@ -29,6 +36,19 @@ bool is_axis_of_dense(const std::string& axis);
 bool is_detail(const std::string& name);
 // Values of a whole cell rather than of one of its points; an unpruned model has none.
 bool is_value_of_cell(const std::string& value);
+// Measured on examples of a split, as a metric is and a count of parameters is not.
+bool is_metric(const std::string& value);
+// Milliseconds and their ratio: of a pass over a batch, dense and pruned.
+bool is_latency(const std::string& value);
+// Between 0 and 1 by its meaning, so that percents make sense.
+bool is_share(const std::string& value);
+// 1: more is better, -1: less is, 0: neither.
+int better(const std::string& value);
+// Whole numbers where one cell alone is shown.
+bool is_count(const std::string& value);
+int decimals_of(const std::string& value);
+
+bool contains(const std::vector<std::string>& names, const std::string& name);
 
 // Rows with their columns by name.
 class NamedRows {
@@ -40,6 +60,8 @@ class NamedRows {
   std::optional<double> number(std::size_t row, const std::string& column) const;
   AxisValue axis(std::size_t row, const std::string& axis) const;
   std::vector<AxisValue> axes(std::size_t row, const std::vector<std::string>& axes) const;
+  // Leaves the rows for which `keep` is true.
+  void filter(const std::vector<bool>& keep);
 
  private:
   store::Rows rows_;

@@ -138,7 +138,8 @@ std::string point_text(const json& point) {
                             value_text(at(point, "achieved_sparsity"))));
   std::string measured = compact(at(point, "metrics"));
   if (measured != "-" && !measured.empty()) {
-    measured += fmt::format(" (on {}, {} examples)", value_text(at(point, "split")), value_text(at(point, "examples")));
+    measured += fmt::format(" (on {}, {} {})", value_text(at(point, "split")), value_text(at(point, "examples")),
+                            at(point, "examples") == 1 ? "example" : "examples");
   }
   text += field(6, "metrics", measured);
   const auto& dense = at(point, "parameters_dense");

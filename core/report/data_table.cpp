@@ -15,14 +15,17 @@ std::string number_text(const std::optional<double>& number) { return number ? f
 std::string name_text(const AxisValue& value) { return value.number ? value.text : csv_escaped(value.text); }
 
 nlohmann::json name_json(const AxisValue& value) {
-  if (value.number) return nlohmann::json::parse(value.text, nullptr, false);
-  return value.text;
+  if (!value.number) return value.text;
+  auto number = nlohmann::json::parse(value.text, nullptr, false);
+  return number.is_discarded() ? nlohmann::json(value.text) : number;
 }
 
 std::optional<double> low(const TableCell& cell) {
+  if (cell.low) return cell.low;
   return cell.mean ? std::optional(*cell.mean - cell.half_width) : std::nullopt;
 }
 std::optional<double> high(const TableCell& cell) {
+  if (cell.high) return cell.high;
   return cell.mean ? std::optional(*cell.mean + cell.half_width) : std::nullopt;
 }
 
@@ -37,22 +40,27 @@ std::string csv_table(const Table& table) {
   for (const auto* axes : {&table.row_axes, &table.column_axes}) {
     for (const auto& axis : *axes) head.push_back(csv_escaped(axis));
   }
-  for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing"})
+  for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing",
+                           "sd", "no_value", "not_a_number", "diverged", "verdict"})
     head.emplace_back(name);
   std::string text = join(head, ",") + "\r\n";
   for (const auto& row : table.rows) {
     for (std::size_t column = 0; column < row.cells.size(); ++column) {
       const auto& cell = row.cells[column];
-      if (cell.empty()) continue;
+      if (cell.empty() || cell.blank) continue;
       std::vector<std::string> line;
       for (const auto& name : row.names) line.push_back(name_text(name));
-      for (const auto& name : table.columns[column]) line.push_back(name_text(name));
-      line.push_back(csv_escaped(table.value));
+      for (const auto& name : table.columns[table.column_of(column)]) line.push_back(name_text(name));
+      line.push_back(csv_escaped(table.value_of(column).name));
       for (const auto& number : {cell.mean, low(cell), high(cell)}) line.push_back(number_text(number));
       line.push_back(std::to_string(cell.n));
       for (const auto& number : {cell.achieved_min, cell.achieved_max}) line.push_back(number_text(number));
       line.push_back(std::to_string(cell.failed));
       line.push_back(std::to_string(cell.missing));
+      line.push_back(cell.mean ? number_text(cell.deviation) : "");
+      for (const auto count : {cell.without - cell.not_numbers, cell.not_numbers, cell.diverged})
+        line.push_back(std::to_string(count));
+      line.push_back(csv_escaped(cell.verdict));
       text += join(line, ",") + "\r\n";
     }
   }
@@ -63,17 +71,18 @@ std::string json_table(const Table& table) {
   nlohmann::ordered_json document = {
       {"experiment", table.experiment},   {"value", table.value},        {"split", table.split},
       {"examples", table.examples},       {"rows", table.row_axes},      {"columns", table.column_axes},
-      {"cells", nlohmann::json::array()}, {"footnotes", table.footnotes}};
+      {"spread", table.spread},           {"caption", caption(table)},   {"cells", nlohmann::json::array()},
+      {"footnotes", table.footnotes}};
   for (const auto& row : table.rows) {
     for (std::size_t column = 0; column < row.cells.size(); ++column) {
       const auto& cell = row.cells[column];
-      if (cell.empty()) continue;
+      if (cell.empty() || cell.blank) continue;
       nlohmann::ordered_json record;
       for (std::size_t i = 0; i < row.names.size(); ++i) record[table.row_axes[i]] = name_json(row.names[i]);
       for (std::size_t i = 0; i < table.column_axes.size(); ++i)
-        record[table.column_axes[i]] = name_json(table.columns[column][i]);
+        record[table.column_axes[i]] = name_json(table.columns[table.column_of(column)][i]);
       record["dense"] = row.dense;
-      record["value"] = table.value;
+      record["value"] = table.value_of(column).name;
       record["mean"] = number_json(cell.mean);
       record["low"] = number_json(low(cell));
       record["high"] = number_json(high(cell));
@@ -82,6 +91,12 @@ std::string json_table(const Table& table) {
       record["achieved_max"] = number_json(cell.achieved_max);
       record["failed"] = cell.failed;
       record["missing"] = cell.missing;
+      record["sd"] = cell.mean ? nlohmann::json(cell.deviation) : nlohmann::json(nullptr);
+      record["no_value"] = cell.without - cell.not_numbers;
+      record["not_a_number"] = cell.not_numbers;
+      record["diverged"] = cell.diverged;
+      if (!cell.verdict.empty()) record["verdict"] = cell.verdict;
+      if (marks_best(table)) record["best"] = cell.best;
       document["cells"].push_back(std::move(record));
     }
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "axes.h"
 #include "escaping.h"
 #include "words/names.h"
 
@@ -23,17 +24,34 @@ std::string listed(const std::string& noun, const std::set<std::int64_t>& number
 }
 
 std::string what_was_measured(const Findings& findings, const Table& table) {
-  std::string text = table.value;
-  if (!table.split.empty()) text += " on " + table.split;
-  if (!findings.examples.empty()) {
-    const auto fewest = *findings.examples.begin(), most = *findings.examples.rbegin();
-    text += fewest == most ? fmt::format(", {}", counted(most, "example"))
-                           : fmt::format(", {} to {} examples", fewest, most);
+  std::vector<std::string> on_examples, others;
+  for (const auto& value : table.shown()) (is_metric(value.name) ? on_examples : others).push_back(value.name);
+  std::string text = join(on_examples);
+  if (!on_examples.empty()) {
+    if (!table.split.empty()) text += " on " + table.split;
+    if (!findings.examples.empty()) {
+      const auto fewest = *findings.examples.begin(), most = *findings.examples.rbegin();
+      text += fewest == most ? fmt::format(", {}", counted(most, "example"))
+                             : fmt::format(", {} to {} examples", fewest, most);
+    }
   }
+  if (!others.empty()) text += (text.empty() ? "" : "; ") + join(others);
   const bool plain =
       findings.computes.empty() || (findings.computes.size() == 1 && findings.computes.contains("float32"));
   if (!plain) text += ", computed in " + fmt::format("{}", fmt::join(findings.computes, " and "));
+  const auto values = table.shown();
+  if (std::any_of(values.begin(), values.end(), [](const TableValue& value) { return value.percent; }))
+    text += ", in percent";
   return text;
+}
+
+std::string what_stands_beside(const Findings& findings, const Table& table) {
+  if (table.spread == "none") return "mean";
+  if (table.spread == "range") return "mean [lowest, highest]";
+  if (table.spread == "sd") return "mean ± standard deviation";
+  if (table.spread == "se") return "mean ± standard error";
+  return "mean ± half-width of the 95 % t interval" +
+         std::string(findings.two_values ? ", or [lowest, highest] of two values" : "");
 }
 
 std::string how_it_was_averaged(const Findings& findings, const Table& table) {
@@ -41,13 +59,43 @@ std::string how_it_was_averaged(const Findings& findings, const Table& table) {
   for (const auto& row : table.rows) {
     for (const auto& cell : row.cells) most = std::max(most, cell.n);
   }
-  std::string text = listed("seed", findings.seeds) + "; " + listed("base seed", findings.base_seeds);
+  std::vector<std::string> parts;
+  if (!findings.seeds.empty()) parts.push_back(listed("seed", findings.seeds));
+  if (!findings.base_seeds.empty()) parts.push_back(listed("base seed", findings.base_seeds));
+  if (findings.shared) parts.emplace_back("cells that share one computation, where a seed changes nothing, count once");
   if (most > 1) {
-    text += "; mean ± half-width of the 95 % t interval";
+    std::string text = what_stands_beside(findings, table);
     text += table.common_n > 1 ? fmt::format(", n = {}", table.common_n) : std::string(", n as given, 1 where none is");
-    text += ", without ± where all values are equal";
+    text += table.spread == "none" ? "" : table.spread == "range" ? ", without a range where all values are equal"
+                                                                  : ", without ± where all values are equal";
+    parts.push_back(text);
   }
-  return text;
+  return join(parts, "; ");
+}
+
+std::vector<std::string> what_was_left_out(const Findings& findings) {
+  std::vector<std::string> notes;
+  if (findings.earlier > 0) {
+    notes.push_back(fmt::format("left out: {} of the database that the experiment file does not hold as it is now",
+                                counted(findings.earlier, "cell")));
+  }
+  if (findings.left_out > 0)
+    notes.push_back(fmt::format("left out by --only {}: {}", findings.only, counted(findings.left_out, "cell")));
+  return notes;
+}
+
+std::vector<std::string> what_was_kept_apart(const Findings& findings) {
+  std::vector<std::string> notes;
+  for (const auto& [axis, values] : findings.averaged)
+    notes.push_back(fmt::format("averaged also over: {} ({})", axis, fmt::join(values, ", ")));
+  if (!findings.added.empty()) {
+    notes.push_back(fmt::format("rows for {}: only seeds are averaged without being asked; --average AXIS averages, "
+                                "--only AXIS=VALUE chooses",
+                                join(findings.added)));
+  }
+  for (const auto& difference : findings.differences)
+    notes.push_back(difference + "; --only SETTING=VALUE chooses, and a table of the experiment file shows what it holds now");
+  return notes;
 }
 
 std::string why_it_failed(const Findings& findings) {
@@ -67,18 +115,12 @@ std::string why_it_failed(const Findings& findings) {
 std::vector<std::string> footnotes(const Findings& findings, const Table& table) {
   std::vector<std::string> notes;
   notes.push_back(what_was_measured(findings, table));
-  if (findings.measured > 0) notes.push_back(how_it_was_averaged(findings, table));
+  if (const auto how = how_it_was_averaged(findings, table); !how.empty()) notes.push_back(how);
   if (!table.rows.empty() && table.rows.front().dense)
     notes.push_back("dense: the unpruned model, once for each base model");
   if (findings.dense_differs)
     notes.push_back("an unpruned model was measured with several results; the first one stands here");
-  if (!findings.merged.empty())
-    notes.push_back(fmt::format("averaged also over: {}", fmt::join(findings.merged, ", ")));
-  if (findings.merged_alike) {
-    notes.push_back(
-        "cells that differ in no axis are averaged: in training, limits or a plugin's settings, or from an earlier "
-        "state of the experiment file");
-  }
+  for (const auto& note : what_was_kept_apart(findings)) notes.push_back(note);
   if (findings.merged_experiments) notes.push_back("of several experiments: names may mean different things in each");
   if (!findings.achieved.empty()) {
     std::vector<std::string> ranges;
@@ -90,22 +132,29 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
     notes.push_back("achieved sparsity differs from the requested: " + join(ranges));
   }
   if (findings.diverged > 0) {
-    notes.push_back(counted(findings.diverged, "value") +
+    notes.push_back("diverged: " + counted(findings.diverged, "value") +
                     " after a recovery whose loss stopped being finite: with the weights of the best epoch before");
   }
   if (findings.unproven > 0)
     notes.push_back(fmt::format("{} without a proof of the mask", counted(findings.unproven, "cell")));
   if (findings.failed > 0) notes.push_back("failed: " + why_it_failed(findings));
-  if (findings.without > 0) {
-    notes.push_back(fmt::format("no value: {} done, but without {}, or it is not a number",
-                                counted(findings.without, "cell"), table.value));
+  if (findings.not_numbers > 0) {
+    notes.push_back(fmt::format("not a number: {} whose {} was measured and is none; in no mean",
+                                counted(findings.not_numbers, "value"), table.value));
+  }
+  if (findings.without > findings.not_numbers) {
+    notes.push_back(fmt::format("no value: {} done, but without {}",
+                                counted(findings.without - findings.not_numbers, "cell"), table.value));
   }
   if (findings.missing > 0) notes.push_back(fmt::format("...: {} not run yet", counted(findings.missing, "cell")));
   bool holes = false;
   for (const auto& row : table.rows) {
-    for (const auto& cell : row.cells) holes = holes || cell.empty();
+    for (const auto& cell : row.cells) holes = holes || (cell.empty() && !cell.blank);
   }
   if (holes) notes.push_back("-: the experiment holds no such cell");
+  notes.insert(notes.end(), findings.notes.begin(), findings.notes.end());
+  const auto left_out = what_was_left_out(findings);
+  notes.insert(notes.end(), left_out.begin(), left_out.end());
   return notes;
 }
 

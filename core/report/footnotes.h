@@ -14,13 +14,21 @@ namespace espalier::report {
 
 // Collected while the table is made.
 struct Findings {
-  std::set<std::string> splits, computes, merged;  // merged: axes of which one table cell holds several values
+  std::set<std::string> splits, computes;
+  std::map<std::string, std::set<std::string>> averaged;  // axes that were named for it, with what they held
   std::set<std::int64_t> seeds, base_seeds, examples;
-  bool merged_alike = false;  // cells that no axis tells apart share a place
   bool merged_experiments = false;
   bool dense_differs = false;                    // an unpruned model was measured with several results
+  bool shared = false;                           // seeds that change nothing were counted once
+  bool two_values = false;                       // a range stands where an interval would say nothing
   std::map<std::string, std::int64_t> failures;  // first line of the reason
-  std::int64_t measured = 0, failed = 0, missing = 0, without = 0, unproven = 0, diverged = 0;
+  std::int64_t measured = 0, failed = 0, missing = 0, without = 0, not_numbers = 0, unproven = 0, diverged = 0;
+  std::int64_t earlier = 0;    // of the experiment, and not of its file
+  std::int64_t left_out = 0;   // by --only
+  std::string only;
+  std::vector<std::string> differences;  // names that stand for several things
+  std::vector<std::string> added;        // axes that nobody asked for and that keep values apart
+  std::vector<std::string> notes;        // more sentences, of latencies and plugins' files
   // Requested sparsity to the range that was achieved, where it is not what was asked for.
   std::map<double, std::pair<double, double>> achieved;
 };

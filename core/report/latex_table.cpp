@@ -24,33 +24,42 @@ std::string with_plus_minus(const std::string& escaped) {
 
 std::string line_of(const std::vector<std::string>& fields) { return join(fields, " & ") + " \\\\\n"; }
 
+// What the columns are, then a line for each of it; the last one also names the rows.
+std::string latex_head(const Table& table, std::size_t name_count, std::size_t column_count) {
+  std::string text;
+  if (column_count > 0) {
+    for (std::size_t i = 0; i < name_count; ++i) text += "& ";
+    text += fmt::format("\\multicolumn{{{}}}{{c}}{{{}}} \\\\\n", column_count, latex_escaped(join(head_names(table))));
+  }
+  const auto lines = head_lines(table);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const bool last = i + 1 == lines.size();
+    std::vector<std::string> line;
+    for (const auto& name : table.row_axes) line.push_back(last ? latex_escaped(name) : "");
+    for (const auto& label : lines[i]) line.push_back(latex_escaped(label));
+    text += line_of(line);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string latex_table(const Table& table) {
-  const auto name_count = table.row_axes.size(), column_count = table.columns.size();
+  const auto name_count = table.row_axes.size(), column_count = table.columns.size() * table.shown().size();
   std::string text =
       "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\caption{" + latex_escaped(caption(table)) + "}\n";
   text += "\\begin{tabular}{" + std::string(name_count, 'l') + std::string(column_count, 'r') + "}\n\\toprule\n";
-  for (std::size_t axis = 0; axis < table.column_axes.size(); ++axis) {
-    // The last line of the head also names the rows.
-    const bool last = axis + 1 == table.column_axes.size();
-    if (column_count > 0 && last) {
-      for (std::size_t i = 0; i < name_count; ++i) text += "& ";
-      text +=
-          fmt::format("\\multicolumn{{{}}}{{c}}{{{}}} \\\\\n", column_count, latex_escaped(join(table.column_axes)));
-    }
-    std::vector<std::string> line;
-    for (const auto& name : table.row_axes) line.push_back(last ? latex_escaped(name) : "");
-    for (const auto& column : table.columns) line.push_back(latex_escaped(column[axis].text));
-    text += line_of(line);
-  }
+  text += latex_head(table, name_count, column_count);
   text += "\\midrule\n";
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const auto& row = table.rows[i];
     if (i > 0 && table.rows[i - 1].dense && !row.dense) text += "\\midrule\n";
     std::vector<std::string> line;
     for (const auto& name : row.names) line.push_back(latex_escaped(name.text));
-    for (const auto& cell : row.cells) line.push_back(with_plus_minus(latex_escaped(cell_text(cell, row, table, "±"))));
+    for (std::size_t at = 0; at < row.cells.size(); ++at) {
+      const auto cell = with_plus_minus(latex_escaped(cell_text(row, at, table)));
+      line.push_back(row.cells[at].best ? "{\\boldmath\\textbf{" + cell + "}}" : cell);
+    }
     text += line_of(line);
   }
   text += "\\bottomrule\n\\end{tabular}\n\n\\smallskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n";

@@ -9,9 +9,14 @@
 
 namespace espalier::report {
 
-// "0.600 ± 0.248 n=3 (1 failed)"; `plus_minus` is how the format writes that sign.
-std::string cell_text(const TableCell& cell, const TableRow& row, const Table& table, std::string_view plus_minus);
+// "0.600 ± 0.248 n=3 (1 failed)", of the cell at this place of a row.
+std::string cell_text(const TableRow& row, std::size_t at, const Table& table);
 std::string caption(const Table& table);
+// The head of the columns: one line for each column axis, and one of the values' names where there are several, each with
+// a label over every cell of a row; and what those lines are called.
+std::vector<std::vector<std::string>> head_lines(const Table& table);
+std::vector<std::string> head_names(const Table& table);
+bool marks_best(const Table& table);
 
 std::string terminal_table(const Table& table);
 std::string markdown_table(const Table& table);

@@ -17,7 +17,8 @@ constexpr std::size_t key_letters = 12;
 
 // By the pace of the last minute; where nothing finished in it, by what a cell took and how many run at once.
 std::optional<double> seconds_left(const store::Progress& progress) {
-  const auto left = static_cast<double>(progress.counts.waiting + progress.counts.running);
+  const auto& counts = progress.counts;
+  const auto left = static_cast<double>(counts.waiting - counts.not_asked + counts.running);
   if (left == 0) return 0.0;
   if (progress.counts.running == 0) return std::nullopt;  // nobody works on it
   if (progress.finished_in_last_minute > 0) return left / progress.finished_in_last_minute * 60;
@@ -34,13 +35,28 @@ std::string duration_text(double seconds) {
   return fmt::format("{:.1f} days", seconds / 86400);
 }
 
-std::string status_text(const store::Progress& progress) {
+std::string size_text(std::uint64_t bytes) {
+  const auto size = static_cast<double>(bytes);
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  if (size < 1e6) return fmt::format("{:.1f} kB", size / 1e3);
+  return size < 1e9 ? fmt::format("{:.1f} MB", size / 1e6) : fmt::format("{:.1f} GB", size / 1e9);
+}
+
+std::string status_text(const store::Progress& progress, const Sizes& sizes) {
   const auto& counts = progress.counts;
   std::string text =
       fmt::format("{} cell{}: {} done, {} failed, {} running, {} waiting\n", counts.cells, counts.cells == 1 ? "" : "s",
                   counts.done, counts.failed, counts.running, counts.waiting);
-  if (counts.running + counts.waiting > 0) {
-    text += fmt::format("{:.0f} cells in the last minute", progress.finished_in_last_minute);
+  if (counts.not_asked > 0)
+    text += fmt::format("{} of those that wait {} not asked for by the last run\n", counts.not_asked,
+                        counts.not_asked == 1 ? "was" : "were");
+  if (counts.earlier > 0) {
+    text += fmt::format("{} more in the database {} of an earlier state of the experiment file; 'espalier clean' removes {}\n",
+                        counts.earlier, counts.earlier == 1 ? "is" : "are", counts.earlier == 1 ? "it" : "them");
+  }
+  if (counts.running + counts.waiting - counts.not_asked > 0) {
+    text += fmt::format("{:.0f} {} in the last minute", progress.finished_in_last_minute,
+                        progress.finished_in_last_minute == 1 ? "cell" : "cells");
     if (progress.mean_seconds > 0) text += ", " + duration_text(progress.mean_seconds) + " each";
     const auto left = seconds_left(progress);
     if (left)
@@ -57,10 +73,13 @@ std::string status_text(const store::Progress& progress) {
   }
   const auto shown = static_cast<std::int64_t>(std::min(progress.failures.size(), most_failures));
   if (counts.failed > shown) text += fmt::format("  and {} more\n", counts.failed - shown);
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    text += fmt::format("{}{} {}", i == 0 ? "disk: " : ", ", printable(sizes[i].first), size_text(sizes[i].second));
+  if (!sizes.empty()) text += "\n";
   return text;
 }
 
-std::string status_json(const store::Progress& progress) {
+std::string status_json(const store::Progress& progress, const Sizes& sizes) {
   const auto& counts = progress.counts;
   const auto left = seconds_left(progress);
   nlohmann::ordered_json document = {{"cells", counts.cells},
@@ -68,12 +87,16 @@ std::string status_json(const store::Progress& progress) {
                                      {"failed", counts.failed},
                                      {"running", counts.running},
                                      {"waiting", counts.waiting},
+                                     {"not_asked", counts.not_asked},
+                                     {"earlier", counts.earlier},
                                      {"cells_per_minute", progress.finished_in_last_minute},
                                      {"seconds_left", left ? nlohmann::json(*left) : nlohmann::json(nullptr)},
                                      {"failures", nlohmann::json::array()}};
   for (const auto& failure : progress.failures) {
     document["failures"].push_back({{"key", failure.key}, {"message", failure.message}});
   }
+  document["bytes"] = nlohmann::ordered_json::object();
+  for (const auto& [kind, bytes] : sizes) document["bytes"][kind] = bytes;
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

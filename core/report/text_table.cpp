@@ -40,52 +40,100 @@ std::string aligned(const std::vector<std::string>& line, const std::vector<std:
 std::vector<std::string> body_line(const TableRow& row, const Table& table) {
   std::vector<std::string> line;
   for (const auto& name : row.names) line.push_back(printable(name.text));
-  for (const auto& cell : row.cells) line.push_back(cell_text(cell, row, table, "±"));
+  for (std::size_t at = 0; at < row.cells.size(); ++at)
+    line.push_back(cell_text(row, at, table) + (row.cells[at].best ? "*" : ""));
   return line;
+}
+
+std::string mean_text(const TableCell& cell, const TableValue& value) {
+  const double scale = value.percent ? 100 : 1;
+  auto text = fmt::format("{:.{}f}", *cell.mean * scale, value.decimals);
+  if (cell.half_width > 0) text += fmt::format(" ± {:.{}f}", cell.half_width * scale, value.decimals);
+  if (cell.low && cell.high) {
+    text += fmt::format(" [{:.{}f}, {:.{}f}]", *cell.low * scale, value.decimals, *cell.high * scale, value.decimals);
+  }
+  return text;
 }
 
 }  // namespace
 
-std::string cell_text(const TableCell& cell, const TableRow& row, const Table& table, std::string_view plus_minus) {
+std::vector<std::vector<std::string>> head_lines(const Table& table) {
+  const auto values = table.shown();
+  std::vector<std::vector<std::string>> lines;
+  for (std::size_t axis = 0; axis < table.column_axes.size(); ++axis) {
+    auto& line = lines.emplace_back();
+    for (const auto& column : table.columns) line.insert(line.end(), values.size(), column[axis].text);
+  }
+  if (values.size() < 2) return lines;
+  auto& line = lines.emplace_back();
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    for (const auto& value : values) line.push_back(value.name);
+  }
+  return lines;
+}
+
+std::vector<std::string> head_names(const Table& table) {
+  auto names = table.column_axes;
+  if (table.shown().size() > 1) names.emplace_back("value");
+  return names;
+}
+
+std::string cell_text(const TableRow& row, std::size_t at, const Table& table) {
+  const auto& cell = row.cells[at];
+  if (cell.blank) return "";
   if (cell.empty()) return "-";
   std::vector<std::string> remarks;
   if (!cell.mean) {
     if (cell.missing + cell.without == 0) return "failed";
     if (cell.failed + cell.without == 0) return "...";
-    if (cell.failed + cell.missing == 0) return "no value";
+    if (cell.failed + cell.missing == 0) return cell.not_numbers == cell.without ? "not a number" : "no value";
   }
   if (cell.failed > 0) remarks.push_back(fmt::format("{} failed", cell.failed));
-  if (cell.without > 0) remarks.push_back(fmt::format("{} no value", cell.without));
+  if (cell.not_numbers > 0) remarks.push_back(fmt::format("{} not a number", cell.not_numbers));
+  if (cell.without > cell.not_numbers) remarks.push_back(fmt::format("{} no value", cell.without - cell.not_numbers));
   if (cell.missing > 0) remarks.push_back(fmt::format("{} ...", cell.missing));
+  if (cell.diverged > 0)
+    remarks.push_back(cell.n == 1 ? std::string("diverged") : fmt::format("{} diverged", cell.diverged));
   std::string text;
-  if (cell.mean) text = fmt::format("{:.{}f}", *cell.mean, table.decimals);
-  if (cell.half_width > 0) text += fmt::format(" {} {:.{}f}", plus_minus, cell.half_width, table.decimals);
+  if (cell.mean) text = mean_text(cell, table.value_of(at));
+  if (!cell.verdict.empty()) text += " " + cell.verdict;
   const bool says_n = row.dense ? cell.n > 1 && cell.n != table.common_n : cell.n > 1 && table.common_n == 0;
   if (says_n) text += fmt::format(" n={}", cell.n);
   if (remarks.empty()) return text;
   return (text.empty() ? "" : text + " ") + "(" + join(remarks) + ")";
 }
 
-std::string caption(const Table& table) { return table.experiment + ": " + table.value; }
+std::string caption(const Table& table) {
+  return table.caption.empty() ? table.experiment + ": " + table.value : table.caption;
+}
+
+bool marks_best(const Table& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(), [](const TableRow& row) {
+    return std::any_of(row.cells.begin(), row.cells.end(), [](const TableCell& cell) { return cell.best; });
+  });
+}
 
 std::string terminal_table(const Table& table) {
   const auto name_count = table.row_axes.size();
   // One line for each column axis: its name over the row names' last column, its values over their columns.
   Lines head;
-  for (std::size_t axis = 0; axis < table.column_axes.size(); ++axis) {
+  const auto labels = head_lines(table);
+  const auto axes = head_names(table);
+  for (std::size_t axis = 0; axis < axes.size(); ++axis) {
     std::vector<std::string> line(name_count);
-    line.back() = printable(table.column_axes[axis]) + " →";
-    for (const auto& column : table.columns) line.push_back(printable(column[axis].text));
+    line.back() = printable(axes[axis]) + " →";
+    for (const auto& label : labels[axis]) line.push_back(printable(label));
     head.push_back(line);
   }
+  const auto field_count = name_count + table.columns.size() * table.shown().size();
   std::vector<std::string> names;
   for (const auto& axis : table.row_axes) names.push_back(printable(axis));
-  names.resize(name_count + table.columns.size());
+  names.resize(field_count);
   head.push_back(names);
   Lines body;
   for (const auto& row : table.rows) body.push_back(body_line(row, table));
 
-  std::vector<std::size_t> widths(name_count + table.columns.size());
+  std::vector<std::size_t> widths(field_count);
   for (const auto* lines : {&head, &body}) {
     for (const auto& line : *lines) {
       for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width_of(line[i]));
@@ -104,6 +152,7 @@ std::string terminal_table(const Table& table) {
     text += aligned(body[i], widths, name_count);
   }
   text += rule + "\n";
+  if (marks_best(table)) text += "*: the best of its column\n";
   for (const auto& note : table.footnotes) text += printable(note) + "\n";
   return text;
 }
@@ -115,20 +164,26 @@ std::string markdown_table(const Table& table) {
     head.push_back(markdown_escaped(axis));
     rule.emplace_back("---");
   }
+  const auto values = table.shown();
   for (const auto& column : table.columns) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < column.size(); ++i) {
       const auto& axis = table.column_axes[i];
       names.push_back(names_itself(axis, column[i]) ? column[i].text : axis + " " + column[i].text);
     }
-    head.push_back(markdown_escaped(join(names)));
-    rule.emplace_back("---:");
+    for (const auto& value : values) {
+      head.push_back(markdown_escaped(join(names) + (values.size() > 1 ? ", " + value.name : "")));
+      rule.emplace_back("---:");
+    }
   }
   std::string text = "**" + markdown_escaped(caption(table)) + "**\n\n" + line_of(head) + line_of(rule);
   for (const auto& row : table.rows) {
     std::vector<std::string> line;
     for (const auto& name : row.names) line.push_back(markdown_escaped(name.text));
-    for (const auto& cell : row.cells) line.push_back(markdown_escaped(cell_text(cell, row, table, "±")));
+    for (std::size_t at = 0; at < row.cells.size(); ++at) {
+      const auto field = markdown_escaped(cell_text(row, at, table));
+      line.push_back(row.cells[at].best ? "**" + field + "**" : field);
+    }
     text += line_of(line);
   }
   text += "\n";

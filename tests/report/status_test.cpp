@@ -53,6 +53,21 @@ TEST(Status, OfAFinishedExperimentHasNoTimeLeft) {
   EXPECT_EQ(status_text(progress), "1 cell: 1 done, 0 failed, 0 running, 0 waiting\n");
 }
 
+TEST(Status, SaysWhatIsNotAskedForWhatIsOldAndWhereTheDiskWent) {
+  auto progress = progress_of({10, 5, 0, 0, 5, 5, 1});
+  progress.finished_in_last_minute = 1;
+
+  EXPECT_EQ(status_text(progress, {{"database", 1234567}, {"cache/scores", 12}}),
+            "10 cells: 5 done, 0 failed, 0 running, 5 waiting\n"
+            "5 of those that wait were not asked for by the last run\n"
+            "1 more in the database is of an earlier state of the experiment file; 'espalier clean' removes it\n"
+            "disk: database 1.2 MB, cache/scores 12 bytes\n");
+  const auto status = nlohmann::json::parse(status_json(progress, {{"database", 7}}));
+  EXPECT_EQ(status["not_asked"], 5);
+  EXPECT_EQ(status["earlier"], 1);
+  EXPECT_EQ(status["bytes"]["database"], 7);
+}
+
 TEST(Status, SaysEachFailureInOneLine) {
   auto progress = progress_of({3, 0, 2, 0, 1});
   progress.failures = {{"0123456789abcdef", "the proof failed\n    details"}, {"k", "escape \x1b[2J"}};

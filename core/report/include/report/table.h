@@ -12,14 +12,24 @@
 namespace espalier::report {
 
 struct TableRequest {
-  // Axes: columns of the view `points`, kinds of budgets (`heads`) and `heads_kept`, what a point has left.
+  // Axes: columns of the view `points`, kinds of budgets (`heads`), `heads_kept`, what a point has left, `batch` of a
+  // latency, and settings by their path, as in scorer.samples.
   std::vector<std::string> rows = {"granularity", "scorer", "scope"};
   std::vector<std::string> columns = {"sparsity"};
-  // A number of the view `points`, or `heads_kept`, `evaluations`, `flops`, `multiply_adds`; empty: the task's main metric.
+  // Numbers of the view `points`, `heads_kept`, `evaluations`, `flops`, `multiply_adds`, or `latency`; several are joined
+  // by commas and stand side by side. Empty: the task's main metric.
   std::string value;
-  // What nobody asked for is made to fit: rows tell searchers apart where there are several, columns are the amounts of the
-  // first cell's budget.
+  // What nobody asked for is made to fit: rows are the axes that vary, columns the amounts of the first cell's budget.
   bool fits_rows = false, fits_columns = false;
+  // Axes over which values are averaged. Without being named here only seeds are; any other axis that would be becomes
+  // one of the rows.
+  std::vector<std::string> average = {};
+  std::string spread = "";  // interval, sd, se, range or none; empty: interval, and the range of two values
+  std::string only = "";    // "scorer=fisher,sparsity=0.5": a slice of the cells
+  std::optional<int> digits = std::nullopt;  // after the point, in what people read
+  bool percent = false;       // shares are printed as percents
+  std::string caption = "";   // instead of the experiment's name and the value's
+  bool best = false;          // marks the best value of each column
 };
 
 // One value of an axis, as it is written; the number where it is one.
@@ -30,13 +40,20 @@ struct AxisValue {
 
 // What stands where a row and a column meet: the cells that share their axes, aggregated.
 struct TableCell {
-  std::optional<double> mean;  // absent: nothing measured
-  double half_width = 0;       // of the 95 % t interval; 0 for one value or equal ones
-  std::int64_t n = 0;          // values behind the mean
+  std::optional<double> mean;                        // absent: nothing measured
+  double half_width = 0;                             // of what ± gives; 0 for one value or equal ones
+  std::int64_t n = 0;                                // computations behind the mean
   std::int64_t failed = 0;
   std::int64_t missing = 0;                          // waiting or running
   std::int64_t without = 0;                          // done, but without this value
   std::optional<double> achieved_min, achieved_max;  // achieved sparsity of the values
+  std::optional<double> low, high;                   // a range instead of ±
+  double deviation = 0;                              // standard deviation of the values
+  std::int64_t not_numbers = 0;                      // of those without: measured, and no number
+  std::int64_t diverged = 0;                         // of the values: after a training that broke off
+  std::string verdict;                               // of a latency: faster, same, slower, or mixed
+  bool best = false;                                 // of its column
+  bool blank = false;                                // no such thing, as the search of an unpruned model
 
   bool empty() const { return n + failed + missing + without == 0; }  // the grid holds no such cell
 };
@@ -44,12 +61,19 @@ struct TableCell {
 struct TableRow {
   std::vector<AxisValue> names;  // one a row axis
   bool dense = false;            // of the unpruned models
-  std::vector<TableCell> cells;  // one a column
+  std::vector<TableCell> cells;  // one a column, of several values one after the other in each
+};
+
+// What is shown, and how people read it.
+struct TableValue {
+  std::string name;
+  int decimals = 3;
+  bool percent = false;
 };
 
 struct Table {
   std::string experiment;
-  std::string value;
+  std::string value;          // several are joined by ", "
   std::string split;          // what it was measured on; several are joined by ", "
   std::int64_t examples = 0;  // the most that a value was measured on
   std::vector<std::string> row_axes, column_axes;
@@ -58,11 +82,22 @@ struct Table {
   std::int64_t common_n = 0;                    // what n is in every row but the dense ones; 0 where it varies
   int decimals = 3;                             // that the value is printed with
   std::vector<std::string> footnotes;
+  std::vector<TableValue> values;    // where there is more than one, or it is printed in another way
+  std::string spread = "interval";   // what ± or a range stands for
+  std::string caption;               // empty: the experiment and the value
+
+  // What is shown, at least one; and of which the cell at this place of a row is.
+  std::vector<TableValue> shown() const;
+  std::size_t column_of(std::size_t cell) const { return cell / (values.empty() ? 1 : values.size()); }
+  TableValue value_of(std::size_t cell) const;
 };
 
-// The last point of each done cell, averaged over seeds and every axis that is neither row nor column. An empty name
-// takes all experiments. Throws SettingsError for an experiment, axis or value that does not exist.
-Table make_table(const store::ResultStore& store, const std::string& experiment, const TableRequest& request);
+// The last point of each done cell, averaged over seeds and over the axes that the request names; cells that share one
+// computation count once. An empty name takes all experiments. With `cells_of_file` the table is of these cells, known to
+// the database or not, and says how many others of the experiment it leaves out. Throws SettingsError for an experiment,
+// axis or value that does not exist.
+Table make_table(const store::ResultStore& store, const std::string& experiment, const TableRequest& request,
+                 const std::vector<store::NewCell>* cells_of_file = nullptr);
 
 enum class Format { Terminal, Markdown, Csv, Latex, Json };
 

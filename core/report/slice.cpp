@@ -1,0 +1,90 @@
+#include "slice.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "flattened.h"
+#include "words/names.h"
+
+namespace espalier::report {
+namespace {
+
+// * stands for any characters, ? for one.
+bool glob_matches(std::string_view glob, std::string_view text) {
+  if (glob.empty()) return text.empty();
+  if (glob[0] == '*') {
+    for (std::size_t skipped = 0; skipped <= text.size(); ++skipped) {
+      if (glob_matches(glob.substr(1), text.substr(skipped))) return true;
+    }
+    return false;
+  }
+  return !text.empty() && (glob[0] == '?' || glob[0] == text[0]) && glob_matches(glob.substr(1), text.substr(1));
+}
+
+using Terms = std::map<std::string, std::vector<std::string>>;
+
+Terms terms_of(const std::string& only, const CellRows& cells) {
+  Terms terms;
+  for (std::size_t begin = 0; begin <= only.size();) {
+    const auto end = std::min(only.find(',', begin), only.size());
+    const auto part = only.substr(begin, end - begin);
+    begin = end + 1;
+    const auto equals = part.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == part.size()) {
+      throw SettingsError(fmt::format("--only {}: '{}' is not a slice\n    expected AXIS=VALUE,AXIS=VALUE, for instance "
+                                      "scorer=fisher,sparsity=0.5",
+                                      only, part));
+    }
+    check_axis(part.substr(0, equals), cells);
+    terms[part.substr(0, equals)].push_back(part.substr(equals + 1));
+  }
+  return terms;
+}
+
+bool matches(const CellRows& cells, std::size_t row, const std::string& axis, const std::string& wanted) {
+  const auto value = cells.axis(row, axis);
+  const auto number = number_in(wanted);
+  if (value.number && number) return *value.number == *number;
+  if (glob_matches(wanted, value.text)) return true;
+  // A definition answers to its plugin's name too, as it does where a file is sliced.
+  const bool has_plugin = axis == "scorer" || axis == "searcher" || axis == "recovery";
+  return has_plugin && glob_matches(wanted, cells.axis(row, axis + "_plugin").text);
+}
+
+}  // namespace
+
+void check_axis(const std::string& axis, const CellRows& cells) {
+  if (contains(known_axes(), axis) || (is_setting(axis) && cells.knows(axis))) return;
+  auto known = known_axes();
+  const auto settings = cells.settings();
+  known.insert(known.end(), settings.begin(), settings.end());
+  if (is_setting(axis)) {
+    auto message = fmt::format("unknown axis '{}'", axis);
+    if (const auto near = nearest_name(axis, known)) message += "\n    did you mean '" + *near + "'?";
+    throw SettingsError(message + "\n    settings of these cells: " + join(settings));
+  }
+  throw SettingsError(unknown_name("axis", axis, known_axes()) +
+                      "\n    or a setting by its path, as in scorer.samples");
+}
+
+std::int64_t take_slice(CellRows& cells, const std::string& only) {
+  if (only.empty()) return 0;
+  const auto terms = terms_of(only, cells);
+  std::vector<bool> keep(cells.rows().size());
+  std::int64_t left_out = 0;
+  for (std::size_t row = 0; row < keep.size(); ++row) {
+    keep[row] = std::all_of(terms.begin(), terms.end(), [&](const auto& term) {
+      return std::any_of(term.second.begin(), term.second.end(),
+                         [&](const std::string& wanted) { return matches(cells, row, term.first, wanted); });
+    });
+    left_out += keep[row] ? 0 : 1;
+  }
+  cells.filter(keep);
+  return left_out;
+}
+
+}  // namespace espalier::report
