@@ -65,30 +65,99 @@ void add_plan(CLI::App& app, PlanArguments& arguments) {
   command->footer("Example: espalier plan experiments/demo.toml --set grid.seed=[0,1,2]");
 }
 
+// What makes the cells of an experiment file what they are.
+void add_file_options(CLI::App& command, DatabaseArguments& arguments) {
+  command.add_option("--set", arguments.sets, set_help)->type_name("KEY=VALUE")->allow_extra_args(false);
+  command.add_option("--plugins", arguments.plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
+}
+
 void add_status(CLI::App& app, StatusArguments& arguments) {
-  auto* command = app.add_subcommand("status", "How far an experiment is, and what failed");
+  auto* command = app.add_subcommand("status", "How far an experiment is, what failed, and where the disk went");
   add_database(*command, arguments.database);
+  add_file_options(*command, arguments.database);
   command->add_flag("--json", arguments.json, "Print JSON");
   command->add_flag("--watch", arguments.watch, "Print it again every second until nothing waits or runs");
-  command->footer("Example: espalier status results/demo.db --watch");
+  command->footer(
+      "Of an experiment file: of the cells that it holds now. Of a database: of those its files held when they last ran.\n"
+      "Example: espalier status results/demo.db --watch");
+}
+
+void add_table_looks(CLI::App& command, TableArguments& arguments) {
+  command
+      .add_option("--spread", arguments.spread,
+                  "Beside a mean of several seeds: interval (95 % t), sd (standard deviation), se (standard error), range or "
+                  "none; default interval, and the range of two values")
+      ->type_name("NAME");
+  command.add_option("--digits", arguments.digits, "Digits after the point")
+      ->check(CLI::Range(0, 15).description(""))
+      ->type_name("N");
+  command.add_flag("--percent", arguments.percent, "Print accuracies, error rates and other shares in percent");
+  command.add_flag("--best", arguments.best, "Mark the best value of each column: bold, or * in a terminal");
+  command.add_option("--caption", arguments.caption, "Instead of the experiment's name and the value's")
+      ->type_name("TEXT");
+  command.add_option("--format", arguments.format, "terminal, markdown, csv, latex or json; default terminal")
+      ->type_name("NAME");
 }
 
 void add_table(CLI::App& app, TableArguments& arguments) {
   auto* command = app.add_subcommand("table", "The results as a table");
   add_database(*command, arguments.database);
+  add_file_options(*command, arguments.database);
   command
       ->add_option("--rows", arguments.rows,
-                   "Axes that make the rows; default granularity,scorer,scope, with searcher where there are several")
+                   "Axes that make the rows; default granularity,scorer,scope and every other axis that varies")
       ->type_name("AXIS,...");
   command
       ->add_option("--columns", arguments.columns,
                    "Axes that make the columns; default the budget, as in sparsity or heads")
       ->type_name("AXIS,...");
-  command->add_option("--value", arguments.value, "What the table shows, as in accuracy; default the task's own metric")
+  command
+      ->add_option("--average", arguments.average,
+                   "Axes to average over beside the seeds; others that vary become rows")
+      ->type_name("AXIS,...");
+  command
+      ->add_option("--value", arguments.value,
+                   "What the table shows, as in accuracy or latency, or several: accuracy,macro_f1; default the task's own "
+                   "metric")
+      ->type_name("NAME,...");
+  command->add_option("--only", arguments.only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+  add_table_looks(*command, arguments);
+  command->footer(
+      "Of an experiment file: the cells that it holds now. Of a database: all that it holds; what one name stood for at\n"
+      "different times is told apart. Axes and values are explained in docs/views.md.\n"
+      "Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown");
+}
+
+void add_cells(CLI::App& app, CellsArguments& arguments) {
+  auto* command = app.add_subcommand("cells", "The cells one by one: keys, states, and with csv or json everything");
+  add_database(*command, arguments.database);
+  add_file_options(*command, arguments.database);
+  command->add_option("--state", arguments.state, "waiting, running, done or failed; default all")->type_name("NAME");
+  command->add_option("--only", arguments.only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+  command
+      ->add_option("--format", arguments.format,
+                   "terminal or markdown: what tells the cells apart; csv or json: every setting, every metric")
       ->type_name("NAME");
-  command->add_option("--format", arguments.format, "terminal, markdown, csv, latex or json; default terminal")
-      ->type_name("NAME");
-  command->footer("Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown");
+  command->footer("Example: espalier cells experiments/demo.toml --state failed");
+}
+
+void add_clean(CLI::App& app, CleanArguments& arguments) {
+  auto* command = app.add_subcommand(
+      "clean", "Remove cells that no experiment file holds any more, and cache entries that no cell refers to");
+  add_database(*command, arguments.database);
+  add_file_options(*command, arguments.database);
+  command->add_flag("--cells", arguments.cells, "Remove the cells that are of an earlier state of the experiment file");
+  command->add_flag("--cache", arguments.cache,
+                    "Remove base models, scores, masks and steps that no cell of a database nearby refers to");
+  command
+      ->add_option("--kind", arguments.kinds,
+                   "Remove a folder of the cache whole, as in features; it is made again when it is needed")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command->add_flag("--dry-run", arguments.dry_run, "Say what would go, and remove nothing");
+  command->footer(
+      "Without --cells and --cache it only says what would go. Refuses while a run is at work.\n"
+      "Example: espalier clean experiments/demo.toml --cells --cache --dry-run");
 }
 
 void add_show(CLI::App& app, ShowArguments& arguments) {
@@ -111,6 +180,8 @@ struct Arguments {
   PlanArguments plan;
   StatusArguments status;
   TableArguments table;
+  CellsArguments cells;
+  CleanArguments clean;
   ShowArguments show;
   PluginsArguments plugins;
 };
@@ -124,7 +195,9 @@ std::unique_ptr<CLI::App> make_app(Arguments& arguments) {
   add_plan(*app, arguments.plan);
   add_status(*app, arguments.status);
   add_table(*app, arguments.table);
+  add_cells(*app, arguments.cells);
   add_show(*app, arguments.show);
+  add_clean(*app, arguments.clean);
   add_plugins(*app, arguments.plugins);
   for (auto* command : app->get_subcommands(nullptr)) command->group("Experiments");
   for (const auto& command : handed_over_commands()) {
@@ -194,6 +267,8 @@ std::optional<std::function<ExitCode()>> read_command_line(int count, char** wor
   if (command == "plan") return [arguments] { return plan(arguments->plan); };
   if (command == "status") return [arguments] { return status(arguments->status); };
   if (command == "table") return [arguments] { return table(arguments->table); };
+  if (command == "cells") return [arguments] { return cells(arguments->cells); };
+  if (command == "clean") return [arguments] { return clean(arguments->clean); };
   if (command == "show") return [arguments] { return show(arguments->show); };
   if (command == "plugins") return [arguments] { return plugins(arguments->plugins); };
   throw SettingsError("command '" + command + "' must come first: espalier " + command + " ...");

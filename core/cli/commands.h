@@ -36,6 +36,9 @@ ExitCode plan(const PlanArguments& arguments);
 struct DatabaseArguments {
   std::string file;   // a database or an experiment file
   std::string other;  // --db: the experiment file's database, where it is not results/<name>.db
+  // Of an experiment file, for commands that show its cells.
+  std::vector<std::string> sets;
+  std::vector<std::string> plugins;
 };
 
 struct StatusArguments {
@@ -48,10 +51,34 @@ ExitCode status(const StatusArguments& arguments);
 struct TableArguments {
   DatabaseArguments database;
   std::string rows, columns;  // empty: what suits the experiment
-  std::string value;          // empty: the task's main metric
+  std::string value;          // several are joined by commas; empty: the task's main metric
   std::string format = "terminal";
+  std::string average;  // axes
+  std::string spread;   // empty: the usual one
+  std::vector<std::string> only;
+  int digits = -1;  // -1: what suits the value
+  bool percent = false;
+  bool best = false;
+  std::string caption;
 };
 ExitCode table(const TableArguments& arguments);
+
+struct CellsArguments {
+  DatabaseArguments database;
+  std::string state;
+  std::vector<std::string> only;
+  std::string format = "terminal";
+};
+ExitCode cells(const CellsArguments& arguments);
+
+struct CleanArguments {
+  DatabaseArguments database;
+  bool cells = false;
+  bool cache = false;
+  bool dry_run = false;
+  std::vector<std::string> kinds;  // of the cache, whole
+};
+ExitCode clean(const CleanArguments& arguments);
 
 struct ShowArguments {
   DatabaseArguments database;

@@ -65,6 +65,17 @@ grid::Experiment read_with(const std::string& file, const grid::ReadOptions& opt
   }
 }
 
+// What the file held when it last ran, if it has not changed since.
+std::optional<std::vector<store::NewCell>> recorded_cells(const Source& source, const std::string& file) {
+  const store::ResultStore store(source.database, store::Mode::ReadOnly);
+  const auto digest = sha256_of_file(file);
+  for (const auto& experiment : store.experiments()) {
+    if (experiment.name == source.experiment && experiment.file_digest == digest)
+      return store.current_cells(experiment.name);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool is_experiment_file(const std::string& path) { return path.ends_with(".toml"); }
@@ -114,12 +125,17 @@ grid::Experiment read(const ExperimentArguments& arguments) {
 }
 
 Source source_of(const DatabaseArguments& arguments) {
-  const auto& [file, other] = arguments;
-  if (!is_experiment_file(file)) return {file, ""};
+  const auto& file = arguments.file;
+  const auto& other = arguments.other;
+  if (!is_experiment_file(file)) {
+    if (!arguments.sets.empty())
+      throw SettingsError("--set changes an experiment file, and " + file + " is a database\n    give the file instead");
+    return {file, "", {}};
+  }
   std::error_code error;
   if (!fs::exists(file, error)) throw SettingsError(file + ": there is no such experiment file");
   const auto glanced = name_by_a_glance(file);
-  const std::string name = glanced ? *glanced : read({file, "", {}, {}, {}}).name;
+  const std::string name = glanced ? *glanced : read({file, "", arguments.sets, {}, arguments.plugins}).name;
   const auto place = place_of_database(file, name, other);
   if (!place.exists) {
     std::string message = place.path.string() + ": there is no such database yet";
@@ -127,7 +143,39 @@ Source source_of(const DatabaseArguments& arguments) {
     if (place.elsewhere) message += "\n    there is one at " + place.elsewhere->string() + ": add --db " + place.elsewhere->string();
     throw StoreError(message + "\n    run: espalier run " + file + (other.empty() ? "" : " --db " + other));
   }
-  return {place.path, name};
+  return {place.path, name, {}};
+}
+
+std::vector<store::NewCell> cells_of(const grid::Cells& cells) {
+  std::vector<store::NewCell> list;
+  list.reserve(cells.size());
+  for (const auto& cell : cells) list.push_back({cell.key, cell.settings});
+  return list;
+}
+
+Source source_with_cells(const DatabaseArguments& arguments) {
+  auto source = source_of(arguments);
+  if (!is_experiment_file(arguments.file)) return source;
+  std::string reason;
+  try {
+    const auto experiment = read({arguments.file, "", arguments.sets, {}, arguments.plugins});
+    source.experiment = experiment.name;
+    source.cells = cells_of(experiment.cells);
+    if (experiment.missing.empty()) return source;
+    reason = experiment.missing.front() + " is missing";
+  } catch (const Error& error) {
+    reason = error.what();
+    if (!arguments.sets.empty()) throw;
+    const auto recorded = recorded_cells(source, arguments.file);
+    if (!recorded) throw;
+    source.cells = recorded;
+  }
+  if (const auto recorded = recorded_cells(source, arguments.file); recorded && arguments.sets.empty()) {
+    source.cells = recorded;
+    say("the cells are those of the last run of " + arguments.file + ": what they are now cannot be told, since " +
+        reason.substr(0, reason.find('\n')));
+  }
+  return source;
 }
 
 }  // namespace espalier::cli

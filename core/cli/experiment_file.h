@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "commands.h"
 #include "grid/experiment.h"
+#include "store/result_store.h"
 
 namespace espalier::cli {
 
@@ -33,9 +35,17 @@ bool is_experiment_file(const std::string& path);  // by its ending
 struct Source {
   std::filesystem::path database;
   std::string experiment;  // empty: all that the database holds
+  std::optional<std::vector<store::NewCell>> cells;  // of an experiment file, as it is now
+
+  const std::vector<store::NewCell>* cells_of_file() const { return cells ? &*cells : nullptr; }
 };
 
 // Of a database or an experiment file. Throws StoreError when there is no database yet.
 Source source_of(const DatabaseArguments& arguments);
+
+// The same with the cells that an experiment file holds now. Where they cannot be told here, because plugins or data are
+// missing, and the file is the one that last ran: those that it held then, which is said.
+Source source_with_cells(const DatabaseArguments& arguments);
+std::vector<store::NewCell> cells_of(const grid::Cells& cells);
 
 }  // namespace espalier::cli

@@ -59,9 +59,14 @@ ExitCode run(const RunArguments& arguments) {
   }
   say(summary(outcome));
   say_failures(outcome);
-  print_table({options.database, experiment.name}, {});
-  const std::string again =
-      arguments.experiment.database.empty() ? arguments.experiment.file : arguments.experiment.database;
+  TableArguments table;
+  table.only = arguments.experiment.only;
+  const auto& all = experiment.whole.empty() ? experiment.cells : experiment.whole;
+  print_table({options.database, experiment.name, cells_of(all)}, table);
+  std::string again = arguments.experiment.file;
+  if (!arguments.experiment.database.empty()) again += " --db " + arguments.experiment.database;
+  for (const auto& set : arguments.experiment.sets) again += " --set " + set;
+  for (const auto& plugin : arguments.experiment.plugins) again += " --plugins " + plugin;
   print(fmt::format("\ndatabase:    {}\n", options.database.string()));
   if (outcome.computed > 0) print(fmt::format("log:         {}\n", outcome.log.string()));
   print(fmt::format("table again: espalier table {}\n", again));

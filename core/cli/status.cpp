@@ -6,7 +6,9 @@
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
+#include "runner/disk.h"
 #include "store/result_store.h"
+#include "words/digest.h"
 
 namespace espalier::cli {
 namespace {
@@ -16,26 +18,34 @@ std::string ends_in_newline(std::string text) {
   return text;
 }
 
-std::string answer(const store::Progress& progress, bool json) {
-  return ends_in_newline(json ? report::status_json(progress) : report::status_text(progress));
+std::string answer(const store::Progress& progress, const report::Sizes& sizes, bool json) {
+  return ends_in_newline(json ? report::status_json(progress, sizes) : report::status_text(progress, sizes));
 }
 
 }  // namespace
 
 ExitCode status(const StatusArguments& arguments) {
-  const auto source = source_of(arguments.database);
+  const auto source = source_with_cells(arguments.database);
+  std::vector<std::string> keys;
+  for (const auto& cell : source.cells.value_or(std::vector<store::NewCell>())) keys.push_back(cell.key);
+  report::Sizes sizes;
+  for (const auto& use : runner::disk_use(source.database, cache_folder())) {
+    const bool of_cache = use.what != "database" && use.what != "log";
+    if (use.bytes > 0) sizes.emplace_back((of_cache ? "cache/" : "") + use.what, use.bytes);
+  }
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
   const bool clears = arguments.watch && !arguments.json && is_terminal(stdout);
   std::string shown;
   while (true) {
-    const auto progress = store.progress(source.experiment);
-    const auto text = answer(progress, arguments.json);
+    const auto progress =
+        source.cells ? store.progress_of(source.experiment, keys) : store.progress(source.experiment);
+    const auto text = answer(progress, sizes, arguments.json);
     if (text != shown) {
       print((clears ? "\x1b[H\x1b[2J" : shown.empty() || arguments.json ? "" : "\n") + text);
       if (!finish_printing()) return ExitCode::Done;
       shown = text;
     }
-    if (!arguments.watch || progress.counts.waiting + progress.counts.running == 0) return ExitCode::Done;
+    if (!arguments.watch || progress.counts.waiting - progress.counts.not_asked + progress.counts.running == 0) return ExitCode::Done;
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
 }

@@ -1,10 +1,13 @@
 #include "report/table.h"
 
+#include <espalier/error.h>
+
 #include <sstream>
 
 #include "output.h"
 #include "store/result_store.h"
 #include "table_output.h"
+#include "words/names.h"
 
 namespace espalier::cli {
 namespace {
@@ -30,12 +33,18 @@ void print_table(const Source& source, const TableArguments& arguments) {
   request.fits_columns = arguments.columns.empty();
   if (!request.fits_rows) request.rows = axes_from(arguments.rows);
   if (!request.fits_columns) request.columns = axes_from(arguments.columns);
-  const auto table = report::make_table(store, source.experiment, request);
-  print(report::render(table, format));
+  request.average = axes_from(arguments.average);
+  request.spread = arguments.spread;
+  request.only = join(arguments.only, ",");
+  if (arguments.digits >= 0) request.digits = arguments.digits;
+  request.percent = arguments.percent;
+  request.best = arguments.best;
+  request.caption = arguments.caption;
+  print(report::render(report::make_table(store, source.experiment, request, source.cells_of_file()), format));
 }
 
 ExitCode table(const TableArguments& arguments) {
-  print_table(source_of(arguments.database), arguments);
+  print_table(source_with_cells(arguments.database), arguments);
   return ExitCode::Done;
 }
 

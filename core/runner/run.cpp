@@ -8,7 +8,6 @@
 #include <chrono>
 #include <set>
 #include <system_error>
-#include <unordered_set>
 #include <utility>
 
 #include "log_tail.h"
@@ -18,6 +17,8 @@
 #include "runner/plan.h"
 #include "runner/worker_program.h"
 #include "signals.h"
+#include "sources.h"
+#include "words/digest.h"
 #include "words/names.h"
 #include "workers.h"
 
@@ -81,8 +82,8 @@ class Run {
 
   RunOutcome to_the_end() {
     insert_cells();
-    finished_before_ = finished(store_.counts(experiment_.name));
-    if (store_.counts(experiment_.name).waiting + store_.counts(experiment_.name).running > 0) compute();
+    finished_before_ = finished(store_.counts_asked(experiment_.name));
+    if (store_.counts_asked(experiment_.name).waiting + store_.counts_asked(experiment_.name).running > 0) compute();
     progress_.end();
     return outcome();
   }
@@ -92,14 +93,25 @@ class Run {
   double now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
   void insert_cells() {
+    std::vector<std::string> keys;
+    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
+    // Of a slice the rest of the file is known too, so that it counts as not asked for; what has no key yet, because a file
+    // is missing, is none of a run's business.
+    const bool sliced = !experiment_.whole.empty();
+    const auto& all = sliced ? experiment_.whole : experiment_.cells;
+    Sources sources(cache_folder());
     std::vector<store::NewCell> cells;
-    cells.reserve(experiment_.cells.size());
-    for (const auto& cell : experiment_.cells) cells.push_back({cell.key, cell.settings});
+    cells.reserve(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      auto cell = all[i];
+      if (cell.key.empty()) continue;
+      const auto& source = sources.of(cell.settings);
+      cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source});
+    }
     store_.release_dead_workers();
-    const auto failed = store_.counts(experiment_.name).failed;
+    const auto failed = store_.counts_of(experiment_.name, keys).failed;
     store_.insert({experiment_.name, experiment_.question, options_.file, experiment_.file_digest}, cells, true);
-    const auto counts = store_.counts(experiment_.name);
-    if (const auto retried = failed - counts.failed; retried > 0) {
+    if (const auto retried = failed - store_.counts_of(experiment_.name, keys).failed; retried > 0) {
       progress_.note(fmt::format("{} that failed before {} tried again",
                                  retried == 1 ? "a cell" : fmt::format("{} cells", retried),
                                  retried == 1 ? "is" : "are"));
@@ -134,7 +146,7 @@ class Run {
     while (true) {
       show_log();
       for (const auto& ended : running.collect_ended()) took_leave(ended);
-      const auto counts = store_.counts(experiment_.name);
+      const auto counts = store_.counts_asked(experiment_.name);
       progress_.update({counts.cells, counts.done, counts.failed, stage(counts, running.size())}, now());
       if (counts.waiting == 0 && running.size() == 0) {
         if (counts.running == 0) return;
@@ -164,7 +176,7 @@ class Run {
   // A worker that found nothing more to claim ends well. Any other end costs the attempt it was at, not the run,
   // unless workers end before they even get to a cell: then the next one would do the same.
   void took_leave(const EndedWorker& worker) {
-    const auto counts = store_.counts(experiment_.name);
+    const auto counts = store_.counts_asked(experiment_.name);
     const bool computed = finished(counts) > worker.finished_at_start;
     show_log();
     const std::string what = "the worker " + worker.ending.text();
@@ -242,25 +254,21 @@ class Run {
 
   RunOutcome outcome() const {
     RunOutcome result;
-    const auto progress = store_.progress(experiment_.name);
-    result.computed = std::max<std::int64_t>(0, finished(progress.counts) - finished_before_);
+    result.computed =
+        std::max<std::int64_t>(0, finished(store_.counts_asked(experiment_.name)) - finished_before_);
     result.seconds = now();
     result.interrupted = interrupted_;
     result.log = log_file(options_.database);
     result.cells = static_cast<std::int64_t>(experiment_.cells.size());
     // The database may hold more cells under this name, of an earlier version of the file or of another slice.
-    std::unordered_set<std::string> mine;
     std::vector<std::string> keys;
-    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) {
-      keys.push_back(experiment_.cells.key(cell));
-      mine.insert(keys.back());
-    }
+    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
     const auto done = store_.done(keys);
     result.done = std::count(done.begin(), done.end(), true);
-    for (const auto& failure : progress.failures) {
-      if (mine.count(failure.key) == 1) result.failures.push_back({failure.key, first_line(failure.message)});
-    }
-    result.failed = static_cast<std::int64_t>(result.failures.size());
+    const auto progress = store_.progress_of(experiment_.name, keys);
+    for (const auto& failure : progress.failures)
+      result.failures.push_back({failure.key, first_line(failure.message)});
+    result.failed = progress.counts.failed;
     return result;
   }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cli_fixture.h"
 
 namespace espalier::cli {
@@ -69,6 +71,116 @@ TEST_F(Results, ShowACell) {
   EXPECT_CONTAINS(text.out, "the fake fails here");
   EXPECT_EQ(document.at("key"), key);
   EXPECT_EQ(unknown.exit_code, 4);
+}
+
+// After an edit the file is asked, not what the database happens to hold.
+TEST_F(Results, OfAnEditedFileAreThoseOfTheFileAsItIsNow) {
+  write_experiment("tiny.toml", "tiny", "[0, 5]");
+
+  const auto status = json(espalier({"status", "tiny.toml", "--json"}));
+  const auto text = espalier({"status", "tiny.toml"});
+  const auto table = espalier({"table", "tiny.toml"});
+  const auto of_database = espalier({"table", "results/tiny.db"});
+  const auto run = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(status.at("cells"), 2);
+  EXPECT_EQ(status.at("done"), 1);
+  EXPECT_EQ(status.at("failed"), 0);
+  EXPECT_EQ(status.at("waiting"), 1);
+  EXPECT_EQ(status.at("earlier"), 2);
+  EXPECT_CONTAINS(text.out, "2 more in the database are of an earlier state of the experiment file");
+  EXPECT_EQ(text.out.find("the fake fails here"), std::string::npos);
+  EXPECT_CONTAINS(table.out, "0.700 (1 ...)");
+  EXPECT_EQ(table.out.find("the fake fails here"), std::string::npos);
+  EXPECT_CONTAINS(table.out, "left out: 2 cells of the database that the experiment file does not hold as it is now");
+  EXPECT_CONTAINS(of_database.out, "failed: 1 cell failed: the fake fails here (1)");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out.find("failed"), std::string::npos) << run.out;
+  EXPECT_EQ(json(espalier({"status", "results/tiny.db", "--json"})).at("cells"), 2);
+}
+
+TEST_F(Results, OfACorrectedDataFileAreNotMixedWithTheOldOnes) {
+  folder_.write("test.tsv", "text\tlabel\ncorrected\ta\n");
+
+  const auto before = espalier({"table", "tiny.toml"});
+  const auto run = espalier({"run", "tiny.toml"});
+  const auto both = espalier({"table", "results/tiny.db", "--format", "csv"});
+
+  EXPECT_CONTAINS(before.out, "...: 3 cells not run yet");
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out.find("failed"), std::string::npos) << run.out;
+  EXPECT_CONTAINS(run.out, "left out: 3 cells of the database");
+  EXPECT_TRUE(both.out.starts_with("granularity,scorer,scope,dataset.test,sparsity,value,")) << both.out;
+}
+
+TEST_F(Results, AreThoseOfTheLastRunWhereTheFilesDataIsAway) {
+  std::filesystem::rename(folder_ / "test.tsv", folder_ / "moved.tsv");
+
+  const auto table = espalier({"table", "tiny.toml"});
+
+  EXPECT_EQ(table.exit_code, 0) << table.err;
+  EXPECT_CONTAINS(table.err, "the cells are those of the last run of tiny.toml");
+  EXPECT_CONTAINS(table.out, "0.700 (1 failed)");
+}
+
+TEST_F(Results, ListTheirCells) {
+  const auto text = espalier({"cells", "tiny.toml"});
+  const auto failed = espalier({"cells", "results/tiny.db", "--state", "failed", "--format", "csv"});
+  const auto document = json(espalier({"cells", "tiny.toml", "--only", "seed=2", "--format", "json"}));
+  const auto unknown = espalier({"cells", "tiny.toml", "--state", "faild"});
+
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '\n'), 4) << text.out;
+  EXPECT_CONTAINS(text.out, "the fake fails here");
+  ASSERT_EQ(std::count(failed.out.begin(), failed.out.end(), '\n'), 2) << failed.out;
+  EXPECT_TRUE(failed.out.starts_with("key,experiment,state,model,dataset,")) << failed.out;
+  const auto key = failed.out.substr(failed.out.find("\r\n") + 2, 64);
+  EXPECT_EQ(espalier({"show", "tiny.toml", key}).exit_code, 0);
+  EXPECT_CONTAINS(failed.out, "settings.model.train.epochs");
+  ASSERT_EQ(document.size(), 1U);
+  EXPECT_EQ(document[0].at("seed"), 2);
+  EXPECT_EQ(document[0].at("state"), "done");
+  EXPECT_EQ(document[0].at("metrics").at("accuracy"), 0.7);
+  EXPECT_EQ(document[0].at("dense").at("accuracy"), 0.9);
+  EXPECT_EQ(document[0].at("settings").at("model").at("train").at("epochs"), 1);
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_CONTAINS(unknown.err, "did you mean 'failed'?");
+}
+
+TEST_F(Results, AreCleanedOfWhatTheFileNoLongerHolds) {
+  write_experiment("tiny.toml", "tiny", "[0, 5]");
+  folder_.write("cache/scores/unused.safetensors", "1234567890");
+  folder_.write("cache/features/somebody.features", "1");
+
+  const auto look = espalier({"clean", "tiny.toml"});
+  const auto dry = espalier({"clean", "tiny.toml", "--cells", "--cache", "--dry-run"});
+  const auto before = json(espalier({"cells", "results/tiny.db", "--format", "json"})).size();
+  const auto cleaned = espalier({"clean", "tiny.toml", "--cells", "--cache"});
+
+  EXPECT_CONTAINS(look.out, "nothing is removed without --cells or --cache");
+  EXPECT_CONTAINS(dry.out, "cells: 2 cells of earlier states of the experiment file would go: 1 done, 1 failed");
+  EXPECT_EQ(before, 3U);
+  EXPECT_EQ(cleaned.exit_code, 0) << cleaned.err;
+  EXPECT_CONTAINS(cleaned.out, "cells: 2 cells of earlier states of the experiment file removed: 1 done, 1 failed");
+  EXPECT_CONTAINS(cleaned.out, "cache: 1 entry removed, 10 bytes; asked: 1 database");
+  EXPECT_CONTAINS(cleaned.out, "features: kept");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "cache/scores/unused.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "cache/features/somebody.features"));
+  EXPECT_EQ(json(espalier({"cells", "results/tiny.db", "--format", "json"})).size(), 1U);
+  EXPECT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
+  EXPECT_CONTAINS(espalier({"clean", "tiny.toml", "--kind", "features"}).out, "features");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "cache/features/somebody.features"));
+}
+
+TEST_F(Results, SayWhereTheDiskWent) {
+  folder_.write("cache/scores/a.safetensors", std::string(2000, 'x'));
+
+  const auto text = espalier({"status", "tiny.toml"});
+  const auto document = json(espalier({"status", "tiny.toml", "--json"}));
+
+  EXPECT_CONTAINS(text.out, "disk: database ");
+  EXPECT_CONTAINS(text.out, "cache/scores 2.0 kB");
+  EXPECT_EQ(document.at("bytes").at("cache/scores"), 2000);
 }
 
 TEST_F(Results, AreNotThereBeforeARun) {

@@ -18,6 +18,30 @@ TEST_F(RunCommand, RunsToTheEndAndThenHasNothingToDo) {
   EXPECT_CONTAINS(second.err, "nothing to run: all 3 cells are done already\n");
 }
 
+TEST_F(RunCommand, OfASliceDoesNotShrinkTheExperiment) {
+  const auto slice = espalier({"run", "tiny.toml", "--only", "seed=1"});
+  const auto document = json(espalier({"status", "tiny.toml", "--json"}));
+  const auto of_database = json(espalier({"status", "results/tiny.db", "--json"}));
+  const auto text = espalier({"status", "results/tiny.db"});
+  const auto table = espalier({"table", "results/tiny.db"});
+  const auto watched = espalier({"status", "tiny.toml", "--watch"});
+  const auto all = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(slice.exit_code, 0) << slice.err;
+  EXPECT_CONTAINS(slice.err, "1 cell computed in ");
+  EXPECT_CONTAINS(slice.out, "left out by --only seed=1: 2 cells");
+  for (const auto* counts : {&document, &of_database}) {
+    EXPECT_EQ(counts->at("cells"), 3);
+    EXPECT_EQ(counts->at("done"), 1);
+    EXPECT_EQ(counts->at("waiting"), 2);
+    EXPECT_EQ(counts->at("not_asked"), 2);
+  }
+  EXPECT_CONTAINS(text.out, "2 of those that wait were not asked for by the last run");
+  EXPECT_CONTAINS(table.out, "...: 2 cells not run yet");
+  EXPECT_EQ(watched.exit_code, 0);
+  EXPECT_CONTAINS(all.err, "2 cells computed in ");
+}
+
 TEST_F(RunCommand, WritesNoColoursAndNoProgressIntoTheResult) {
   const auto ran = espalier({"run", "tiny.toml"}, {"FAKE_SLEEP=0.5"});
 

@@ -1,0 +1,37 @@
+#include "sources.h"
+
+#include <espalier/error.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cell_fields.h"
+#include "tables/audio_table.h"
+#include "words/cell_settings.h"
+#include "words/version.h"
+
+namespace espalier::runner {
+
+const std::string& Sources::of(const std::string& settings) {
+  const auto parts = std::string(member(settings, "model")) + '\n' + std::string(member(settings, "dataset"));
+  const auto [entry, is_new] = known_.try_emplace(parts);
+  if (!is_new) return entry->second;
+  const auto cell = cell_from_json(nlohmann::json::parse(settings));
+  nlohmann::json source{{"results_version", results_version}};
+  const auto add = [&](const std::string& name, const auto& digest) {
+    try {
+      source[name] = digest();
+    } catch (const Error&) {  // its cells fail with the reason
+    }
+  };
+  std::error_code absent;
+  if (std::filesystem::is_directory(cell.model.checkpoint, absent))
+    add("checkpoint", [&] { return digests_.of_checkpoint(cell.model.checkpoint); });
+  for (const auto& [split, path] : cell.dataset.split) {
+    if (!std::filesystem::exists(path, absent)) continue;
+    const bool text = cell.dataset.format == "text-classification";
+    add(split, [&] { return text ? digests_.of_file(path) : audio_digest(cell.dataset, split, digests_); });
+  }
+  return entry->second = source.dump();
+}
+
+}  // namespace espalier::runner
