@@ -109,26 +109,6 @@ std::optional<std::string> next_line(int requests) {
 
 }  // namespace
 
-std::string line_of(const store::Claim& claim) {
-  return nlohmann::json{{"cell_id", claim.cell_id},
-                        {"key", claim.key},
-                        {"settings", claim.settings},
-                        {"attempt", claim.attempt},
-                        {"worker", claim.worker}}
-      .dump();
-}
-
-store::Claim claim_from(const std::string& line) {
-  const auto json = nlohmann::json::parse(line);
-  store::Claim claim;
-  claim.cell_id = json.at("cell_id");
-  claim.key = json.at("key");
-  claim.settings = json.at("settings");
-  claim.attempt = json.at("attempt");
-  claim.worker = json.at("worker");
-  return claim;
-}
-
 int compute_cells(const CellsWords& words, Shared& shared, int requests) {
   std::unique_ptr<loader::PluginCatalog> catalog;
   std::unique_ptr<engine::Engine> engine;

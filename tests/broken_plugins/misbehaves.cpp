@@ -49,11 +49,11 @@ class Misbehaves final : public espalier::Scorer {
   // Zeroes the values of the first site, or adds to a single one.
   void change(double added) {
     const at::NoGradGuard no_gradients;
-    auto weights = model_->weights(0, espalier::Projection::V);
+    auto weights = model_->weights(0, espalier::Projection::V);  // [heads, head_dim, features]
     if (added == 0) {
       weights.zero_();
     } else {
-      weights[0][0][0] += added;
+      weights.select(0, 0).select(0, 0).select(0, 0).add_(added);
     }
   }
 

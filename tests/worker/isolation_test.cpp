@@ -261,7 +261,7 @@ TEST(Isolation, NamesAFileThatMisbehavesWhenItIsOpenedAndListsTheOthers) {
   says(broken("prints_when_opened") + ": prints as soon as it is opened ('hello from a plugin\\x0a')");
   says(broken("crashes_when_closed") + ": the process that opened it died by signal 6 (Aborted) when it was to end");
   EXPECT_EQ(planned.exit_code, 0) << planned.err;
-  EXPECT_NE(planned.out.find("1 cells, 0 done, 1 to run"), std::string::npos) << planned.out;
+  EXPECT_NE(planned.out.find("1 cell, 0 done, 1 to run"), std::string::npos) << planned.out;
 }
 
 TEST(Isolation, GivesAFileThatHangsItsTimeAndNoMore) {
@@ -303,11 +303,11 @@ TEST(Isolation, PlanRefusesSettingsOutOfTheirRange) {
   const auto plan = world.espalier({"plan", "tiny.toml"});
 
   EXPECT_EQ(plan.exit_code, 2);
-  EXPECT_NE(plan.err.find("tiny.toml:19:30: setting 'samples' of scorer 'fisher' is -5, expected an integer of at least "
+  EXPECT_NE(plan.err.find("tiny.toml:18:31: setting 'samples' of scorer 'fisher' is -5, expected an integer of at least "
                           "0 (first rows of the split; 0: all)"),
             std::string::npos)
       << plan.err;
-  EXPECT_NE(plan.err.find("tiny.toml:20:30: setting 'rank' of recovery 'lora' is 0, expected an integer of at least 1"),
+  EXPECT_NE(plan.err.find("tiny.toml:19:31: setting 'rank' of recovery 'lora' is 0, expected an integer of at least 1"),
             std::string::npos)
       << plan.err;
   world.folder.write("tiny.toml", world.experiment("granularity = [\"head\", \"head-channel\"]\nscorer = \"entropy\"\n"

@@ -1,0 +1,249 @@
+// Parent and child of a worker, with a child that computes nothing: what becomes of cells however it ends.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "apart.h"
+#include "cell_process.h"
+#include "commands.h"
+#include "store/result_store.h"
+#include "support/temp_dir.h"
+
+namespace espalier::worker {
+namespace {
+
+std::atomic<int> asked_to_stop{0};
+
+}  // namespace
+
+// What the program's own main says and hears.
+bool interrupted() { return asked_to_stop != 0; }
+int interrupts() { return asked_to_stop; }
+void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+// Ends each cell as its key says.
+int compute_cells(const CellsWords& words, Shared& shared, int requests) {
+  say_to_parent(shared, Ready);
+  std::string line;
+  char byte = 0;
+  while (::read(requests, &byte, 1) == 1) {
+    if (byte != '\n') {
+      line += byte;
+      continue;
+    }
+    const auto claim = claim_from(line);
+    line.clear();
+    loader::note_stage("scores");
+    const loader::AtWork scoring("scorer 'x'", "was scoring");
+    if (claim.key == "exits") ::_exit(0);
+    if (claim.key == "dies") std::raise(SIGSEGV);
+    if (claim.key == "hangs") {
+      std::signal(SIGTERM, SIG_IGN);
+      while (true) ::pause();
+    }
+    if (claim.key == "spoils") {
+      std::strcpy(shared.note.verdict, "scorer 'x' closed what is not its own");
+      say_to_parent(shared, Spoilt);
+      return 1;
+    }
+    if (claim.key == "prints") {
+      const std::string noise(1023, 'n');
+      for (int i = 0; i < 20 * 1024; ++i) std::fprintf(stdout, "%s\n", noise.c_str());
+      std::fflush(stdout);
+    }
+    store::ResultStore store(words.database, store::Mode::ReadWrite);
+    store::AttemptRecord record;
+    record.timing = record.environment = "{}";
+    store.finish(claim, record);
+    say_to_parent(shared, CellFinished);
+  }
+  return 0;
+}
+
+namespace {
+
+constexpr const char* settings =
+    R"({"base_seed":0,"budget":{"kind":"sparsity","value":0.5},"compute":"float32","count_output_bias":false,)"
+    R"("dataset":{"format":"text-classification","name":"d","split":{}},"granularity":"head",)"
+    R"("model":{"checkpoint":"m","family":"bert","name":"m","train":null},)"
+    R"("recovery":{"name":"none","plugin":"none","settings":{},"version":""},"rounding":"nearest","schedule":null,)"
+    R"("scope":"global","scorer":{"name":"x","plugin":"x","settings":{},"version":"1"},)"
+    R"("searcher":{"name":"ranking","plugin":"ranking","settings":{},"version":"1"},"seed":0,"sites":"all",)"
+    R"("softmax_scale":"original"})";
+
+class Processes : public ::testing::Test {
+ protected:
+  void SetUp() override { asked_to_stop = 0; }
+  void TearDown() override { asked_to_stop = 0; }
+
+  void insert(const std::vector<std::string>& keys) {
+    store::ResultStore store(words.database, store::Mode::Create);
+    std::vector<store::NewCell> cells;
+    for (const auto& key : keys) cells.push_back({key, settings});
+    store.insert({"e", "", "e.toml", "0"}, cells, false);
+  }
+  // The state and the message of a cell.
+  std::pair<std::string, std::string> cell(const std::string& key) const {
+    const store::ResultStore store(words.database, store::Mode::ReadOnly);
+    const auto rows = store.cells("e");
+    std::string found_key, state, message;
+    for (const auto& row : rows.rows) {
+      for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+        if (rows.columns[i] == "key") found_key = row[i].text;
+        if (rows.columns[i] == "state") state = row[i].text;
+        if (rows.columns[i] == "message") message = row[i].text;
+      }
+      if (found_key == key) return {state, message};
+    }
+    return {};
+  }
+  // Runs the cells with standard error in a file, and gives the exit code.
+  ExitCode run() {
+    std::fflush(stderr);
+    const int kept = ::dup(2);
+    std::FILE* log = std::fopen((folder / "log").c_str(), "ae");
+    ::dup2(::fileno(log), 2);
+    std::fclose(log);
+    const auto code = run_cells(words);
+    ::dup2(kept, 2);
+    ::close(kept);
+    return code;
+  }
+
+  const test::TempDir folder;
+  CellsWords words = [this] {
+    CellsWords made;
+    made.database = (folder / "e.db").string();
+    made.experiment = "e";
+    return made;
+  }();
+};
+
+TEST_F(Processes, ComputeEveryCellInOneChild) {
+  insert({"a", "b", "c"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  for (const char* key : {"a", "b", "c"}) EXPECT_EQ(cell(key).first, "done");
+}
+
+TEST_F(Processes, FailACellWhoseChildEndsByItselfAtOnce) {
+  insert({"exits", "after"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("exits").first, "failed");
+  EXPECT_EQ(cell("exits").second.substr(0, cell("exits").second.find('\n')),
+            "the process that computes ended with exit code 0 while scorer 'x' was scoring (stage: scores)");
+  EXPECT_NE(cell("exits").second.find("\n    its last words stand in "), std::string::npos);
+  EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, TryACellOnceMoreWhenItsChildDied) {
+  insert({"dies", "after"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("dies").first, "failed");
+  EXPECT_TRUE(cell("dies").second.starts_with("the process that computes died by signal 11 (Segmentation fault) while "
+                                              "scorer 'x' was scoring"));
+  std::ostringstream log;
+  log << std::ifstream(folder / "log").rdbuf();
+  EXPECT_NE(log.str().find("cell dies: attempt 2"), std::string::npos) << log.str();
+  EXPECT_EQ(log.str().find("cell dies: attempt 3"), std::string::npos) << log.str();
+  EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, ReplaceAChildThatAPluginSpoilt) {
+  insert({"spoils", "after"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("spoils"), std::pair(std::string("failed"), std::string("scorer 'x' closed what is not its own")));
+  EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, KeepSixteenMebibytesOfWhatACellPrints) {
+  insert({"prints", "after"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("prints").first, "done");
+  EXPECT_LT(std::filesystem::file_size(folder / "log"), 17U << 20);
+  EXPECT_GT(std::filesystem::file_size(folder / "log"), 15U << 20);
+}
+
+TEST_F(Processes, GiveACellBackWhoseChildDoesNotHear) {
+  insert({"hangs"});
+  std::thread user([] {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    asked_to_stop = 1;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    asked_to_stop = 2;  // once more: at once
+  });
+  const auto begun = std::chrono::steady_clock::now();
+
+  EXPECT_EQ(run(), ExitCode::Interrupted);
+  user.join();
+
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(7));
+  EXPECT_EQ(cell("hangs").first, "waiting");
+}
+
+TEST_F(Processes, EndWithTheParent) {
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    Apart child(
+        [this](Shared&, int) {
+          std::ofstream(folder / "pid") << ::getpid() << std::endl;
+          std::signal(SIGTERM, SIG_IGN);
+          while (true) ::pause();
+          return 0;
+        },
+        Apart::Output::Inherited);
+    while (true) ::pause();
+  }
+  pid_t child = 0;
+  for (int i = 0; i < 100 && !(std::ifstream(folder / "pid") >> child); ++i) ::usleep(50'000);
+  ASSERT_NE(child, 0);
+
+  ::kill(parent, SIGKILL);
+  ::waitpid(parent, nullptr, 0);
+
+  bool gone = false;
+  for (int i = 0; i < 100 && !gone; ++i) {
+    ::usleep(50'000);
+    std::ifstream status("/proc/" + std::to_string(child) + "/stat");
+    std::string all{std::istreambuf_iterator<char>(status), {}};
+    gone = all.empty() || all.find(") Z ") != std::string::npos;
+  }
+  EXPECT_TRUE(gone);
+}
+
+TEST_F(Processes, OfOneCommandGiveItsExitCodeOrAnErrorThatNamesThePlugin) {
+  EXPECT_EQ(carry_out_apart([] { return ExitCode::NegativeVerdict; }), ExitCode::NegativeVerdict);
+  try {
+    carry_out_apart([]() -> ExitCode {
+      const loader::AtWork scoring("scorer 'x'", "was scoring");
+      ::_exit(0);
+    });
+    ADD_FAILURE() << "a command that ended in the middle was taken for done";
+  } catch (const PluginError& error) {
+    EXPECT_STREQ(error.what(), "the process that computes ended with exit code 0 while scorer 'x' was scoring");
+  }
+}
+
+}  // namespace
+}  // namespace espalier::worker
