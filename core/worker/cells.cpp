@@ -58,7 +58,8 @@ class Cells {
 
   // The database is closed while the process is split in two: the child has nothing of it. False: interrupted.
   bool start_child() {
-    if (child_ && !child_->ended()) return true;
+    // One that died between two cells, of a thread that a plugin left behind, is no cell's fault.
+    if (child_ && !child_->ended() && child_->wait(0) != Apart::Event::Ended) return true;
     store_.reset();
     child_.reset();
     child_ = std::make_unique<Apart>(

@@ -124,7 +124,7 @@ TEST_F(PlanCommand, SaysWhenAPluginChangedUnderAnEqualVersion) {
 }
 
 TEST_F(PlanCommand, LeavesTheWorkingFolderAlone) {
-  const auto ran = start({"/bin/sh", "-c", "unset ESPALIER_CACHE; XDG_CACHE_HOME=$PWD/home exec " +
+  const auto ran = start({"/bin/sh", "-c", "unset ESPALIER_CACHE; export XDG_CACHE_HOME=$PWD/home; exec " +
                                                test::program("espalier") + " plan tiny.toml"});
 
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
