@@ -1,6 +1,8 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sample_cells.h"
 #include "store/worker_name.h"
 #include "support/temp_dir.h"
