@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "head_count.h"
+#include "inputs/checkpoint_facts.h"
 #include "pattern.h"
 #include "words/names.h"
 
@@ -247,7 +247,7 @@ class Combinations {
       const auto& model = value(Member::Model).model->settings;
       const auto& sites = value(Member::Sites).names[0];
       const auto [count, is_new] = counts.try_emplace({model.checkpoint, sites});
-      if (is_new) count->second = head_count(model, sites);
+      if (is_new) count->second = inputs::head_count(model, sites);
       const auto& budget = value(Member::Budget);
       if (!count->second || *budget.number <= static_cast<double>(*count->second)) return std::nullopt;
       return Wrong{budget.place,

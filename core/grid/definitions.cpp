@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "reading.h"
 #include "vocabulary.h"
@@ -89,6 +90,25 @@ void refuse_keys_of_other_formats(const Value& table, const std::string& title, 
     if (entry == nullptr || std::find(of.begin(), of.end(), format) != of.end()) continue;
     complaints.add(entry->place, fmt::format("'{}' means nothing to {} data ({})\n    it belongs to {}", key, format,
                                              title, join(of)));
+  }
+}
+
+void refuse_one_column_twice(const Value& table, const DatasetSettings& dataset, Complaints& complaints) {
+  std::vector<std::pair<const char*, std::string>> columns;
+  if (dataset.format == "text-classification") {
+    columns = {{"text", dataset.text}, {"pair", dataset.pair}, {"label", dataset.label}};
+  } else if (dataset.format == "speech-recognition") {
+    columns = {{"path", "path"}, {"text", dataset.text}};
+  } else {
+    columns = {{"path", "path"}, {"label", dataset.label}};
+  }
+  for (auto a = columns.begin(); a != columns.end(); ++a) {
+    for (auto b = std::next(a); b != columns.end(); ++b) {
+      if (a->second.empty() || a->second != b->second) continue;
+      const auto* written = table.find(a->first) != nullptr ? table.find(a->first) : table.find(b->first);
+      complaints.add(written == nullptr ? table.place : written->value.place,
+                     fmt::format("'{}' and '{}' both name the column '{}'", a->first, b->first, a->second));
+    }
   }
 }
 
@@ -180,6 +200,7 @@ bool DefinitionReader::path(const Value& value, const std::string& key, std::str
 std::shared_ptr<ModelDefinition> DefinitionReader::model(const Value& table, const std::string& name) {
   if (!expect_table(table, title_of("model", name), complaints_)) return nullptr;
   auto definition = std::make_shared<ModelDefinition>();
+  definition->place = table.place;
   auto& model = definition->settings;
   TableReader reader(table, title_of("model", name), complaints_);
   bool sound = true;
@@ -203,6 +224,7 @@ std::shared_ptr<ModelDefinition> DefinitionReader::model(const Value& table, con
 std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table, const std::string& name) {
   if (!expect_table(table, title_of("dataset", name), complaints_)) return nullptr;
   auto definition = std::make_shared<DatasetDefinition>();
+  definition->place = table.place;
   auto& dataset = definition->settings;
   TableReader reader(table, title_of("dataset", name), complaints_);
   if (const auto* format = reader.need("format")) read_word(*format, "format", formats, dataset.format, complaints_);
@@ -225,8 +247,10 @@ std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table,
     limits.finish();
   }
   reader.integer("max_tokens", 1, dataset.max_tokens);
+  if (const auto* written = table.find("max_tokens")) definition->max_tokens_place = written->value.place;
   read_audio_keys(reader, dataset);
   refuse_keys_of_other_formats(table, title_of("dataset", name), dataset.format, complaints_);
+  refuse_one_column_twice(table, dataset, complaints_);
   reader.finish();
   dataset.name = name;
   if (name.empty()) {  // .../wordnet/test.tsv is wordnet

@@ -21,10 +21,13 @@ inline constexpr const char* split_names[] = {"train", "validation", "test"};
 
 struct ModelDefinition {
   ModelSettings settings;
+  Place place;
 };
 
 struct DatasetDefinition {
   DatasetSettings settings;
+  Place place;
+  std::optional<Place> max_tokens_place;  // where it is written
 };
 
 struct PluginDefinition {

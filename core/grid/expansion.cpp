@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "pattern.h"
 #include "seed_notes.h"
@@ -188,6 +189,7 @@ class Expander {
     each_place(grid, [&](std::size_t place) {
       ++found;
       seeds.count(rows_);
+      remember_meeting();
       const auto [digest, missing] = identity();
       if (seen_.insert(expansion_.cells, digest)) expansion_.cells.add(place, digest, missing);
     });
@@ -210,7 +212,18 @@ class Expander {
 
   std::vector<std::string> missing() const { return {parts_.missing().begin(), parts_.missing().end()}; }
 
+  std::vector<Meeting> meetings() const { return {meetings_.begin(), meetings_.end()}; }
+
  private:
+  void remember_meeting() {
+    const auto& model = value(Member::Model).model;
+    const auto& dataset = value(Member::Dataset).dataset;
+    const auto splits = used_splits();
+    if (model == last_.model && dataset == last_.dataset && splits == last_.splits) return;
+    last_ = {model, dataset, splits};
+    meetings_.insert(last_);
+  }
+
   void open(const Grid& grid, Cells& cells) {
     grid_ = &grid;
     cells.open(texts_of(grid, measure_));
@@ -336,6 +349,8 @@ class Expander {
   std::vector<std::optional<KeyPart>> dataset_parts_;  // by dataset and splits used
   std::map<const AxisValue*, KeyPart> plugin_parts_;   // of those whose settings name files
   SeenCells seen_, seen_in_whole_;
+  Meeting last_;
+  std::set<Meeting> meetings_;
   std::string key_text_;
 };
 
@@ -414,6 +429,7 @@ Expansion expand(std::vector<Grid>& grids, const ExpansionOptions& options) {
   for (auto& grid : first) order_as_asked(grid);
   for (const auto& grid : first) expander.add_asked(grid);
   expansion.missing = expander.missing();
+  expansion.meetings = expander.meetings();
   if (!is_slice) return expansion;
   std::uint64_t whole = 0;
   for (const auto& grid : grids) whole = sum_of(whole, cell_count(grid));

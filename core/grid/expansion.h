@@ -8,6 +8,7 @@
 
 #include "grid/experiment.h"
 #include "grid_table.h"
+#include "input_checks.h"
 #include "key.h"
 
 namespace espalier::grid {
@@ -30,6 +31,7 @@ struct Expansion {
   Cells cells;  // that are asked for
   Cells whole;  // of the whole file, where a slice of it is asked for and it has not too many
   std::vector<std::string> missing;
+  std::vector<Meeting> meetings;  // of models and datasets in the cells that are asked for
   std::vector<std::string> warnings, notes;
 };
 

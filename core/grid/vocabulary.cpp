@@ -85,7 +85,7 @@ std::string where_name_belongs(const std::string& name, std::string_view asked_a
                               {"family", "family", families},
                               {"format", "format", formats}};
   for (const auto& [kind, key, words] : vocabulary) {
-    if (holds(words, name)) take(kind, fmt::format("it is a {}: {} = \"{}\"", kind, key, name));
+    if (holds(words, name)) take(kind, fmt::format("it is {} {}: {} = \"{}\"", kind[0] == 'o' ? "an" : "a", kind, key, name));
   }
   return found;
 }

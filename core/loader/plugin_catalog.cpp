@@ -95,8 +95,16 @@ const Plugin& PluginCatalog::find(const std::string& role, const std::string& na
     if (plugin_name_of(refusal.file) == name) throw PluginError(refusal.message);
   }
   std::vector<std::string> names;
+  std::string other;  // role that knows the name
   for (const auto& file : files_) {
     if (has_role(file.path, role)) names.push_back(plugin_name_of(file.path));
+    if (plugin_name_of(file.path) != name || has_role(file.path, role)) continue;
+    for (const char* another : {"scorer", "searcher", "recovery"}) {
+      if (has_role(file.path, another)) other = another;
+    }
+  }
+  if (!other.empty()) {
+    throw SettingsError("unknown " + role + " '" + name + "'\n    it is a " + other + "\n    known: " + join(names));
   }
   throw SettingsError(unknown_name(role, name, names) + own_plugins);
 }

@@ -9,10 +9,11 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report grid store tables words",
-    "runner": "grid store tables words",
+    "cli": "runner report grid store inputs tables words",
+    "runner": "grid store inputs tables words",
     "report": "store words",
-    "grid": "tables words",
+    "grid": "inputs tables words",
+    "inputs": "tables words",
     "store": "words",
     "worker": "engine store loader nn data audio speech corpora sdk tables words",
     "engine": "nn data audio speech loader sdk tables words",

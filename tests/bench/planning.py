@@ -54,7 +54,9 @@ with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     (folder / "model").mkdir()
     (folder / "model/config.json").write_text("{}")
-    (folder / "model/model.safetensors").write_bytes(b"no weights: planning does not read them")
+    header = b'{"bert.embeddings.word_embeddings.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}}'
+    (folder / "model/model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    (folder / "model/vocab.txt").write_text("[UNK]\n")
     for split in ("train", "validation", "test"):
         (folder / f"{split}.tsv").write_text(f"text\tlabel\n{split}\ta\n")
     (folder / "small.toml").write_text(HEAD.format(name="small", seeds="0"))

@@ -11,6 +11,7 @@
 
 #include "support/run_program.h"
 #include "support/temp_dir.h"
+#include "support/tiny_files.h"
 
 namespace espalier::cli {
 
@@ -23,9 +24,10 @@ class CliTest : public testing::Test {
     folder_.write("plugins/random.so", "scorer 1.0");
     folder_.write("plugins/ranking.so", "searcher 1.0");
     folder_.write("model/config.json", R"({"model_type": "bert"})");
-    folder_.write("model/model.safetensors", "weights");
+    folder_.write("model/model.safetensors", test::bert_weights());
+    folder_.write("model/vocab.txt", "[UNK]\n");
     for (const char* split : {"train", "validation", "test"}) {
-      folder_.write(std::string(split) + ".tsv", std::string("text\tlabel\n") + split + "\ta\n");
+      folder_.write(std::string(split) + ".tsv", std::string("text\tlabel\n") + split + "\ta\nb\tb\n");
     }
     write_experiment("tiny.toml", "tiny", "[0, 1, 2]");
   }

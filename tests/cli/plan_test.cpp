@@ -71,6 +71,24 @@ TEST_F(PlanCommand, SaysWhereTheDatabaseIsLookedFor) {
                             "../tiny.toml\n");
 }
 
+// The test split is read after training: what is wrong with it used to be found then.
+TEST_F(PlanCommand, NamesWhatIsWrongWithDataAndRunRefusesIt) {
+  folder_.write("test.tsv", "sentence\tlabel\nx\ta\n");
+
+  const auto plan = espalier({"plan", "tiny.toml"});
+  const auto document = json(espalier({"plan", "tiny.toml", "--json"}));
+  const auto run = espalier({"run", "tiny.toml"});
+
+  EXPECT_EQ(plan.exit_code, 5);
+  EXPECT_CONTAINS(plan.out, "3 cells, 0 done, 3 to run");
+  EXPECT_CONTAINS(plan.out, "\nwrong, and refused by run:\ntest.tsv:1: has no column 'text'");
+  EXPECT_EQ(document.at("problems").size(), 1U);
+  EXPECT_EQ(run.exit_code, 5);
+  EXPECT_TRUE(run.err.find("tiny.toml: nothing is run, because of what its checkpoints and data say\ntest.tsv:1: has no "
+                           "column 'text'") != std::string::npos) << run.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "results/tiny.db"));
+}
+
 TEST_F(PlanCommand, TakesOverridesAndSlices) {
   const auto sliced = json(espalier({"plan", "tiny.toml", "--json", "--only", "seed=1"}));
   const auto overridden = json(espalier({"plan", "--set", "name=other", "tiny.toml", "--json"}));
