@@ -5,25 +5,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "class_curve.h"
 #include "data/finiteness.h"
 #include "data/tagging.h"
 
 namespace espalier::data {
-namespace {
-
-struct Scored {
-  double score;
-  bool positive;
-};
-
-struct ClassMetrics {
-  double average_precision = 0, area = 0;
-  double positives = 0, negatives = 0;
-};
 
 // One pass over the examples from the highest score down; examples of equal score are one threshold.
-ClassMetrics metrics_of(std::vector<Scored>& scored) {
-  ClassMetrics metrics;
+ClassCurve curve_of(std::vector<Scored>& scored) {
+  ClassCurve metrics;
   for (const auto& one : scored) (one.positive ? metrics.positives : metrics.negatives) += 1;
   std::sort(scored.begin(), scored.end(), [](const Scored& a, const Scored& b) { return a.score > b.score; });
   double found = 0, wrong = 0, precision_sum = 0, area = 0;
@@ -41,8 +31,6 @@ ClassMetrics metrics_of(std::vector<Scored>& scored) {
   if (metrics.positives > 0 && metrics.negatives > 0) metrics.area = area / (metrics.positives * metrics.negatives);
   return metrics;
 }
-
-}  // namespace
 
 std::map<std::string, double> tagging_metrics(const at::Tensor& logits, const at::Tensor& targets) {
   if (logits.dim() != 2 || targets.sizes() != logits.sizes() || logits.size(1) == 0) {
@@ -66,7 +54,7 @@ std::map<std::string, double> tagging_metrics(const at::Tensor& logits, const at
   std::vector<Scored> scored(examples);
   for (std::int64_t klass = 0; klass < logits.size(1); ++klass) {
     for (std::size_t i = 0; i < examples; ++i) scored[i] = {*score++, *target++ > 0.5};
-    const auto metrics = metrics_of(scored);
+    const auto metrics = curve_of(scored);
     if (metrics.positives > 0) {
       precision_sum += metrics.average_precision;
       ++precise;
