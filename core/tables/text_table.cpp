@@ -26,9 +26,7 @@ std::optional<double> number(const std::string& text) {
 std::vector<TextRow> read_text_table(const std::filesystem::path& path, const TextColumns& columns,
                                      std::int64_t limit) {
   const auto kind = tables::kind_of(path);
-  tables::WantedColumns wanted{{columns.text},
-                               "which columns are read is said by the dataset's keys text, pair and label (on the "
-                               "command line --text, --pair, --label)"};
+  tables::WantedColumns wanted{{columns.text}, columns.advice};
   if (!columns.pair.empty()) wanted.names.push_back(columns.pair);
   if (!columns.label.empty()) wanted.names.push_back(columns.label);
   tables::TableFile file(path);

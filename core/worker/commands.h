@@ -88,8 +88,16 @@ ExitCode prune(const PruneWords& words);
 struct PredictWords {
   std::string model, input, output, mask;
   bool compact = false;
+  // Of texts and sounds.
+  std::vector<std::string> texts;
+  std::string column, pair, format = "text", probabilities = "auto";
+  std::int64_t top = 5;  // classes that are named; 0: all
+  std::string bad_files = "skip", long_audio, language, task;
+  std::int64_t max_new_tokens = 0, max_tokens = 128;
 };
 ExitCode predict(const PredictWords& words);
+// The same of a model that writes text.
+ExitCode transcribe(const PredictWords& words);
 
 struct EvaluateWords {
   std::string model, mask, compute = "float32", predictions;
@@ -97,6 +105,7 @@ struct EvaluateWords {
   DataWords data;
   bool json = false;
   bool plain = false;  // masked by zeros instead of compacted
+  bool per_class = false, confusion = false;
 };
 ExitCode evaluate(const EvaluateWords& words);
 

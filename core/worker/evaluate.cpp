@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "class_results.h"
 #include "commands.h"
 #include "engine/compute_type.h"
 #include "engine/speech_task.h"
@@ -24,6 +25,7 @@ void print(const nlohmann::json& answer, const std::string& name) {
     line += fmt::format("  {} {:.4f}", metric, value.get<double>());
   std::printf("%s  (%lld examples, %.2f s)\n", line.c_str(), answer["examples"].get<long long>(),
               answer["seconds"].get<double>());
+  std::fputs(class_results_text(answer).c_str(), stdout);
 }
 
 // One 1 or 0 an example; of speech one transcript a line.
@@ -53,6 +55,10 @@ ExitCode evaluate(const EvaluateWords& words) {
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
   engine::require_head(words.model, model->labels(), words.data.format);
+  if ((words.per_class || words.confusion) && model->labels().empty()) {
+    throw SettingsError("--per-class and --confusion are of classes; " + words.model +
+                        " writes text\n    its word errors are in the metrics");
+  }
   DigestMemory digests(cache_folder());
   const auto task =
       engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
@@ -73,6 +79,7 @@ ExitCode evaluate(const EvaluateWords& words) {
                              {"multiply_adds", evaluation.multiply_adds},
                              {"seconds", seconds}};
     if (!mask.empty()) answer["mask"] = mask;
+    add_class_results(answer, words, model->labels(), evaluation, split);
     answers.push_back(answer);
   };
   if (words.masks.empty()) measure([&] { return model.get(); }, "");

@@ -193,20 +193,58 @@ struct CommandLine {
     sub->callback([this] { chosen = apart([this] { return worker::prune(prune); }); });
   }
 
+  void add_asking(CLI::App& sub) {
+    sub.add_option("--model", predict.model, "A Hugging Face directory")->required()->type_name("DIR");
+    sub.add_option("--input", predict.input,
+                   "A .txt of one text a line; a sound file; a folder of sounds; a table (.tsv, .csv, .jsonl) with a "
+                   "column text or path; or tensors (.safetensors) by Hugging Face name: input_ids, attention_mask, ...")
+        ->type_name("PATH");
+    sub.add_option("--column", predict.column, "Column of a table that is read; default text, or path of sounds")
+        ->type_name("NAME");
+    sub.add_option("--output", predict.output, "File to write, else standard output; tensors need it")
+        ->type_name("FILE");
+    sub.add_option("--format", predict.format, "text, tsv or json")->capture_default_str();
+    sub.add_option("--mask", predict.mask, "Mask file")->type_name("FILE");
+    sub.add_flag("--compact", predict.compact, "Compute with the compacted model instead of zeroed weights");
+    sub.add_option("--bad-files", predict.bad_files, "skip: sounds that cannot be used are named and left out; refuse")
+        ->check(CLI::IsMember({"skip", "refuse"}))
+        ->capture_default_str();
+    sub.add_option("--long-audio", predict.long_audio,
+                   "Longer than the model's window: refuse, cut (default of AST) or chunk (default of Whisper)")
+        ->check(CLI::IsMember({"refuse", "cut", "chunk"}));
+    sub.add_option("--language", predict.language, "Of a multilingual Whisper: a code or an English name; else detected");
+    sub.add_option("--task", predict.task, "transcribe (default) or translate; of a multilingual Whisper")
+        ->check(CLI::IsMember({"transcribe", "translate"}));
+    sub.add_option("--max-new-tokens", predict.max_new_tokens, "Transcripts are cut there; 0: the checkpoint's limit")
+        ->check(CLI::NonNegativeNumber);
+  }
+
   void add_measuring() {
-    auto* sub = command("predict", "Outputs of a checkpoint for input tensors",
-                        "espalier predict --model DIR --input in.safetensors --output out.safetensors --mask "
+    auto* sub = command("predict", "What a model makes of texts, sounds or tensors",
+                        "espalier predict --model DIR --text \"as it was told\" --top 3\n"
+                        "  espalier predict --model DIR --input texts.tsv --format tsv --output labels.tsv\n"
+                        "  espalier predict --model AST_DIR --input folder_of_sounds --format json\n"
+                        "  espalier predict --model DIR --input in.safetensors --output out.safetensors --mask "
                         "mask.safetensors --compact");
-    sub->add_option("--model", predict.model, "A Hugging Face directory")->required()->type_name("DIR");
-    sub->add_option("--input", predict.input, "Tensors by Hugging Face name: input_ids, attention_mask, ...")
-        ->required()
-        ->type_name("FILE");
-    sub->add_option("--output", predict.output, "File to write: logits or last_hidden_state")
-        ->required()
-        ->type_name("FILE");
-    sub->add_option("--mask", predict.mask, "Mask file")->type_name("FILE");
-    sub->add_flag("--compact", predict.compact, "Compute with the compacted model instead of zeroed weights");
+    add_asking(*sub);
+    sub->add_option("--text", predict.texts, "A text; may be repeated")->type_name("TEXT")->allow_extra_args(false);
+    sub->add_option("--pair", predict.pair, "Column of a second text")->type_name("NAME");
+    sub->add_option("--top", predict.top, "Classes that are named, the likeliest first; 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    sub->add_option("--probabilities", predict.probabilities,
+                    "softmax: one class applies; sigmoid: several may; auto: as config.json says")
+        ->capture_default_str();
+    sub->add_option("--max-tokens", predict.max_tokens, "Longer texts are cut")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     sub->callback([this] { chosen = here([this] { return worker::predict(predict); }); });
+
+    auto* writing = command("transcribe", "What is said in sounds, by a model that writes text (Whisper)",
+                            "espalier transcribe --model .deps/data/whisper-tiny.en --input talk.mp3\n"
+                            "  espalier transcribe --model DIR --input folder --language de --format tsv --output said.tsv");
+    add_asking(*writing);
+    writing->callback([this] { chosen = here([this] { return worker::transcribe(predict); }); });
 
     auto* measure = command(
         "evaluate", "Metrics of a checkpoint on a labelled table, whole or under masks",
@@ -220,6 +258,9 @@ struct CommandLine {
         ->add_option("--predictions", evaluate.predictions,
                      "Write one 1 (right) or 0 an example; of speech one transcript a line")
         ->type_name("FILE");
+    measure->add_flag("--per-class", evaluate.per_class,
+                      "Precision, recall, F1 and support of each class; of tagging also average precision");
+    measure->add_flag("--confusion", evaluate.confusion, "The confusion matrix: rows are labels, columns predictions");
     measure->add_flag("--json", evaluate.json, "For machines");
     measure->callback([this] { chosen = here([this] { return worker::evaluate(evaluate); }); });
   }

@@ -564,7 +564,122 @@ TEST_F(Training, RefusesALabelThatTheTrainSplitLacks) {
       << text;
 }
 
+TEST_F(Classes, ArePredictedOfAFileAFolderAndATable) {
+  const auto of = [&](const std::string& input) {
+    return answer(world.espalier({"predict", "--model", "model", "--input", input, "--format", "json", "--top", "0"}));
+  };
+  fs::create_directory(world.folder / "sounds");
+  for (int i = 0; i < 5; ++i)
+    fs::copy_file(world.folder / ("tone" + std::to_string(i) + ".wav"),
+                  world.folder / "sounds" / (std::to_string(i) + ".wav"));
+  const auto folder = of("sounds"), file = of("sounds/3.wav");
+  world.folder.write("paths.csv", "path\nsounds/3.wav\nsounds/0.wav\n");
+  const auto table = of("paths.csv");
+  ASSERT_EQ(folder["results"].size(), 5u);
+  EXPECT_EQ(folder["results"][3], file["results"][0]);
+  EXPECT_EQ(file["results"][0]["input"], "sounds/3.wav");
+  EXPECT_EQ(table["results"][0]["labels"], file["results"][0]["labels"]);
+
+  // The likeliest class is the one that evaluate holds for right.
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const auto& one : folder["results"]) rows.emplace_back(one["input"], one["labels"][0]["label"]);
+  labels(rows);
+  EXPECT_EQ(metrics()["accuracy"], 1);
+}
+
+TEST_F(Classes, ArePredictedOfTheGoodFilesAndTheBadOnesAreNamed) {
+  fs::create_directory(world.folder / "sounds");
+  fs::copy_file(world.folder / "tone0.wav", world.folder / "sounds/good.wav");
+  world.folder.write("sounds/bad.wav", "this is no sound");
+  const auto cut = read_file(world.folder / "tone1.wav").substr(0, 2044);
+  world.folder.write("sounds/cut.wav", cut);
+  const auto ran = world.espalier({"predict", "--model", "model", "--input", "sounds", "--format", "json"});
+  const auto found = answer(ran);
+  ASSERT_EQ(found["results"].size(), 1u);
+  EXPECT_EQ(found["results"][0]["input"], "sounds/good.wav");
+  ASSERT_EQ(found["left_out"].size(), 2u);
+  EXPECT_EQ(found["left_out"][1]["input"], "sounds/cut.wav");
+  EXPECT_EQ(found["left_out"][1]["reason"],
+            "is cut short: its header promises 6400 bytes of samples, 2000 are there");
+  EXPECT_NE(ran.err.find("2 of 3 sound files are left out:\n    sounds/bad.wav: is no sound file"), std::string::npos)
+      << ran.err;
+
+  const auto refused =
+      said(world.espalier({"predict", "--model", "model", "--input", "sounds", "--bad-files", "refuse"}), 5);
+  EXPECT_TRUE(refused.starts_with("2 of 3 sound files cannot be used\n    sounds/bad.wav: ")) << refused;
+  EXPECT_NE(refused.find("--bad-files skip leaves them out"), std::string::npos) << refused;
+  world.folder.write("mine.txt", "a text\n");
+  EXPECT_EQ(said(world.espalier({"predict", "--model", "model", "--input", "mine.txt"}), 5),
+            "mine.txt: is no sound (model is of family ast)\n    expected a sound file (wav, flac, ogg, mp3, aiff), a "
+            "folder of them, a table (.tsv, .csv, .jsonl) with a column path, or tensors (.safetensors)");
+}
+
+TEST_F(Classes, OfTagsHaveAveragePrecisions) {
+  labels({{"tone0.wav", "class 0;class 2"}, {"tone1.wav", "class 2"}, {"tone2.wav", ""}});
+  const auto found = answer(evaluate({"--per-class", "--confusion"}, "audio-tagging"));
+  ASSERT_EQ(found["classes"].size(), 3u);
+  EXPECT_TRUE(found["classes"][1]["average_precision"].is_null());
+  const double mean = (found["classes"][0]["average_precision"].get<double>() +
+                       found["classes"][2]["average_precision"].get<double>()) /
+                      2;
+  EXPECT_NEAR(found["metrics"]["map"].get<double>(), mean, 1e-12);
+  EXPECT_EQ(found["confusion"]["rows"][0].size(), 4u);
+}
+
+TEST_F(Classes, OfChannelsThatCancelAreCounted) {
+  Sound stereo = tone(300, 0.2);
+  stereo.channels = 2;
+  std::vector<float> both;
+  for (const float sample : stereo.samples) both.insert(both.end(), {sample, -sample});
+  stereo.samples = both;
+  world.sound("opposite.wav", stereo);
+  labels({{"opposite.wav", "class 0"}, {"tone1.wav", "class 1"}});
+  const auto ran = evaluate();
+  EXPECT_EQ(answer(ran)["metrics"]["files_of_opposite_phase"], 1);
+  EXPECT_NE(ran.err.find("1 of 2 files have channels of opposite phase, whose mean is nearly silent: opposite.wav"),
+            std::string::npos)
+      << ran.err;
+}
+
 // --- speech
+
+TEST_F(Speech, IsTranscribedWithoutReferences) {
+  metrics({"--predictions", "heard.txt"});
+  const auto heard = lines_of(world.folder / "heard.txt");
+  const auto trimmed = [](std::string text) {
+    const auto begin = text.find_first_not_of(' ');
+    return begin == std::string::npos ? std::string() : text.substr(begin);
+  };
+  world.folder.write("paths.tsv", "path\ntone0.wav\ntone1.wav\nnone.wav\ntone2.wav\ntone3.wav\n");
+  const auto found =
+      answer(world.espalier({"transcribe", "--model", "model", "--input", "paths.tsv", "--format", "json"}));
+  ASSERT_EQ(found["results"].size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(found["results"][i]["input"], "tone" + std::to_string(i) + ".wav");
+    EXPECT_EQ(found["results"][i]["text"], trimmed(heard[i]));
+  }
+  EXPECT_EQ(found["left_out"][0]["input"], "none.wav");
+  EXPECT_EQ(found["left_out"][0]["reason"], "there is no such sound file");
+
+  const auto table = world.espalier({"transcribe", "--model", "model", "--input", "tone1.wav", "--format", "tsv"});
+  EXPECT_EQ(table.out, "path\ttext\ntone1.wav\t" + trimmed(heard[1]) + "\n");
+  const auto line = world.espalier({"predict", "--model", "model", "--input", "tone1.wav"});
+  EXPECT_EQ(line.out, "tone1.wav: " + trimmed(heard[1]) + "\n");
+}
+
+TEST_F(Speech, OfALongSoundIsTranscribedInChunks) {
+  auto sound = tone(300, 1);
+  const auto more = tone(900, 1.5);
+  sound.samples.insert(sound.samples.end(), more.samples.begin(), more.samples.end());
+  world.sound("long.wav", sound);
+  texts({{"long.wav", "one two"}});
+  metrics({"--long-audio", "chunk", "--predictions", "chunks.txt"});
+  auto heard = lines_of(world.folder / "chunks.txt").at(0);
+  heard.erase(0, std::min(heard.find_first_not_of(' '), heard.size()));
+  EXPECT_EQ(world.espalier({"transcribe", "--model", "model", "--input", "long.wav"}).out, "long.wav: " + heard + "\n");
+  EXPECT_EQ(said(world.espalier({"transcribe", "--model", "model", "--input", "long.wav", "--long-audio", "refuse"}), 5),
+            "long.wav: is 2.5 s long, the model hears 1.0 s\n    --long-audio takes long ones");
+}
 
 TEST_F(Speech, IsEvaluated) {
   const auto found = answer(evaluate({"--predictions", "heard.txt"}));

@@ -12,6 +12,10 @@ struct TextColumns {
   std::string text = "text";
   std::string pair;             // empty: no second text
   std::string label = "label";  // empty: texts without labels
+  // Said beside a header that lacks one of them.
+  std::string advice =
+      "which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, "
+      "--label)";
 };
 
 struct TextRow {
