@@ -219,18 +219,21 @@ TEST(Recovery, GoesOnAtTheLastFinishedStep) {
 
 // A finished step that cannot be used is computed again, and it is said why.
 TEST(Recovery, StartsAnewWhereTheFinishedStepIsDamaged) {
-  ScheduledCell tiny;
-  tiny.recover_by("finetune", with({{"epochs", std::int64_t{1}}, {"batch", std::int64_t{8}}}));
-  const auto step = [&](const char* name) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(tiny.folder / "cache"))
-      if (entry.path().filename() == name && entry.path().string().find(".part") == std::string::npos)
-        return entry.path();
-    return std::filesystem::path();
-  };
   for (const std::string name : {"parameters.safetensors", "mask.safetensors", "step.json"}) {
+    ScheduledCell tiny;
+    tiny.recover_by("finetune", with({{"epochs", std::int64_t{1}}, {"batch", std::int64_t{8}}}));
+    const auto step = [&](const std::string& name_of_file) {
+      const auto is_it = [&](const std::filesystem::path& path) {
+        return path.filename() == name_of_file && path.string().find("/steps/") != std::string::npos &&
+               path.string().find(".part") == std::string::npos;
+      };
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(tiny.folder / "cache"))
+        if (is_it(entry.path())) return entry.path();
+      return std::filesystem::path();
+    };
     engine::Engine first(bundled_plugins(), tiny.folder / "cache", {{}, [&] { return !step("step.json").empty(); }});
     EXPECT_THROW(first.run(tiny.cell), engine::Interrupted);
-    const auto damaged = step(name.c_str());
+    const auto damaged = step(name);
     ASSERT_FALSE(damaged.empty());
     write_file(damaged, "broken");
 
