@@ -187,25 +187,6 @@ void warn(const ExperimentReader& reader, const Includes& includes, std::vector<
   }
 }
 
-// What is wrong with the file, and with the files that its sound definitions name, in one go.
-void throw_with_inputs(const Complaints& complaints, const std::vector<Grid>& grids, const std::filesystem::path& cache) {
-  if (complaints.none()) return;
-  std::vector<Meeting> meetings;
-  for (const auto& grid : grids) {
-    const auto& models = grid.axis(Member::Model).values;
-    const auto& datasets = grid.axis(Member::Dataset).values;
-    if (models.size() != 1 || datasets.size() != 1) continue;  // which of them meet is not known yet
-    meetings.push_back({models[0].model, datasets[0].dataset, train_split | validation_split | test_split});
-  }
-  std::string problems;
-  try {
-    for (const auto& problem : check_inputs(meetings, cache).problems) problems += "\n" + problem;
-    complaints.throw_if_any();
-  } catch (const SettingsError& error) {
-    throw SettingsError(error.what() + problems);
-  }
-}
-
 void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Complaints& complaints) {
   std::string details;
   for (const auto& term : only.terms) {
@@ -242,14 +223,14 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   Pattern only;
   if (!options.only.empty()) only = read_only(options.only, complaints);
   const auto cache = options.cache_folder.empty() ? cache_folder() : options.cache_folder;
-  throw_with_inputs(complaints, reader.grids, cache);
+  complaints.throw_if_any();
 
   warn(reader, includes, experiment.warnings);
   name_unnamed(reader.grids);
   check_size(only.terms.empty() ? reader.grids : narrowed(reader.grids, only), complaints);
   complaints.throw_if_any();
   for (const auto& grid : reader.grids) check_combinations(grid, complaints);
-  throw_with_inputs(complaints, reader.grids, cache);
+  complaints.throw_if_any();
   ExpansionOptions how;
   how.name = experiment.name;
   how.measure = reader.measure;

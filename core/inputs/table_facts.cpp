@@ -96,9 +96,13 @@ const TableFacts& TableFactsMemory::of(const DatasetSettings& dataset, const std
     facts = read(asked, split);
     return facts;
   }
-  reading["digest"] = digests_.of_file(path);
-  if (!asked.classes.empty() && fs::is_regular_file(asked.classes, ignored)) {
-    reading["classes_digest"] = digests_.of_file(asked.classes);
+  try {
+    reading["digest"] = digests_.of_file(path);
+    if (!asked.classes.empty() && fs::is_regular_file(asked.classes, ignored)) {
+      reading["classes_digest"] = digests_.of_file(asked.classes);
+    }
+  } catch (const InputError&) {  // a file that cannot be read is named as missing
+    return facts;
   }
   const auto file = folder_ / (sha256_hex("2 " + reading.dump()) + ".json");
   if (fs::exists(file, ignored)) {

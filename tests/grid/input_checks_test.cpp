@@ -135,15 +135,5 @@ TEST_F(Inputs, OfSoundsAreReadTheSame) {
   EXPECT_TRUE(problems(text).at(0).starts_with("test.csv:2: unknown label 'cat'\n    known: dog\n")) << problems(text)[0];
 }
 
-// Faults of the file and of the data, in one go.
-TEST_F(Inputs, AreNamedBesideFaultsOfTheFile) {
-  write("test.tsv", "sentence\tlabel\nx\ta\n");
-  auto text = file();
-  text.replace(text.find("\"random\""), 8, "{ plugin = \"fisher\", sampels = 3 }");
-  const auto said = complaint(text);
-  EXPECT_TRUE(said.starts_with("x.toml:16:")) << said;
-  EXPECT_NE(said.find("\ntest.tsv:1: has no column 'text'"), std::string::npos) << said;
-}
-
 }  // namespace
 }  // namespace espalier::grid
