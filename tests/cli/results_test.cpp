@@ -163,7 +163,8 @@ TEST_F(Results, AreCleanedOfWhatTheFileNoLongerHolds) {
   EXPECT_EQ(cleaned.exit_code, 0) << cleaned.err;
   EXPECT_CONTAINS(cleaned.out, "cells: 2 cells of earlier states of the experiment file removed: 1 done, 1 failed");
   EXPECT_CONTAINS(cleaned.out, "cache: 1 entry removed, 10 bytes; asked: 1 database");
-  EXPECT_CONTAINS(cleaned.out, "features: kept");
+  EXPECT_CONTAINS(cleaned.out, "features, ");
+  EXPECT_CONTAINS(cleaned.out, ": kept, since nobody keeps who uses them");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "cache/scores/unused.safetensors"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "cache/features/somebody.features"));
   EXPECT_EQ(json(espalier({"cells", "results/tiny.db", "--format", "json"})).size(), 1U);
