@@ -37,8 +37,10 @@ bool is_number(const SettingValue& value) {
   return std::holds_alternative<std::int64_t>(value) || std::holds_alternative<double>(value);
 }
 
-// A number's whole text; nullopt where it is none.
+// A number's whole text, which begins with a digit: "0...1" is no range to a tenth; nullopt where it is none.
 std::optional<double> number_from(std::string_view text) {
+  const auto first = text.find_first_not_of('-');
+  if (first == std::string_view::npos || text[first] < '0' || text[first] > '9') return std::nullopt;
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
