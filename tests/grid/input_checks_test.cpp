@@ -122,7 +122,7 @@ TEST_F(Inputs, OfSoundsAreReadTheSame) {
   write("ast/model.safetensors", test::weights_of("embeddings.patch_embeddings.projection.weight"));
   write("dog.wav", "sound");
   for (const auto* split : {"train", "validation"}) write(split + std::string(".csv"), "path,label\ndog.wav,dog\n");
-  write("test.csv", "path,label\ndog.wav,ch\xefen\n");
+  write("test.csv", "path,label\ndog.wav,ch\xef" "en\n");
   const std::string text =
       "espalier = 1\nname = \"test\"\n[model.a]\nfamily = \"ast\"\ncheckpoint = \"ast\"\ntrain = { epochs = 1 }\n"
       "[dataset.d]\nformat = \"audio-classification\"\ntrain = \"train.csv\"\nvalidation = \"validation.csv\"\n"
