@@ -20,6 +20,7 @@
 #include "engine/speech_task.h"
 #include "engine/task.h"
 #include "input.h"
+#include "nn/checkpoint_facts.h"
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
 #include "nn/speech.h"
