@@ -172,7 +172,7 @@ TEST_P(SpeechLosses, AreWhatScorersAndTrainingSee) {
 INSTANTIATE_TEST_SUITE_P(Prompts, SpeechLosses,
                          testing::Values(Prompting{"given", "fr", false}, Prompting{"open", "", false},
                                          Prompting{"forced", "", true}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& named) { return std::string(named.param.name); });
 
 TEST(SpokenLanguages, AreThoseThatTransformersDetects) {
   Speaking speaking;
