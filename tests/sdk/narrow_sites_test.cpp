@@ -5,6 +5,8 @@
 #include <espalier/units.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 
@@ -27,13 +29,16 @@ at::Tensor bits(std::vector<int> flat, std::int64_t heads) {
 }
 
 std::string names_of(const Units& units) {
-  std::string text;
+  std::ostringstream text;
+  const char* separator = "";
   for (const auto& unit : units.all()) {
     constexpr const char* kinds[] = {"head", "qk", "vo", "q", "k", "v", "o"};
-    text += (text.empty() ? "" : " ") + std::to_string(unit.site) + kinds[static_cast<int>(unit.kind)] +
-            (unit.head < 0 ? "" : std::to_string(unit.head)) + (unit.channel < 0 ? "" : "." + std::to_string(unit.channel));
+    text << separator << unit.site << kinds[static_cast<int>(unit.kind)];
+    if (unit.head >= 0) text << unit.head;
+    if (unit.channel >= 0) text << '.' << unit.channel;
+    separator = " ";
   }
-  return text;
+  return text.str();
 }
 
 const std::vector<Granularity> granularities = {
