@@ -64,7 +64,7 @@ bool is_pruning_of(const fs::path& folder, const std::string& model_digest) {
 
 }  // namespace
 
-void make_checkpoint_folder(const std::string& folder, const std::vector<Source>& sources, bool overwrites,
+void check_checkpoint_folder(const std::string& folder, const std::vector<Source>& sources, bool overwrites,
                             const std::string& model_digest) {
   const fs::path output = folder;
   const auto names = names_written(sources);
@@ -90,7 +90,6 @@ void make_checkpoint_folder(const std::string& folder, const std::vector<Source>
     }
     say(folder + ": what an earlier pruning of this model left there is replaced");
   }
-  make_folder(folder);
 }
 
 void check_output_file(const std::string& word, const std::string& file, const std::vector<Source>& sources) {

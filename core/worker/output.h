@@ -12,10 +12,10 @@ struct Source {
   std::string path;
 };
 
-// Makes the folder that a checkpoint goes into. Throws SettingsError where it is a source's own folder, by whatever path,
+// The folder that a checkpoint is to go into, before anything is computed; it is made later. Throws SettingsError where it is a source's own folder, by whatever path,
 // where a source lies in it under a name that is written, and where it holds another checkpoint and `overwrites` is
 // false. `model_digest` not empty: what an earlier pruning of that very model left there is replaced, and said.
-void make_checkpoint_folder(const std::string& folder, const std::vector<Source>& sources, bool overwrites,
+void check_checkpoint_folder(const std::string& folder, const std::vector<Source>& sources, bool overwrites,
                             const std::string& model_digest = "");
 
 // Throws SettingsError where a file that a command is to write is one of its sources, lies in a checkpoint that it reads,

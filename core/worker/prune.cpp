@@ -76,10 +76,11 @@ ExitCode prune(const PruneWords& words) {
   const auto digest = checkpoint_digest(words.model);
   const auto mask =
       words.mask.empty() ? mask_from_scores(words, *model) : nn::read_mask(words.mask, model->sites(), digest);
-  make_checkpoint_folder(words.output,
-                         {{"--model", words.model}, {"--scores", words.scores}, {"--mask", words.mask}},
-                         words.overwrite, digest);
+  check_checkpoint_folder(words.output,
+                          {{"--model", words.model}, {"--scores", words.scores}, {"--mask", words.mask}},
+                          words.overwrite, digest);
   const auto pruned = words.format == "masked" ? model->masked(mask) : model->compacted(mask, scale);
+  make_folder(words.output);
   pruned->save(words.output);
   engine::copy_companions(words.model, words.output);
   nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask,

@@ -102,9 +102,9 @@ void refuse_without_weights(const std::filesystem::path& model) {
 
 ExitCode train(const TrainWords& words) {
   const auto recipe = recipe_from(words.set);
-  make_checkpoint_folder(words.output,
-                         {{"--model", words.model}, {"--data", words.data.file}, {"--validation", words.validation}},
-                         words.overwrite);
+  check_checkpoint_folder(words.output,
+                          {{"--model", words.model}, {"--data", words.data.file}, {"--validation", words.validation}},
+                          words.overwrite);
   auto dataset = dataset_from_words(words.data, "train");
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
   if (recipe.start == "checkpoint") {
@@ -123,6 +123,7 @@ ExitCode train(const TrainWords& words) {
   engine::TrainingReport report;
   const auto trained =
       engine::fine_tune(*start, *task, recipe, engine::seed_for("training", recipe.seed), report, watch());
+  make_folder(words.output);  // not before there is something to keep
   trained->save(words.output);
   // What an earlier pruning left there is of another model.
   std::error_code ignored;

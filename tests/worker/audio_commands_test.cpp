@@ -522,7 +522,8 @@ TEST_F(Training, GoesOnFromACheckpointOfOtherClasses) {
 }
 
 TEST_F(Training, FromAFolderWithoutWeightsIsRefused) {
-  EXPECT_EQ(said(train("fresh", "trained"), 5), "fresh/model.safetensors: not found");
+  EXPECT_EQ(said(train("fresh", "trained"), 5), "fresh/model.safetensors: not found\n    to make the weights of this ast model anew, from its config.json: --set "
+            "start=scratch");
   EXPECT_FALSE(fs::exists(world.folder / "trained"));
 }
 
@@ -550,7 +551,8 @@ TEST_F(Training, LeavesOutSoundsThatAreNotThereIfAskedFor) {
   auto skip = words, refuse = words;
   skip.push_back("skip");
   refuse.push_back("refuse");
-  EXPECT_TRUE(said(world.espalier(refuse), 5).starts_with("train3.wav: there is no such sound file"));
+  const auto refused = said(world.espalier(refuse), 5);  // behind a line on the head that is replaced
+  EXPECT_NE(refused.find("train3.wav: there is no such sound file"), std::string::npos) << refused;
   const auto ran = world.espalier(skip);
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_TRUE(ran.out.starts_with("trained: 15 examples, 2 classes, ")) << ran.out;
@@ -576,9 +578,18 @@ TEST_F(Classes, ArePredictedOfAFileAFolderAndATable) {
   world.folder.write("paths.csv", "path\nsounds/3.wav\nsounds/0.wav\n");
   const auto table = of("paths.csv");
   ASSERT_EQ(folder["results"].size(), 5u);
-  EXPECT_EQ(folder["results"][3], file["results"][0]);
+  // Sounds that are computed together are the same but for the last bits of a float32.
+  const auto expect_equal = [](const Json& one, const Json& other) {
+    ASSERT_EQ(one.size(), other.size());
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      EXPECT_EQ(one[i]["label"], other[i]["label"]);
+      EXPECT_NEAR(one[i]["probability"].get<double>(), other[i]["probability"].get<double>(), 1e-6);
+    }
+  };
+  EXPECT_EQ(folder["results"][3]["input"], "sounds/3.wav");
   EXPECT_EQ(file["results"][0]["input"], "sounds/3.wav");
-  EXPECT_EQ(table["results"][0]["labels"], file["results"][0]["labels"]);
+  expect_equal(folder["results"][3]["labels"], file["results"][0]["labels"]);
+  expect_equal(table["results"][0]["labels"], file["results"][0]["labels"]);
 
   // The likeliest class is the one that evaluate holds for right.
   std::vector<std::pair<std::string, std::string>> rows;
