@@ -316,7 +316,8 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
 
 Plugin load_plugin(const fs::path& file) {
   std::error_code absent;
-  if (std::filesystem::is_directory(file, absent)) throw PluginError(file.string() + ": is a folder, expected a plugin file");
+  if (std::filesystem::is_directory(file, absent))
+    throw PluginError(file.string() + ": is a folder, expected a plugin file");
   for (const auto& strange : plugin_files({file}).strange) throw PluginError(strange.message);
   check_tag(file);
   const AtWork loading("plugin file " + file.string(), "was being loaded");
