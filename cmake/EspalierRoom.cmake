@@ -1,23 +1,34 @@
-# espalier_room(NAME SOURCES ... LINK PUBLIC ... PRIVATE ...): one room of core/ as a static library.
+# espalier_room(NAME [TENSORS] SOURCES ... PUBLIC ... PRIVATE ...): one room of core/ as a static library.
 # Its headers are included as "room/header.h"; only rooms it links are visible to it.
 function(espalier_room name)
-  cmake_parse_arguments(room "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(room "TENSORS" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(espalier_${name} STATIC ${room_SOURCES})
   add_library(espalier::${name} ALIAS espalier_${name})
   set_target_properties(espalier_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_include_directories(espalier_${name} PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}/include")
   target_compile_features(espalier_${name} PUBLIC cxx_std_20)
   target_link_libraries(espalier_${name} PUBLIC ${room_PUBLIC} PRIVATE ${room_PRIVATE} espalier_warnings espalier_sanitizers)
+  if(room_TENSORS)
+    target_link_libraries(espalier_${name} PRIVATE OpenMP::OpenMP_CXX)
+    target_precompile_headers(espalier_${name} REUSE_FROM espalier_tensor_headers)
+  endif()
 endfunction()
 
-# espalier_test(ROOM SOURCES ... LINK ...): one GoogleTest program a room, tests/ROOM.
+# espalier_test(ROOM [TENSORS] SOURCES ... LINK ...): one GoogleTest program a room, tests/ROOM.
 function(espalier_test room)
-  cmake_parse_arguments(test "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(test "TENSORS" "" "SOURCES;LINK" ${ARGN})
   add_executable(${room}_test ${test_SOURCES})
   target_include_directories(${room}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_compile_definitions(${room}_test PRIVATE
     ESPALIER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ESPALIER_BINARY_DIR="${PROJECT_BINARY_DIR}")
   target_link_libraries(${room}_test PRIVATE ${test_LINK} GTest::gtest_main espalier_warnings espalier_sanitizers)
+  target_compile_features(${room}_test PRIVATE cxx_std_20)
+  target_compile_options(${room}_test PRIVATE ${espalier_test_options})
+  if(test_TENSORS)
+    target_precompile_headers(${room}_test REUSE_FROM espalier_tensor_test_headers)
+  else()
+    target_precompile_headers(${room}_test REUSE_FROM espalier_test_headers)
+  endif()
   gtest_discover_tests(${room}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS "unit"
     ENVIRONMENT "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive")
 endfunction()

@@ -355,6 +355,7 @@ build_espalier() {  # TARGET...: all where none is named
   step configure "configuring build/" \
     "read the log; if build/ was made from another folder or by another compiler, remove it" \
     cmake --preset release "${options[@]}"
+  export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}  # without, ccache keeps nothing made with precompiled headers
   step build "building (Release, ${ESPALIER_JOBS:-2} jobs)" \
     "read the log from its first 'error:' on; the rest of what was built is kept" \
     cmake --build build --parallel "${ESPALIER_JOBS:-2}" ${1+--target "$@"}
