@@ -1,4 +1,4 @@
-#include "words/cell_settings.h"
+#include "cells/cell_settings.h"
 
 #include <espalier/error.h>
 
@@ -184,17 +184,6 @@ CellSettings cell_from_json(const json& entry) {
   } catch (const json::exception& error) {
     throw StoreError("the settings of a cell in the database cannot be read: " + std::string(error.what()));
   }
-}
-
-const std::vector<std::string>& known_granularities() {
-  static const std::vector<std::string> names = {"head",      "head-channel", "same-channel", "q-channel",
-                                                 "k-channel", "v-channel",    "o-channel",    "projection-channel"};
-  return names;
-}
-
-const std::vector<std::string>& known_site_filters() {
-  static const std::vector<std::string> names = {"all", "self", "encoder-self", "decoder-self", "decoder-cross"};
-  return names;
 }
 
 }  // namespace espalier

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "document.h"
-#include "words/cell_settings.h"
 #include "words/plugin_description.h"
 
 namespace espalier::grid {
@@ -39,7 +39,7 @@ struct PluginDefinition {
   Splits uses = 0;                      // those, and what it reads where the dataset has them
   std::map<std::string, Place> places;  // of its settings, where they are written
   bool heads_only = false;
-  bool uses_randomness = false;         // its answer depends on the seed
+  bool uses_randomness = false;  // its answer depends on the seed
   // Of searchers.
   bool needs_scores = false, evaluates = false;
   std::vector<std::string> budgets;  // kinds that it understands; empty: unknown before it is asked

@@ -14,6 +14,7 @@
 #include "vocabulary.h"
 #include "words/names.h"
 #include "words/unicode.h"
+#include "words/vocabulary.h"
 
 namespace espalier::grid {
 namespace {
@@ -156,8 +157,8 @@ class GridReader {
     const auto values = with_ranges(name, *value);
     lengths_[*member_of(name)] = values.size();
     if (values.size() > most_values) {
-      complaints_.add(value->place, fmt::format("'{}' has {} values, an axis has at most {}", name, values.size(),
-                                                most_values));
+      complaints_.add(value->place,
+                      fmt::format("'{}' has {} values, an axis has at most {}", name, values.size(), most_values));
       return;
     }
     axis.values.reserve(values.size());
@@ -229,8 +230,7 @@ class GridReader {
   }
 
   std::string unknown(std::string_view kind, const std::string& name, const std::vector<std::string>& known) const {
-    return unknown_here(kind, name, known,
-                        where_name_belongs(name, kind, definitions_, definition_reader_.plugins()));
+    return unknown_here(kind, name, known, where_name_belongs(name, kind, definitions_, definition_reader_.plugins()));
   }
 
   bool resolve_word(const Value& value, std::string_view kind, const std::vector<std::string>& known,

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "words/cell_settings.h"
 #include "words/names.h"
+#include "words/vocabulary.h"
 
 namespace espalier::grid {
 namespace {
@@ -24,19 +24,41 @@ const std::vector<KeysOfTable>& tables() {
   static const std::vector<KeysOfTable> all = {
       {"the experiment", "the top of the file", {"name", "question", "include", "espalier"}},
       {"[model.", "[model.NAME]", {"family", "checkpoint", "train"}},
-      {" train", "[model.NAME] train = { ... }",
+      {" train",
+       "[model.NAME] train = { ... }",
        {"epochs", "batch", "learning_rate", "weight_decay", "warmup", "clip_norm", "start", "initializer_range",
         "token_deviation", "patch_deviation", "mixup", "frequency_mask", "time_mask", "shift", "noise"}},
-      {"[dataset.", "[dataset.NAME]",
+      {"[dataset.",
+       "[dataset.NAME]",
        {"format", "train", "validation", "test", "text", "pair", "label", "limit", "max_tokens", "audio", "classes",
         "bad_files", "long_audio", "normalizer", "language", "task", "max_new_tokens"}},
       {"[measure]", "[measure]", {"proof", "latency"}},
       {"[measure] latency", "[measure] latency = { ... }", {"repeats"}},
       {"schedule", "schedule = { ... }", {"steps", "fraction", "of", "shape"}},
-      {"[[grid]]", "[[grid]]",
-       {"model", "dataset", "granularity", "sites", "scorer", "searcher", "scope", "sparsity", "heads", "macs",
-        "loss_of_metric", "schedule", "recovery", "compute", "softmax_scale", "rounding", "count_output_bias", "seed",
-        "base_seed", "order", "linked", "skip"}},
+      {"[[grid]]",
+       "[[grid]]",
+       {"model",
+        "dataset",
+        "granularity",
+        "sites",
+        "scorer",
+        "searcher",
+        "scope",
+        "sparsity",
+        "heads",
+        "macs",
+        "loss_of_metric",
+        "schedule",
+        "recovery",
+        "compute",
+        "softmax_scale",
+        "rounding",
+        "count_output_bias",
+        "seed",
+        "base_seed",
+        "order",
+        "linked",
+        "skip"}},
   };
   return all;
 }
@@ -85,7 +107,8 @@ std::string where_name_belongs(const std::string& name, std::string_view asked_a
                               {"family", "family", families},
                               {"format", "format", formats}};
   for (const auto& [kind, key, words] : vocabulary) {
-    if (holds(words, name)) take(kind, fmt::format("it is {} {}: {} = \"{}\"", kind[0] == 'o' ? "an" : "a", kind, key, name));
+    if (holds(words, name))
+      take(kind, fmt::format("it is {} {}: {} = \"{}\"", kind[0] == 'o' ? "an" : "a", kind, key, name));
   }
   return found;
 }

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cell_fields.h"
+#include "cells/cell_settings.h"
 #include "tables/audio_table.h"
-#include "words/cell_settings.h"
 #include "words/version.h"
 
 namespace espalier::runner {

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "words/cell_settings.h"
 #include "words/names.h"
+#include "words/vocabulary.h"
 
 namespace espalier {
 namespace {
@@ -66,7 +66,8 @@ void add_units(std::vector<Unit>& units, const Site& site, std::int64_t index, U
   std::int64_t widest = 0;
   for (std::int64_t head = 0; head < site.heads; ++head) {
     if (kind == UnitKind::Head) {
-      if (site.width(Projection::Q, head) + site.width(Projection::V, head) > 0) units.push_back({index, kind, head, -1});
+      if (site.width(Projection::Q, head) + site.width(Projection::V, head) > 0)
+        units.push_back({index, kind, head, -1});
       continue;
     }
     const auto width = width_of(site, kind, head);

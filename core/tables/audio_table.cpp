@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 
+#include "cells/cell_settings.h"
 #include "records.h"
 #include "table_file.h"
-#include "words/cell_settings.h"
 #include "words/names.h"
 
 namespace espalier {

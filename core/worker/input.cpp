@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "words/cell_settings.h"
+#include "cells/cell_settings.h"
 #include "words/digest.h"
 #include "words/names.h"
 

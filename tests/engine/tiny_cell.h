@@ -5,11 +5,11 @@
 
 #include <memory>
 
+#include "cells/cell_settings.h"
 #include "engine/engine.h"
 #include "loader/plugin_catalog.h"
 #include "support/temp_dir.h"
 #include "support/tiny_bert.h"
-#include "words/cell_settings.h"
 
 namespace espalier::test {
 

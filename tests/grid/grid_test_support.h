@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "grid/experiment.h"
 #include "words/atomic_file.h"
-#include "words/cell_settings.h"
 
 namespace espalier::grid {
 

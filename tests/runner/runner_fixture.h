@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "grid/experiment.h"
 #include "runner/run.h"
 #include "store/result_store.h"
 #include "support/temp_dir.h"
-#include "words/cell_settings.h"
 #include "words/digest.h"
 
 namespace espalier::runner {

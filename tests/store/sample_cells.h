@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "store/result_store.h"
-#include "words/cell_settings.h"
 
 namespace espalier::test {
 

@@ -3,9 +3,9 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include "cells/cell_settings.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
-#include "words/cell_settings.h"
 
 namespace espalier {
 namespace {
@@ -84,11 +84,12 @@ TEST_F(AudioTable, ComplainsOfEverythingAtOnce) {
                 file.string() + ":3: names '" + (folder / "none.wav").string() + "', which is not there\n    " +
                 file.string() + ":4: has 1 field, expected 2 (path, label)");
   const auto bare = folder.write("bare.tsv", "paht\ttext\n");
-  EXPECT_EQ(refusal(dataset("speech-recognition", bare)),
-            bare.string() +
-                ":1: has no column 'path'\n    instead of 'path', did you mean 'paht'?\n    its columns: paht, text\n"
-                "    expected a header with path and text; the dataset's key text (on the command line --text) names the "
-                "second");
+  EXPECT_EQ(
+      refusal(dataset("speech-recognition", bare)),
+      bare.string() +
+          ":1: has no column 'path'\n    instead of 'path', did you mean 'paht'?\n    its columns: paht, text\n"
+          "    expected a header with path and text; the dataset's key text (on the command line --text) names the "
+          "second");
   EXPECT_EQ(refusal(dataset("speech-recognition", folder.path())),
             folder.path().string() +
                 ": is a folder, expected a table, or for audio-classification the Speech Commands folder (with "

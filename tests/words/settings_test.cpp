@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "support/message_of.h"
-#include "words/cell_settings.h"
 #include "words/plugin_description.h"
 
 namespace espalier::test {
@@ -59,7 +58,8 @@ TEST(SettingRange, IsReadAsCardsDeclareIt) {
   EXPECT_EQ(range("0..<1").in_words(), "of at least 0 and below 1");
   EXPECT_EQ(range("0<..<0.5").in_words(), "above 0 and below 0.5");
   EXPECT_EQ(range("-1e-3..2").in_words(), "from -1e-3 to 2");
-  for (const char* text : {"", "1", "..", "a..b", "2..1", "1<..1", "1..<1", "0...1", "1..2..3", "<..", "nan..", "0..inf"})
+  for (const char* text :
+       {"", "1", "..", "a..b", "2..1", "1<..1", "1..<1", "0...1", "1..2..3", "<..", "nan..", "0..inf"})
     EXPECT_FALSE(range_from(text)) << text;
 }
 
@@ -79,12 +79,14 @@ TEST(Settings, OutOfRangeIsSaidWithTheRange) {
   EXPECT_EQ(message_of<SettingsError>([&] {
               complete_settings(plugin, Settings({{"samples", std::int64_t{-5}}, {"damping", std::int64_t{0}}}));
             }),
-            "setting 'samples' of scorer 'fisher' is -5, expected an integer of at least 0 (" +
-                plugin.settings[1].doc + ")\nsetting 'damping' of scorer 'fisher' is 0.0, expected a number above 0 (" +
-                plugin.settings[2].doc + ")");
-  EXPECT_EQ(message_of<SettingsError>([&] { complete_settings(plugin, Settings({{"samples", 1.5}})); }),
-            "setting 'samples' of scorer 'fisher' is 1.5, expected an integer of at least 0 (" + plugin.settings[1].doc +
+            "setting 'samples' of scorer 'fisher' is -5, expected an integer of at least 0 (" + plugin.settings[1].doc +
+                ")\nsetting 'damping' of scorer 'fisher' is 0.0, expected a number above 0 (" + plugin.settings[2].doc +
                 ")");
+  EXPECT_EQ(message_of<SettingsError>([&] {
+              complete_settings(plugin, Settings({{"samples", 1.5}}));
+            }),
+            "setting 'samples' of scorer 'fisher' is 1.5, expected an integer of at least 0 (" +
+                plugin.settings[1].doc + ")");
 }
 
 TEST(Settings, AWrongTypeIsNamed) {
@@ -105,24 +107,6 @@ TEST(PluginDescription, SurvivesJson) {
 
   EXPECT_EQ(to_json(again), to_json(plugin));
   EXPECT_TRUE(std::holds_alternative<double>(again.settings[2].default_value));
-}
-
-TEST(CellSettings, SurviveJson) {
-  CellSettings cell;
-  cell.model = {"minilm", "bert", "path", TrainSettings{}};
-  cell.dataset.split["test"] = "test.tsv";
-  cell.dataset.limit["test"] = 10;
-  cell.scorer = {"fisher", "fisher", "1.0.0", complete_settings(fisher(), {})};
-  cell.budget = {"sparsity", 0.25};
-  cell.schedule = ScheduleSettings{10, 0.1, "remaining", "ceil"};
-  cell.measure.latency = LatencySettings{{1, 8}, 50};
-
-  EXPECT_EQ(to_json(cell_from_json(nlohmann::json::parse(to_json(cell).dump()))), to_json(cell));
-}
-
-TEST(CellSettings, WhatIsNoCellIsRefused) {
-  EXPECT_NE(message_of<StoreError>([] { cell_from_json(nlohmann::json::object()); }).find("cannot be read"),
-            std::string::npos);
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <espalier/export.h>
 #include <espalier/settings.h>
 
 namespace espalier {
@@ -118,18 +117,13 @@ struct CellSettings {
   MeasureSettings measure;
 };
 
-ESPALIER_WORDS_API nlohmann::json to_json(const TrainSettings& train);
-ESPALIER_WORDS_API nlohmann::json to_json(const ModelSettings& model);
-ESPALIER_WORDS_API nlohmann::json to_json(const DatasetSettings& dataset);
-ESPALIER_WORDS_API nlohmann::json to_json(const PluginSettings& plugin);
-ESPALIER_WORDS_API nlohmann::json to_json(const MeasureSettings& measure);
-ESPALIER_WORDS_API nlohmann::json to_json(const CellSettings& cell);
+nlohmann::json to_json(const TrainSettings& train);
+nlohmann::json to_json(const ModelSettings& model);
+nlohmann::json to_json(const DatasetSettings& dataset);
+nlohmann::json to_json(const PluginSettings& plugin);
+nlohmann::json to_json(const MeasureSettings& measure);
+nlohmann::json to_json(const CellSettings& cell);
 // Throws StoreError where the text is not what to_json wrote.
-ESPALIER_WORDS_API CellSettings cell_from_json(const nlohmann::json& json);
-
-// The known words of a cell, for messages.
-ESPALIER_WORDS_API const std::vector<std::string>& known_granularities();
-ESPALIER_WORDS_API const std::vector<std::string>&
-known_site_filters();  // all, self, encoder-self, decoder-self, decoder-cross
+CellSettings cell_from_json(const nlohmann::json& json);
 
 }  // namespace espalier

@@ -7,11 +7,11 @@
 #include <memory>
 #include <string>
 
+#include "cells/cell_settings.h"
 #include "engine/task.h"
 #include "engine/training.h"
 #include "engine/untouched.h"
 #include "nn/model.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 

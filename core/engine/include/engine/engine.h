@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "engine/latency.h"
 #include "engine/training.h"
 #include "loader/plugin_catalog.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "engine/engine.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 

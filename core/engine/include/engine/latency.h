@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "engine/task.h"
 #include "nn/model.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 
 struct Latency {
   std::int64_t batch = 0;
-  std::int64_t length = 0;  // tokens of each example; of sounds, those of the reference, or 1
+  std::int64_t length = 0;         // tokens of each example; of sounds, those of the reference, or 1
   double dense_milliseconds = 0;   // the median
   double pruned_milliseconds = 0;  // the dense median times the ratio, so that both say the same
   // Pruned over dense, pair by pair: the median, and its 95 % interval by order statistics.

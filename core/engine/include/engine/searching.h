@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "engine/mask_evaluator.h"
 #include "engine/task.h"
 #include "engine/training.h"
 #include "engine/untouched.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 
@@ -36,11 +36,11 @@ struct SearchSource {
   const nn::Model& model;
   const nn::Model& dense;  // the teacher that plugins call "dense"
   const Units& units;
-  const Mask& kept;               // what earlier steps left; the answer keeps no more than that
-  at::Tensor scores;              // [units]; undefined where the searcher needs none
-  Task* task = nullptr;           // null: there is no data, and a searcher that asks for it is refused
-  std::filesystem::path folder = {};  // where evaluations are kept; empty: nowhere
-  std::string model_digest = "";  // what they are of
+  const Mask& kept;                            // what earlier steps left; the answer keeps no more than that
+  at::Tensor scores;                           // [units]; undefined where the searcher needs none
+  Task* task = nullptr;                        // null: there is no data, and a searcher that asks for it is refused
+  std::filesystem::path folder = {};           // where evaluations are kept; empty: nowhere
+  std::string model_digest = "";               // what they are of
   const ModelDigest* dense_weights = nullptr;  // of the dense model as it was read; null: as it is now
 };
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "engine/engine.h"
 #include "nn/model.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 

@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "data/examples.h"
 #include "engine/progress.h"
 #include "nn/model.h"
-#include "words/cell_settings.h"
 #include "words/digest.h"
 
 namespace espalier::engine {

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "cells/cell_settings.h"
 #include "engine/task.h"
 #include "nn/model.h"
-#include "words/cell_settings.h"
 
 namespace espalier::engine {
 
@@ -47,7 +47,7 @@ struct Training {
   std::function<Metrics()> validate = {};  // empty: there is no validation split, and the last epoch is kept
   // Whether what is trained gives numbers for a batch as it is now; asked after each epoch that is not validated.
   std::function<bool(const std::vector<data::Rows>& batch)> gives_numbers = {};
-  std::function<void()> after_step = {};   // puts back what must not change
+  std::function<void()> after_step = {};  // puts back what must not change
 };
 
 // Learning rate of a step (counted from 0) as a share of the peak: linear growth over the warm-up, then the decay.

@@ -15,7 +15,7 @@ namespace espalier::grid {
 
 struct PlannedCell {
   std::string key;       // SHA-256 in hex; empty while a file it needs is missing
-  std::string settings;  // JSON of words/cell_settings.h
+  std::string settings;  // JSON of cells/cell_settings.h
 };
 
 // What the cells of one grid are put together from: the values of each of a cell's members as JSON, and which of them

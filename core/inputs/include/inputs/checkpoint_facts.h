@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "words/cell_settings.h"
+#include "cells/cell_settings.h"
 
 namespace espalier::inputs {
 

@@ -14,7 +14,7 @@
 
 namespace espalier::store {
 
-// A cell to be inserted: its key and its resolved settings as JSON (words/cell_settings.h).
+// A cell to be inserted: its key and its resolved settings as JSON (cells/cell_settings.h).
 struct NewCell {
   std::string key;
   std::string settings;
