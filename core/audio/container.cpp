@@ -15,9 +15,9 @@ struct Promise {
   std::int64_t samples = 0;
   std::uint64_t bytes = 0;
   std::int64_t place = 0;
-  std::size_t width = 4;         // of the promise
+  std::size_t width = 4;  // of the promise
   bool big_endian = false;
-  std::uint64_t overhead = 0;    // counted with the samples
+  std::uint64_t overhead = 0;  // counted with the samples
 };
 
 std::vector<unsigned char> written(std::uint64_t value, std::size_t width, bool big_endian) {
@@ -126,8 +126,8 @@ std::string settle_aiff(SoundBytes& bytes) {
   constexpr std::uint64_t head = 8;  // offset and block size stand before the samples and count with them
   const auto begin = samples->content + static_cast<std::int64_t>(head);
   const bool is_open = is_left_open(samples->length, 4, head);
-  auto problem = settle(bytes, {begin, samples->length, samples->content - 4, 4, true, head},
-                        !are_chunks(bytes, begin, true));
+  auto problem =
+      settle(bytes, {begin, samples->length, samples->content - 4, 4, true, head}, !are_chunks(bytes, begin, true));
   const auto frames = bytes.big_endian(common->content + 2, 4);
   const auto frame_bytes = bytes.big_endian(common->content, 2) * ((bytes.big_endian(common->content + 6, 2) + 7) / 8);
   if (!problem.empty() || frame_bytes == 0) return problem;

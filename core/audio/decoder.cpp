@@ -114,8 +114,8 @@ class OggDecoder final : public Decoder {
       const auto& header = now_->header();
       if (header.rate != header_.rate || header.channels != header_.channels) {
         throw InputError(path_.string() + ": changes from " + std::to_string(header_.rate) + " Hz and " +
-                         std::to_string(header_.channels) + " channels to " + std::to_string(header.rate) +
-                         " Hz and " + std::to_string(header.channels) + "\n    cut it there, or convert it to one rate");
+                         std::to_string(header_.channels) + " channels to " + std::to_string(header.rate) + " Hz and " +
+                         std::to_string(header.channels) + "\n    cut it there, or convert it to one rate");
       }
     }
   }

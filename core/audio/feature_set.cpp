@@ -65,9 +65,9 @@ std::string too_long(const AudioRow& row, double seconds, const FeatureExtractor
 
 // What a file is besides its windows.
 struct Heard {
-  bool cut = false;       // only its beginning counts
-  bool cancels = false;   // its channels cancel each other
-  bool stopped = false;   // `take` wanted no more
+  bool cut = false;      // only its beginning counts
+  bool cancels = false;  // its channels cancel each other
+  bool stopped = false;  // `take` wanted no more
 };
 
 // Hands the windows of a file to `take`, which may stop; the rest of a file that is cut is read for what is wrong
@@ -244,7 +244,8 @@ struct FeatureSet::State {
         for (const auto& window : entry.at(1)) example.windows.push_back({window.at(0), window.at(1), window.at(2)});
         for (const auto& window : example.windows) {
           const auto end = window.offset + window.frames * extractor.mel_bins() * 4;
-          if (window.offset < 0 || window.frames < 0 || window.frames > extractor.frames() || end > start) return forget();
+          if (window.offset < 0 || window.frames < 0 || window.frames > extractor.frames() || end > start)
+            return forget();
         }
         if (example.row < 0 || example.row >= static_cast<std::int64_t>(rows.size())) return forget();
         examples.push_back(std::move(example));

@@ -147,8 +147,8 @@ void FeatureExtractor::require_model(const std::filesystem::path& checkpoint) co
   std::string problems;
   const auto compare = [&](const std::string& what, std::int64_t found, const std::string& key, std::int64_t taken) {
     if (found == taken) return;
-    problems += (problems.empty() ? "" : "\n") + own + missing + ": " + what + " is " + std::to_string(found) + ", and " +
-                key + " of " + model + " takes " + std::to_string(taken);
+    problems += (problems.empty() ? "" : "\n") + own + missing + ": " + what + " is " + std::to_string(found) +
+                ", and " + key + " of " + model + " takes " + std::to_string(taken);
   };
   if (kind_ == Kind::LogMel) {
     compare("feature_size", mel_bins_, "num_mel_bins", sizes.whole("num_mel_bins", 80, 1, 4096));

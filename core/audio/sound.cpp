@@ -46,7 +46,8 @@ class Resampler {
     if (from == to) return;
     soxr_error_t failed = nullptr;
     const auto quality = soxr_quality_spec(SOXR_HQ, 0);
-    made_.reset(soxr_create(static_cast<double>(from), static_cast<double>(to), 1, &failed, nullptr, &quality, nullptr));
+    made_.reset(
+        soxr_create(static_cast<double>(from), static_cast<double>(to), 1, &failed, nullptr, &quality, nullptr));
     if (failed != nullptr || !made_) throw InputError(path.string() + ": cannot be resampled");
   }
 

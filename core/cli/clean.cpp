@@ -28,8 +28,9 @@ std::string cells_text(const store::Rows& stale, bool removes) {
   if (stale.rows.empty()) return "cells: every one is of the experiment file as it is now\n";
   std::map<std::string, std::size_t> states;
   for (const auto& row : stale.rows) ++states[row[1].text];
-  std::string text = fmt::format("cells: {} of earlier states of the experiment file {}:",
-                                 counted(stale.rows.size(), "cell"), removes ? "removed" : "would go");
+  std::string text =
+      fmt::format("cells: {} of earlier states of the experiment file {}:", counted(stale.rows.size(), "cell"),
+                  removes ? "removed" : "would go");
   std::string separator = " ";
   for (const auto& [state, count] : states) {
     text += fmt::format("{}{} {}", separator, count, state);
@@ -50,16 +51,17 @@ std::string cache_text(const runner::UnusedCache& unused, bool removes) {
     kinds[entry.kind].second += entry.bytes;
     bytes += entry.bytes;
   }
-  std::string text = fmt::format("cache: {} {}, {}; asked: {}\n",
-                                 unused.entries.size() == 1 ? "1 entry" : fmt::format("{} entries", unused.entries.size()),
-                                 removes ? "removed" : "would go", runner::size_text(bytes),
-                                 counted(unused.databases.size(), "database"));
+  std::string text = fmt::format(
+      "cache: {} {}, {}; asked: {}\n",
+      unused.entries.size() == 1 ? "1 entry" : fmt::format("{} entries", unused.entries.size()),
+      removes ? "removed" : "would go", runner::size_text(bytes), counted(unused.databases.size(), "database"));
   for (const auto& [kind, sum] : kinds)
     text += fmt::format("  {:<13}{:>6}  {}\n", kind, sum.first, runner::size_text(sum.second));
   if (!unused.unknown.empty()) {
-    text += fmt::format("  {}: kept, since nobody keeps who uses them; --kind NAME removes a kind whole, and it is made "
-                        "again when it is needed\n",
-                        join(unused.unknown));
+    text += fmt::format(
+        "  {}: kept, since nobody keeps who uses them; --kind NAME removes a kind whole, and it is made "
+        "again when it is needed\n",
+        join(unused.unknown));
   }
   return text;
 }

@@ -78,15 +78,17 @@ void add_status(CLI::App& app, StatusArguments& arguments) {
   command->add_flag("--json", arguments.json, "Print JSON");
   command->add_flag("--watch", arguments.watch, "Print it again every second until nothing waits or runs");
   command->footer(
-      "Of an experiment file: of the cells that it holds now. Of a database: of those its files held when they last ran.\n"
+      "Of an experiment file: of the cells that it holds now. Of a database: of those its files held when they last "
+      "ran.\n"
       "Example: espalier status results/demo.db --watch");
 }
 
 void add_table_looks(CLI::App& command, TableArguments& arguments) {
   command
-      .add_option("--spread", arguments.spread,
-                  "Beside a mean of several seeds: interval (95 % t), sd (standard deviation), se (standard error), range or "
-                  "none; default interval, and the range of two values")
+      .add_option(
+          "--spread", arguments.spread,
+          "Beside a mean of several seeds: interval (95 % t), sd (standard deviation), se (standard error), range or "
+          "none; default interval, and the range of two values")
       ->type_name("NAME");
   command.add_option("--digits", arguments.digits, "Digits after the point")
       ->check(CLI::Range(0, 15).description(""))
@@ -116,14 +118,16 @@ void add_table(CLI::App& app, TableArguments& arguments) {
                    "Axes to average over beside the seeds; others that vary become rows")
       ->type_name("AXIS,...");
   command
-      ->add_option("--value", arguments.value,
-                   "What the table shows, as in accuracy or latency, or several: accuracy,macro_f1; default the task's own "
-                   "metric")
+      ->add_option(
+          "--value", arguments.value,
+          "What the table shows, as in accuracy or latency, or several: accuracy,macro_f1; default the task's own "
+          "metric")
       ->type_name("NAME,...");
   command->add_option("--only", arguments.only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
   add_table_looks(*command, arguments);
   command->footer(
-      "Of an experiment file: the cells that it holds now. Of a database: all that it holds; what one name stood for at\n"
+      "Of an experiment file: the cells that it holds now. Of a database: all that it holds; what one name stood for "
+      "at\n"
       "different times is told apart. Axes and values are explained in docs/views.md.\n"
       "Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown");
 }

@@ -60,8 +60,8 @@ grid::Experiment read_with(const std::string& file, const grid::ReadOptions& opt
       }
     }
     if (!names_plugin) throw;
-    throw SettingsError(message +
-                        "\n    a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS");
+    throw SettingsError(
+        message + "\n    a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS");
   }
 }
 
@@ -129,7 +129,8 @@ Source source_of(const DatabaseArguments& arguments) {
   const auto& other = arguments.other;
   if (!is_experiment_file(file)) {
     if (!arguments.sets.empty())
-      throw SettingsError("--set changes an experiment file, and " + file + " is a database\n    give the file instead");
+      throw SettingsError("--set changes an experiment file, and " + file +
+                          " is a database\n    give the file instead");
     return {file, "", {}};
   }
   std::error_code error;
@@ -140,7 +141,8 @@ Source source_of(const DatabaseArguments& arguments) {
   if (!place.exists) {
     std::string message = place.path.string() + ": there is no such database yet";
     if (place.path.is_relative()) message += "\n    looked for in " + working_folder();
-    if (place.elsewhere) message += "\n    there is one at " + place.elsewhere->string() + ": add --db " + place.elsewhere->string();
+    if (place.elsewhere)
+      message += "\n    there is one at " + place.elsewhere->string() + ": add --db " + place.elsewhere->string();
     throw StoreError(message + "\n    run: espalier run " + file + (other.empty() ? "" : " --db " + other));
   }
   return {place.path, name, {}};

@@ -34,7 +34,7 @@ bool is_experiment_file(const std::string& path);  // by its ending
 
 struct Source {
   std::filesystem::path database;
-  std::string experiment;  // empty: all that the database holds
+  std::string experiment;                            // empty: all that the database holds
   std::optional<std::vector<store::NewCell>> cells;  // of an experiment file, as it is now
 
   const std::vector<store::NewCell>* cells_of_file() const { return cells ? &*cells : nullptr; }

@@ -100,8 +100,8 @@ std::string as_text(const runner::Plan& plan, const grid::Experiment& experiment
   text += "\n";
   for (const auto& axis : plan.axes) text += fmt::format("  {:<13}{}\n", axis.name, values_text(axis));
   if (!plan.axes.empty()) text += "\n";
-  text += fmt::format("  {:<13}{} {}, {} done, {} to run\n", "grid", plan.cells, plan.cells == 1 ? "cell" : "cells", plan.done,
-                      plan.to_run);
+  text += fmt::format("  {:<13}{} {}, {} done, {} to run\n", "grid", plan.cells, plan.cells == 1 ? "cell" : "cells",
+                      plan.done, plan.to_run);
   text += fmt::format("  {:<13}{}\n", "time", time_text(plan));
   if (plan.to_run > 0) text += fmt::format("  {:<13}{}\n", "memory", memory_text(plan));
   text += fmt::format("  {:<13}{}\n", "database", database_text(database));

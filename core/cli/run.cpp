@@ -42,7 +42,8 @@ ExitCode run(const RunArguments& arguments) {
   const auto place = place_of_database(arguments.experiment.file, experiment.name, arguments.experiment.database);
   options.database = place.path;
   if (place.elsewhere) {
-    say(fmt::format("warning: a new database is made at {} in {}, and one of this name lies at {}\n    --db {} goes on "
+    say(
+        fmt::format("warning: a new database is made at {} in {}, and one of this name lies at {}\n    --db {} goes on "
                     "with that one",
                     place.path.string(), working_folder(), place.elsewhere->string(), place.elsewhere->string()));
   }

@@ -37,15 +37,15 @@ ExitCode status(const StatusArguments& arguments) {
   const bool clears = arguments.watch && !arguments.json && is_terminal(stdout);
   std::string shown;
   while (true) {
-    const auto progress =
-        source.cells ? store.progress_of(source.experiment, keys) : store.progress(source.experiment);
+    const auto progress = source.cells ? store.progress_of(source.experiment, keys) : store.progress(source.experiment);
     const auto text = answer(progress, sizes, arguments.json);
     if (text != shown) {
       print((clears ? "\x1b[H\x1b[2J" : shown.empty() || arguments.json ? "" : "\n") + text);
       if (!finish_printing()) return ExitCode::Done;
       shown = text;
     }
-    if (!arguments.watch || progress.counts.waiting - progress.counts.not_asked + progress.counts.running == 0) return ExitCode::Done;
+    if (!arguments.watch || progress.counts.waiting - progress.counts.not_asked + progress.counts.running == 0)
+      return ExitCode::Done;
     std::this_thread::sleep_for(std::chrono::seconds(1));
   }
 }

@@ -39,8 +39,8 @@ struct Unknown {
   if (unknown.size() > shown) message += "\n    and " + std::to_string(unknown.size() - shown) + " more labels";
   message += "\n    " + std::to_string(rows) + (rows == 1 ? " row has" : " rows have") +
              " a label that the model does not know";
-  const bool measured = std::any_of(unknown.begin(), unknown.end(),
-                                    [](const Unknown& one) { return is_fraction(one.first->label); });
+  const bool measured =
+      std::any_of(unknown.begin(), unknown.end(), [](const Unknown& one) { return is_fraction(one.first->label); });
   throw InputError(message + (measured ? no_regression : ""));
 }
 

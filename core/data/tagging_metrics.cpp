@@ -38,12 +38,9 @@ std::map<std::string, double> tagging_metrics(const at::Tensor& logits, const at
   }
   if (logits.size(0) == 0) throw InputError("metrics of no examples cannot be\n    expected at least one");
   if (const auto broken = rows_not_finite(logits); broken > 0) {
-    return no_numbers({{"map", 0},
-                       {"mauc", 0},
-                       {"cross_entropy", 0},
-                       {"classes_without_positives", 0},
-                       {"classes_without_curve", 0}},
-                      broken);
+    return no_numbers(
+        {{"map", 0}, {"mauc", 0}, {"cross_entropy", 0}, {"classes_without_positives", 0}, {"classes_without_curve", 0}},
+        broken);
   }
   const auto scores = logits.to(at::kDouble).t().contiguous();   // [classes, n]
   const auto wanted = targets.to(at::kDouble).t().contiguous();  // [classes, n]

@@ -215,8 +215,8 @@ std::vector<AddedToken> additional_tokens(const fs::path& file, const Members& c
 
 // Classes whose ids and types are those of BertTokenizer. What others of WordPiece make of pairs differs.
 const std::vector<std::string>& like_bert() {
-  static const std::vector<std::string> names = {"BertTokenizer",       "ConvBertTokenizer",    "ElectraTokenizer",
-                                                 "LayoutLMTokenizer",   "LxmertTokenizer",      "MobileBertTokenizer",
+  static const std::vector<std::string> names = {"BertTokenizer",       "ConvBertTokenizer", "ElectraTokenizer",
+                                                 "LayoutLMTokenizer",   "LxmertTokenizer",   "MobileBertTokenizer",
                                                  "SqueezeBertTokenizer"};
   return names;
 }
@@ -259,8 +259,8 @@ void add_older_tokens(const fs::path& file, const std::vector<AddedToken>& speci
                                     [&](const AddedToken& special) { return special.content == token.content; });
     const auto [other, fresh] = tokens.emplace(token.id, content);
     if (!fresh && other->second != content) {
-      malformed(file, "tokens '" + other->second + "' and '" + content + "' have the same id " +
-                          std::to_string(token.id));
+      malformed(file,
+                "tokens '" + other->second + "' and '" + content + "' have the same id " + std::to_string(token.id));
     }
     add(files, std::move(token));
   }

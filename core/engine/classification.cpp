@@ -79,7 +79,7 @@ Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
   const auto of_class = logits.gather(1, labels.unsqueeze(1));  // [rows, 1]
   const auto others =
       logits.scatter(1, labels.unsqueeze(1), -std::numeric_limits<double>::infinity()).amax(1);  // [rows]
-  const auto finite = data::finite_rows(logits);  // [rows]
+  const auto finite = data::finite_rows(logits);                                                 // [rows]
   constexpr double least = -std::numeric_limits<double>::infinity();
   const auto margins = (of_class.squeeze(1) - others).masked_fill(finite.logical_not(), least);
   return {margins, logits.argmax(1).eq(labels).logical_and(finite), finite.all().item<bool>()};

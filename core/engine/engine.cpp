@@ -181,8 +181,7 @@ struct Engine::State {
       const auto mask = nn::read_mask(file, base.model->sites(), base.checkpoint_digest);
       const auto pruned = base.model->compacted(mask, softmax_scale_from(cell.softmax_scale));
       const ComputeType compute(cell.compute);
-      point.latency =
-          measure_latency(*base.model, *pruned, base.task->split("test"), *cell.measure.latency, watch);
+      point.latency = measure_latency(*base.model, *pruned, base.task->split("test"), *cell.measure.latency, watch);
     }
     result.points.insert(result.points.end(), points->begin(), points->end());
     result.artifacts.insert(result.artifacts.end(), masks.begin(), masks.end());

@@ -38,15 +38,15 @@ double literal_change(const SiteActivity& activity, const at::Tensor& output, co
     return mask.of(one).logical_and(mask.of(other)).to(output.device(), at::kDouble);  // [heads, head_dim]
   };
   const auto qk = kept(Projection::Q, Projection::K), vo = kept(Projection::V, Projection::O);
-  const auto unread = activity.is_key.logical_not().unsqueeze(1);                          // [B, 1, S]
+  const auto unread = activity.is_key.logical_not().unsqueeze(1);                               // [B, 1, S]
   auto change = at::zeros_like(activity.output, activity.output.options().dtype(at::kDouble));  // [B, T, width]
   for (std::int64_t head = 0; head < qk.size(0); ++head) {
     const auto of_head = [&](const at::Tensor& tensor) { return tensor.select(1, head).to(at::kDouble); };
     const auto written = [&](const at::Tensor& query, const at::Tensor& columns) {
-      auto scores = query.matmul(of_head(activity.key).transpose(1, 2));             // [B, T, S]
-      scores = scores.masked_fill(unread, std::numeric_limits<float>::lowest());     // as models do where nothing is read
+      auto scores = query.matmul(of_head(activity.key).transpose(1, 2));          // [B, T, S]
+      scores = scores.masked_fill(unread, std::numeric_limits<float>::lowest());  // as models do where nothing is read
       if (causal) scores = scores + at::full_like(scores[0], -std::numeric_limits<double>::infinity()).triu(1);
-      return scores.softmax(-1).matmul(of_head(activity.value)).matmul(columns);     // [B, T, width]
+      return scores.softmax(-1).matmul(of_head(activity.value)).matmul(columns);  // [B, T, width]
     };
     const auto query = of_head(activity.query), columns = output[head].to(at::kDouble);
     change += written(query, columns) - written(query * qk[head], columns * vo[head].unsqueeze(1));
@@ -130,8 +130,8 @@ Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& 
     const bool changed = change == expected.end() || change->second <= unseen_change * size;
     answer->answered = agrees && changed;
     if (!answer->answered && proof.failure.empty()) {
-      proof.failure = changed ? fmt::format("{}: the compacted site differs from the zeroed one by {:.3g}", answer->site,
-                                            answer->difference_from_zeroed)
+      proof.failure = changed ? fmt::format("{}: the compacted site differs from the zeroed one by {:.3g}",
+                                            answer->site, answer->difference_from_zeroed)
                               : fmt::format(
                                     "{}: what the mask removes contributes up to {:.3g}, yet the site's output did not "
                                     "change",

@@ -36,7 +36,8 @@ std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
 // Units on which the scorer is asked, so that one answer serves several granularities.
 Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
   const bool sums = (plugin.traits & sums_over_channels) != 0;
-  return sums && !plugin.description.heads_only && granularity == Granularity::Head ? Granularity::HeadChannel : granularity;
+  return sums && !plugin.description.heads_only && granularity == Granularity::Head ? Granularity::HeadChannel
+                                                                                    : granularity;
 }
 
 }  // namespace
@@ -125,7 +126,8 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   }
   if (known == known_.end()) {
     const Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
-    const auto values = compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
+    const auto values =
+        compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
@@ -154,7 +156,8 @@ at::Tensor ScoreCache::of(const nn::Model& model, BaseModel& base, const ScoreRe
   const auto split = split_of(catalog_.find("scorer", request.scorer), request.settings);
   return compute_scores(
       catalog_,
-      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights}, request);
+      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights},
+      request);
 }
 
 }  // namespace espalier::engine

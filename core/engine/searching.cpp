@@ -195,10 +195,10 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   JsonReport report(watch);
   // A copy: the scores are kept, and serve other cells.
   const auto own_scores = source.scores.defined() ? source.scores.clone() : source.scores;
-  SearchTask task{*prunable,     source.units, source.units.remaining(source.kept),
-                  own_scores,    budget,       scope,
-                  random,        trainable,    batches,
-                  evaluator,     costs,        report};
+  SearchTask task{*prunable,  source.units, source.units.remaining(source.kept),
+                  own_scores, budget,       scope,
+                  random,     trainable,    batches,
+                  evaluator,  costs,        report};
   const ComputeType compute(request.compute);
   Found found;
   found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
@@ -216,8 +216,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
     if (found.model) {
       for (const auto& parameter : found.model->parameters()) tensors.push_back(parameter.tensor);
     }
-    if (!all_finite(tensors))
-      throw PluginError("searcher '" + request.searcher + "' left weights that are not finite");
+    if (!all_finite(tensors)) throw PluginError("searcher '" + request.searcher + "' left weights that are not finite");
     for (const auto& training : found.trainings) found.report["trainings"].push_back(to_json(training));
   }
   return found;

@@ -42,9 +42,10 @@ Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, con
     std::vector<std::string> names;
     for (std::size_t i = 0; i < std::min(cancelling.size(), named); ++i)
       names.push_back(rows[static_cast<std::size_t>(features.row(cancelling[i]))].path);
-    watch.tell(fmt::format(
-        "{} of {} files have channels of opposite phase, whose mean is nearly silent: {}{}\n    take one of the channels",
-        cancelling.size(), features.size(), join(names), cancelling.size() > named ? ", ..." : ""));
+    watch.tell(
+        fmt::format("{} of {} files have channels of opposite phase, whose mean is nearly silent: {}{}\n    take one "
+                    "of the channels",
+                    cancelling.size(), features.size(), join(names), cancelling.size() > named ? ", ..." : ""));
   }
   return {std::move(rows), std::move(features)};
 }
@@ -60,7 +61,8 @@ Metrics notes_of(const audio::FeatureSet& features) {
   Metrics notes;
   if (!features.skipped().empty()) notes["files_left_out"] = static_cast<double>(features.skipped().size());
   if (features.cut() > 0) notes["files_cut"] = static_cast<double>(features.cut());
-  if (!features.cancelling().empty()) notes["files_of_opposite_phase"] = static_cast<double>(features.cancelling().size());
+  if (!features.cancelling().empty())
+    notes["files_of_opposite_phase"] = static_cast<double>(features.cancelling().size());
   return notes;
 }
 

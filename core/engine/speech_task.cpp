@@ -94,7 +94,8 @@ class SpeechExamples final : public data::Examples {
 
  private:
   std::span<const std::int64_t> known_reference(std::int64_t example) const {
-    return has_loss(example) ? std::span(references_[static_cast<std::size_t>(example)]) : std::span<const std::int64_t>();
+    return has_loss(example) ? std::span(references_[static_cast<std::size_t>(example)])
+                             : std::span<const std::int64_t>();
   }
   // Behind what is written.
   std::int64_t* write_prompt(std::int64_t example, std::int64_t* place) const {
@@ -185,9 +186,10 @@ Split SpeechTask::read(const std::string& name) {
   split.batches = data::in_file_order(*split.examples, 0, 1);
   const auto in_chunks = split.examples->size() - static_cast<std::int64_t>(split.batches.size());
   if (in_chunks > 0) {
-    watch().tell(fmt::format("{} of {} utterances are heard in chunks: they are transcribed, and have no loss; scores, "
-                             "training and cross-entropy leave them out",
-                             in_chunks, split.examples->size()));
+    watch().tell(
+        fmt::format("{} of {} utterances are heard in chunks: they are transcribed, and have no loss; scores, "
+                    "training and cross-entropy leave them out",
+                    in_chunks, split.examples->size()));
   }
   return split;
 }
@@ -210,8 +212,8 @@ std::string SpeechTask::split_digest(const std::string& name) {
   path_of(name);
   prepare();
   // Languages that are detected are what this checkpoint hears in these sounds.
-  const auto sounds = rules_.detects_language() ? listening_digest(name)
-                                                : sounds_digest(dataset_, name, extractor(), digests());
+  const auto sounds =
+      rules_.detects_language() ? listening_digest(name) : sounds_digest(dataset_, name, extractor(), digests());
   const nlohmann::json reading = {{"sounds", sounds},
                                   {"normalizer", speech::to_string(normalizer_)},
                                   {"prompt", rules_.prompt},
@@ -236,10 +238,11 @@ void SpeechTask::require_same_reading(const std::filesystem::path& other) const 
   const auto own = rules_of(checkpoint_), theirs = rules_of(other);
   if (own.prompt != theirs.prompt || own.end != theirs.end ||
       (own.detects_language() && own.languages != theirs.languages)) {
-    throw InputError(fmt::format(
-        "{}/generation_config.json: its transcripts begin or end with other tokens than those of {} ([{}] and [{}], -1: a "
-        "language that is detected)\n    expected equal languages, tasks and end tokens",
-        other.string(), checkpoint_, fmt::join(theirs.prompt, ", "), fmt::join(own.prompt, ", ")));
+    throw InputError(
+        fmt::format("{}/generation_config.json: its transcripts begin or end with other tokens than those of {} ([{}] "
+                    "and [{}], -1: a "
+                    "language that is detected)\n    expected equal languages, tasks and end tokens",
+                    other.string(), checkpoint_, fmt::join(theirs.prompt, ", "), fmt::join(own.prompt, ", ")));
   }
 }
 

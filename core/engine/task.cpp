@@ -178,13 +178,14 @@ void require_head(const std::string& checkpoint, const std::vector<std::string>&
   const std::string fitting = tags ? "multi_label_classification" : "single_label_classification";
   const std::string way_out = "\n    espalier train gives the checkpoint a head for classes";
   if (type == "regression") {
-    throw InputError(file + ": problem_type is 'regression', which is not done: " + format + " data have classes\n    expected " +
-                     fitting + way_out);
+    throw InputError(file + ": problem_type is 'regression', which is not done: " + format +
+                     " data have classes\n    expected " + fitting + way_out);
   }
   if (!type.empty() && type != fitting) {
     throw InputError(file + ": problem_type is '" + type.substr(0, 60) + "', which does not fit " + format +
                      " data\n    expected " + fitting +
-                     (type == "multi_label_classification" && format == "audio-classification" ? ", or format audio-tagging"
+                     (type == "multi_label_classification" && format == "audio-classification"
+                          ? ", or format audio-tagging"
                       : type == "single_label_classification" ? ", or format audio-classification"
                                                               : "") +
                      way_out);
@@ -216,10 +217,11 @@ std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& chec
 std::int64_t examples_with_loss(const Split& split) {
   const auto count = static_cast<std::int64_t>(data::rows_with_loss(*split.examples).size());
   if (count > 0 || split.examples->size() == 0) return count;
-  throw InputError("the " + split.name + " split has no example that a loss can be taken of: all " +
-                   std::to_string(split.examples->size()) +
-                   " sounds are heard in chunks, and what is said in each chunk is not known\n    give this split sounds "
-                   "that fit the model's window, each with what is said in it");
+  throw InputError(
+      "the " + split.name + " split has no example that a loss can be taken of: all " +
+      std::to_string(split.examples->size()) +
+      " sounds are heard in chunks, and what is said in each chunk is not known\n    give this split sounds "
+      "that fit the model's window, each with what is said in it");
 }
 
 std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {

@@ -49,16 +49,17 @@ const std::vector<std::string>& TextTask::labels() {
 }
 
 Split TextTask::read(const std::string& name) {
-  const auto rows =
-      read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label}, limit_of(name));
+  const auto rows = read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label}, limit_of(name));
   const auto most = most_tokens();
-  auto examples = std::make_unique<data::TextExamples>(data::tokenise(rows, tokenizer(), labels(), most, path_of(name)));
+  auto examples =
+      std::make_unique<data::TextExamples>(data::tokenise(rows, tokenizer(), labels(), most, path_of(name)));
   const auto reach_it = std::count_if(examples->encodings.begin(), examples->encodings.end(),
                                       [&](const auto& one) { return std::ssize(one.ids) == most; });
   if (most < dataset_.max_tokens && reach_it > 0) {
-    watch().tell(fmt::format("texts are cut to {} tokens, which {}/config.json has positions for "
-                             "(max_position_embeddings); max_tokens is {}",
-                             most, checkpoint_, dataset_.max_tokens));
+    watch().tell(
+        fmt::format("texts are cut to {} tokens, which {}/config.json has positions for "
+                    "(max_position_embeddings); max_tokens is {}",
+                    most, checkpoint_, dataset_.max_tokens));
   }
   Split split;
   split.labels = at::tensor(examples->labels);  // [examples]
@@ -76,9 +77,7 @@ std::string TextTask::split_digest(const std::string& name) {
   return sha256_hex(reading.dump());
 }
 
-std::int64_t TextTask::most_tokens() const {
-  return std::min(dataset_.max_tokens, nn::text_positions(checkpoint_));
-}
+std::int64_t TextTask::most_tokens() const { return std::min(dataset_.max_tokens, nn::text_positions(checkpoint_)); }
 
 void TextTask::require_same_reading(const std::filesystem::path& other) const {
   const auto own = data::WordPiece::read(checkpoint_), theirs = data::WordPiece::read(other);
@@ -89,10 +88,11 @@ void TextTask::require_same_reading(const std::filesystem::path& other) const {
         other.string(), checkpoint_, theirs.vocabulary_size(), own.vocabulary_size()));
   }
   if (const auto positions = nn::text_positions(other); positions < most_tokens()) {
-    throw InputError(fmt::format(
-        "{}/config.json: max_position_embeddings is {}, and texts of {} tokens are read, as {} does\n    cut texts to that: "
-        "max_tokens = {} in the dataset, --max-tokens {} on the command line",
-        other.string(), positions, most_tokens(), checkpoint_, positions, positions));
+    throw InputError(
+        fmt::format("{}/config.json: max_position_embeddings is {}, and texts of {} tokens are read, as {} does\n    "
+                    "cut texts to that: "
+                    "max_tokens = {} in the dataset, --max-tokens {} on the command line",
+                    other.string(), positions, most_tokens(), checkpoint_, positions, positions));
   }
 }
 

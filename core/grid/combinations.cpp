@@ -271,13 +271,14 @@ class Combinations {
       const auto metric = given == nullptr || given->empty() ? known[0] : *given;
       const double most = metric == "bleu" ? 100 : metric == "mcc" ? 2 : 1;
       if (*budget.number <= most) return std::nullopt;
-      return Wrong{budget.place,
-                   fmt::format("loss_of_metric = {} is more than {} can lose, which counts {}\n    expected at most {}{}",
-                               *budget.number, metric,
-                               metric == "bleu" ? "from 0 to 100"
-                               : metric == "mcc" ? "from -1 to 1"
-                                                 : "in fractions",
-                               most, *budget.number <= 100 ? fmt::format("; did you mean {}?", *budget.number / 100) : "")};
+      return Wrong{
+          budget.place,
+          fmt::format("loss_of_metric = {} is more than {} can lose, which counts {}\n    expected at most {}{}",
+                      *budget.number, metric,
+                      metric == "bleu"  ? "from 0 to 100"
+                      : metric == "mcc" ? "from -1 to 1"
+                                        : "in fractions",
+                      most, *budget.number <= 100 ? fmt::format("; did you mean {}?", *budget.number / 100) : "")};
     });
   }
 

@@ -196,7 +196,8 @@ class Expander {
     const auto notes = seeds.notes();
     expansion_.notes.insert(expansion_.notes.end(), notes.begin(), notes.end());
     if (found > 0 && expansion_.cells.size() == before && options_.only.terms.empty()) {
-      expansion_.warnings.push_back(grid.place.text() + ": this [[grid]] adds no cell: those above have all of its own");
+      expansion_.warnings.push_back(grid.place.text() +
+                                    ": this [[grid]] adds no cell: those above have all of its own");
     }
   }
 

@@ -128,21 +128,20 @@ class Including {
   }
 
   void refuse_version(const Value& value) {
-    complaints_.add(value.place,
-                    fmt::format("'espalier', the format's version, is {}, expected 1", describe(value)));
+    complaints_.add(value.place, fmt::format("'espalier', the format's version, is {}, expected 1", describe(value)));
   }
 
   void refuse(const Entry& entry) {
     std::vector<std::string> known(definition_kinds.begin(), definition_kinds.end());
     known.insert(known.end(), {"measure", "include", "espalier"});
     const bool of_experiment = entry.key == "grid" || entry.key == "name" || entry.key == "question";
-    complaints_.add(entry.place,
-                    of_experiment
-                        ? fmt::format("'{}' belongs to an experiment, and this file is included by {}\n    an included "
-                                      "file holds definitions that several experiments share: {}",
-                                      entry.key, chain_.back().written, join(known))
-                        : unknown_name("key", entry.key, known) + "\n    in a file that " + chain_.back().written +
-                              " includes");
+    complaints_.add(
+        entry.place,
+        of_experiment
+            ? fmt::format("'{}' belongs to an experiment, and this file is included by {}\n    an included "
+                          "file holds definitions that several experiments share: {}",
+                          entry.key, chain_.back().written, join(known))
+            : unknown_name("key", entry.key, known) + "\n    in a file that " + chain_.back().written + " includes");
   }
 
   Value& root_;

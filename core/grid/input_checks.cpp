@@ -64,9 +64,10 @@ class Checks {
         complain(fmt::format("{}\n    the checkpoint of model '{}', {}", problem, settings.name, model.place.text()));
       }
       if (settings.family == "bert" && !is_file(folder / "tokenizer.json") && !is_file(folder / "vocab.txt")) {
-        complain(fmt::format("{}: has no tokenizer: neither tokenizer.json nor vocab.txt\n    the checkpoint of model "
-                             "'{}', {}, which reads texts",
-                             folder.string(), settings.name, model.place.text()));
+        complain(
+            fmt::format("{}: has no tokenizer: neither tokenizer.json nor vocab.txt\n    the checkpoint of model "
+                        "'{}', {}, which reads texts",
+                        folder.string(), settings.name, model.place.text()));
       }
     }
     return &entry->second;
@@ -90,11 +91,12 @@ class Checks {
     const auto& settings = model.settings;
     if (!has_classes(format)) return true;
     if (!checkpoint.has_head.value_or(true)) {
-      complain(fmt::format("{}: the checkpoint of model '{}' has no classification head, and the model gives no training "
-                           "recipe\n    {} holds no '{}'\n    add train = {{ epochs = 2 }} to it, or give a checkpoint "
-                           "with a head (espalier train makes one)",
-                           model.place.text(), settings.name, (fs::path(settings.checkpoint) / "model.safetensors").string(),
-                           settings.family == "ast" ? "classifier.dense.weight" : "classifier.weight"));
+      complain(
+          fmt::format("{}: the checkpoint of model '{}' has no classification head, and the model gives no training "
+                      "recipe\n    {} holds no '{}'\n    add train = {{ epochs = 2 }} to it, or give a checkpoint "
+                      "with a head (espalier train makes one)",
+                      model.place.text(), settings.name, (fs::path(settings.checkpoint) / "model.safetensors").string(),
+                      settings.family == "ast" ? "classifier.dense.weight" : "classifier.weight"));
       return false;
     }
     const auto& type = checkpoint.problem_type;

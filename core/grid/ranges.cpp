@@ -57,9 +57,7 @@ double number_of(std::int64_t digits, int exponent) {
 
 std::string trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(' ');
-  return begin == std::string_view::npos
-             ? ""
-             : std::string(text.substr(begin, text.find_last_not_of(' ') - begin + 1));
+  return begin == std::string_view::npos ? "" : std::string(text.substr(begin, text.find_last_not_of(' ') - begin + 1));
 }
 
 std::optional<std::int64_t> whole(std::string_view text) {

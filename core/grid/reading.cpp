@@ -76,9 +76,10 @@ bool read_integer(const Value& value, std::string_view name, std::int64_t least,
     constexpr double exact = 9007199254740992.0;  // 2^53
     const bool meant = number && !percent && *number >= static_cast<double>(least) && *number <= exact &&
                        *number == std::floor(*number);
-    return refuse(value, name, fmt::format("an integer of at least {}", least), complaints,
-                  meant ? fmt::format("{}: {:.0f}", value.kind == Value::Kind::Text ? "without quotes" : "written", *number)
-                        : "");
+    return refuse(
+        value, name, fmt::format("an integer of at least {}", least), complaints,
+        meant ? fmt::format("{}: {:.0f}", value.kind == Value::Kind::Text ? "without quotes" : "written", *number)
+              : "");
   }
   target = value.integer;
   return true;

@@ -45,9 +45,10 @@ std::vector<std::string> SeedNotes::notes() const {
   const auto place = grid_.place.text();
   if (unmoved > 0) {
     const auto more = unmoved_.size() - said.size();
-    notes.push_back(fmt::format("{}: seed changes nothing in {} of these cells, which draw no random numbers: {}{}; the "
-                                "seeds of each share one computation",
-                                place, unmoved, join(said, "; "), more > 0 ? fmt::format("; and {} more", more) : ""));
+    notes.push_back(
+        fmt::format("{}: seed changes nothing in {} of these cells, which draw no random numbers: {}{}; the "
+                    "seeds of each share one computation",
+                    place, unmoved, join(said, "; "), more > 0 ? fmt::format("; and {} more", more) : ""));
   }
   const auto& models = grid_.axis(Member::Model).values;
   const auto trains = [](const AxisValue& model) { return model.model->settings.train.has_value(); };

@@ -24,7 +24,8 @@ class SeedNotes {
 
   const Grid& grid_;
   bool has_seeds_;
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, std::int64_t> unmoved_;  // scorer, searcher, recovery
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, std::int64_t>
+      unmoved_;  // scorer, searcher, recovery
 };
 
 }  // namespace espalier::grid

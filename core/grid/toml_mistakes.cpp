@@ -87,7 +87,8 @@ class Glance {
   void long_text() {
     const auto quotes = text_.substr(at_, 3);
     const auto end = text_.find(quotes, at_ + 3);
-    if (end == std::string_view::npos) mistake_here(fmt::format("a text is opened here with {} and never closed", quotes));
+    if (end == std::string_view::npos)
+      mistake_here(fmt::format("a text is opened here with {} and never closed", quotes));
     advance(std::min(end, text_.size()) - at_ + 3);
     wants_value_ = false;
   }
@@ -99,9 +100,10 @@ class Glance {
       end += quote == '"' && text_[end] == '\\' && end + 1 < text_.size() && text_[end + 1] != '\n' ? 2 : 1;
     }
     if (end >= text_.size() || text_[end] != quote) {
-      mistake_here(fmt::format("a text is opened here with {0} and not closed on its line\n    close it with {0}, or "
-                               "write {0}{0}{0} around a text of several lines",
-                               quote));
+      mistake_here(
+          fmt::format("a text is opened here with {0} and not closed on its line\n    close it with {0}, or "
+                      "write {0}{0}{0} around a text of several lines",
+                      quote));
     }
     advance(end + 1 - at_);
     wants_value_ = false;

@@ -106,11 +106,10 @@ class Reading {
       const char *width, *heads;
       std::int64_t default_width, default_heads;
     };
-    const std::vector<Widths> all =
-        family_ == "whisper"
-            ? std::vector<Widths>{{"d_model", "encoder_attention_heads", 384, 6},
-                                  {"d_model", "decoder_attention_heads", 384, 6}}
-            : std::vector<Widths>{{"hidden_size", "num_attention_heads", 768, 12}};
+    const std::vector<Widths> all = family_ == "whisper"
+                                        ? std::vector<Widths>{{"d_model", "encoder_attention_heads", 384, 6},
+                                                              {"d_model", "decoder_attention_heads", 384, 6}}
+                                        : std::vector<Widths>{{"hidden_size", "num_attention_heads", 768, 12}};
     for (const auto& [width_key, heads_key, default_width, default_heads] : all) {
       const auto width = config_.contains(width_key) ? whole(config_, width_key) : std::optional(default_width);
       const auto heads = config_.contains(heads_key) ? whole(config_, heads_key) : std::optional(default_heads);
@@ -139,8 +138,10 @@ class Reading {
     const auto found = std::find_if(shapes_.begin(), shapes_.end(),
                                     [&](const auto& tensor) { return tensor.first.ends_with(signature); });
     if (found == shapes_.end()) {
-      facts_.problems.push_back(weights_file_ + ": holds no tensor '" + signature + "': are these weights of a model of "
-                                "family " + family_ + "?");
+      facts_.problems.push_back(weights_file_ + ": holds no tensor '" + signature +
+                                "': are these weights of a model of "
+                                "family " +
+                                family_ + "?");
       return;
     }
     if (family_ == "bert") expect(*found, {"vocab_size", "hidden_size"});

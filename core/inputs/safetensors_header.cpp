@@ -14,9 +14,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t largest_header = 100'000'000;
 
-[[noreturn]] void refuse(const std::string& file, const std::string& what) {
-  throw InputError(file + ": " + what);
-}
+[[noreturn]] void refuse(const std::string& file, const std::string& what) { throw InputError(file + ": " + what); }
 
 std::uint64_t end_of(const std::string& file, const std::string& name, const json& entry) {
   const bool whole = entry.is_object() && entry.contains("shape") && entry["shape"].is_array() &&

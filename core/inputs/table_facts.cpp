@@ -116,7 +116,7 @@ const TableFacts& TableFactsMemory::of(const DatasetSettings& dataset, const std
   try {
     fs::create_directories(folder_, ignored);
     write_file(file, as_text(facts));
-  } catch (const Error&) {  // only speed is lost
+  } catch (const Error&) {            // only speed is lost
   } catch (const json::exception&) {  // bytes that are no text are in a message
   }
   return facts;
@@ -141,8 +141,8 @@ std::string unknown_labels(const TableFacts& facts, const std::string& file, con
   }
   if (count == 0) return "";
   if (count > shown) message += "\n    and " + std::to_string(count - shown) + " more labels";
-  return message + "\n    " + std::to_string(rows) + (rows == 1 ? " row has a label" : " rows have labels") +
-         " that " + of_whom + " does not know";
+  return message + "\n    " + std::to_string(rows) + (rows == 1 ? " row has a label" : " rows have labels") + " that " +
+         of_whom + " does not know";
 }
 
 }  // namespace espalier::inputs

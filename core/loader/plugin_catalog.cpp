@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* own_plugins = "\n    a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS";
+constexpr const char* own_plugins =
+    "\n    a plugin of your own is found by --plugins FILE, or in the folders of $ESPALIER_PLUGINS";
 
 // By what the file says of itself, without opening it; one that does not say so may have any.
 bool has_role(const fs::path& file, const std::string& role) {

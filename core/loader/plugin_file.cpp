@@ -239,8 +239,9 @@ void describe_settings(const fs::path& file, const PluginCard& card, PluginDescr
 
 void describe_traits(const fs::path& file, const PluginCard& card, PluginDescription& plugin) {
   if (const auto unknown = card.traits & ~std::uint32_t{all_traits}; unknown != 0) {
-    throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name + "' has traits that are not known (bits " +
-                      std::to_string(unknown) + ")\n    expected a combination of espalier::PluginTraits");
+    throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name +
+                      "' has traits that are not known (bits " + std::to_string(unknown) +
+                      ")\n    expected a combination of espalier::PluginTraits");
   }
   plugin.needs_data = (card.traits & needs_data) != 0;
   plugin.needs_scores = (card.traits & needs_scores) != 0;
@@ -269,15 +270,17 @@ void check_words(const fs::path& file, const PluginCard& card) {
     throw PluginError(file.string() + ": " + unknown_name("plugin role", printable_line(card.role), roles));
   }
   static const std::regex kebab("[a-z0-9]+(-[a-z0-9]+)*");
-  if (!is_line(card.name, longest_name) || !std::regex_match(card.name, kebab) || std::string_view(card.name) == "none") {
+  if (!is_line(card.name, longest_name) || !std::regex_match(card.name, kebab) ||
+      std::string_view(card.name) == "none") {
     throw PluginError(file.string() + ": plugin name '" + printable_line(card.name) +
                       "' is not in kebab-case\n    expected lower-case words joined by '-', at most 64 letters, for "
                       "instance gate-gradient");
   }
   const std::string name = card.name;
   if (plugin_name_of(file) != name) {
-    throw PluginError(file.string() + ": holds " + card.role + " '" + name + "' under another name\n    call the file " +
-                      name + ".so: a plugin's file is called like the plugin ('_' stands for '-')");
+    throw PluginError(file.string() + ": holds " + card.role + " '" + name +
+                      "' under another name\n    call the file " + name +
+                      ".so: a plugin's file is called like the plugin ('_' stands for '-')");
   }
   static const std::regex version("[0-9]+(\\.[0-9]+){0,3}([-+][0-9A-Za-z.+-]+)?");
   if (!is_line(card.version, longest_name) || !std::regex_match(card.version, version)) {

@@ -57,8 +57,8 @@ struct Visit<Role>::State {
     visited = nullptr;
     const auto harm = process.put_back();
     if (harm.empty()) return {};
-    spoilt_by() = who + " " + harm +
-                  "\n    a plugin leaves the process as it finds it; nothing more is computed in this process";
+    spoilt_by() =
+        who + " " + harm + "\n    a plugin leaves the process as it finds it; nothing more is computed in this process";
     return spoilt_by();
   }
 

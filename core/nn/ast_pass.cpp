@@ -32,8 +32,8 @@ Tensor embed(const AstWeights& weights, const AstConfig& config, const Tensor& f
   const auto examples = features.size(0);
   const auto all = at::cat({weights.class_token.expand({examples, -1, -1}),
                             weights.distillation_token.expand({examples, -1, -1}), patches(weights, config, features)},
-                           1);                                                              // [B, tokens, D]
-  const auto placed = residual(all, weights.positions);                                     // [B, tokens, D]
+                           1);                           // [B, tokens, D]
+  const auto placed = residual(all, weights.positions);  // [B, tokens, D]
   return drop(placed.view({examples * config.tokens(), config.hidden_size}), config.hidden_dropout,
               pass.dropout);  // [B*tokens, D]
 }

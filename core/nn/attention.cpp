@@ -37,8 +37,8 @@ Tensor uniform_attention(const Tensor& value, const Segment& segment, double dro
   }
   const Tensor context =
       attention.defined()
-          ? attention.softmax(-1).squeeze(1).matmul(value.reshape({batch, tokens, heads * width}))   // [B, T or 1, H*v]
-          : value.mean(1, /*keepdim=*/true);                                                         // [B, 1, H, v]
+          ? attention.softmax(-1).squeeze(1).matmul(value.reshape({batch, tokens, heads * width}))  // [B, T or 1, H*v]
+          : value.mean(1, /*keepdim=*/true);                                                        // [B, 1, H, v]
   return context.reshape({batch, context.size(1), heads, width})
       .expand({batch, segment.queries, heads, width});  // [B, T, H, v]
 }

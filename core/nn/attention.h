@@ -62,9 +62,10 @@ struct AttentionPass {
 };
 
 struct AttentionSite {
-  std::int64_t heads = 0, head_dim = 0;          // the frame that masks and gates speak of
-  std::vector<std::int64_t> qk_widths, vo_widths;  // channels of it that the checkpoint held, by head; empty: head_dim each
-  std::vector<std::int64_t> original_heads;      // the checkpoint's first number of each head of the frame
+  std::int64_t heads = 0, head_dim = 0;  // the frame that masks and gates speak of
+  std::vector<std::int64_t> qk_widths,
+      vo_widths;                             // channels of it that the checkpoint held, by head; empty: head_dim each
+  std::vector<std::int64_t> original_heads;  // the checkpoint's first number of each head of the frame
   std::vector<HeadGroup> groups;
   std::array<bool, 4> has_bias = {true, true, true, true};  // by Projection, as the checkpoint has them
   Linear qkv;     // rows: Q of all groups, K of all groups, V of all groups; a bias that one of them lacks is zero

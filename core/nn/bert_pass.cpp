@@ -62,10 +62,11 @@ Tensor check_ids(const Inputs& inputs, const BertConfig& config) {
                      ", expected [examples, tokens] with at least one token");
   }
   if (ids.size(1) > config.positions) {
-    throw InputError("input input_ids has " + std::to_string(ids.size(1)) + " tokens, the model takes at most " +
-                     std::to_string(config.positions) + " (max_position_embeddings)\n    cut texts to that: max_tokens = " +
-                     std::to_string(config.positions) + " in the dataset, --max-tokens " +
-                     std::to_string(config.positions) + " on the command line");
+    throw InputError(
+        "input input_ids has " + std::to_string(ids.size(1)) + " tokens, the model takes at most " +
+        std::to_string(config.positions) +
+        " (max_position_embeddings)\n    cut texts to that: max_tokens = " + std::to_string(config.positions) +
+        " in the dataset, --max-tokens " + std::to_string(config.positions) + " on the command line");
   }
   return ids;
 }

@@ -232,9 +232,10 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   std::uint64_t header_size = 0;
   file.read(&header_size, sizeof header_size, 0);
   if (header_size > largest_header) {
-    throw InputError(name + ": is no safetensors file: it begins with " + first_bytes(header_size) +
-                     ", and not with the size of a header, at most 100000000 bytes\n    expected tensors by their names in "
-                     "the safetensors format");
+    throw InputError(
+        name + ": is no safetensors file: it begins with " + first_bytes(header_size) +
+        ", and not with the size of a header, at most 100000000 bytes\n    expected tensors by their names in "
+        "the safetensors format");
   }
   if (header_size > file.size() - 8) {
     throw InputError(name + ": truncated: the header claims " + std::to_string(header_size) + " bytes, the file has " +

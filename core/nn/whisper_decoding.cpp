@@ -251,7 +251,8 @@ void check_rules(const DecodingRules& rules, const WhisperConfig& config) {
       !rules.prompt.empty() && is_token(rules.prompt[0]) && is_token(rules.end) &&
       std::all_of(rules.prompt.begin(), rules.prompt.end(),
                   [&](auto token) { return is_token(token) || token == DecodingRules::detected_language; }) &&
-      std::all_of(rules.languages.begin(), rules.languages.end(), is_token) && !(rules.detects_language() && rules.languages.empty());
+      std::all_of(rules.languages.begin(), rules.languages.end(), is_token) &&
+      !(rules.detects_language() && rules.languages.empty());
   if (!fits)
     throw SettingsError("the decoding rules belong to another model: their tokens are not all of its vocabulary");
   const auto prompt = static_cast<std::int64_t>(rules.prompt.size());

@@ -53,8 +53,7 @@ class WhisperReader {
 void check_rules(const DecodingRules& rules, const WhisperConfig& config);
 // By example: the language's token, among those of the rules.
 std::vector<std::int64_t> whisper_languages(const WhisperWeights& weights, const WhisperConfig& config,
-                                            const std::vector<const HeldMemory*>& memories,
-                                            const DecodingRules& rules);
+                                            const std::vector<const HeldMemory*>& memories, const DecodingRules& rules);
 // By example.
 std::vector<Transcription> whisper_transcribe(const WhisperWeights& weights, const WhisperConfig& config,
                                               const std::vector<const HeldMemory*>& memories,

@@ -48,14 +48,46 @@ bool is_budget(const std::string& axis) {
 }
 
 const std::vector<std::string>& known_axes() {
-  static const std::vector<std::string> axes = {
-      "experiment", "model",         "family",        "dataset",  "format",          "granularity",
-      "sites",      "scorer",        "scorer_plugin", "searcher", "searcher_plugin", "scope",
-      "budget",     "requested",     "sparsity",      "schedule", "recovery",        "recovery_plugin",
-      "rounding",   "softmax_scale", "compute",       "seed",     "base_seed",       "step",
-      "kind",       "heads",         "macs",          "latency",  "loss_of_metric",  "heads_kept",
-      "state",      "key",           "batch",         "length",   "threads",         "device",
-      "version",    "results_version", "count_output_bias", "requested_sparsity"};
+  static const std::vector<std::string> axes = {"experiment",
+                                                "model",
+                                                "family",
+                                                "dataset",
+                                                "format",
+                                                "granularity",
+                                                "sites",
+                                                "scorer",
+                                                "scorer_plugin",
+                                                "searcher",
+                                                "searcher_plugin",
+                                                "scope",
+                                                "budget",
+                                                "requested",
+                                                "sparsity",
+                                                "schedule",
+                                                "recovery",
+                                                "recovery_plugin",
+                                                "rounding",
+                                                "softmax_scale",
+                                                "compute",
+                                                "seed",
+                                                "base_seed",
+                                                "step",
+                                                "kind",
+                                                "heads",
+                                                "macs",
+                                                "latency",
+                                                "loss_of_metric",
+                                                "heads_kept",
+                                                "state",
+                                                "key",
+                                                "batch",
+                                                "length",
+                                                "threads",
+                                                "device",
+                                                "version",
+                                                "results_version",
+                                                "count_output_bias",
+                                                "requested_sparsity"};
   return axes;
 }
 
@@ -92,14 +124,14 @@ const std::vector<std::string>& known_values() {
 }
 
 bool is_setting(const std::string& axis) {
-  static const std::vector<std::string> parts = {"model.",    "dataset.",  "scorer.",
-                                                 "searcher.", "recovery.", "measure."};
+  static const std::vector<std::string> parts = {"model.", "dataset.", "scorer.", "searcher.", "recovery.", "measure."};
   return std::any_of(parts.begin(), parts.end(), [&](const std::string& part) { return axis.starts_with(part); });
 }
 
 const std::vector<std::string>& separate_axes() {
-  static const std::vector<std::string> axes = {"model", "dataset",  "granularity", "sites",    "searcher",      "scorer",
-                                                "scope", "schedule", "recovery",    "rounding", "softmax_scale", "compute"};
+  static const std::vector<std::string> axes = {"model",    "dataset",  "granularity",   "sites",
+                                                "searcher", "scorer",   "scope",         "schedule",
+                                                "recovery", "rounding", "softmax_scale", "compute"};
   return axes;
 }
 
@@ -128,7 +160,7 @@ bool is_value_of_cell(const std::string& value) {
 }
 
 bool is_metric(const std::string& value) {
-  static const std::vector<std::string> metrics = {"accuracy", "map", "wer",  "bleu", "macro_f1",
+  static const std::vector<std::string> metrics = {"accuracy", "map",  "wer", "bleu",         "macro_f1",
                                                    "mcc",      "mauc", "cer", "cross_entropy"};
   return contains(metrics, value);
 }
@@ -138,15 +170,16 @@ bool is_latency(const std::string& value) {
 }
 
 bool is_share(const std::string& value) {
-  static const std::vector<std::string> shares = {"accuracy", "map", "wer",   "macro_f1", "mcc",
+  static const std::vector<std::string> shares = {"accuracy", "map", "wer",   "macro_f1",         "mcc",
                                                   "mauc",     "cer", "ratio", "achieved_sparsity"};
   return contains(shares, value);
 }
 
 int better(const std::string& value) {
   static const std::vector<std::string> more = {"accuracy", "map", "bleu", "macro_f1", "mcc", "mauc"};
-  static const std::vector<std::string> less = {"wer",   "cer",           "cross_entropy",    "seconds",      "evaluations",
-                                                "flops", "multiply_adds", "parameters_total", "milliseconds", "ratio"};
+  static const std::vector<std::string> less = {"wer",          "cer",   "cross_entropy", "seconds",
+                                                "evaluations",  "flops", "multiply_adds", "parameters_total",
+                                                "milliseconds", "ratio"};
   return contains(more, value) ? 1 : contains(less, value) ? -1 : 0;
 }
 

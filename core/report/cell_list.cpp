@@ -43,17 +43,31 @@ json json_of(const store::Value& value) {
 
 const std::vector<std::string>& columns_of_cell() {
   static const std::vector<std::string> columns = {
-      "key",   "experiment", "state",     "model",     "dataset",       "granularity", "sites",   "scorer",
-      "searcher", "scope",   "budget",    "requested", "sparsity",      "schedule",    "recovery", "rounding",
-      "softmax_scale", "compute", "seed", "base_seed", "attempts",      "seconds",     "finished", "message"};
+      "key",           "experiment", "state",  "model",     "dataset",  "granularity", "sites",    "scorer",
+      "searcher",      "scope",      "budget", "requested", "sparsity", "schedule",    "recovery", "rounding",
+      "softmax_scale", "compute",    "seed",   "base_seed", "attempts", "seconds",     "finished", "message"};
   return columns;
 }
 
 const std::vector<std::string>& columns_of_point() {
-  static const std::vector<std::string> columns = {
-      "step",  "kind", "achieved_sparsity", "parameters_dense", "parameters_masked", "parameters_removed",
-      "parameters_total", "multiply_adds_dense", "multiply_adds_done", "proof_passed", "mask_digest", "split", "examples",
-      "predictions_digest", "heads_kept", "evaluations", "flops", "multiply_adds"};
+  static const std::vector<std::string> columns = {"step",
+                                                   "kind",
+                                                   "achieved_sparsity",
+                                                   "parameters_dense",
+                                                   "parameters_masked",
+                                                   "parameters_removed",
+                                                   "parameters_total",
+                                                   "multiply_adds_dense",
+                                                   "multiply_adds_done",
+                                                   "proof_passed",
+                                                   "mask_digest",
+                                                   "split",
+                                                   "examples",
+                                                   "predictions_digest",
+                                                   "heads_kept",
+                                                   "evaluations",
+                                                   "flops",
+                                                   "multiply_adds"};
   return columns;
 }
 
@@ -193,7 +207,8 @@ std::vector<std::vector<std::string>> short_lines(const CellRows& cells,
     if (found != measured.end() && found->second.metrics.count(metric) == 1) {
       const auto& value = found->second.metrics.at(metric);
       result = value.is_number() ? fmt::format("{:.3f}", value.get<double>()) : "not a number";
-      if (found->second.point.count("kind") == 1 && found->second.point.at("kind") == "diverged") result += " (diverged)";
+      if (found->second.point.count("kind") == 1 && found->second.point.at("kind") == "diverged")
+        result += " (diverged)";
     }
     if (line[1] == "failed") result = first_line(cells.rows().text(row, "message"));
     line.push_back(result);

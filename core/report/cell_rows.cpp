@@ -55,8 +55,8 @@ std::optional<store::Value> column_of(const std::string& column, const json& set
     if (budget.at("kind") != "sparsity") return store::Value{};
     return store::Value{store::Value::Kind::Real, 0, budget.at("value").get<double>(), {}};
   }
-  for (const char* plain : {"granularity", "sites", "scope", "schedule", "rounding", "softmax_scale", "compute", "seed",
-                            "base_seed"}) {
+  for (const char* plain :
+       {"granularity", "sites", "scope", "schedule", "rounding", "softmax_scale", "compute", "seed", "base_seed"}) {
     if (column == plain) return text_value(settings.at(plain));
   }
   return std::nullopt;
@@ -238,8 +238,7 @@ void CellRows::take_apart() {
     parts[Measure] = part(Measure, std::move(measure));
     NamedPart digests;
     for (const auto& [role, digest] : files.items()) {
-      if (digest.is_string())
-        digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
+      if (digest.is_string()) digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
     }
     parts[Files] = part(Files, std::move(digests));
     identity += std::to_string(parts[Measure]);
@@ -313,8 +312,8 @@ Difference CellRows::differences() const {
         for (const auto* part : parts) values.insert(value_of(*part, setting));
         what.push_back(setting + " (" + listed(values) + ")");
       }
-      difference.sentences.push_back(fmt::format("{} '{}' stands for {} things, which differ in {}", named[i], label,
-                                                 ways.size(), join(what)));
+      difference.sentences.push_back(
+          fmt::format("{} '{}' stands for {} things, which differ in {}", named[i], label, ways.size(), join(what)));
     }
   }
   return difference;

@@ -69,9 +69,9 @@ std::string csv_table(const Table& table) {
 
 std::string json_table(const Table& table) {
   nlohmann::ordered_json document = {
-      {"experiment", table.experiment},   {"value", table.value},        {"split", table.split},
-      {"examples", table.examples},       {"rows", table.row_axes},      {"columns", table.column_axes},
-      {"spread", table.spread},           {"caption", caption(table)},   {"cells", nlohmann::json::array()},
+      {"experiment", table.experiment}, {"value", table.value},      {"split", table.split},
+      {"examples", table.examples},     {"rows", table.row_axes},    {"columns", table.column_axes},
+      {"spread", table.spread},         {"caption", caption(table)}, {"cells", nlohmann::json::array()},
       {"footnotes", table.footnotes}};
   for (const auto& row : table.rows) {
     for (std::size_t column = 0; column < row.cells.size(); ++column) {

@@ -58,8 +58,8 @@ bool Filling::dense_belongs(std::size_t point, const Texts& axes, const std::vec
   for (std::size_t i = 0; i < axes.size(); ++i) {
     if (!is_axis_of_dense(axes[i])) continue;
     // A cell of two experiments has a point in each.
-    const auto text = axes[i] == "experiment" ? measured_.points().text(point, "experiment")
-                                              : measured_.axis(entry, axes[i]).text;
+    const auto text =
+        axes[i] == "experiment" ? measured_.points().text(point, "experiment") : measured_.axis(entry, axes[i]).text;
     if (text != values[i].text) return false;
   }
   return true;

@@ -6,7 +6,7 @@
 
 namespace espalier::report {
 
-std::string duration_text(double seconds);  // "1.2 s", "14 min", "3.5 h", "2.1 days"
-std::string size_text(std::uint64_t bytes);   // "1.2 GB"
+std::string duration_text(double seconds);   // "1.2 s", "14 min", "3.5 h", "2.1 days"
+std::string size_text(std::uint64_t bytes);  // "1.2 GB"
 
 }  // namespace espalier::report

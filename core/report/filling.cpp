@@ -21,8 +21,8 @@ std::vector<std::string> texts_of(const std::vector<AxisValue>& values) {
 
 }  // namespace
 
-Filling::Filling(const MeasuredRows& measured, const TableRequest& request,
-                 const std::vector<std::string>& differences, Table& table, Findings& findings)
+Filling::Filling(const MeasuredRows& measured, const TableRequest& request, const std::vector<std::string>& differences,
+                 Table& table, Findings& findings)
     : measured_(measured),
       request_(request),
       table_(table),
@@ -125,9 +125,8 @@ void Filling::see_achieved(const Entry& entry, TableCell& cell) {
   if (!achieved) return;
   cell.achieved_min = std::min(cell.achieved_min.value_or(*achieved), *achieved);
   cell.achieved_max = std::max(cell.achieved_max.value_or(*achieved), *achieved);
-  const bool by_point =
-      std::any_of(table_.row_axes.begin(), table_.row_axes.end(), tells_points_apart) ||
-      std::any_of(table_.column_axes.begin(), table_.column_axes.end(), tells_points_apart);
+  const bool by_point = std::any_of(table_.row_axes.begin(), table_.row_axes.end(), tells_points_apart) ||
+                        std::any_of(table_.column_axes.begin(), table_.column_axes.end(), tells_points_apart);
   const auto requested = by_point ? measured_.points().number(*entry.point, "requested_sparsity")
                                   : measured_.cells().rows().number(entry.cell, "sparsity");
   if (!requested || std::abs(*achieved - *requested) <= worth_a_footnote) return;
@@ -155,7 +154,8 @@ std::string Filling::group(const Entry& entry) const {
 // A method for which nowhere in the table another seed gives another mask, other predictions or another value computes one
 // thing for all seeds; so does a model for all base seeds.
 void Filling::learn_what_seeds_change() {
-  std::map<std::string, std::string> by_base_seed, by_seed;  // what came out, by all but the seed, all but the base seed
+  std::map<std::string, std::string> by_base_seed,
+      by_seed;  // what came out, by all but the seed, all but the base seed
   const auto& cells = measured_.cells().rows();
   for (const auto& [at, place] : places_) {
     for (std::size_t value = 0; value < values_.size(); ++value) {

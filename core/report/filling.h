@@ -30,8 +30,8 @@ class Filling {
   };
   // What meets in one place of the table, before it is summed up.
   struct Place {
-    TableCell cell;                             // counts of what has no value, for every value alike
-    std::vector<std::vector<Sample>> samples;   // one list a value
+    TableCell cell;                            // counts of what has no value, for every value alike
+    std::vector<std::vector<Sample>> samples;  // one list a value
     std::vector<std::int64_t> without, not_numbers, diverged;
   };
 

@@ -109,7 +109,8 @@ class Fitting {
     }
     const bool by_point = contains(axes_.rows, "step") || contains(axes_.columns, "step") ||
                           contains(axes_.rows, "kind") || contains(axes_.columns, "kind");
-    std::erase_if(all, [&](const std::string& axis) { return is_settled(axis) || (tells_points_apart(axis) && !by_point); });
+    std::erase_if(all,
+                  [&](const std::string& axis) { return is_settled(axis) || (tells_points_apart(axis) && !by_point); });
     // Axes that do not vary at all need no look at each place.
     std::erase_if(all, [&](const std::string& axis) { return !varies(axis); });
     return all;

@@ -66,8 +66,9 @@ std::string how_it_was_averaged(const Findings& findings, const Table& table) {
   if (most > 1) {
     std::string text = what_stands_beside(findings, table);
     text += table.common_n > 1 ? fmt::format(", n = {}", table.common_n) : std::string(", n as given, 1 where none is");
-    text += table.spread == "none" ? "" : table.spread == "range" ? ", without a range where all values are equal"
-                                                                  : ", without ± where all values are equal";
+    text += table.spread == "none"    ? ""
+            : table.spread == "range" ? ", without a range where all values are equal"
+                                      : ", without ± where all values are equal";
     parts.push_back(text);
   }
   return join(parts, "; ");
@@ -89,12 +90,14 @@ std::vector<std::string> what_was_kept_apart(const Findings& findings) {
   for (const auto& [axis, values] : findings.averaged)
     notes.push_back(fmt::format("averaged also over: {} ({})", axis, fmt::join(values, ", ")));
   if (!findings.added.empty()) {
-    notes.push_back(fmt::format("rows for {}: only seeds are averaged without being asked; --average AXIS averages, "
-                                "--only AXIS=VALUE chooses",
-                                join(findings.added)));
+    notes.push_back(
+        fmt::format("rows for {}: only seeds are averaged without being asked; --average AXIS averages, "
+                    "--only AXIS=VALUE chooses",
+                    join(findings.added)));
   }
   for (const auto& difference : findings.differences)
-    notes.push_back(difference + "; --only SETTING=VALUE chooses, and a table of the experiment file shows what it holds now");
+    notes.push_back(difference +
+                    "; --only SETTING=VALUE chooses, and a table of the experiment file shows what it holds now");
   return notes;
 }
 

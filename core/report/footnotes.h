@@ -23,8 +23,8 @@ struct Findings {
   bool two_values = false;                       // a range stands where an interval would say nothing
   std::map<std::string, std::int64_t> failures;  // first line of the reason
   std::int64_t measured = 0, failed = 0, missing = 0, without = 0, not_numbers = 0, unproven = 0, diverged = 0;
-  std::int64_t earlier = 0;    // of the experiment, and not of its file
-  std::int64_t left_out = 0;   // by --only
+  std::int64_t earlier = 0;   // of the experiment, and not of its file
+  std::int64_t left_out = 0;  // by --only
   std::string only;
   std::vector<std::string> differences;  // names that stand for several things
   std::vector<std::string> added;        // axes that nobody asked for and that keep values apart

@@ -7,7 +7,8 @@ namespace espalier::report {
 
 MeasuredRows::MeasuredRows(CellRows cells, store::Rows points, store::Rows latencies, bool by_point, bool by_experiment)
     : cells_(std::move(cells)), points_(std::move(points)), latencies_(std::move(latencies)) {
-  for (std::size_t row = 0; row < cells_.rows().size(); ++row) cell_of_.try_emplace(cells_.rows().text(row, "key"), row);
+  for (std::size_t row = 0; row < cells_.rows().size(); ++row)
+    cell_of_.try_emplace(cells_.rows().text(row, "key"), row);
   see_points(by_point);
   see_latencies();
   see_cells(by_experiment);
@@ -36,7 +37,9 @@ void MeasuredRows::see_latencies() {
     const auto key = latencies_.text(row, "key");
     if (cell_of_.count(key) == 0) continue;
     auto& of_cell = latencies_of_[key];
-    const auto same = [&](std::size_t other) { return latencies_.text(other, "batch") == latencies_.text(row, "batch"); };
+    const auto same = [&](std::size_t other) {
+      return latencies_.text(other, "batch") == latencies_.text(row, "batch");
+    };
     if (std::none_of(of_cell.begin(), of_cell.end(), same)) of_cell.push_back(row);
     if (batches.insert(latencies_.text(row, "batch")).second) one_of_each_batch_.push_back(row);
   }
@@ -74,8 +77,7 @@ void MeasuredRows::add(std::size_t cell, std::optional<std::size_t> point) {
 }
 
 AxisValue MeasuredRows::axis(const Entry& entry, const std::string& axis) const {
-  if (is_axis_of_latency(axis))
-    return entry.latency ? latencies_.axis(*entry.latency, axis) : AxisValue{"none", {}};
+  if (is_axis_of_latency(axis)) return entry.latency ? latencies_.axis(*entry.latency, axis) : AxisValue{"none", {}};
   if (is_axis_of_points(axis)) return entry.point ? points_.axis(*entry.point, axis) : AxisValue{"none", {}};
   return cells_.axis(entry.cell, axis);
 }

@@ -48,10 +48,10 @@ class MeasuredRows {
   NamedRows points_, latencies_;
   std::vector<Entry> entries_;
   std::vector<std::size_t> dense_;
-  std::unordered_map<std::string, std::size_t> cell_of_;                           // by key, its first row
-  std::unordered_map<std::string, std::vector<std::size_t>> points_of_;            // by key
-  std::unordered_map<std::string, std::vector<std::size_t>> latencies_of_;         // by key
-  std::vector<std::size_t> one_of_each_batch_;                                     // latencies
+  std::unordered_map<std::string, std::size_t> cell_of_;                    // by key, its first row
+  std::unordered_map<std::string, std::vector<std::size_t>> points_of_;     // by key
+  std::unordered_map<std::string, std::vector<std::size_t>> latencies_of_;  // by key
+  std::vector<std::size_t> one_of_each_batch_;                              // latencies
   bool several_experiments_ = false;
 };
 

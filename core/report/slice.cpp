@@ -35,9 +35,10 @@ Terms terms_of(const std::string& only, const CellRows& cells) {
     begin = end + 1;
     const auto equals = part.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == part.size()) {
-      throw SettingsError(fmt::format("--only {}: '{}' is not a slice\n    expected AXIS=VALUE,AXIS=VALUE, for instance "
-                                      "scorer=fisher,sparsity=0.5",
-                                      only, part));
+      throw SettingsError(
+          fmt::format("--only {}: '{}' is not a slice\n    expected AXIS=VALUE,AXIS=VALUE, for instance "
+                      "scorer=fisher,sparsity=0.5",
+                      only, part));
     }
     check_axis(part.substr(0, equals), cells);
     terms[part.substr(0, equals)].push_back(part.substr(equals + 1));

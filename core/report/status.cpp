@@ -51,8 +51,9 @@ std::string status_text(const store::Progress& progress, const Sizes& sizes) {
     text += fmt::format("{} of those that wait {} not asked for by the last run\n", counts.not_asked,
                         counts.not_asked == 1 ? "was" : "were");
   if (counts.earlier > 0) {
-    text += fmt::format("{} more in the database {} of an earlier state of the experiment file; 'espalier clean' removes {}\n",
-                        counts.earlier, counts.earlier == 1 ? "is" : "are", counts.earlier == 1 ? "it" : "them");
+    text += fmt::format(
+        "{} more in the database {} of an earlier state of the experiment file; 'espalier clean' removes {}\n",
+        counts.earlier, counts.earlier == 1 ? "is" : "are", counts.earlier == 1 ? "it" : "them");
   }
   if (counts.running + counts.waiting - counts.not_asked > 0) {
     text += fmt::format("{:.0f} {} in the last minute", progress.finished_in_last_minute,

@@ -100,11 +100,13 @@ void check_reading(const TableRequest& request, const std::vector<std::string>& 
     throw SettingsError(fmt::format("--digits {}: expected a whole number from 0 to {}", *request.digits, most_digits));
   }
   if (request.percent && std::none_of(values.begin(), values.end(), is_share)) {
-    throw SettingsError("--percent: none of " + join(values) + " is a share\n    expected one of accuracy, macro_f1, map, "
+    throw SettingsError("--percent: none of " + join(values) +
+                        " is a share\n    expected one of accuracy, macro_f1, map, "
                         "wer, cer, mcc, mauc, achieved_sparsity, ratio");
   }
   if (request.best && std::all_of(values.begin(), values.end(), [](const auto& name) { return better(name) == 0; }))
-    throw SettingsError("--best: of " + join(values) + " neither more nor less is better\n    choose a metric by --value");
+    throw SettingsError("--best: of " + join(values) +
+                        " neither more nor less is better\n    choose a metric by --value");
 }
 
 // Plugins of one version that were built more than once: their cells may differ for that.
@@ -173,10 +175,10 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   const auto difference = cells.differences();
   findings.differences = difference.sentences;
   const auto columns = fitted_columns(request, cells, std::any_of(names.begin(), names.end(), is_latency));
-  const auto measured = measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request,
-                                      columns, names);
-  findings.merged_experiments = measured.several_experiments() && !contains(request.rows, "experiment") &&
-                                !contains(columns, "experiment");
+  const auto measured =
+      measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request, columns, names);
+  findings.merged_experiments =
+      measured.several_experiments() && !contains(request.rows, "experiment") && !contains(columns, "experiment");
   if (names.empty()) names = {main_metric(measured)};
   check_reading(request, names);
   table.value = join(names);

@@ -77,9 +77,10 @@ void add_references(const fs::path& file, References& references) {
     const store::ResultStore store(file, store::Mode::ReadOnly);
     const auto counts = store.counts("");
     if (counts.running > 0) {
-      throw StoreError(fmt::format("{}: a run is at work on it ({} computed), and nothing is removed meanwhile\n"
-                                   "    end it, or wait for it",
-                                   file.string(), counts.running == 1 ? "1 cell is" : fmt::format("{} cells are", counts.running)));
+      throw StoreError(
+          fmt::format("{}: a run is at work on it ({} computed), and nothing is removed meanwhile\n"
+                      "    end it, or wait for it",
+                      file.string(), counts.running == 1 ? "1 cell is" : fmt::format("{} cells are", counts.running)));
     }
     references.unfinished = references.unfinished || counts.waiting + counts.failed > 0;
     references.waiting = references.waiting || counts.waiting > 0;
@@ -121,8 +122,7 @@ std::vector<DiskUse> disk_use(const fs::path& database, const fs::path& cache) {
   return uses;
 }
 
-UnusedCache unused_cache(const fs::path& database, const fs::path& cache,
-                         const std::vector<std::string>& whole_kinds) {
+UnusedCache unused_cache(const fs::path& database, const fs::path& cache, const std::vector<std::string>& whole_kinds) {
   UnusedCache unused;
   References references;
   for (const auto& file : databases_near(database, cache)) {

@@ -254,8 +254,7 @@ class Run {
 
   RunOutcome outcome() const {
     RunOutcome result;
-    result.computed =
-        std::max<std::int64_t>(0, finished(store_.counts_asked(experiment_.name)) - finished_before_);
+    result.computed = std::max<std::int64_t>(0, finished(store_.counts_asked(experiment_.name)) - finished_before_);
     result.seconds = now();
     result.interrupted = interrupted_;
     result.log = log_file(options_.database);
@@ -266,8 +265,7 @@ class Run {
     const auto done = store_.done(keys);
     result.done = std::count(done.begin(), done.end(), true);
     const auto progress = store_.progress_of(experiment_.name, keys);
-    for (const auto& failure : progress.failures)
-      result.failures.push_back({failure.key, first_line(failure.message)});
+    for (const auto& failure : progress.failures) result.failures.push_back({failure.key, first_line(failure.message)});
     result.failed = progress.counts.failed;
     return result;
   }

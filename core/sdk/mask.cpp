@@ -66,9 +66,9 @@ Mask Mask::closure() const {
       const auto kept = sites_[i].of(one).logical_and(sites_[i].of(other));  // [heads, head_dim]
       return held_.empty() ? kept : kept.logical_and(*held(i, one));
     };
-    const auto vo = both(Projection::V, Projection::O);                                 // [heads, head_dim]
-    const auto head_lives = vo.any(1, /*keepdim=*/true);                                // [heads, 1]
-    const auto qk = both(Projection::Q, Projection::K).logical_and(head_lives);         // [heads, head_dim]
+    const auto vo = both(Projection::V, Projection::O);                          // [heads, head_dim]
+    const auto head_lives = vo.any(1, /*keepdim=*/true);                         // [heads, 1]
+    const auto qk = both(Projection::Q, Projection::K).logical_and(head_lives);  // [heads, head_dim]
     closed.sites_.push_back({{qk, qk.clone(), vo, vo.clone()}});
   }
   return closed;

@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "english_numbers.h"
-#include "speech/english_spelling.h"
 #include "pattern.h"
+#include "speech/english_spelling.h"
 #include "speech/error_rate.h"
 #include "words/names.h"
 

@@ -189,7 +189,8 @@ void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const
 
 }  // namespace
 
-std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker, double lease_seconds) {
+std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker,
+                                        double lease_seconds) {
   return translated(state_->file, [&]() -> std::optional<Claim> {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     end_expired(*state_);

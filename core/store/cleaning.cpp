@@ -26,7 +26,8 @@ void find_stale(ResultStore::State& state, const std::string& experiment, const 
   }
   auto& fill = state.statement(
       "INSERT INTO temp.stale SELECT joined.experiment_id, joined.cell_id FROM experiment_cell AS joined JOIN cell ON "
-      "cell.id = joined.cell_id WHERE joined.experiment_id = (SELECT id FROM experiment WHERE name = ?) AND cell.key NOT "
+      "cell.id = joined.cell_id WHERE joined.experiment_id = (SELECT id FROM experiment WHERE name = ?) AND cell.key "
+      "NOT "
       "IN (SELECT key FROM temp.present)");
   fill.bind(1, experiment);
   fill.exec();
@@ -50,7 +51,8 @@ void remove_abandoned_cells(SQLite::Database& database) {
   const auto of = [](const std::string& points) { return "(SELECT id FROM point WHERE attempt_id IN " + points + ")"; };
   const std::string attempts = "(SELECT id FROM attempt WHERE cell_id IN (SELECT id FROM temp.abandoned))";
   for (const auto& sql :
-       {"DELETE FROM experiment_cell WHERE (experiment_id, cell_id) IN (SELECT experiment_id, cell_id FROM temp.stale)" +
+       {"DELETE FROM experiment_cell WHERE (experiment_id, cell_id) IN (SELECT experiment_id, cell_id FROM "
+        "temp.stale)" +
             std::string(),
         std::string("UPDATE cell SET attempt_id = NULL, point_id = NULL WHERE id IN (SELECT id FROM temp.abandoned)"),
         "DELETE FROM metric WHERE point_id IN " + of(attempts), "DELETE FROM latency WHERE point_id IN " + of(attempts),
@@ -61,8 +63,9 @@ void remove_abandoned_cells(SQLite::Database& database) {
         // What only they pointed at.
         std::string("DELETE FROM predictions WHERE digest NOT IN (SELECT predictions_digest FROM point WHERE "
                     "predictions_digest IS NOT NULL)"),
-        std::string("DELETE FROM environment WHERE id NOT IN (SELECT environment_id FROM attempt WHERE environment_id IS "
-                    "NOT NULL)"),
+        std::string(
+            "DELETE FROM environment WHERE id NOT IN (SELECT environment_id FROM attempt WHERE environment_id IS "
+            "NOT NULL)"),
         std::string("DELETE FROM plugin WHERE id NOT IN (SELECT plugin_id FROM attempt_plugin)"),
         std::string("DELETE FROM source WHERE id NOT IN (SELECT source_id FROM cell WHERE source_id IS NOT NULL)")}) {
     database.exec(sql);
@@ -74,9 +77,10 @@ void remove_abandoned_cells(SQLite::Database& database) {
 Rows ResultStore::stale_cells(const std::string& experiment, const std::vector<std::string>* keys) const {
   return translated(state_->file, [&] {
     find_stale(*state_, experiment, keys);
-    auto& select = state_->statement(std::string("SELECT key, state, coalesce(seconds, 0) AS seconds, attempts FROM cell "
-                                                 "WHERE id IN (") +
-                                     abandoned + ") ORDER BY id");
+    auto& select =
+        state_->statement(std::string("SELECT key, state, coalesce(seconds, 0) AS seconds, attempts FROM cell "
+                                      "WHERE id IN (") +
+                          abandoned + ") ORDER BY id");
     Rows rows{{"key", "state", "seconds", "attempts"}, {}};
     while (select.executeStep()) {
       rows.rows.push_back({{Value::Kind::Text, 0, 0, select.getColumn(0).getString()},

@@ -100,8 +100,8 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
     database.execAndGet("SELECT count(*) FROM sqlite_master");
   };
   try {
-    auto database = std::make_unique<SQLite::Database>(name_for_sqlite(file), SQLite::OPEN_READONLY,
-                                                       busy_timeout_milliseconds);
+    auto database =
+        std::make_unique<SQLite::Database>(name_for_sqlite(file), SQLite::OPEN_READONLY, busy_timeout_milliseconds);
     check(*database);
     return database;
   } catch (const SQLite::Exception& error) {
@@ -226,8 +226,9 @@ std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_c
     remove_abandoned(file);
     if (!fs::exists(file, ignored)) make_aside(file);
   }
-  auto database = std::make_unique<SQLite::Database>(
-      name_for_sqlite(file), SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0), busy_timeout_milliseconds);
+  auto database = std::make_unique<SQLite::Database>(name_for_sqlite(file),
+                                                     SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0),
+                                                     busy_timeout_milliseconds);
   refuse_foreign(*database, file);
   refuse_newer(*database, file);
   use_write_ahead_log(*database, file);

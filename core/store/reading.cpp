@@ -125,9 +125,10 @@ Counts ResultStore::counts_of(const std::string& experiment, const std::vector<s
   return translated(state_->file, [&] {
     Counts counts;
     SQLite::Transaction one_snapshot(*state_->database);
-    auto& find = state_->statement("SELECT cell.state, joined.asked FROM cell LEFT JOIN experiment_cell AS joined ON "
-                                   "joined.cell_id = cell.id AND joined.experiment_id = "
-                                   "(SELECT id FROM experiment WHERE name = ?2) WHERE cell.key = ?1");
+    auto& find = state_->statement(
+        "SELECT cell.state, joined.asked FROM cell LEFT JOIN experiment_cell AS joined ON "
+        "joined.cell_id = cell.id AND joined.experiment_id = "
+        "(SELECT id FROM experiment WHERE name = ?2) WHERE cell.key = ?1");
     std::int64_t finished = 0;
     for (const auto& key : keys) {
       find.reset();

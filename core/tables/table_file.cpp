@@ -24,14 +24,14 @@ void Problems::add(std::int64_t line, const std::string& what) {
 void Problems::throw_if_any(const std::string& advice) const {
   if (count_ == 0) return;
   if (count_ == 1) throw InputError(shown_.front() + advice);
-  std::string message =
-      file_ + ": " + std::to_string(count_) + " rows cannot be read\n    " + join(shown_, "\n    ");
+  std::string message = file_ + ": " + std::to_string(count_) + " rows cannot be read\n    " + join(shown_, "\n    ");
   const auto more = count_ - static_cast<std::int64_t>(shown_.size());
   if (more > 0) message += "\n    and " + std::to_string(more) + " more";
   throw InputError(message + advice);
 }
 
-TableFile::TableFile(std::filesystem::path file) : file_(std::move(file)), bytes_(read_file(file_)), content_(bytes_), problems_(file_.string()) {
+TableFile::TableFile(std::filesystem::path file)
+    : file_(std::move(file)), bytes_(read_file(file_)), content_(bytes_), problems_(file_.string()) {
   if (content_.starts_with("\xFF\xFE") || content_.starts_with("\xFE\xFF")) {
     throw InputError(file_.string() + ":1: is UTF-16, expected UTF-8\n    convert it: iconv -f UTF-16 -t UTF-8");
   }

@@ -76,8 +76,8 @@ std::optional<std::string> in_our_words(const std::string& said, const std::vect
   }
   if (const auto conversion = parts_of(said, "Could not convert: ", " = ")) {
     const auto& name = conversion->second;
-    return name + " is '" + conversion->third + "', expected " + (takes_whole(name, known) ? "a whole number" : "a number") +
-           meant(conversion->third);
+    return name + " is '" + conversion->third + "', expected " +
+           (takes_whole(name, known) ? "a whole number" : "a number") + meant(conversion->third);
   }
   if (const auto member = parts_of(said, ": ", " not in {"); member && said.ends_with('}')) {
     std::vector<std::string> words;

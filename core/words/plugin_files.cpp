@@ -19,8 +19,9 @@ std::string why_no_file(const fs::path& path) {
   switch (status.type()) {
     case fs::file_type::regular: return {};
     case fs::file_type::directory:
-      return name + ": is a folder, and is called like a plugin\n    give the folder another name, or name it with "
-                    "--plugins to use the files in it";
+      return name +
+             ": is a folder, and is called like a plugin\n    give the folder another name, or name it with "
+             "--plugins to use the files in it";
     case fs::file_type::not_found:
       return name + (fs::is_symlink(fs::symlink_status(path, failed)) ? ": is a link to a file that is not there"
                                                                       : ": no such plugin file");

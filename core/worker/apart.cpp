@@ -36,7 +36,8 @@ constexpr double grace_seconds = 8;
 int wake_parent = -1;  // of the child
 
 [[noreturn]] void cannot_start(const char* what) {
-  throw InputError(std::string("a process for the work cannot be started: ") + what + " failed\n    end other programs, or "
+  throw InputError(std::string("a process for the work cannot be started: ") + what +
+                   " failed\n    end other programs, or "
                    "raise the limits of processes and open files");
 }
 

@@ -25,7 +25,10 @@ class Apart {
  public:
   // What the child does: given the memory and a descriptor that requests are read from, to the child's exit code.
   using Work = std::function<int(Shared&, int requests)>;
-  enum class Output { Inherited, Relayed };  // Relayed: all of it goes to the parent's standard error, as far as is allowed
+  enum class Output {
+    Inherited,
+    Relayed
+  };  // Relayed: all of it goes to the parent's standard error, as far as is allowed
 
   // Starts it, in a process group of its own. It is killed when this process dies.
   Apart(const Work& work, Output output);

@@ -19,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::set<std::string> sound_extensions = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff",
-                                                ".aif", ".au",   ".w64", ".caf", ".rf64"};
+const std::set<std::string> sound_extensions = {".wav",  ".flac", ".ogg", ".oga", ".opus", ".mp3",
+                                                ".aiff", ".aif",  ".au",  ".w64", ".caf",  ".rf64"};
 
 std::string extension_of(const fs::path& path) {
   auto extension = path.extension().string();
@@ -34,10 +34,11 @@ bool is_table(const std::string& extension) {
 }
 
 const char* what_it_reads(bool texts) {
-  return texts ? "expected --text \"...\", a .txt file of one text a line, a table (.tsv, .csv, .jsonl) with a column "
-                 "text, or tensors (.safetensors)"
-               : "expected a sound file (wav, flac, ogg, mp3, aiff), a folder of them, a table (.tsv, .csv, .jsonl) with "
-                 "a column path, or tensors (.safetensors)";
+  return texts
+             ? "expected --text \"...\", a .txt file of one text a line, a table (.tsv, .csv, .jsonl) with a column "
+               "text, or tensors (.safetensors)"
+             : "expected a sound file (wav, flac, ogg, mp3, aiff), a folder of them, a table (.tsv, .csv, .jsonl) with "
+               "a column path, or tensors (.safetensors)";
 }
 
 // The header of safetensors is JSON behind eight bytes of its length, whatever the file is called.
@@ -53,9 +54,10 @@ std::vector<Asked::One> lines_of(const fs::path& path) {
   const auto content = read_file(path);
   if (const auto bad = invalid_utf8(content)) {
     const auto line = 1 + std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(*bad), '\n');
-    throw InputError(fmt::format("{}:{}: is not UTF-8 at byte {} of the file\n    convert it: iconv -f LATIN1 -t UTF-8, "
-                                 "where LATIN1 is what it is written in",
-                                 path.string(), line, *bad));
+    throw InputError(
+        fmt::format("{}:{}: is not UTF-8 at byte {} of the file\n    convert it: iconv -f LATIN1 -t UTF-8, "
+                    "where LATIN1 is what it is written in",
+                    path.string(), line, *bad));
   }
   std::vector<Asked::One> texts;
   std::int64_t line = 0;
@@ -72,8 +74,8 @@ std::vector<Asked::One> lines_of(const fs::path& path) {
 }
 
 std::vector<Asked::One> rows_of(const fs::path& path, const PredictWords& words, bool texts) {
-  const TextColumns columns{words.column.empty() ? (texts ? "text" : "path") : words.column, texts ? words.pair : "", "",
-                            "--column NAME names the column that is read"};
+  const TextColumns columns{words.column.empty() ? (texts ? "text" : "path") : words.column, texts ? words.pair : "",
+                            "", "--column NAME names the column that is read"};
   std::vector<Asked::One> found;
   for (const auto& row : read_text_table(path, columns)) {
     auto name = fmt::format("{}:{}", path.string(), row.line);

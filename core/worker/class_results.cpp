@@ -31,8 +31,10 @@ std::string class_lines(const nlohmann::json& classes) {
     text += fmt::format("  {:<{}}  {:>9.4f}  {:>6.4f}  {:>6.4f}  {:>7}", shown(one["label"].get<std::string>()), width,
                         one["precision"].get<double>(), one["recall"].get<double>(), one["f1"].get<double>(),
                         one["support"].get<std::int64_t>());
-    if (tags && one["average_precision"].is_null()) text += "       -";
-    else if (tags) text += fmt::format("  {:.4f}", one["average_precision"].get<double>());
+    if (tags && one["average_precision"].is_null())
+      text += "       -";
+    else if (tags)
+      text += fmt::format("  {:.4f}", one["average_precision"].get<double>());
     text += "\n";
   }
   return text;
@@ -89,9 +91,8 @@ void add_class_results(nlohmann::json& answer, const EvaluateWords& words, const
   }
   if (words.confusion) {
     const std::vector<std::string> columns = {"true_negatives", "false_positives", "false_negatives", "true_positives"};
-    answer["confusion"] = {{"labels", labels},
-                           {"columns", tags ? columns : std::vector<std::string>()},
-                           {"rows", found.confusion}};
+    answer["confusion"] = {
+        {"labels", labels}, {"columns", tags ? columns : std::vector<std::string>()}, {"rows", found.confusion}};
   }
 }
 

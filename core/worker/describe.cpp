@@ -131,8 +131,9 @@ json outcome(const Description& description, int status) {
                              " when it was to end\n    what destroys the file's static objects fails");
   }
   if (!description.printed.empty()) {
-    return refused(file, "prints as soon as it is opened ('" + printable_line(description.printed, 60) +
-                             "'), where results are printed\n    print on standard error, and not before a plugin is called");
+    return refused(file,
+                   "prints as soon as it is opened ('" + printable_line(description.printed, 60) +
+                       "'), where results are printed\n    print on standard error, and not before a plugin is called");
   }
   return {{"file", file}, {"plugin", answered["plugin"]}};
 }
@@ -166,9 +167,10 @@ ExitCode describe(const DescribeWords& words) {
         ::kill(-description.child, SIGKILL);
         ::kill(description.child, SIGKILL);
         ::waitpid(description.child, &status, 0);
-        answers.push_back(refused(description.file, "was not opened, or did not end, within " +
-                                                        std::to_string(static_cast<int>(words.seconds_a_file)) +
-                                                        " s\n    what initialises or destroys its static objects hangs"));
+        answers.push_back(
+            refused(description.file, "was not opened, or did not end, within " +
+                                          std::to_string(static_cast<int>(words.seconds_a_file)) +
+                                          " s\n    what initialises or destroys its static objects hangs"));
       }
       if (!ended && !late && !interrupted()) {
         ++it;

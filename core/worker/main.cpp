@@ -125,9 +125,9 @@ struct CommandLine {
       };
     });
 
-    auto* list =
-        command("describe", "Describe plugin files as JSON, each opened in a process of its own (espalier keeps the answers)",
-                "espalier-worker describe --file build/plugins/fisher.so");
+    auto* list = command(
+        "describe", "Describe plugin files as JSON, each opened in a process of its own (espalier keeps the answers)",
+        "espalier-worker describe --file build/plugins/fisher.so");
     list->add_option("--file", describing.files, "A plugin file; may be repeated")->required()->type_name("FILE");
     list->add_option("--seconds", describing.seconds_a_file, "A file that takes longer is refused")
         ->check(CLI::PositiveNumber)
@@ -195,9 +195,10 @@ struct CommandLine {
 
   void add_asking(CLI::App& sub) {
     sub.add_option("--model", predict.model, "A Hugging Face directory")->required()->type_name("DIR");
-    sub.add_option("--input", predict.input,
-                   "A .txt of one text a line; a sound file; a folder of sounds; a table (.tsv, .csv, .jsonl) with a "
-                   "column text or path; or tensors (.safetensors) by Hugging Face name: input_ids, attention_mask, ...")
+    sub.add_option(
+           "--input", predict.input,
+           "A .txt of one text a line; a sound file; a folder of sounds; a table (.tsv, .csv, .jsonl) with a "
+           "column text or path; or tensors (.safetensors) by Hugging Face name: input_ids, attention_mask, ...")
         ->type_name("PATH");
     sub.add_option("--column", predict.column, "Column of a table that is read; default text, or path of sounds")
         ->type_name("NAME");
@@ -212,7 +213,8 @@ struct CommandLine {
     sub.add_option("--long-audio", predict.long_audio,
                    "Longer than the model's window: refuse, cut (default of AST) or chunk (default of Whisper)")
         ->check(CLI::IsMember({"refuse", "cut", "chunk"}));
-    sub.add_option("--language", predict.language, "Of a multilingual Whisper: a code or an English name; else detected");
+    sub.add_option("--language", predict.language,
+                   "Of a multilingual Whisper: a code or an English name; else detected");
     sub.add_option("--task", predict.task, "transcribe (default) or translate; of a multilingual Whisper")
         ->check(CLI::IsMember({"transcribe", "translate"}));
     sub.add_option("--max-new-tokens", predict.max_new_tokens, "Transcripts are cut there; 0: the checkpoint's limit")
@@ -240,9 +242,10 @@ struct CommandLine {
         ->capture_default_str();
     sub->callback([this] { chosen = here([this] { return worker::predict(predict); }); });
 
-    auto* writing = command("transcribe", "What is said in sounds, by a model that writes text (Whisper)",
-                            "espalier transcribe --model .deps/data/whisper-tiny.en --input talk.mp3\n"
-                            "  espalier transcribe --model DIR --input folder --language de --format tsv --output said.tsv");
+    auto* writing =
+        command("transcribe", "What is said in sounds, by a model that writes text (Whisper)",
+                "espalier transcribe --model .deps/data/whisper-tiny.en --input talk.mp3\n"
+                "  espalier transcribe --model DIR --input folder --language de --format tsv --output said.tsv");
     add_asking(*writing);
     writing->callback([this] { chosen = here([this] { return worker::transcribe(predict); }); });
 

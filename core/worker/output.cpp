@@ -34,9 +34,7 @@ bool is_folder(const fs::path& path) {
 }
 
 // The folder that a file lies in.
-fs::path folder_of(const fs::path& file) {
-  return file.has_parent_path() ? file.parent_path() : fs::path(".");
-}
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
 
 // Names that a command writes into its folder: a checkpoint's own, a mask, and copies of what lies beside the model.
 std::set<std::string> names_written(const std::vector<Source>& sources) {
@@ -45,7 +43,8 @@ std::set<std::string> names_written(const std::vector<Source>& sources) {
   for (const auto& source : sources) {
     std::error_code ignored;
     if (source.path.empty() || !is_folder(source.path)) continue;
-    for (const auto& entry : fs::directory_iterator(source.path, ignored)) names.insert(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(source.path, ignored))
+      names.insert(entry.path().filename().string());
   }
   return names;
 }
@@ -65,7 +64,7 @@ bool is_pruning_of(const fs::path& folder, const std::string& model_digest) {
 }  // namespace
 
 void check_checkpoint_folder(const std::string& folder, const std::vector<Source>& sources, bool overwrites,
-                            const std::string& model_digest) {
+                             const std::string& model_digest) {
   const fs::path output = folder;
   const auto names = names_written(sources);
   for (const auto& source : sources) {
@@ -106,7 +105,8 @@ void check_output_file(const std::string& word, const std::string& file, const s
     }
   }
   if (checkpoint_files.contains(fs::path(file).filename().string())) {
-    throw SettingsError(word + " " + file + " is part of a checkpoint, which would be overwritten\n    choose another "
+    throw SettingsError(word + " " + file +
+                        " is part of a checkpoint, which would be overwritten\n    choose another "
                         "file");
   }
 }

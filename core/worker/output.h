@@ -16,7 +16,7 @@ struct Source {
 // where a source lies in it under a name that is written, and where it holds another checkpoint and `overwrites` is
 // false. `model_digest` not empty: what an earlier pruning of that very model left there is replaced, and said.
 void check_checkpoint_folder(const std::string& folder, const std::vector<Source>& sources, bool overwrites,
-                            const std::string& model_digest = "");
+                             const std::string& model_digest = "");
 
 // Throws SettingsError where a file that a command is to write is one of its sources, lies in a checkpoint that it reads,
 // or is part of another checkpoint. An empty path is none.

@@ -68,8 +68,9 @@ void check_words(const PredictWords& words) {
 
 void predict_tensors(const PredictWords& words, const nn::Model& model) {
   if (words.output.empty()) {
-    throw SettingsError("--output FILE is missing: what tensors give are tensors\n    texts and sounds are answered on "
-                        "the terminal");
+    throw SettingsError(
+        "--output FILE is missing: what tensors give are tensors\n    texts and sounds are answered on "
+        "the terminal");
   }
   const auto outputs = model.outputs(nn::read_safetensors(words.input).tensors);
   nn::write_safetensors(words.output, {outputs, {}});
@@ -207,9 +208,10 @@ Answers answers_of(const PredictWords& words, const nn::Model& model, const std:
   }
   const auto& logits = evaluation.outputs.at("logits");
   if (const auto broken = data::rows_not_finite(logits); broken > 0) {
-    throw InputError(fmt::format("{}: gives numbers that are none for {} of {} inputs\n    its weights, or those that the "
-                                 "mask leaves, are damaged",
-                                 words.model, broken, answers.all.size()));
+    throw InputError(
+        fmt::format("{}: gives numbers that are none for {} of {} inputs\n    its weights, or those that the "
+                    "mask leaves, are damaged",
+                    words.model, broken, answers.all.size()));
   }
   add_labels(answers, logits, words, labels);
   return answers;
@@ -232,8 +234,9 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
   const auto asked = what_is_asked(words, model->family());
   const auto labels = model->labels();
   if (asked.kind != Asked::Kind::Tensors && labels.empty() && !speaks) {
-    throw InputError(words.model + ": has no classification head, so there is nothing to predict\n    espalier train "
-                                   "makes one; of tensors (.safetensors) its hidden states are given");
+    throw InputError(words.model +
+                     ": has no classification head, so there is nothing to predict\n    espalier train "
+                     "makes one; of tensors (.safetensors) its hidden states are given");
   }
   if (asked.kind != Asked::Kind::Tensors && !speaks && nn::problem_type(words.model) == "regression")
     engine::require_head(words.model, labels, "text-classification");

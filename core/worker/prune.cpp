@@ -22,8 +22,9 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
   }
   if (words.sparsity && !(*words.sparsity >= 0 && *words.sparsity <= 1)) {
     const double percent = *words.sparsity;
-    throw SettingsError(fmt::format("--sparsity {} is out of range: expected a share from 0 to 1{}", percent,
-                                    percent > 1 && percent <= 100 ? fmt::format("\n    did you mean {}?", percent / 100) : ""));
+    throw SettingsError(
+        fmt::format("--sparsity {} is out of range: expected a share from 0 to 1{}", percent,
+                    percent > 1 && percent <= 100 ? fmt::format("\n    did you mean {}?", percent / 100) : ""));
   }
   const auto catalog = open_catalog(words.plugins);
   const auto& searcher = catalog->find("searcher", words.searcher);
@@ -76,8 +77,7 @@ ExitCode prune(const PruneWords& words) {
   const auto digest = checkpoint_digest(words.model);
   const auto mask =
       words.mask.empty() ? mask_from_scores(words, *model) : nn::read_mask(words.mask, model->sites(), digest);
-  check_checkpoint_folder(words.output,
-                          {{"--model", words.model}, {"--scores", words.scores}, {"--mask", words.mask}},
+  check_checkpoint_folder(words.output, {{"--model", words.model}, {"--scores", words.scores}, {"--mask", words.mask}},
                           words.overwrite, digest);
   const auto pruned = words.format == "masked" ? model->masked(mask) : model->compacted(mask, scale);
   make_folder(words.output);
@@ -85,8 +85,7 @@ ExitCode prune(const PruneWords& words) {
   engine::copy_companions(words.model, words.output);
   nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask,
                  {{"model_digest", digest}});
-  std::printf("%s\n    %s\n", in_words(words, *model, *pruned, mask).c_str(),
-              nn::loaded_by(words.output).c_str());
+  std::printf("%s\n    %s\n", in_words(words, *model, *pruned, mask).c_str(), nn::loaded_by(words.output).c_str());
   return ExitCode::Done;
 }
 

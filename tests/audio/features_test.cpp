@@ -264,13 +264,13 @@ TEST_F(Set, WritesVeryLongFilesAsTheyAreRead) {
   const std::vector<std::int64_t> second = {1};
   for (const char* cache : {"cache", "blocked"}) {
     folder.write("blocked", "a file where the folder would be");
-    const auto set = FeatureSet::open(rows, *extractor, {.long_audio = FeaturePolicy::LongAudio::Chunk},
-                                      folder / cache, "digest");
+    const auto set =
+        FeatureSet::open(rows, *extractor, {.long_audio = FeaturePolicy::LongAudio::Chunk}, folder / cache, "digest");
     ASSERT_EQ(set.windows(1), 21);
     for (const std::int64_t window : {0, 7, 8, 20}) {
       const auto begin = static_cast<std::size_t>(window) * 16000;
-      EXPECT_TRUE(set.features(second, window)[0].equal(extractor->padded(
-          extractor->features(std::span(samples).subspan(begin, std::min<std::size_t>(16000, samples.size() - begin))))));
+      EXPECT_TRUE(set.features(second, window)[0].equal(extractor->padded(extractor->features(
+          std::span(samples).subspan(begin, std::min<std::size_t>(16000, samples.size() - begin))))));
     }
   }
 }

@@ -61,7 +61,8 @@ Bytes wave64(const Bytes& data, std::uint64_t promised) {
 Bytes aiff(const Bytes& data, std::uint64_t frames, std::uint64_t promised) {
   const Bytes common = number(1, 2, true) + number(frames, 4, true) + number(16, 2, true) +
                        Bytes("\x40\x0C\xFA\x00\x00\x00\x00\x00\x00\x00", 10);  // 16,000 as an extended float
-  const Bytes body = "AIFFCOMM" + number(18, 4, true) + common + "SSND" + number(promised, 4, true) + number(0, 8) + data;
+  const Bytes body =
+      "AIFFCOMM" + number(18, 4, true) + common + "SSND" + number(promised, 4, true) + number(0, 8) + data;
   return "FORM" + number(body.size(), 4, true) + body;
 }
 Bytes au(const Bytes& data, std::uint64_t promised) {
@@ -70,8 +71,9 @@ Bytes au(const Bytes& data, std::uint64_t promised) {
 }
 Bytes caf(const Bytes& data, std::uint64_t promised) {
   return "caff" + number(1, 2, true) + number(0, 2) + "desc" + number(32, 8, true) +
-         Bytes("\x40\xCF\x40\x00\x00\x00\x00\x00", 8) + "lpcm" + number(0, 4) + number(2, 4, true) + number(1, 4, true) +
-         number(1, 4, true) + number(16, 4, true) + "data" + number(promised, 8, true) + number(0, 4) + data;
+         Bytes("\x40\xCF\x40\x00\x00\x00\x00\x00", 8) + "lpcm" + number(0, 4) + number(2, 4, true) +
+         number(1, 4, true) + number(1, 4, true) + number(16, 4, true) + "data" + number(promised, 8, true) +
+         number(0, 4) + data;
 }
 
 Bytes encoded(const test::TempDir& folder, int format, const std::vector<float>& samples) {
@@ -248,8 +250,9 @@ TEST_F(SoundFile, InPiecesIsTheSameAsAtOnceAtAnyRate) {
 // A day of silence is some kilobytes of FLAC: what reading may cost is bounded by time, not by the file.
 TEST_F(SoundFile, OfMoreThanADayIsRefused) {
   const Bytes slow = wav(Bytes(2 * 90'000, '\0'), 180'000, 180'036).replace(24, 4, number(1, 4));  // 1 Hz
-  EXPECT_EQ(header_refusal(slow), "is longer than 24 h (or than 8589934592 samples of all channels)\n"
-                                  "    cut it into shorter files");
+  EXPECT_EQ(header_refusal(slow),
+            "is longer than 24 h (or than 8589934592 samples of all channels)\n"
+            "    cut it into shorter files");
 }
 
 TEST_F(SoundFile, OfOppositePhaseIsTold) {

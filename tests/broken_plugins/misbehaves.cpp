@@ -67,7 +67,8 @@ class Misbehaves final : public espalier::Scorer {
       for (volatile bool for_ever = true; for_ever;) {
       }
     }
-    if (what_ == "move") [[maybe_unused]] const int moved = ::chdir("/");
+    if (what_ == "move") [[maybe_unused]]
+      const int moved = ::chdir("/");
     if (what_ == "mask") ::umask(0777);
     if (what_ == "close") {
       for (int i = 3; i < 1024; ++i) ::close(i);

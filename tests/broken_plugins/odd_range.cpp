@@ -3,6 +3,15 @@
 
 extern "C" __attribute__((visibility("default"), section("espalierabi"), used)) const char ESPALIER_ABI_TAG = 1;
 static constexpr espalier::Setting settings[] = {{"rank", 4, "what", "9..1"}};
-extern "C" __attribute__((visibility("default"), used)) const espalier::PluginCard espalier_plugin_card = {
-    ESPALIER_ABI, sizeof(espalier::PluginCard), ESPALIER_BUILD, "scorer", "odd-range", "1.0.0", "A scorer", 0,
-    1, settings, nullptr};
+extern "C" __attribute__((visibility("default"), used))
+const espalier::PluginCard espalier_plugin_card = {ESPALIER_ABI,
+                                                   sizeof(espalier::PluginCard),
+                                                   ESPALIER_BUILD,
+                                                   "scorer",
+                                                   "odd-range",
+                                                   "1.0.0",
+                                                   "A scorer",
+                                                   0,
+                                                   1,
+                                                   settings,
+                                                   nullptr};

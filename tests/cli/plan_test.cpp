@@ -44,8 +44,9 @@ TEST_F(PlanCommand, SaysWhichSeedsChangeNothing) {
   const auto notes = json(espalier({"plan", "tiny.toml", "--json"})).at("notes");
 
   ASSERT_EQ(notes.size(), 2U);
-  EXPECT_EQ(notes[0], "tiny.toml:16:1: seed changes nothing in 3 of these cells, which draw no random numbers: scorer "
-                      "magnitude, searcher ranking; the seeds of each share one computation");
+  EXPECT_EQ(notes[0],
+            "tiny.toml:16:1: seed changes nothing in 3 of these cells, which draw no random numbers: scorer "
+            "magnitude, searcher ranking; the seeds of each share one computation");
   EXPECT_EQ(notes[1], "tiny.toml:16:1: every seed has the same base model; base_seed varies it");
 }
 
@@ -63,12 +64,14 @@ TEST_F(PlanCommand, SaysWhereTheDatabaseIsLookedFor) {
   const auto status = from({"status", "../tiny.toml"});
 
   EXPECT_CONTAINS(here.out, "  database     results/tiny.db\n");
-  EXPECT_CONTAINS(there.out, "  database     results/tiny.db, which is not there yet (in " + in + ")\n" +
-                                 "               there is one at ../results/tiny.db: --db ../results/tiny.db goes on with it\n");
+  EXPECT_CONTAINS(there.out,
+                  "  database     results/tiny.db, which is not there yet (in " + in + ")\n" +
+                      "               there is one at ../results/tiny.db: --db ../results/tiny.db goes on with it\n");
   EXPECT_EQ(status.exit_code, 4);
-  EXPECT_EQ(status.err, "results/tiny.db: there is no such database yet\n    looked for in " + in +
-                            "\n    there is one at ../results/tiny.db: add --db ../results/tiny.db\n    run: espalier run "
-                            "../tiny.toml\n");
+  EXPECT_EQ(status.err,
+            "results/tiny.db: there is no such database yet\n    looked for in " + in +
+                "\n    there is one at ../results/tiny.db: add --db ../results/tiny.db\n    run: espalier run "
+                "../tiny.toml\n");
 }
 
 // The test split is read after training: what is wrong with it used to be found then.
@@ -84,8 +87,10 @@ TEST_F(PlanCommand, NamesWhatIsWrongWithDataAndRunRefusesIt) {
   EXPECT_CONTAINS(plan.out, "\nwrong, and refused by run:\ntest.tsv:1: has no column 'text'");
   EXPECT_EQ(document.at("problems").size(), 1U);
   EXPECT_EQ(run.exit_code, 5);
-  EXPECT_TRUE(run.err.find("tiny.toml: nothing is run, because of what its checkpoints and data say\ntest.tsv:1: has no "
-                           "column 'text'") != std::string::npos) << run.err;
+  EXPECT_TRUE(
+      run.err.find("tiny.toml: nothing is run, because of what its checkpoints and data say\ntest.tsv:1: has no "
+                   "column 'text'") != std::string::npos)
+      << run.err;
   EXPECT_FALSE(std::filesystem::exists(folder_ / "results/tiny.db"));
 }
 
@@ -124,8 +129,9 @@ TEST_F(PlanCommand, SaysWhenAPluginChangedUnderAnEqualVersion) {
   EXPECT_EQ(before.err, "");
   const auto then = sha256_hex("scorer 1.0"), now = sha256_hex("scorer 1.0 and other code");
   EXPECT_CONTAINS(changed.out, "3 cells, 3 done, 0 to run");
-  EXPECT_CONTAINS(changed.err, "warning: scorer 'magnitude' 1.0 has changed since 3 done cells were computed with it (file " +
-                                   then.substr(0, 8) + ", now " + now.substr(0, 8) + ")");
+  EXPECT_CONTAINS(changed.err,
+                  "warning: scorer 'magnitude' 1.0 has changed since 3 done cells were computed with it (file " +
+                      then.substr(0, 8) + ", now " + now.substr(0, 8) + ")");
   EXPECT_CONTAINS(changed.err, "raise the plugin's version");
   EXPECT_CONTAINS(changed.err, "espalier run FILE --rerun-changed");
   ASSERT_EQ(document.at("changed_plugins").size(), 1U);
@@ -142,8 +148,9 @@ TEST_F(PlanCommand, SaysWhenAPluginChangedUnderAnEqualVersion) {
 }
 
 TEST_F(PlanCommand, LeavesTheWorkingFolderAlone) {
-  const auto ran = start({"/bin/sh", "-c", "unset ESPALIER_CACHE; export XDG_CACHE_HOME=$PWD/home; exec " +
-                                               test::program("espalier") + " plan tiny.toml"});
+  const auto ran = start(
+      {"/bin/sh", "-c",
+       "unset ESPALIER_CACHE; export XDG_CACHE_HOME=$PWD/home; exec " + test::program("espalier") + " plan tiny.toml"});
 
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_FALSE(std::filesystem::exists(folder_ / "results"));

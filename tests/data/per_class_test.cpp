@@ -22,7 +22,8 @@ json golden() {
 }
 
 at::Tensor matrix(const json& rows) {
-  auto made = at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows[0].size())}, at::kFloat);
+  auto made =
+      at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(rows[0].size())}, at::kFloat);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     for (std::size_t column = 0; column < rows[row].size(); ++column)
       made[static_cast<std::int64_t>(row)][static_cast<std::int64_t>(column)] = rows[row][column].get<float>();
@@ -60,11 +61,17 @@ TEST(PerClassResults, NeedNumbersThatFit) {
   auto logits = at::zeros({2, 3});
   logits[1][2] = std::nan("");
   const auto refusal = [](const auto& call) { return test::message_of<InputError>(call); };
-  EXPECT_EQ(refusal([&] { per_tag(logits, at::zeros({2, 3})); }),
+  EXPECT_EQ(refusal([&] {
+              per_tag(logits, at::zeros({2, 3}));
+            }),
             "results of each class need numbers; the outputs of 1 examples are none");
-  EXPECT_EQ(refusal([] { per_class(at::zeros({1, 2}), at::tensor({std::int64_t{2}})); }),
+  EXPECT_EQ(refusal([] {
+              per_class(at::zeros({1, 2}), at::tensor({std::int64_t{2}}));
+            }),
             "example 0 has class 2, but there are logits of 2 classes");
-  EXPECT_EQ(refusal([] { per_class(at::zeros({2, 2}), at::tensor({std::int64_t{0}})); }),
+  EXPECT_EQ(refusal([] {
+              per_class(at::zeros({2, 2}), at::tensor({std::int64_t{0}}));
+            }),
             "results of each class need logits [examples, classes] and labels [examples]");
 }
 

@@ -94,8 +94,9 @@ std::string refusal(const std::map<std::string, std::string>& files) {
 }
 
 TEST(TokenizerFiles, OfAnotherClassAreRefusedByItsName) {
-  const std::string like = "BertTokenizer, ConvBertTokenizer, ElectraTokenizer, LayoutLMTokenizer, LxmertTokenizer, "
-                           "MobileBertTokenizer, SqueezeBertTokenizer";
+  const std::string like =
+      "BertTokenizer, ConvBertTokenizer, ElectraTokenizer, LayoutLMTokenizer, LxmertTokenizer, "
+      "MobileBertTokenizer, SqueezeBertTokenizer";
   const std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nab\n";
   const auto of_class = [](const char* name) { return json{{"tokenizer_class", name}}.dump(); };
   for (const char* name : {"BertJapaneseTokenizer", "DistilBertTokenizerFast", "MPNetTokenizer", "RobertaTokenizer"}) {

@@ -116,8 +116,7 @@ TEST(Divergence, OfABaseModelIsOneSentenceAndNeverKept) {
         tiny.cell.model.train->warmup = 0;
         if (!validates) tiny.cell.dataset.split.erase("validation");
         int trainings = 0;
-        engine::Engine engine(bundled_plugins(), tiny.folder / "cache",
-                              {[&](const std::string&) { ++trainings; }, {}});
+        engine::Engine engine(bundled_plugins(), tiny.folder / "cache", {[&](const std::string&) { ++trainings; }, {}});
         const auto message = message_of<InputError>([&] { engine.run(tiny.cell); });
         EXPECT_EQ(message.find("base model 'tiny': training diverged: "), 0u) << format << message;
         EXPECT_NE(message.find("lower the learning rate (found 1e+30)"), std::string::npos) << message;
@@ -179,8 +178,8 @@ TEST(Divergence, IsFollowedByFurtherSteps) {
   tiny.cell.scorer = tiny.plugin("scorer", "fisher", with({{"split", std::string("train")}}));
   tiny.cell.schedule = ScheduleSettings{2, 0.3, "remaining", "ceil", ""};
   tiny.cell.budget = {"schedule", 0};
-  tiny.cell.recovery = tiny.plugin(
-      "recovery", "finetune", with({{"learning_rate", 1e30}, {"warmup", 0.0}, {"batch", one_step}}));
+  tiny.cell.recovery =
+      tiny.plugin("recovery", "finetune", with({{"learning_rate", 1e30}, {"warmup", 0.0}, {"batch", one_step}}));
   const auto result = tiny.engine()->run(tiny.cell);
   ASSERT_EQ(result.points.size(), 5u);
   EXPECT_EQ(result.points[2].kind, "diverged");

@@ -63,8 +63,9 @@ TEST(Heads, OfRegressionsAndSeveralClassesAreRefused) {
   };
   engine::require_head(headed.path("headed"), kinds, "text-classification");
   EXPECT_EQ(refused("text-classification", {"LABEL_0"}),
-            file + ": has one output, as a regression has, which is not done: text-classification data have classes\n"
-                   "    expected two classes or more (id2label or num_labels)" +
+            file +
+                ": has one output, as a regression has, which is not done: text-classification data have classes\n"
+                "    expected two classes or more (id2label or num_labels)" +
                 way_out);
   engine::require_head(headed.path("headed"), {"speech"}, "audio-tagging");
   headed.set("headed", "problem_type", "regression");
@@ -74,12 +75,14 @@ TEST(Heads, OfRegressionsAndSeveralClassesAreRefused) {
   }
   headed.set("headed", "problem_type", "multi_label_classification");
   EXPECT_EQ(refused("text-classification"),
-            file + ": problem_type is 'multi_label_classification', which does not fit text-classification data\n"
-                   "    expected single_label_classification" +
+            file +
+                ": problem_type is 'multi_label_classification', which does not fit text-classification data\n"
+                "    expected single_label_classification" +
                 way_out);
   EXPECT_EQ(refused("audio-classification"),
-            file + ": problem_type is 'multi_label_classification', which does not fit audio-classification data\n"
-                   "    expected single_label_classification, or format audio-tagging" +
+            file +
+                ": problem_type is 'multi_label_classification', which does not fit audio-classification data\n"
+                "    expected single_label_classification, or format audio-tagging" +
                 way_out);
   engine::require_head(headed.path("headed"), kinds, "audio-tagging");
   headed.set("headed", "problem_type", "single_label_classification");
@@ -120,10 +123,12 @@ TEST(Heads, AreNotTrainedOnMeasurements) {
   };
   const auto file = (tiny.folder / "measured.tsv").string();
   EXPECT_EQ(refused("red\t5\ncat\t3.8\ndog\t-0.25\n"),
-            file + ":3: label '3.8' is no class\n    numbers with a fraction are measurements: that is regression, which "
-                   "is not done; expected names of classes");
-  EXPECT_EQ(refused("red\tx\ncat\tx\n"), file + ": every row has the label 'x', so there is nothing to tell apart\n"
-                                                "    expected two classes or more");
+            file +
+                ":3: label '3.8' is no class\n    numbers with a fraction are measurements: that is regression, which "
+                "is not done; expected names of classes");
+  EXPECT_EQ(refused("red\tx\ncat\tx\n"), file +
+                                             ": every row has the label 'x', so there is nothing to tell apart\n"
+                                             "    expected two classes or more");
   // Classes may be numbers, or texts with points in them.
   for (const std::string rows : {"red\t0\ncat\t1\n", "red\t1.0\ncat\t0.0\n", "red\t3.8\ncat\tv1.2\n"}) {
     auto dataset = tiny.cell.dataset;
@@ -154,10 +159,10 @@ TEST(Heads, ThatFitByNameAreKeptInTheOrderOfTheData) {
     Labels own, given;
     std::vector<std::int64_t> order;
   };
-  for (const auto& [own, given, order] :
-       {Case{kinds, {"number", "animal", "colour"}, {2, 0, 1}}, Case{{"LABEL_0", "LABEL_1", "LABEL_2"}, {"0", "1", "2"}, {0, 1, 2}},
-        Case{{"LABEL_0", "LABEL_1", "LABEL_2"}, {"2", "0", "1"}, {2, 0, 1}},
-        Case{{"0", "1", "2"}, {"LABEL_1", "LABEL_0", "LABEL_2"}, {1, 0, 2}}}) {
+  for (const auto& [own, given, order] : {Case{kinds, {"number", "animal", "colour"}, {2, 0, 1}},
+                                          Case{{"LABEL_0", "LABEL_1", "LABEL_2"}, {"0", "1", "2"}, {0, 1, 2}},
+                                          Case{{"LABEL_0", "LABEL_1", "LABEL_2"}, {"2", "0", "1"}, {2, 0, 1}},
+                                          Case{{"0", "1", "2"}, {"LABEL_1", "LABEL_0", "LABEL_2"}, {1, 0, 2}}}) {
     headed.set("headed", "id2label", {{"0", own[0]}, {"1", own[1]}, {"2", own[2]}});
     std::vector<std::string> said;
     const engine::Watch watch{[&](const std::string& line) { said.push_back(line); }};
@@ -176,8 +181,9 @@ TEST(Heads, ThatDoNotFitAreReplacedAndSaid) {
   const ModelSettings model{"m", "bert", headed.path("headed"), TrainSettings{}};
   engine::start_of(model, {"a", "b", "c", "d", "e"}, 7, watch);
   ASSERT_EQ(said.size(), 1u);
-  EXPECT_EQ(said[0], headed.path("headed") + ": its head of 3 classes (animal, colour, number) is replaced by a new one: "
-                                             "the data has 5 (a, b, c, d, ...)");
+  EXPECT_EQ(said[0], headed.path("headed") +
+                         ": its head of 3 classes (animal, colour, number) is replaced by a new one: "
+                         "the data has 5 (a, b, c, d, ...)");
 }
 
 // --- teachers
@@ -204,12 +210,14 @@ TEST(Teachers, ArePutIntoTheOrderOfTheStudentsClasses) {
 TEST(Teachers, OfOtherClassesAreRefused) {
   Headed headed;
   headed.save(*headed.dense->with_head({"animal", "colour", "plant", "stone"}, 3), "others");
-  EXPECT_EQ(headed.refused("others"), headed.path("others") + "/config.json: the teacher's classes (id2label) are not those of " +
+  EXPECT_EQ(headed.refused("others"), headed.path("others") +
+                                          "/config.json: the teacher's classes (id2label) are not those of " +
                                           headed.path("headed") +
                                           " on this data\n    it lacks: number\n    it has besides: plant, stone\n"
                                           "    expected the same names, in any order");
-  EXPECT_EQ(headed.refused("model"), headed.path("model") + "/config.json: has no classification head, so it teaches no "
-                                                            "classes\n    espalier train makes one");
+  EXPECT_EQ(headed.refused("model"), headed.path("model") +
+                                         "/config.json: has no classification head, so it teaches no "
+                                         "classes\n    espalier train makes one");
 }
 
 TEST(Teachers, ThatReadOtherTokensAreRefused) {
@@ -218,10 +226,11 @@ TEST(Teachers, ThatReadOtherTokensAreRefused) {
   auto vocabulary = read_file(headed.tiny.folder / "other/vocab.txt");
   vocabulary.replace(vocabulary.find("cat\ndog"), 7, "dog\ncat");
   write_file(headed.tiny.folder / "other/vocab.txt", vocabulary);
-  EXPECT_EQ(headed.refused("other"),
-            headed.path("other") + ": its tokenizer gives other ids than that of " + headed.path("headed") +
-                " (14 and 14 tokens)\n    expected a checkpoint with the same tokenizer files (tokenizer.json or vocab.txt, "
-                "tokenizer_config.json)");
+  EXPECT_EQ(
+      headed.refused("other"),
+      headed.path("other") + ": its tokenizer gives other ids than that of " + headed.path("headed") +
+          " (14 and 14 tokens)\n    expected a checkpoint with the same tokenizer files (tokenizer.json or vocab.txt, "
+          "tokenizer_config.json)");
   headed.save(*headed.dense, "cased");
   write_file(headed.tiny.folder / "cased/tokenizer_config.json", R"({"do_lower_case": false})");
   EXPECT_NE(headed.refused("cased").find("its tokenizer gives other ids"), std::string::npos);
@@ -272,8 +281,9 @@ TEST(Texts, AreCutAtWhatTheModelHasPositionsFor) {
 
 TEST(Texts, ThatAreTooLongNameTheWayOut) {
   const Headed headed;
-  const auto message =
-      message_of<InputError>([&] { headed.dense->outputs({{"input_ids", at::ones({1, 17}, at::kLong)}}); });
+  const auto message = message_of<InputError>([&] {
+    headed.dense->outputs({{"input_ids", at::ones({1, 17}, at::kLong)}});
+  });
   EXPECT_EQ(message,
             "input input_ids has 17 tokens, the model takes at most 16 (max_position_embeddings)\n"
             "    cut texts to that: max_tokens = 16 in the dataset, --max-tokens 16 on the command line");

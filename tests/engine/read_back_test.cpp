@@ -65,8 +65,8 @@ const std::vector<Kind>& kinds() {
          tiny.cell.scope = "local";
          tiny.cell.schedule = ScheduleSettings{3, 0.3, "remaining", "ceil", ""};
          tiny.cell.budget = {"schedule", 0};
-         tiny.cell.recovery = tiny.plugin("recovery", "finetune",
-                                          with({{"learning_rate", 1e-3}, {"batch", std::int64_t{4}}}));
+         tiny.cell.recovery =
+             tiny.plugin("recovery", "finetune", with({{"learning_rate", 1e-3}, {"batch", std::int64_t{4}}}));
        }}};
   return all;
 }
@@ -163,10 +163,10 @@ TEST(ReadBack, GoesOnWithTheBitsOfOneGo) {
       };
       std::vector<std::string> said;
       EXPECT_THROW(engine::Engine(bundled_plugins(), cache, {{}, steps_done}).run(tiny.cell), engine::Interrupted);
-      const auto rest = engine::Engine(bundled_plugins(), cache,
-                                       {[&](const std::string& line) { said.push_back(line); }, {}})
-                            .run(tiny.cell)
-                            .points;
+      const auto rest =
+          engine::Engine(bundled_plugins(), cache, {[&](const std::string& line) { said.push_back(line); }, {}})
+              .run(tiny.cell)
+              .points;
       expect_same_bits(whole, rest, format + ", stopped after step " + std::to_string(stop));
       EXPECT_EQ(std::count(said.begin(), said.end(), "going on after step " + std::to_string(stop) + " of 3"), 1)
           << format;

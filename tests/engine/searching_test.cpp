@@ -11,9 +11,9 @@
 
 #include "engine/base_model.h"
 #include "engine/mask_evaluator.h"
+#include "family_cells.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
-#include "family_cells.h"
 
 namespace espalier::test {
 namespace {

@@ -41,7 +41,8 @@ struct Speaking {
     model = nn::read_model(folder / "model");
     dataset.name = "said";
     dataset.format = "speech-recognition";
-    for (const char* split : {"train", "validation", "test"}) dataset.split[split] = (folder / "model/test.tsv").string();
+    for (const char* split : {"train", "validation", "test"})
+      dataset.split[split] = (folder / "model/test.tsv").string();
     dataset.audio_folder = (folder / "model").string();
     dataset.language = language;
     dataset.max_new_tokens = 13;
@@ -75,8 +76,8 @@ struct Speaking {
     put(4, static_cast<std::uint32_t>(36 + data.size()));
     put(40, static_cast<std::uint32_t>(data.size()));
     folder.write("model/long.wav", file + data);
-    folder.write("model/test.tsv", "path\ttext\n" + long_rows +
-                                       (with_short ? "sound1.wav\tmy dog\nsound4.wav\tstop\n" : ""));
+    folder.write("model/test.tsv",
+                 "path\ttext\n" + long_rows + (with_short ? "sound1.wav\tmy dog\nsound4.wav\tstop\n" : ""));
     dataset.long_audio = "chunk";
   }
 
@@ -271,7 +272,8 @@ TEST(SoundsInChunks, AreNotAskedForTheirWholeTranscript) {
 }
 
 const char* no_loss =
-    " split has no example that a loss can be taken of: all 1 sounds are heard in chunks, and what is said in each chunk "
+    " split has no example that a loss can be taken of: all 1 sounds are heard in chunks, and what is said in each "
+    "chunk "
     "is not known\n    give this split sounds that fit the model's window, each with what is said in it";
 
 TEST(SoundsInChunks, AloneAreRefusedByScorersAndTraining) {
@@ -359,15 +361,19 @@ TEST(SpeechTeachers, HearTheSameFeaturesTokensAndPrompts) {
   EXPECT_EQ(refused_teacher(speaking, "tokenizer.json",
                             [](Json& json) { std::swap(json["model"]["vocab"]["a"], json["model"]["vocab"]["b"]); }),
             other.string() + ": its tokenizer gives other ids than that of " + own.string() +
-                " (50 and 50 tokens)\n    expected a checkpoint with the same tokenizer files (tokenizer.json, or vocab.json, "
+                " (50 and 50 tokens)\n    expected a checkpoint with the same tokenizer files (tokenizer.json, or "
+                "vocab.json, "
                 "merges.txt and added_tokens.json)");
   fs::remove_all(other);
-  EXPECT_EQ(refused_teacher(speaking, "generation_config.json",
-                            [](Json& json) { json["forced_decoder_ids"] = {{1, nullptr}, {2, 41}}; }),
-            (other / "generation_config.json").string() +
-                ": its transcripts begin or end with other tokens than those of " + own.string() +
-                " ([31, -1, 41, 49] and [31, -1, 49], -1: a language that is detected)\n    expected equal languages, tasks "
-                "and end tokens");
+  EXPECT_EQ(
+      refused_teacher(speaking, "generation_config.json",
+                      [](Json& json) {
+                        json["forced_decoder_ids"] = {{1, nullptr}, {2, 41}};
+                      }),
+      (other / "generation_config.json").string() + ": its transcripts begin or end with other tokens than those of " +
+          own.string() +
+          " ([31, -1, 41, 49] and [31, -1, 49], -1: a language that is detected)\n    expected equal languages, tasks "
+          "and end tokens");
 }
 
 TEST(SpeechFeatures, ThatDoNotFitTheirModelAreNamedByFileAndKey) {
@@ -378,10 +384,11 @@ TEST(SpeechFeatures, ThatDoNotFitTheirModelAreNamedByFileAndKey) {
   speaking.folder.write("model/preprocessor_config.json", json.dump());
   const auto own = (speaking.folder / "model/preprocessor_config.json").string();
   const auto model = (speaking.folder / "model/config.json").string();
-  EXPECT_EQ(message_of<InputError>([&] { speaking.split(); }),
-            own + ": feature_size is 80, and num_mel_bins of " + model + " takes 8\n" + own +
-                ": chunk_length * sampling_rate / hop_length is 600, and 2 * max_source_positions of " + model +
-                " takes 20\n    expected the preprocessor_config.json that belongs to the model: features have one size");
+  EXPECT_EQ(
+      message_of<InputError>([&] { speaking.split(); }),
+      own + ": feature_size is 80, and num_mel_bins of " + model + " takes 8\n" + own +
+          ": chunk_length * sampling_rate / hop_length is 600, and 2 * max_source_positions of " + model +
+          " takes 20\n    expected the preprocessor_config.json that belongs to the model: features have one size");
 }
 
 // --- what generate() would do otherwise
@@ -397,25 +404,33 @@ TEST(GenerationSettings, ThatWouldChangeTranscriptsAreRefusedTogether) {
     return nn::decoding_rules(speaking.folder / "model", "", "", 0);
   };
   // What greedy decoding does not look at, and what says that nothing is to be changed.
-  const Json harmless = {{"temperature", 0.3}, {"top_k", 3}, {"length_penalty", 2.0}, {"num_beams", 1},
-                         {"do_sample", false}, {"repetition_penalty", 1.0}, {"no_repeat_ngram_size", 0},
-                         {"bad_words_ids", nullptr}, {"return_timestamps", false}, {"encoder_repetition_penalty", 2.0}};
+  const Json harmless = {{"temperature", 0.3},         {"top_k", 3},
+                         {"length_penalty", 2.0},      {"num_beams", 1},
+                         {"do_sample", false},         {"repetition_penalty", 1.0},
+                         {"no_repeat_ngram_size", 0},  {"bad_words_ids", nullptr},
+                         {"return_timestamps", false}, {"encoder_repetition_penalty", 2.0}};
   EXPECT_EQ(rules(harmless).prompt, rules(Json::object()).prompt);
   const std::vector<std::pair<const char*, Json>> refused = {
-      {"do_sample", true},        {"num_beams", 5},           {"repetition_penalty", 1.2}, {"no_repeat_ngram_size", 3},
-      {"bad_words_ids", {{43}}},  {"return_timestamps", true}, {"min_length", 4},           {"min_new_tokens", 4},
-      {"forced_eos_token_id", 30}, {"sequence_bias", {{{43}, -1.0}}}, {"no_speech_threshold", 0.6}};
+      {"do_sample", true},         {"num_beams", 5},
+      {"repetition_penalty", 1.2}, {"no_repeat_ngram_size", 3},
+      {"bad_words_ids", {{43}}},   {"return_timestamps", true},
+      {"min_length", 4},           {"min_new_tokens", 4},
+      {"forced_eos_token_id", 30}, {"sequence_bias", {{{43}, -1.0}}},
+      {"no_speech_threshold", 0.6}};
   for (const auto& [key, value] : refused) {
     const auto message = message_of<InputError>([&] { rules({{key, value}}); });
     EXPECT_TRUE(message.starts_with(file.string() + ": asks for what would change transcripts and is not done: " + key +
                                     " " + value.dump()))
         << message;
   }
-  EXPECT_EQ(message_of<InputError>([&] { rules({{"num_beams", 5}, {"do_sample", true}}); }),
-            file.string() +
-                ": asks for what would change transcripts and is not done: do_sample true, num_beams 5\n    transcripts are "
-                "written greedily and without timestamps, as under do_sample false, num_beams 1: write that into a copy of "
-                "the checkpoint");
+  EXPECT_EQ(
+      message_of<InputError>([&] {
+        rules({{"num_beams", 5}, {"do_sample", true}});
+      }),
+      file.string() +
+          ": asks for what would change transcripts and is not done: do_sample true, num_beams 5\n    transcripts are "
+          "written greedily and without timestamps, as under do_sample false, num_beams 1: write that into a copy of "
+          "the checkpoint");
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ namespace {
 
 const loader::PluginCatalog& all_plugins() {
   static const std::filesystem::path build(ESPALIER_BINARY_DIR);
-  static const loader::PluginCatalog catalog(
-      {build / "plugins", build / "broken_plugins/misbehaves.so", build / "broken_plugins/greedy_searcher.so",
-       build / "broken_plugins/meddling_recovery.so"});
+  static const loader::PluginCatalog catalog({build / "plugins", build / "broken_plugins/misbehaves.so",
+                                              build / "broken_plugins/greedy_searcher.so",
+                                              build / "broken_plugins/meddling_recovery.so"});
   return catalog;
 }
 
@@ -84,7 +84,8 @@ TEST(Untouched, FailsASearcherThatChangedWeightsAlsoWhereItEvaluatedMeanwhile) {
     auto bad = world.tiny.cell;
     bad.searcher = misbehaving("searcher", "greedy-searcher", deed);
     const auto message = world.refusal(bad);
-    EXPECT_TRUE(message.starts_with("searcher 'greedy-searcher' changed weights of the model it was shown: ")) << message;
+    EXPECT_TRUE(message.starts_with("searcher 'greedy-searcher' changed weights of the model it was shown: "))
+        << message;
     EXPECT_EQ(world.outcome(world.tiny.cell), expected) << deed;
   }
   // What it evaluated on a changed model was not written down.
@@ -106,7 +107,8 @@ TEST(Untouched, LetsARecoveryChangeWhatItTrainsAndNotTheDenseModel) {
   auto cell = world.tiny.cell;
   cell.recovery = misbehaving("recovery", "meddling-recovery", "dense");
   const auto message = world.refusal(cell);
-  EXPECT_TRUE(message.starts_with("recovery 'meddling-recovery' changed weights of the model it was shown: ")) << message;
+  EXPECT_TRUE(message.starts_with("recovery 'meddling-recovery' changed weights of the model it was shown: "))
+      << message;
 
   cell.recovery = misbehaving("recovery", "meddling-recovery", "own");
   EXPECT_EQ(world.host.run(cell).points.back().kind, "recovered");

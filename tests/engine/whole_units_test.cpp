@@ -256,7 +256,8 @@ TEST(WholeUnits, OfHeadsAreNeverPassedAndReachTheirNumber) {
 TEST(WholeUnits, AreNoShareOfNothing) {
   CellSettings cell = scheduled({4, 0, "remaining", "nearest", "geometric"}, {1, 1}, "global", "nearest");
   const std::string why =
-      ": each step keeps the same share of what is left, and no share of it is nothing\n    use shape = \"linear\", or ";
+      ": each step keeps the same share of what is left, and no share of it is nothing\n    use shape = \"linear\", "
+      "or ";
   EXPECT_EQ(message_of<SettingsError>([&] { engine::steps_of(cell, 12); }),
             "a geometric schedule cannot lead to sparsity 1" + why + "a sparsity below 1");
   cell.budget = {"heads", 0};

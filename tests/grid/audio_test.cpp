@@ -214,11 +214,12 @@ TEST_F(MissingSounds, TablesThatCannotBeReadSayWhy) {
 
   EXPECT_EQ(said(""), begin + ": is empty, expected a header and rows with path, label");
   EXPECT_EQ(said("path\tlabel\n"), begin + ": names no sound files\n    expected at least one for the split 'test'");
-  EXPECT_EQ(said("path\tlabels\nlow.wav\tcalm\n"),
-            begin +
-                ":1: has no column 'label'\n    instead of 'label', did you mean 'labels'?\n    its columns: path, labels\n"
-                "    expected a header with path and label; the dataset's key label (on the command line --label) "
-                "names the second");
+  EXPECT_EQ(
+      said("path\tlabels\nlow.wav\tcalm\n"),
+      begin +
+          ":1: has no column 'label'\n    instead of 'label', did you mean 'labels'?\n    its columns: path, labels\n"
+          "    expected a header with path and label; the dataset's key label (on the command line --label) "
+          "names the second");
   EXPECT_EQ(said("path\tlabel\nlow.wav\tcalm\tmore\n\nhigh.wav\t\n\tloud\n"),
             begin +
                 ": 3 rows cannot be read\n    sounds/labels.tsv:2: has 3 fields, expected 2 (path, label)\n"
@@ -234,9 +235,10 @@ TEST_F(MissingSounds, FoldersAreReadByTheirOfficialLists) {
   write("commands/yes/three.wav", "three");
   write("commands/_background_noise_/four.wav", "four");
   auto text = head_ + model("ast") + dataset("audio-classification", "test = \"commands\"\n") + grid();
-  EXPECT_EQ(table_problem(text), std::string("commands: is a folder, expected a table, or for "
-                                 "audio-classification the Speech Commands folder (with testing_list.txt and "
-                                 "validation_list.txt)"));
+  EXPECT_EQ(table_problem(text),
+            std::string("commands: is a folder, expected a table, or for "
+                        "audio-classification the Speech Commands folder (with testing_list.txt and "
+                        "validation_list.txt)"));
 
   write("commands/testing_list.txt", "yes/one.wav\nno/two.wav\n");
   write("commands/validation_list.txt", "yes/three.wav\n");
@@ -265,13 +267,12 @@ class AudioSet : public AudioGrid {
 };
 
 TEST_F(AudioSet, NeedsItsFolderItsFilesAndItsNames) {
-  EXPECT_EQ(table_problem(tags("")),
-            std::string("audioset/eval.csv: is an AudioSet table, and "
-                  "the folder of its files is not given\n    add audio = \"FOLDER\" to the dataset (on the command line --audio FOLDER)"));
+  EXPECT_EQ(table_problem(tags("")), std::string("audioset/eval.csv: is an AudioSet table, and "
+                                                 "the folder of its files is not given\n    add audio = \"FOLDER\" to "
+                                                 "the dataset (on the command line --audio FOLDER)"));
   EXPECT_EQ(missing(tags(places_)), Lines{});
   write("audioset/names.csv", "index,mid,display_name\n0,/m/1,\"Speech, male\"\n");
-  EXPECT_EQ(
-      table_problem(tags(places_)), "audioset/eval.csv:3: label '/m/2' is not in audioset/names.csv");
+  EXPECT_EQ(table_problem(tags(places_)), "audioset/eval.csv:3: label '/m/2' is not in audioset/names.csv");
   write("audioset/eval.csv", "# Segments\nab-c, 0.0, 10.0, \"/m/1\"\nnot-there, 0.0, 10.0, \"/m/1\"\n");
   EXPECT_EQ(missing(tags(places_)), Lines{"audioset/files/not-there.wav"});
   std::filesystem::remove(folder_ / "audioset/names.csv");

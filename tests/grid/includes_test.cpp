@@ -31,7 +31,8 @@ TEST_F(IncludedFiles, GiveTheSameCellsAsOneFile) {
 
 TEST_F(IncludedFiles, HavePathsOfTheirOwnFolder) {
   write("shared/models.toml", definitions);
-  for (const auto* file : {"minilm/config.json", "minilm/model.safetensors", "train.tsv", "validation.tsv", "test.tsv"}) {
+  for (const auto* file :
+       {"minilm/config.json", "minilm/model.safetensors", "train.tsv", "validation.tsv", "test.tsv"}) {
     write(std::string("shared/") + file, file);
   }
 
@@ -44,7 +45,8 @@ TEST_F(IncludedFiles, HavePathsOfTheirOwnFolder) {
 
 TEST_F(IncludedFiles, MayIncludeOthersAndBeIncludedTwice) {
   write("models.toml", "[model.minilm]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n");
-  write("a.toml", "include = \"models.toml\"\n[dataset.wordnet]\nformat = \"text-classification\"\ntest = \"test.tsv\"\n");
+  write("a.toml",
+        "include = \"models.toml\"\n[dataset.wordnet]\nformat = \"text-classification\"\ntest = \"test.tsv\"\n");
   write("b.toml", "espalier = 1\ninclude = [\"models.toml\"]\n[scorer.few]\nplugin = \"fisher\"\n");
 
   EXPECT_EQ(read(including("[\"a.toml\", \"b.toml\"]")).cells.size(), 1U);

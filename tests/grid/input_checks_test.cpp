@@ -11,13 +11,16 @@ class Inputs : public GridTest {
     write("minilm/config.json", R"({"model_type":"bert","id2label":{"0":"a"},"num_hidden_layers":2})");
     write("minilm/model.safetensors", test::bert_weights());
     write("minilm/vocab.txt", "[UNK]\n");
-    for (const auto* split : {"train", "validation", "test"}) write(split + std::string(".tsv"), "text\tlabel\nx\ta\ny\tb\n");
+    for (const auto* split : {"train", "validation", "test"})
+      write(split + std::string(".tsv"), "text\tlabel\nx\ta\ny\tb\n");
   }
 
   static std::string file(const std::string& train = "train = { epochs = 1 }\n", const std::string& dataset = "") {
     return "espalier = 1\nname = \"test\"\n[model.minilm]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n" + train +
-           "[dataset.wordnet]\nformat = \"text-classification\"\ntrain = \"train.tsv\"\nvalidation = \"validation.tsv\"\n"
-           "test = \"test.tsv\"\n" + dataset +
+           "[dataset.wordnet]\nformat = \"text-classification\"\ntrain = \"train.tsv\"\nvalidation = "
+           "\"validation.tsv\"\n"
+           "test = \"test.tsv\"\n" +
+           dataset +
            "[[grid]]\nmodel = \"minilm\"\ndataset = \"wordnet\"\ngranularity = \"head\"\nscorer = \"random\"\n"
            "sparsity = 0.5\n";
   }
@@ -52,9 +55,11 @@ TEST_F(Inputs, AreNamedAllAtOnce) {
 
 TEST_F(Inputs, MayHaveTheLabelsOfTheTrainSplitAlone) {
   write("test.tsv", "text\tlabel\nx\ta\ny\tdog\nz\tdog\n");
-  EXPECT_EQ(problems(), (Messages{"test.tsv:3: unknown label 'dog'\n    known: a, b\n    2 rows have labels that the train "
-                                  "split (train.tsv) does not know\n    the test split of dataset 'wordnet', x.toml:7:1"}));
-  EXPECT_EQ(problems(file("train = { epochs = 1 }\n", "limit = { test = 1 }\n")), Messages{});  // its first row alone is read
+  EXPECT_EQ(problems(),
+            (Messages{"test.tsv:3: unknown label 'dog'\n    known: a, b\n    2 rows have labels that the train "
+                      "split (train.tsv) does not know\n    the test split of dataset 'wordnet', x.toml:7:1"}));
+  EXPECT_EQ(problems(file("train = { epochs = 1 }\n", "limit = { test = 1 }\n")),
+            Messages{});  // its first row alone is read
 }
 
 TEST_F(Inputs, MayHaveTheLabelsOfTheCheckpointAlone) {
@@ -62,25 +67,29 @@ TEST_F(Inputs, MayHaveTheLabelsOfTheCheckpointAlone) {
   write("minilm/config.json", R"({"model_type":"bert","id2label":{"0":"LABEL_0"},"num_hidden_layers":2})");
   const auto regression = problems(file(""));
   ASSERT_EQ(regression.size(), 1U);
-  EXPECT_EQ(regression[0], "x.toml:3:1: the checkpoint of model 'minilm' is made for another task than "
-                           "text-classification\n    minilm/config.json has one class, which is regression");
+  EXPECT_EQ(regression[0],
+            "x.toml:3:1: the checkpoint of model 'minilm' is made for another task than "
+            "text-classification\n    minilm/config.json has one class, which is regression");
   const auto head = test::safetensors_file(
       R"({"embeddings.word_embeddings.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},)"
-      R"("classifier.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]}})", 12);
+      R"("classifier.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]}})",
+      12);
   write("minilm/model.safetensors", head);
   write("minilm/config.json", R"({"model_type":"bert","num_hidden_layers":2})");
-  EXPECT_EQ(problems(file("")), (Messages{"test.tsv:2: unknown label 'a'\n    known: LABEL_0, LABEL_1\n    test.tsv:3: "
-                                          "unknown label 'b'\n    2 rows have labels that the checkpoint of model 'minilm' "
-                                          "does not know\n    the test split of dataset 'wordnet', x.toml:6:1"}));
+  EXPECT_EQ(problems(file("")),
+            (Messages{"test.tsv:2: unknown label 'a'\n    known: LABEL_0, LABEL_1\n    test.tsv:3: "
+                      "unknown label 'b'\n    2 rows have labels that the checkpoint of model 'minilm' "
+                      "does not know\n    the test split of dataset 'wordnet', x.toml:6:1"}));
   write("test.tsv", "text\tlabel\nx\t0\ny\t1\n");
   EXPECT_EQ(problems(file("")), Messages{});
 }
 
 TEST_F(Inputs, NeedAHeadOrARecipe) {
-  EXPECT_EQ(problems(file("")),
-            (Messages{"x.toml:3:1: the checkpoint of model 'minilm' has no classification head, and the model gives no "
-                      "training recipe\n    minilm/model.safetensors holds no 'classifier.weight'\n    add train = { epochs "
-                      "= 2 } to it, or give a checkpoint with a head (espalier train makes one)"}));
+  EXPECT_EQ(
+      problems(file("")),
+      (Messages{"x.toml:3:1: the checkpoint of model 'minilm' has no classification head, and the model gives no "
+                "training recipe\n    minilm/model.safetensors holds no 'classifier.weight'\n    add train = { epochs "
+                "= 2 } to it, or give a checkpoint with a head (espalier train makes one)"}));
 }
 
 TEST_F(Inputs, NeedACheckpointOfTheirFamily) {
@@ -93,15 +102,17 @@ TEST_F(Inputs, NeedACheckpointOfTheirFamily) {
 TEST_F(Inputs, NeedATokenizer) {
   std::filesystem::remove(folder_ / "minilm/vocab.txt");
   EXPECT_EQ(problems().size(), 1U);
-  EXPECT_TRUE(problems()[0].starts_with("minilm: has no tokenizer: neither tokenizer.json nor vocab.txt")) << problems()[0];
+  EXPECT_TRUE(problems()[0].starts_with("minilm: has no tokenizer: neither tokenizer.json nor vocab.txt"))
+      << problems()[0];
 }
 
 TEST_F(Inputs, LongerThanTheModelReadsAreWarnedAbout) {
   write("minilm/config.json", R"({"model_type":"bert","max_position_embeddings":64})");
   const auto warnings = read(file("train = { epochs = 1 }\n", "max_tokens = 100\n")).warnings;
   ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_EQ(without_folder(warnings[0]), "x.toml:12:14: max_tokens = 100 is more than model 'minilm' has positions for: "
-                                         "texts are cut to its 64");
+  EXPECT_EQ(without_folder(warnings[0]),
+            "x.toml:12:14: max_tokens = 100 is more than model 'minilm' has positions for: "
+            "texts are cut to its 64");
   EXPECT_TRUE(read(file()).warnings.empty());
 }
 
@@ -122,7 +133,9 @@ TEST_F(Inputs, OfSoundsAreReadTheSame) {
   write("ast/model.safetensors", test::weights_of("embeddings.patch_embeddings.projection.weight"));
   write("dog.wav", "sound");
   for (const auto* split : {"train", "validation"}) write(split + std::string(".csv"), "path,label\ndog.wav,dog\n");
-  write("test.csv", "path,label\ndog.wav,ch\xef" "en\n");
+  write("test.csv",
+        "path,label\ndog.wav,ch\xef"
+        "en\n");
   const std::string text =
       "espalier = 1\nname = \"test\"\n[model.a]\nfamily = \"ast\"\ncheckpoint = \"ast\"\ntrain = { epochs = 1 }\n"
       "[dataset.d]\nformat = \"audio-classification\"\ntrain = \"train.csv\"\nvalidation = \"validation.csv\"\n"
@@ -132,7 +145,8 @@ TEST_F(Inputs, OfSoundsAreReadTheSame) {
   EXPECT_TRUE(problems(text)[0].starts_with("test.csv:2: is not UTF-8")) << problems(text)[0];
   EXPECT_TRUE(read(text).missing.empty());
   write("test.csv", "path,label\ndog.wav,cat\n");
-  EXPECT_TRUE(problems(text).at(0).starts_with("test.csv:2: unknown label 'cat'\n    known: dog\n")) << problems(text)[0];
+  EXPECT_TRUE(problems(text).at(0).starts_with("test.csv:2: unknown label 'cat'\n    known: dog\n"))
+      << problems(text)[0];
 }
 
 }  // namespace

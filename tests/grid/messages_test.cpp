@@ -92,7 +92,8 @@ TEST_F(Messages, OfModels) {
             "x.toml:5:14: 'checkpoint' is not a path: it is empty or has a line break or a zero byte");
   EXPECT_EQ(train("epochs = 0"), "x.toml:6:20: 'epochs' is the integer 0, expected an integer of at least 1");
   EXPECT_EQ(train("epochs = 1.5"), "x.toml:6:20: 'epochs' is the number 1.5, expected an integer of at least 1");
-  EXPECT_EQ(train("batch = \"8\""), "x.toml:6:19: 'batch' is the text '8', expected an integer of at least 1\n    without quotes: 8");
+  EXPECT_EQ(train("batch = \"8\""),
+            "x.toml:6:19: 'batch' is the text '8', expected an integer of at least 1\n    without quotes: 8");
   EXPECT_EQ(train("learning_rate = 0"), "x.toml:6:27: 'learning_rate' is the integer 0, expected a positive number");
   EXPECT_EQ(train("learning_rate = inf"), "x.toml:6:27: 'learning_rate' is the number inf, expected a positive number");
   EXPECT_EQ(train("weight_decay = -1"),

@@ -68,8 +68,10 @@ TEST_F(Ranges, ComeFromTheCommandLine) {
 }
 
 TEST_F(Ranges, AdvanceWithLinkedAxes) {
-  const auto cells = read_grid(std::string(axes) + "sparsity = [0.1, 0.2, 0.3]\nseed = \"5..7\"\n"
-                                                   "linked = [[\"sparsity\", \"seed\"]]\n").cells;
+  const auto cells = read_grid(std::string(axes) +
+                               "sparsity = [0.1, 0.2, 0.3]\nseed = \"5..7\"\n"
+                               "linked = [[\"sparsity\", \"seed\"]]\n")
+                         .cells;
 
   ASSERT_EQ(cells.size(), 3U);
   EXPECT_EQ(settings(cells[2]).seed, 7);
@@ -91,8 +93,7 @@ TEST_F(Ranges, ThatCannotBeAreNamed) {
   EXPECT_EQ(said("sparsity = \"0.1..0.9\""),
             "x.toml:16:12: 'sparsity' is the text '0.1..0.9', expected numbers; a range of them has a step: { from = "
             "0.1, to = 0.9, step = 0.1 }");
-  EXPECT_EQ(said("sparsity = { from = 0.1, to = 0.9 }"),
-            "x.toml:16:12: a range of 'sparsity' lacks the key 'step'");
+  EXPECT_EQ(said("sparsity = { from = 0.1, to = 0.9 }"), "x.toml:16:12: a range of 'sparsity' lacks the key 'step'");
   EXPECT_EQ(said("sparsity = { from = 0.1, to = 0.9, step = 0 }"),
             "x.toml:16:43: 'step' is the integer 0, expected a positive number");
   EXPECT_EQ(said("sparsity = { from = 0.1, to = 0.9, stop = 0.1, step = 0.1 }"),

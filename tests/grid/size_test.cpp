@@ -21,8 +21,9 @@ std::size_t resident_bytes() {
 
 TEST_F(Size, OfACellIsFarBelowTwoHundredBytes) {
   const auto before = resident_bytes();
-  const auto experiment = read_grid(std::string(axes) + "sparsity = { from = 0.01, to = 1, step = 0.01 }\nseed = "
-                                                        "\"0..499\"\n");
+  const auto experiment = read_grid(std::string(axes) +
+                                    "sparsity = { from = 0.01, to = 1, step = 0.01 }\nseed = "
+                                    "\"0..499\"\n");
   const auto after = resident_bytes();
 
   ASSERT_EQ(experiment.cells.size(), 200'000U);
@@ -30,8 +31,10 @@ TEST_F(Size, OfACellIsFarBelowTwoHundredBytes) {
 }
 
 TEST_F(Size, DoesNotChangeWhatACellSays) {
-  const auto cells = read_grid(std::string(axes) + "sparsity = [0.5, 0.25]\nseed = [4, 2]\n"
-                                                   "skip = [{ scorer = \"magnitude\", seed = 2 }]\n").cells;
+  const auto cells = read_grid(std::string(axes) +
+                               "sparsity = [0.5, 0.25]\nseed = [4, 2]\n"
+                               "skip = [{ scorer = \"magnitude\", seed = 2 }]\n")
+                         .cells;
 
   ASSERT_EQ(cells.size(), 12U);
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -76,8 +79,9 @@ TEST_F(Size, OfASliceAndOfItsFile) {
 
 TEST_F(Size, OfASliceNeedsOnlyItsOwnFiles) {
   std::filesystem::remove(folder_ / "train.tsv");
-  const std::string text = std::string("[[grid]]\nmodel = \"minilm\"\ndataset = \"wordnet\"\ngranularity = \"head\"\n") +
-                           "scorer = [\"random\", { plugin = \"fisher\", split = \"train\" }]\nsparsity = 0.5\n";
+  const std::string text =
+      std::string("[[grid]]\nmodel = \"minilm\"\ndataset = \"wordnet\"\ngranularity = \"head\"\n") +
+      "scorer = [\"random\", { plugin = \"fisher\", split = \"train\" }]\nsparsity = 0.5\n";
   options_.only = "scorer=random";
 
   const auto slice = read_grid(text);
@@ -96,8 +100,8 @@ TEST_F(Size, OfASliceHidesNoError) {
   const std::string granularities = "granularity = [\"head\", \"head-channel\"]\nsearcher = \"a-star\"\nheads = 3\n";
   const std::string empty = "granularity = \"head\"\nscorer = \"random\"\nsparsity = 0.5\nskip = [{ seed = 0 }]\n";
 
-  for (const auto& [lines, only] : {std::pair(searchers, "searcher=gates"), std::pair(granularities, "granularity=head"),
-                                    std::pair(empty, "seed=0")}) {
+  for (const auto& [lines, only] : {std::pair(searchers, "searcher=gates"),
+                                    std::pair(granularities, "granularity=head"), std::pair(empty, "seed=0")}) {
     options_.only.clear();
     const auto whole = complaint(head + lines);
     options_.only = only;

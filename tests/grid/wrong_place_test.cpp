@@ -60,9 +60,12 @@ TEST_F(WrongPlace, OfAKey) {
             "x.toml:19:1: unknown key 'epochs'\n    it belongs to [model.NAME] train = { ... }");
   EXPECT_EQ(brief("sparsity = 0.5", "sparsity = 0.5\nlimit = { test = 3 }"),
             "x.toml:19:1: unknown key 'limit'\n    it belongs to [dataset.NAME]");
-  const auto of_model = complaint("espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n"
-                                  "batch_size = 8\nscope = \"local\"\n");
-  EXPECT_NE(of_model.find("unknown key 'batch_size'\n    the nearest is 'batch', of [model.NAME] train = { ... }\n"), std::string::npos) << of_model;
+  const auto of_model = complaint(
+      "espalier = 1\nname = \"a\"\n[model.m]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n"
+      "batch_size = 8\nscope = \"local\"\n");
+  EXPECT_NE(of_model.find("unknown key 'batch_size'\n    the nearest is 'batch', of [model.NAME] train = { ... }\n"),
+            std::string::npos)
+      << of_model;
   EXPECT_NE(of_model.find("unknown key 'scope'\n    it belongs to [[grid]]\n"), std::string::npos) << of_model;
 }
 
@@ -76,23 +79,28 @@ TEST_F(WrongPlace, OfTheDecimalPoint) {
             "x.toml:18:12: 'sparsity' is the text '50%', expected a number from 0 to 1\n    did you mean 0.5?");
   EXPECT_EQ(line("sparsity = \"0.5\""),
             "x.toml:18:12: 'sparsity' is the text '0.5', expected a number from 0 to 1\n    without quotes: 0.5");
-  EXPECT_EQ(line("macs = 50"),
-            "x.toml:18:8: 'macs' is the integer 50, expected a share of the dense model's multiply-adds, a number above "
-            "0 and at most 1\n    did you mean 0.5?");
+  EXPECT_EQ(
+      line("macs = 50"),
+      "x.toml:18:8: 'macs' is the integer 50, expected a share of the dense model's multiply-adds, a number above "
+      "0 and at most 1\n    did you mean 0.5?");
   EXPECT_EQ(line("sparsity = 5000"), "x.toml:18:12: 'sparsity' is the integer 5000, expected a number from 0 to 1");
   EXPECT_EQ(line("sparsity = 0.5\nseed = 1.0"),
             "x.toml:19:8: 'seed' is the number 1, expected an integer of at least 0\n    written: 1");
 }
 
 TEST_F(WrongPlace, OfALossInPercent) {
-  EXPECT_EQ(grid("scorer = \"random\"\nsparsity = 0.5", "searcher = \"a-star\"\nloss_of_metric = 5"),
-            "x.toml:18:18: loss_of_metric = 5 is more than accuracy can lose, which counts in fractions\n    expected at "
-            "most 1; did you mean 0.05?");
-  EXPECT_EQ(grid("scorer = \"random\"\nsparsity = 0.5", "searcher = \"a-star\"\nloss_of_metric = 0.05"), "no complaint");
+  EXPECT_EQ(
+      grid("scorer = \"random\"\nsparsity = 0.5", "searcher = \"a-star\"\nloss_of_metric = 5"),
+      "x.toml:18:18: loss_of_metric = 5 is more than accuracy can lose, which counts in fractions\n    expected at "
+      "most 1; did you mean 0.05?");
+  EXPECT_EQ(grid("scorer = \"random\"\nsparsity = 0.5", "searcher = \"a-star\"\nloss_of_metric = 0.05"),
+            "no complaint");
 }
 
 TEST_F(WrongPlace, OfQuotesAndBrackets) {
-  const auto said = [&](const std::string& lines) { return complaint("espalier = 1\n" + lines + "\nquestion = \"x\"\n"); };
+  const auto said = [&](const std::string& lines) {
+    return complaint("espalier = 1\n" + lines + "\nquestion = \"x\"\n");
+  };
   EXPECT_EQ(said("name = \"a"),
             "x.toml:2:8: a text is opened here with \" and not closed on its line\n    close it with \", or write "
             "\"\"\" around a text of several lines");
@@ -104,7 +112,8 @@ TEST_F(WrongPlace, OfQuotesAndBrackets) {
   EXPECT_EQ(said("measure = { latency = { batch = [1, 8]\nrepeats = 5 } }"),
             "x.toml:2:23: an inline table is opened here with '{' and does not end on its line\n    TOML wants it on "
             "one line; or give it a header of its own, as in [measure.latency]");
-  EXPECT_EQ(said("name = \u201Ca\u201D"), "x.toml:2:8: \u201C (U+201C) is no quote of TOML, expected the straight one: \"");
+  EXPECT_EQ(said("name = \u201Ca\u201D"),
+            "x.toml:2:8: \u201C (U+201C) is no quote of TOML, expected the straight one: \"");
   EXPECT_EQ(said("[[grid]]\nmodel = minilm"), "x.toml:3:9: 'minilm' is no value: a text stands in quotes, \"minilm\"");
   EXPECT_EQ(said("measure = { proof = True }"), "x.toml:2:21: 'True' is no value, expected true in small letters");
   EXPECT_EQ(said("[[grid]]\nsparsity = 50%"), "x.toml:3:12: '50%' is no value: a share is a number from 0 to 1");
@@ -127,8 +136,9 @@ TEST_F(WrongPlace, OfAnAccent) {
   options_.sets = {"model." + std::string("\"") + decomposed + "\".train.epochs=1"};
   EXPECT_EQ(read(file(composed, composed)).cells.size(), 1U);
   options_.sets.clear();
-  EXPECT_EQ(complaint(file(composed + "\"]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n[model.\"" + decomposed, composed)),
-            "x.toml:6:8: model '" + composed + "' is defined twice\n    also at x.toml:3:8");
+  EXPECT_EQ(
+      complaint(file(composed + "\"]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n[model.\"" + decomposed, composed)),
+      "x.toml:6:8: model '" + composed + "' is defined twice\n    also at x.toml:3:8");
 }
 
 }  // namespace

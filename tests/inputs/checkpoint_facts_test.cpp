@@ -58,11 +58,12 @@ TEST_F(Checkpoint, OfAnotherFamilyIsNamed) {
 TEST_F(Checkpoint, ThatIsMalformedIsNamed) {
   EXPECT_EQ(problems("{\"a\": }"), (Messages{"config.json: is not valid JSON (character 7)"}));
   EXPECT_EQ(problems("[]"), (Messages{"config.json: is not a JSON object"}));
-  EXPECT_EQ(problems(R"({"id2label":{"0":"a","2":"b"},"hidden_size":10,"num_attention_heads":4,"hidden_act":"swiglu"})"),
-            (Messages{"config.json: id2label is not an object of class names under \"0\", \"1\", ...",
-                      "config.json: hidden_size 10 is not a multiple of num_attention_heads 4",
-                      "config.json: hidden_act 'swiglu' is not supported\n    supported: gelu, gelu_new, "
-                      "gelu_pytorch_tanh, relu, silu, tanh"}));
+  EXPECT_EQ(
+      problems(R"({"id2label":{"0":"a","2":"b"},"hidden_size":10,"num_attention_heads":4,"hidden_act":"swiglu"})"),
+      (Messages{"config.json: id2label is not an object of class names under \"0\", \"1\", ...",
+                "config.json: hidden_size 10 is not a multiple of num_attention_heads 4",
+                "config.json: hidden_act 'swiglu' is not supported\n    supported: gelu, gelu_new, "
+                "gelu_pytorch_tanh, relu, silu, tanh"}));
   EXPECT_EQ(problems("{}", "weights"),
             (Messages{"model.safetensors: truncated: a safetensors file has at least 8 bytes, this one has 7"}));
   EXPECT_EQ(problems("{}", "This is a text"),
@@ -75,9 +76,10 @@ TEST_F(Checkpoint, ThatIsMalformedIsNamed) {
 }
 
 TEST_F(Checkpoint, WhoseWeightsAreOfAnotherConfigIsNamed) {
-  EXPECT_EQ(problems(R"({"vocab_size":9})"),
-            (Messages{"model.safetensors: 'bert.embeddings.word_embeddings.weight' has shape [1, 1], and config.json has "
-                      "vocab_size 9"}));
+  EXPECT_EQ(
+      problems(R"({"vocab_size":9})"),
+      (Messages{"model.safetensors: 'bert.embeddings.word_embeddings.weight' has shape [1, 1], and config.json has "
+                "vocab_size 9"}));
   EXPECT_EQ(problems(R"({"id2label":{"0":"a","1":"b"}})", test::bert_weights_with_head()),
             (Messages{"model.safetensors: 'classifier.weight' has 1 classes, and config.json names 2 (id2label, "
                       "num_labels)"}));

@@ -65,7 +65,8 @@ TEST_F(Facts, AreWhatIsWrong) {
   EXPECT_NE(facts(dataset("empty.csv")).problem.find("empty.csv: holds no rows"), std::string::npos);
   EXPECT_NE(facts(dataset("latin.tsv")).problem.find("latin.tsv:2: is not UTF-8"), std::string::npos);
   EXPECT_NE(facts(dataset("twice.csv")).problem.find("two columns 'label'"), std::string::npos);
-  EXPECT_NE(facts(dataset("sounds.tsv", "audio-classification")).problem.find("has no column 'path'"), std::string::npos);
+  EXPECT_NE(facts(dataset("sounds.tsv", "audio-classification")).problem.find("has no column 'path'"),
+            std::string::npos);
   EXPECT_NE(facts(dataset("speech.csv", "speech-recognition")).problem.find("has no column 'text'"), std::string::npos);
 }
 
@@ -74,7 +75,8 @@ TEST_F(Facts, AreRememberedByTheFilesDigest) {
   const auto first = facts(dataset("a.tsv"));
   ASSERT_FALSE(std::filesystem::is_empty(folder_ / "cache" / "tables"));
   for (const auto& entry : std::filesystem::directory_iterator(folder_ / "cache" / "tables")) {
-    folder_.write("cache/tables/" + entry.path().filename().string(), R"({"rows":7,"problem":"","labels":[["k",2,7]]})");
+    folder_.write("cache/tables/" + entry.path().filename().string(),
+                  R"({"rows":7,"problem":"","labels":[["k",2,7]]})");
   }
   const auto remembered = facts(dataset("a.tsv"));
   folder_.write("a.tsv", "text\tlabel\nx\tb\ny\tc\n");
@@ -88,9 +90,10 @@ TEST_F(Facts, AreRememberedByTheFilesDigest) {
 TEST_F(Facts, NameLabelsThatNobodyKnows) {
   const TableFacts found{4, {{"cat", 2, 1}, {"dgo", 3, 2}, {"bird", 5, 1}}, ""};
 
-  EXPECT_EQ(unknown_labels(found, "test.tsv", {"bird", "cat", "dog"}, "the model"),
-            "test.tsv:3: unknown label 'dgo'\n    did you mean 'dog'?\n    known: bird, cat, dog\n    2 rows have labels "
-            "that the model does not know");
+  EXPECT_EQ(
+      unknown_labels(found, "test.tsv", {"bird", "cat", "dog"}, "the model"),
+      "test.tsv:3: unknown label 'dgo'\n    did you mean 'dog'?\n    known: bird, cat, dog\n    2 rows have labels "
+      "that the model does not know");
   EXPECT_EQ(unknown_labels(found, "test.tsv", {"bird", "cat", "dgo"}, "the model"), "");
   EXPECT_EQ(unknown_labels({1, {{"1", 2, 1}}, ""}, "test.tsv", {"LABEL_0", "LABEL_1"}, "the model"), "");
 }

@@ -91,10 +91,10 @@ TEST(Catalog, RefusesASecondPluginOfOneName) {
   const PluginCatalog catalog({plugin_file("steady"), folder / "steady.so"});
 
   ASSERT_EQ(catalog.refusals().size(), 1u);
-  EXPECT_TRUE(
-      says(catalog.refusals()[0].message,
-           (folder / "steady.so").string() + ": scorer 'steady' is already provided by " + plugin_file("steady").string(),
-           {"give one of the two another name"}));
+  EXPECT_TRUE(says(
+      catalog.refusals()[0].message,
+      (folder / "steady.so").string() + ": scorer 'steady' is already provided by " + plugin_file("steady").string(),
+      {"give one of the two another name"}));
   EXPECT_EQ(catalog.find("scorer", "steady").file, plugin_file("steady"));
 }
 
@@ -279,7 +279,8 @@ TEST(Visit, PutsSignalsAndTimersBack) {
 }
 
 TEST(Visit, PutsTheStandardStreamsBack) {
-  struct stat before {}, after {};
+  struct stat before {
+  }, after{};
   ::fstat(2, &before);
 
   EXPECT_EQ(after_visit("close-streams"), "");

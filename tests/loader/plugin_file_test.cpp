@@ -53,9 +53,12 @@ TEST(PluginFile, MustExist) {
   fs::create_directories(folder / "folder.so");
   fs::create_symlink("nowhere", folder / "link.so");
   ASSERT_EQ(::mkfifo((folder / "pipe.so").c_str(), 0600), 0);
-  EXPECT_EQ(refusal_of_file(folder / "link.so"), (folder / "link.so").string() + ": is a link to a file that is not there");
-  EXPECT_EQ(refusal_of_file(folder / "pipe.so"), (folder / "pipe.so").string() + ": is no ordinary file, and cannot be a plugin");
-  EXPECT_EQ(refusal_of_file(folder / "folder.so"), (folder / "folder.so").string() + ": is a folder, expected a plugin file");
+  EXPECT_EQ(refusal_of_file(folder / "link.so"),
+            (folder / "link.so").string() + ": is a link to a file that is not there");
+  EXPECT_EQ(refusal_of_file(folder / "pipe.so"),
+            (folder / "pipe.so").string() + ": is no ordinary file, and cannot be a plugin");
+  EXPECT_EQ(refusal_of_file(folder / "folder.so"),
+            (folder / "folder.so").string() + ": is a folder, expected a plugin file");
 }
 
 TEST(PluginFile, MustBeALibrary) {

@@ -74,10 +74,10 @@ class CompactAgain : public testing::TestWithParam<const char*> {
       made.inputs["input_values"] = golden.at("input.input_values");
       made.labels = at::arange(made.inputs["input_values"].size(0)).remainder(3);
     } else {
-      const auto golden = nn::read_safetensors(GetParam() == std::string("whisper_wide")
-                                                   ? fixtures / "wide_heads/golden.safetensors"
-                                                   : folder / "dense/golden.safetensors")
-                              .tensors;
+      const auto golden =
+          nn::read_safetensors(GetParam() == std::string("whisper_wide") ? fixtures / "wide_heads/golden.safetensors"
+                                                                         : folder / "dense/golden.safetensors")
+              .tensors;
       made.inputs["input_features"] = golden.at("input.input_features");
       made.inputs["decoder_input_ids"] = golden.at("input.decoder_input_ids");
       made.labels = made.inputs["decoder_input_ids"].roll(-1, 1);
@@ -126,7 +126,8 @@ class CompactAgain : public testing::TestWithParam<const char*> {
 };
 
 // What is counted is what the file holds: sites, the rest, all together.
-void expect_counts(const nn::Model& model, const std::filesystem::path& folder, std::int64_t unused, const std::string& what) {
+void expect_counts(const nn::Model& model, const std::filesystem::path& folder, std::int64_t unused,
+                   const std::string& what) {
   const auto sites = count_parameters(model.sites(), Mask(model.sites()), false);
   EXPECT_EQ(sites.dense, attention_elements_of(folder)) << what;
   EXPECT_EQ(sites.kept, sites.dense) << what;
@@ -210,8 +211,9 @@ TEST_P(CompactAgain, ComputesTheSameWithItsOwnParameters) {
     for (const auto& parameter : small->trainable_copy()->parameters())
       EXPECT_TRUE(parameter.tensor.requires_grad()) << parameter.name;
     tensors.pop_back();
-    EXPECT_EQ(message_of<InputError>([&] { small->with_parameters(tensors); }),
-              std::to_string(tensors.size()) + " tensors were given for " + std::to_string(back.size()) + " parameters");
+    EXPECT_EQ(
+        message_of<InputError>([&] { small->with_parameters(tensors); }),
+        std::to_string(tensors.size()) + " tensors were given for " + std::to_string(back.size()) + " parameters");
   }
 }
 
@@ -237,7 +239,8 @@ TEST_P(CompactAgain, MaskAndScoreFilesComeBack) {
     const Units units(sites, granularity);
     const auto values = at::arange(units.count(), at::kDouble) + 1;
     nn::write_scores(folder / "scores.safetensors", units, {values, {}});
-    EXPECT_TRUE(is_close(nn::read_scores(folder / "scores.safetensors", units).values, values)) << to_string(granularity);
+    EXPECT_TRUE(is_close(nn::read_scores(folder / "scores.safetensors", units).values, values))
+        << to_string(granularity);
     std::int64_t finite = 0;
     for (const auto& [name, tensor] : nn::read_safetensors(folder / "scores.safetensors").tensors)
       finite += at::isfinite(tensor).sum().item<std::int64_t>();
@@ -306,11 +309,12 @@ TEST_P(CompactAgain, RefusesWeightsThatAreNotFinite) {
   file.tensors[name] = weight;
   nn::write_safetensors(folder / "dense/model.safetensors", file);
 
-  EXPECT_EQ(message_of<InputError>([&] { nn::read_model(folder / "dense"); }),
-            (folder / "dense/model.safetensors").string() +
-                ": 1 tensor holds weights that are not finite: every output would be meaningless\n    " + name +
-                " holds 1 NaN and 2 infinite of " + std::to_string(weight.numel()) +
-                " numbers\n    expected finite numbers; a training that diverged leaves such a file, take an earlier one");
+  EXPECT_EQ(
+      message_of<InputError>([&] { nn::read_model(folder / "dense"); }),
+      (folder / "dense/model.safetensors").string() +
+          ": 1 tensor holds weights that are not finite: every output would be meaningless\n    " + name +
+          " holds 1 NaN and 2 infinite of " + std::to_string(weight.numel()) +
+          " numbers\n    expected finite numbers; a training that diverged leaves such a file, take an earlier one");
 }
 
 INSTANTIATE_TEST_SUITE_P(Checkpoints, CompactAgain,

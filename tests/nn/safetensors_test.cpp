@@ -30,10 +30,12 @@ TEST(Safetensors, RefusesEveryBrokenRule) {
   const std::vector<Broken> all = {
       {"empty", "", "truncated: a safetensors file has at least 8 bytes, this one has 0"},
       {"oversized header", huge + "{}",
-       "is no safetensors file: it begins with bytes that are no text, and not with the size of a header, at most 100000000 "
+       "is no safetensors file: it begins with bytes that are no text, and not with the size of a header, at most "
+       "100000000 "
        "bytes\n    expected tensors by their names in the safetensors format"},
       {"a text", "This film\nis good\n",
-       "is no safetensors file: it begins with the text 'This fil', and not with the size of a header, at most 100000000 "
+       "is no safetensors file: it begins with the text 'This fil', and not with the size of a header, at most "
+       "100000000 "
        "bytes\n    expected tensors by their names in the safetensors format"},
       {"header beyond the file", file_of("{}", 0).substr(0, 9),
        "truncated: the header claims 2 bytes, the file has 1 after its first 8"},

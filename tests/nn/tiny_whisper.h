@@ -31,8 +31,8 @@ inline at::Tensor numbers(const std::string& name, std::vector<std::int64_t> sha
 }
 
 struct TinyWhisper {
-  std::int64_t width = 128, heads = 2, encoder_layers = 1, decoder_layers = 2, intermediate = 16, vocabulary = 40, mels = 4,
-               positions = 6, most_tokens = 14;
+  std::int64_t width = 128, heads = 2, encoder_layers = 1, decoder_layers = 2, intermediate = 16, vocabulary = 40,
+               mels = 4, positions = 6, most_tokens = 14;
 
   nn::TensorFile tensors() const {
     nn::TensorFile file;

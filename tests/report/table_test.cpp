@@ -211,7 +211,10 @@ TEST_F(Tables, EveryAxisThatVariesBecomesARowAxis) {
       {"searcher", [](CellSettings& cell) { cell.searcher.name = cell.searcher.plugin = "beam"; }},
       {"scorer", [](CellSettings& cell) { cell.scorer.name = cell.scorer.plugin = "fisher"; }},
       {"scope", [](CellSettings& cell) { cell.scope = "local"; }},
-      {"schedule", [](CellSettings& cell) { cell.schedule = ScheduleSettings{4, 0.1, "remaining", "ceil", ""}; }},
+      {"schedule",
+       [](CellSettings& cell) {
+         cell.schedule = ScheduleSettings{4, 0.1, "remaining", "ceil", ""};
+       }},
       {"recovery", [](CellSettings& cell) { cell.recovery.name = cell.recovery.plugin = "lora"; }},
       {"rounding", [](CellSettings& cell) { cell.rounding = "floor"; }},
       {"softmax_scale", [](CellSettings& cell) { cell.softmax_scale = "pruned-width"; }},
@@ -449,9 +452,10 @@ TEST_F(Tables, ValuesStandSideBySide) {
   ASSERT_EQ(made.rows[1].cells.size(), 6U);
   EXPECT_EQ(*made.rows[1].cells[1].mean, 0.65);
   EXPECT_EQ(*made.rows[1].cells[5].mean, 4500);
-  EXPECT_NE(render(made, Format::Markdown)
-                .find("| scorer | sparsity 0.25, accuracy | sparsity 0.25, macro_f1 | sparsity 0.25, parameters_total |"),
-            std::string::npos)
+  EXPECT_NE(
+      render(made, Format::Markdown)
+          .find("| scorer | sparsity 0.25, accuracy | sparsity 0.25, macro_f1 | sparsity 0.25, parameters_total |"),
+      std::string::npos)
       << render(made, Format::Markdown);
   EXPECT_NE(render(made, Format::Markdown).find("| magnitude | 0.700 | 0.650 | 4500 | 0.700 | 0.650 | 4500 |"),
             std::string::npos);
@@ -491,7 +495,7 @@ TEST_F(Tables, LatencyStandsByBatchWithItsVerdict) {
   const auto text = render(made, Format::Markdown);
 
   EXPECT_EQ(made.column_axes, (std::vector<std::string>{"sparsity", "batch"}));
-  ASSERT_EQ(made.rows.size(), 1U);  // an unpruned model stands in its own column
+  ASSERT_EQ(made.rows.size(), 1U);                     // an unpruned model stands in its own column
   EXPECT_NEAR(*made.rows[0].cells[1].mean, 8, 1e-12);  // 10 * 0.8, whatever a second estimator said
   EXPECT_NEAR(*made.rows[0].cells[4].mean, 40.4, 1e-12);
   EXPECT_NE(text.find("| magnitude | 10.00 | 8.00 | 0.800 \\[0.750, 0.850\\] faster | 40.00 | 40.40 | 1.010 \\[0.980, "
@@ -506,7 +510,8 @@ TEST_F(Tables, ValuesThatAreNoNumbersAreSaid) {
   const auto made = table({{"scorer"}, {"sparsity"}, "accuracy"});
 
   EXPECT_NE(render(made, Format::Markdown).find("| magnitude | not a number |"), std::string::npos);
-  EXPECT_NE(notes(made).find("not a number: 1 value whose accuracy was measured and is none; in no mean"), std::string::npos);
+  EXPECT_NE(notes(made).find("not a number: 1 value whose accuracy was measured and is none; in no mean"),
+            std::string::npos);
 }
 
 TEST_F(Tables, CellsWithoutAProofAreSaid) {

@@ -102,7 +102,8 @@ espalier::store::AttemptRecord attempt(bool fails) {
   pruned.mask_digest = "0123";
   pruned.metrics = {{"accuracy", 0.7}};
   if (!fails) record.points = {dense, pruned};
-  const auto scorer = std::filesystem::path(given("ESPALIER_WORKER")).parent_path().parent_path() / "plugins/magnitude.so";
+  const auto scorer =
+      std::filesystem::path(given("ESPALIER_WORKER")).parent_path().parent_path() / "plugins/magnitude.so";
   if (std::filesystem::exists(scorer))
     record.plugins = {{"scorer", "magnitude", "1.0", espalier::sha256_of_file(scorer)}};
   return record;

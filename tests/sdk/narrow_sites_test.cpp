@@ -104,9 +104,12 @@ TEST(NarrowSites, SumOnlyWhatExists) {
       of.masked_fill_(site.held(projection).logical_not().unsqueeze(-1), std::numeric_limits<double>::quiet_NaN());
     }
   }
-  const auto reduced = [&](Granularity granularity) { return Units(narrow(), granularity, "encoder-self").reduce(values); };
+  const auto reduced = [&](Granularity granularity) {
+    return Units(narrow(), granularity, "encoder-self").reduce(values);
+  };
 
-  EXPECT_TRUE(is_close(reduced(Granularity::Head), at::tensor({5. * (2 + 2 + 3 + 3), 5. * 2, 5. * (1 + 1 + 2 + 2)}, at::kDouble)));
+  EXPECT_TRUE(is_close(reduced(Granularity::Head),
+                       at::tensor({5. * (2 + 2 + 3 + 3), 5. * 2, 5. * (1 + 1 + 2 + 2)}, at::kDouble)));
   EXPECT_TRUE(is_close(reduced(Granularity::HeadChannel), at::full({9}, 10., at::kDouble)));
   EXPECT_TRUE(is_close(reduced(Granularity::SameChannel), at::tensor({20., 10., 30., 20., 10.}, at::kDouble)));
   EXPECT_TRUE(is_close(reduced(Granularity::KChannel), at::full({3}, 5., at::kDouble)));
@@ -136,7 +139,9 @@ TEST(NarrowSites, ThatHoldNothingToPruneSaySo) {
   uniform.qk_widths = {0};
   EXPECT_EQ(message_of<SettingsError>([&] { Units({headless}, Granularity::Head); }),
             "sites = \"all\" has nothing left to prune by granularity head: its sites hold no such head");
-  EXPECT_EQ(message_of<SettingsError>([&] { Units({headless, uniform}, Granularity::QChannel); }),
+  EXPECT_EQ(message_of<SettingsError>([&] {
+              Units({headless, uniform}, Granularity::QChannel);
+            }),
             "sites = \"all\" has nothing left to prune by granularity q-channel: its sites hold no such channel");
   EXPECT_EQ(Units({headless, uniform}, Granularity::HeadChannel).count(), 4);
 }

@@ -78,8 +78,8 @@ TEST(Alignment, CountsAsTheWholeTableDoes) {
     const auto letters = 1 + texts.below(round % 3 == 0 ? 26 : 3);
     const auto longest = std::size_t{round % 100 == 0 ? 700U : 140U};
     const auto said = texts.text(texts.below(longest), letters);
-    const auto heard = round % 2 == 0 ? texts.text(texts.below(longest), letters)
-                                      : texts.misheard(said, 1 + texts.below(60), letters);
+    const auto heard =
+        round % 2 == 0 ? texts.text(texts.below(longest), letters) : texts.misheard(said, 1 + texts.below(60), letters);
     const auto found = character_errors(said, heard), wanted = by_the_table(said, heard);
     ASSERT_EQ(found.substitutions, wanted.substitutions) << said << '|' << heard;
     ASSERT_EQ(found.deletions, wanted.deletions) << said << '|' << heard;

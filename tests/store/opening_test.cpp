@@ -183,7 +183,8 @@ TEST(Opening, TakesAnyPathForAPath) {
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(folder.path());
   std::filesystem::create_directory("file:odd");
-  const std::vector<std::string> names = {"file:odd/uri.db", "file:plain.db", ":memory:",  "a?mode=ro.db",
+  const std::vector<std::string> names = {"file:odd/uri.db", "file:plain.db",
+                                          ":memory:",        "a?mode=ro.db",
                                           "b%41#c.db",       "/" + (folder / "two slashes.db").string()};
   for (const auto& name : names) {
     { ResultStore(name, Mode::Create).insert(sample_experiment(), sample_cells(1), false); }
@@ -271,9 +272,10 @@ TEST(Migrations, BringAnEmptyFileToTheNewestVersion) {
 
 // Takes back what the third migration adds: tables and columns; the views of that time are those of the migrations.
 void to_version_2(const std::filesystem::path& file) {
-  run_sql(file, "DROP VIEW latencies; DROP VIEW ablation; DROP VIEW points; DROP VIEW cells; DROP INDEX "
-                "experiment_cell_asked; ALTER TABLE experiment_cell DROP COLUMN current; ALTER TABLE experiment_cell "
-                "DROP COLUMN asked; ALTER TABLE cell DROP COLUMN source_id; DROP TABLE source");
+  run_sql(file,
+          "DROP VIEW latencies; DROP VIEW ablation; DROP VIEW points; DROP VIEW cells; DROP INDEX "
+          "experiment_cell_asked; ALTER TABLE experiment_cell DROP COLUMN current; ALTER TABLE experiment_cell "
+          "DROP COLUMN asked; ALTER TABLE cell DROP COLUMN source_id; DROP TABLE source");
   const std::string first = migrations()[0].sql, second = migrations()[1].sql;
   run_sql(file, first.substr(first.find("CREATE VIEW cells")) + second.substr(second.find("CREATE VIEW latencies")) +
                     "PRAGMA user_version = 2");
@@ -284,13 +286,14 @@ TEST(Migrations, OpenADatabaseOfVersion2) {
   const test::TempDir folder;
   const auto file = folder / "results.db";
   for (const auto* sql : {migrations()[0].sql, migrations()[1].sql}) run_sql(file, sql);
-  run_sql(file, "PRAGMA user_version = 2; PRAGMA application_id = 1165193324; PRAGMA journal_mode = WAL;"
-                "INSERT INTO experiment VALUES (1, 'demo', 'q', 'demo.toml', 'd', 0);"
-                "INSERT INTO cell (id, key, granularity, scorer_plugin, budget, requested, seed, base_seed, state, "
-                "settings) VALUES (1, 'k0', 'head', 'magnitude', 'sparsity', 0.5, 0, 0, 'done', '{}'), "
-                "(2, 'k1', 'head', 'magnitude', 'sparsity', 0.5, 1, 0, 'waiting', '{}');"
-                "INSERT INTO experiment_cell (experiment_id, cell_id, position, state) VALUES (1, 1, 0, 'done'), "
-                "(1, 2, 1, 'waiting')");
+  run_sql(file,
+          "PRAGMA user_version = 2; PRAGMA application_id = 1165193324; PRAGMA journal_mode = WAL;"
+          "INSERT INTO experiment VALUES (1, 'demo', 'q', 'demo.toml', 'd', 0);"
+          "INSERT INTO cell (id, key, granularity, scorer_plugin, budget, requested, seed, base_seed, state, "
+          "settings) VALUES (1, 'k0', 'head', 'magnitude', 'sparsity', 0.5, 0, 0, 'done', '{}'), "
+          "(2, 'k1', 'head', 'magnitude', 'sparsity', 0.5, 1, 0, 'waiting', '{}');"
+          "INSERT INTO experiment_cell (experiment_id, cell_id, position, state) VALUES (1, 1, 0, 'done'), "
+          "(1, 2, 1, 'waiting')");
   const auto bytes = std::filesystem::file_size(file);
 
   {

@@ -16,8 +16,8 @@ inline std::string safetensors_file(const std::string& header, std::size_t data_
 // One float of each name; shapes are [1].
 inline std::string weights_of(const std::string& name, const std::string& second = "") {
   const auto entry = [](const std::string& called, int place) {
-    return std::string("\"") + called + "\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[" + std::to_string(4 * place) + "," +
-           std::to_string(4 * place + 4) + "]}";
+    return std::string("\"") + called + "\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[" +
+           std::to_string(4 * place) + "," + std::to_string(4 * place + 4) + "]}";
   };
   return second.empty() ? safetensors_file(std::string("{") + entry(name, 0) + "}", 4)
                         : safetensors_file(std::string("{") + entry(name, 0) + "," + entry(second, 1) + "}", 8);

@@ -103,14 +103,17 @@ TEST(TextTable, NamesFilesWithoutRows) {
 TEST(TextTable, NamesMissingColumnsAndTheNearest) {
   EXPECT_EQ(complaint("a.tsv", "txt\tlabel\na\tx\n"),
             "a.tsv:1: has no column 'text'\n    instead of 'text', did you mean 'txt'?\n    its columns: txt, label\n"
-            "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, --label)");
+            "    which columns are read is said by the dataset's keys text, pair and label (on the command line "
+            "--text, --pair, --label)");
   EXPECT_EQ(complaint("a.csv", "1,2\na,x\n"),
             "a.csv:1: has no column 'text' and no column 'label'\n    its columns: 1, 2\n"
-            "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, --label)");
+            "    which columns are read is said by the dataset's keys text, pair and label (on the command line "
+            "--text, --pair, --label)");
   EXPECT_EQ(
       complaint("a.jsonl", "{\"text\": \"a\", \"Label\": 1}"),
       "a.jsonl:1: has no column 'label'\n    instead of 'label', did you mean 'Label'?\n    its columns: Label, text\n"
-      "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, --pair, --label)");
+      "    which columns are read is said by the dataset's keys text, pair and label (on the command line --text, "
+      "--pair, --label)");
 }
 
 TEST(TextTable, NamesColumnsThatAreThereTwice) {
@@ -128,7 +131,8 @@ TEST(TextTable, NamesEmptyLabels) {
 }
 
 TEST(TextTable, NamesBytesThatAreNoText) {
-  EXPECT_EQ(complaint("a.tsv", "text\tlabel\ncaf\xE9\tx\n"), "a.tsv:2: is not UTF-8 at byte 14 of the file (0xE9)" + convert);
+  EXPECT_EQ(complaint("a.tsv", "text\tlabel\ncaf\xE9\tx\n"),
+            "a.tsv:2: is not UTF-8 at byte 14 of the file (0xE9)" + convert);
   EXPECT_EQ(complaint("a.csv", "\xEF\xBB\xBFtext,label\n\"a\n\xED\xA0\x80\",x\n"),
             "a.csv:3: is not UTF-8 at byte 17 of the file (0xED)" + convert);
   EXPECT_EQ(complaint("a.tsv", std::string("text\tlabel\na\0b\tx\n", 17)),

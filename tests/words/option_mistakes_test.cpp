@@ -7,7 +7,8 @@
 namespace espalier {
 namespace {
 
-const std::vector<KnownOption> known = {{"--sparsity"}, {"--limit", true}, {"--seed", true}, {"--split"}, {"--batch-size"}};
+const std::vector<KnownOption> known = {
+    {"--sparsity"}, {"--limit", true}, {"--seed", true}, {"--split"}, {"--batch-size"}};
 
 // The sentences on the left are CLI11's.
 TEST(OptionMistakes, NameTheOptionWhatWasGivenAndWhatIsExpected) {

@@ -28,8 +28,7 @@ TEST(Printable, EscapesWhatATerminalWouldObey) {
 TEST(Printable, IsAlwaysUtf8) {
   EXPECT_EQ(printable("\xff\xfe"), "\\xff\\xfe");
   EXPECT_EQ(printable("cut \xe2\x82"), "cut \\xe2\\x82");
-  EXPECT_EQ(printable("overlong \xc0\xaf, surrogate \xed\xa0\x80"),
-            "overlong \\xc0\\xaf, surrogate \\xed\\xa0\\x80");
+  EXPECT_EQ(printable("overlong \xc0\xaf, surrogate \xed\xa0\x80"), "overlong \\xc0\\xaf, surrogate \\xed\\xa0\\x80");
   EXPECT_FALSE(is_printable_line("\xff"));
 }
 

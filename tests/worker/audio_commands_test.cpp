@@ -522,8 +522,10 @@ TEST_F(Training, GoesOnFromACheckpointOfOtherClasses) {
 }
 
 TEST_F(Training, FromAFolderWithoutWeightsIsRefused) {
-  EXPECT_EQ(said(train("fresh", "trained"), 5), "fresh/model.safetensors: not found\n    to make the weights of this ast model anew, from its config.json: --set "
-            "start=scratch");
+  EXPECT_EQ(
+      said(train("fresh", "trained"), 5),
+      "fresh/model.safetensors: not found\n    to make the weights of this ast model anew, from its config.json: --set "
+      "start=scratch");
   EXPECT_FALSE(fs::exists(world.folder / "trained"));
 }
 
@@ -610,8 +612,7 @@ TEST_F(Classes, ArePredictedOfTheGoodFilesAndTheBadOnesAreNamed) {
   EXPECT_EQ(found["results"][0]["input"], "sounds/good.wav");
   ASSERT_EQ(found["left_out"].size(), 2u);
   EXPECT_EQ(found["left_out"][1]["input"], "sounds/cut.wav");
-  EXPECT_EQ(found["left_out"][1]["reason"],
-            "is cut short: its header promises 6400 bytes of samples, 2000 are there");
+  EXPECT_EQ(found["left_out"][1]["reason"], "is cut short: its header promises 6400 bytes of samples, 2000 are there");
   EXPECT_NE(ran.err.find("2 of 3 sound files are left out:\n    sounds/bad.wav: is no sound file"), std::string::npos)
       << ran.err;
 
@@ -688,8 +689,9 @@ TEST_F(Speech, OfALongSoundIsTranscribedInChunks) {
   auto heard = lines_of(world.folder / "chunks.txt").at(0);
   heard.erase(0, std::min(heard.find_first_not_of(' '), heard.size()));
   EXPECT_EQ(world.espalier({"transcribe", "--model", "model", "--input", "long.wav"}).out, "long.wav: " + heard + "\n");
-  EXPECT_EQ(said(world.espalier({"transcribe", "--model", "model", "--input", "long.wav", "--long-audio", "refuse"}), 5),
-            "long.wav: is 2.5 s long, the model hears 1.0 s\n    --long-audio takes long ones");
+  EXPECT_EQ(
+      said(world.espalier({"transcribe", "--model", "model", "--input", "long.wav", "--long-audio", "refuse"}), 5),
+      "long.wav: is 2.5 s long, the model hears 1.0 s\n    --long-audio takes long ones");
 }
 
 TEST_F(Speech, IsEvaluated) {
@@ -942,11 +944,10 @@ TEST_F(Speech, OfAnExperimentIsProven) {
 TEST_F(Speech, OfAnExperimentIsRecoveredByAdapters) {
   world.table("train.tsv", "text", four);
   world.table("validation.tsv", "text", {{"tone4.wav", "stop"}, {"tone0.wav", "one"}});
-  world.folder.write("sounds.toml",
-                     experiment("whisper", "speech-recognition",
-                                "train = \"train.tsv\"\nnormalizer = \"ascii\"\nmax_new_tokens = 6\n",
-                                "scorer = \"magnitude\"\nschedule = { steps = 2, fraction = 0.25 }\n"
-                                "recovery = { plugin = \"lora\", rank = 2, epochs = 1, batch = 2 }\n"));
+  world.folder.write("sounds.toml", experiment("whisper", "speech-recognition",
+                                               "train = \"train.tsv\"\nnormalizer = \"ascii\"\nmax_new_tokens = 6\n",
+                                               "scorer = \"magnitude\"\nschedule = { steps = 2, fraction = 0.25 }\n"
+                                               "recovery = { plugin = \"lora\", rank = 2, epochs = 1, batch = 2 }\n"));
   const auto ran = world.espalier({"run", "sounds.toml"});
 
   EXPECT_EQ(said(ran, 0).find("failed"), std::string::npos) << ran.err;

@@ -57,8 +57,8 @@ TEST(BadInput, AModelThatGivesNoNumbers) {
   auto file = nn::read_safetensors(world.folder / "trained/model.safetensors");
   for (auto& [name, tensor] : file.tensors) tensor = at::full_like(tensor, 1e30);
   nn::write_safetensors(world.folder / "trained/model.safetensors", file);
-  const auto ran = world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--format",
-                                   "text-classification", "--json"});
+  const auto ran = world.espalier(
+      {"evaluate", "--model", "trained", "--data", "test.tsv", "--format", "text-classification", "--json"});
   expect_refusal(ran, 5,
                  {"trained: the model gives no numbers for 60 of 60 examples of the test split",
                   "use another checkpoint, or train again with a lower learning rate"});

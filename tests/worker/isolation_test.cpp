@@ -34,7 +34,8 @@ std::map<std::string, std::string> cells(const TinyWorld& world, const std::stri
   };
   std::map<std::string, std::string> found;
   for (const auto& row : rows.rows)
-    found[row.at(static_cast<std::size_t>(place("scorer"))).text] = row.at(static_cast<std::size_t>(place(column))).text;
+    found[row.at(static_cast<std::size_t>(place("scorer"))).text] =
+        row.at(static_cast<std::size_t>(place(column))).text;
   return found;
 }
 
@@ -72,14 +73,26 @@ std::string grid_of(const std::vector<std::string>& scorers, const std::string& 
 
 TEST(Isolation, OfWhatAPluginDoesToItsProcessAndItsModel) {
   const std::vector<std::string> good = {"gate-gradient", "magnitude"};
-  const std::vector<std::string> deeds = {
-      "change-weights",    "change-one-weight", "change-weights-in-destructor",
-      "change-weights-and-throw", "move",       "mask",
-      "close",             "close-streams",     "scribble",
-      "exit",              "quick-exit",        "exit-three",
-      "die",               "die-in-constructor", "die-in-destructor",
-      "long-words",        "odd-words",         "alarm",
-      "deaf",              "noise"};
+  const std::vector<std::string> deeds = {"change-weights",
+                                          "change-one-weight",
+                                          "change-weights-in-destructor",
+                                          "change-weights-and-throw",
+                                          "move",
+                                          "mask",
+                                          "close",
+                                          "close-streams",
+                                          "scribble",
+                                          "exit",
+                                          "quick-exit",
+                                          "exit-three",
+                                          "die",
+                                          "die-in-constructor",
+                                          "die-in-destructor",
+                                          "long-words",
+                                          "odd-words",
+                                          "alarm",
+                                          "deaf",
+                                          "noise"};
   const TinyWorld clean, world;
   clean.folder.write("tiny.toml", clean.experiment(grid_of(good)));
   auto scorers = deeds;
@@ -108,14 +121,18 @@ TEST(Isolation, OfWhatAPluginDoesToItsProcessAndItsModel) {
   fails("change-weights-and-throw", "scorer 'misbehaves' failed: after the deed");
   fails("close", "scorer 'misbehaves' closed or replaced file descriptors that are not its own (");
   for (const char* deed : {"exit", "quick-exit"})
-    fails(deed, "the process that computes ended with exit code 0 while scorer 'misbehaves' was scoring (stage: scores)",
+    fails(deed,
+          "the process that computes ended with exit code 0 while scorer 'misbehaves' was scoring (stage: scores)",
           "its last words stand in results/tiny.log");
   fails("exit-three", "the process that computes ended with exit code 3 while scorer 'misbehaves' was scoring");
-  fails("die", "the process that computes died by signal 11 (Segmentation fault) while scorer 'misbehaves' was scoring");
-  fails("die-in-constructor", "the process that computes died by signal 11 (Segmentation fault) while scorer "
-                              "'misbehaves' was being constructed");
-  fails("die-in-destructor", "the process that computes died by signal 11 (Segmentation fault) while scorer "
-                             "'misbehaves' was being destroyed");
+  fails("die",
+        "the process that computes died by signal 11 (Segmentation fault) while scorer 'misbehaves' was scoring");
+  fails("die-in-constructor",
+        "the process that computes died by signal 11 (Segmentation fault) while scorer "
+        "'misbehaves' was being constructed");
+  fails("die-in-destructor",
+        "the process that computes died by signal 11 (Segmentation fault) while scorer "
+        "'misbehaves' was being destroyed");
   fails("long-words", "scorer 'misbehaves' failed: xxx", "bytes more");
   EXPECT_LT(message.at("long-words").size(), 5000U);
   fails("odd-words", "scorer 'misbehaves' failed: \\x1b[31mred \\xff\\xfe");
@@ -163,8 +180,9 @@ TEST(Isolation, KeepsNothingThatAChangedModelGave) {
 TEST(Isolation, OfACommandOfOneModel) {
   const TinyWorld world;
   const auto score = [&](const std::string& deed) {
-    return world.espalier({"score", "--model", "model", "--scorer", "misbehaves", "--set", "what=" + deed, "--granularity",
-                           "head", "--output", "scores.safetensors", "--plugins", broken("misbehaves")});
+    return world.espalier({"score", "--model", "model", "--scorer", "misbehaves", "--set", "what=" + deed,
+                           "--granularity", "head", "--output", "scores.safetensors", "--plugins",
+                           broken("misbehaves")});
   };
 
   const std::string skipped =
@@ -173,11 +191,13 @@ TEST(Isolation, OfACommandOfOneModel) {
   const auto exits = score("quick-exit"), dies = score("die"), changes = score("change-weights");
 
   EXPECT_EQ(exits.exit_code, 3);
-  EXPECT_EQ(exits.err, skipped + "the process that computes ended with exit code 0 while scorer 'misbehaves' was scoring\n");
+  EXPECT_EQ(exits.err,
+            skipped + "the process that computes ended with exit code 0 while scorer 'misbehaves' was scoring\n");
   EXPECT_EQ(dies.exit_code, 3);
   EXPECT_EQ(dies.err,
-            skipped + "the process that computes died by signal 11 (Segmentation fault) while scorer 'misbehaves' was "
-                      "scoring\n");
+            skipped +
+                "the process that computes died by signal 11 (Segmentation fault) while scorer 'misbehaves' was "
+                "scoring\n");
   EXPECT_EQ(changes.exit_code, 3);
   EXPECT_TRUE(changes.err.starts_with(skipped + "scorer 'misbehaves' changed weights of the model it was shown: "))
       << changes.err;
@@ -281,9 +301,10 @@ TEST(Isolation, GivesAFileThatHangsItsTimeAndNoMore) {
   const auto document = nlohmann::json::parse(ran.out);
   for (const auto& answer : document.at("files")) answers[answer.at("file")] = answer;
   EXPECT_EQ(answers.at(broken("steady")).at("plugin").at("name"), "steady");
-  EXPECT_EQ(answers.at(broken("hangs_when_opened")).at("refused"),
-            broken("hangs_when_opened") +
-                ": was not opened, or did not end, within 2 s\n    what initialises or destroys its static objects hangs");
+  EXPECT_EQ(
+      answers.at(broken("hangs_when_opened")).at("refused"),
+      broken("hangs_when_opened") +
+          ": was not opened, or did not end, within 2 s\n    what initialises or destroys its static objects hangs");
 }
 
 // One that is left out costs only those who use it.
@@ -295,7 +316,8 @@ TEST(Isolation, OfAPluginThatIsUsedAndWasLeftOut) {
 
   EXPECT_EQ(plan.exit_code, 3) << plan.err;
   EXPECT_NE(plan.err.find("unknown scorer 'crashes-when-opened'"), std::string::npos) << plan.err;
-  EXPECT_NE(plan.err.find("the file of this name was left out\n    " + broken("crashes_when_opened")), std::string::npos)
+  EXPECT_NE(plan.err.find("the file of this name was left out\n    " + broken("crashes_when_opened")),
+            std::string::npos)
       << plan.err;
 }
 
@@ -309,9 +331,10 @@ TEST(Isolation, PlanRefusesSettingsOutOfTheirRange) {
   const auto plan = world.espalier({"plan", "tiny.toml"});
 
   EXPECT_EQ(plan.exit_code, 2);
-  EXPECT_NE(plan.err.find("tiny.toml:18:31: setting 'samples' of scorer 'fisher' is -5, expected an integer of at least "
-                          "0 (first rows of the split; 0: all)"),
-            std::string::npos)
+  EXPECT_NE(
+      plan.err.find("tiny.toml:18:31: setting 'samples' of scorer 'fisher' is -5, expected an integer of at least "
+                    "0 (first rows of the split; 0: all)"),
+      std::string::npos)
       << plan.err;
   EXPECT_NE(plan.err.find("tiny.toml:19:31: setting 'rank' of recovery 'lora' is 0, expected an integer of at least 1"),
             std::string::npos)

@@ -95,8 +95,9 @@ TEST_F(Predict, UnderAMaskIsThatOfTheMaskedModel) {
   EXPECT_EQ(world.espalier({"score", "--model", "trained", "--scorer", "magnitude", "--output", "scores.safetensors"})
                 .exit_code,
             0);
-  EXPECT_EQ(world.espalier({"prune", "--model", "trained", "--scores", "scores.safetensors", "--sparsity", "0.5",
-                            "--output", "pruned"})
+  EXPECT_EQ(world
+                .espalier({"prune", "--model", "trained", "--scores", "scores.safetensors", "--sparsity", "0.5",
+                           "--output", "pruned"})
                 .exit_code,
             0);
   const auto of = [&](std::vector<std::string> more) {
@@ -115,7 +116,8 @@ TEST_F(Predict, SaysWhatIsWrong) {
     return ran.err;
   };
   const std::string reads =
-      "\n    expected --text \"...\", a .txt file of one text a line, a table (.tsv, .csv, .jsonl) with a column text, or "
+      "\n    expected --text \"...\", a .txt file of one text a line, a table (.tsv, .csv, .jsonl) with a column text, "
+      "or "
       "tensors (.safetensors)\n";
   EXPECT_EQ(said({}, 2), "nothing is given to predict of" + reads);
   EXPECT_EQ(said({"--input", "none.txt"}, 5), "none.txt: there is no such file or folder\n");
@@ -125,12 +127,14 @@ TEST_F(Predict, SaysWhatIsWrong) {
   world.folder.write("empty.txt", "\n\n");
   EXPECT_EQ(said({"--input", "empty.txt"}, 5), "empty.txt: holds no texts\n    expected one a line\n");
   world.folder.write("latin.txt", "red\ncaf\xE9\n");
-  EXPECT_EQ(said({"--input", "latin.txt"}, 5),
-            "latin.txt:2: is not UTF-8 at byte 7 of the file\n    convert it: iconv -f LATIN1 -t UTF-8, where LATIN1 is "
-            "what it is written in\n");
-  EXPECT_EQ(said({"--input", "test.tsv", "--column", "txt"}, 5),
-            "test.tsv:1: has no column 'txt'\n    instead of 'txt', did you mean 'text'?\n    its columns: text, label\n"
-            "    --column NAME names the column that is read\n");
+  EXPECT_EQ(
+      said({"--input", "latin.txt"}, 5),
+      "latin.txt:2: is not UTF-8 at byte 7 of the file\n    convert it: iconv -f LATIN1 -t UTF-8, where LATIN1 is "
+      "what it is written in\n");
+  EXPECT_EQ(
+      said({"--input", "test.tsv", "--column", "txt"}, 5),
+      "test.tsv:1: has no column 'txt'\n    instead of 'txt', did you mean 'text'?\n    its columns: text, label\n"
+      "    --column NAME names the column that is read\n");
   EXPECT_EQ(said({"--text", "red", "--format", "jsn"}, 2),
             "unknown --format 'jsn'\n    did you mean 'json'?\n    known: json, text, tsv\n");
   const auto transcribed = world.espalier({"transcribe", "--model", "trained", "--input", "clip.wav"});
@@ -140,8 +144,8 @@ TEST_F(Predict, SaysWhatIsWrong) {
 }
 
 TEST_F(Predict, ResultsOfEachClassAddUpToThoseOfAll) {
-  const auto ran = world.espalier(
-      {"evaluate", "--model", "trained", "--data", "test.tsv", "--json", "--per-class", "--confusion"});
+  const auto ran =
+      world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--json", "--per-class", "--confusion"});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
   const auto found = Json::parse(ran.out);
   double support = 0, f1 = 0, right = 0, all = 0;
@@ -159,7 +163,8 @@ TEST_F(Predict, ResultsOfEachClassAddUpToThoseOfAll) {
   EXPECT_NEAR(right / all, found["metrics"]["accuracy"].get<double>(), 1e-12);
   EXPECT_NEAR(f1 / static_cast<double>(rows.size()), found["metrics"]["macro_f1"].get<double>(), 1e-12);
 
-  const auto text = world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--per-class", "--confusion"});
+  const auto text =
+      world.espalier({"evaluate", "--model", "trained", "--data", "test.tsv", "--per-class", "--confusion"});
   EXPECT_NE(text.out.find("precision  recall      f1  support\n"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("label \\ predicted"), std::string::npos) << text.out;
 }

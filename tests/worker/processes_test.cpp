@@ -157,8 +157,9 @@ TEST_F(Processes, TryACellOnceMoreWhenItsChildDied) {
   EXPECT_EQ(run(), ExitCode::Done);
 
   EXPECT_EQ(cell("dies").first, "failed");
-  EXPECT_TRUE(cell("dies").second.starts_with("the process that computes died by signal 11 (Segmentation fault) while "
-                                              "scorer 'x' was scoring"));
+  EXPECT_TRUE(
+      cell("dies").second.starts_with("the process that computes died by signal 11 (Segmentation fault) while "
+                                      "scorer 'x' was scoring"));
   std::ostringstream log;
   log << std::ifstream(folder / "log").rdbuf();
   EXPECT_NE(log.str().find("cell dies: attempt 2"), std::string::npos) << log.str();

@@ -16,8 +16,8 @@ std::int64_t elements_of(const fs::path& folder, bool of_attention = false) {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : nn::read_safetensors(folder / "model.safetensors").tensors) {
     const bool output_bias = name.ends_with("attention.output.dense.bias");
-    const bool attention = name.find(".attention.self.") != std::string::npos ||
-                           name.ends_with("attention.output.dense.weight");
+    const bool attention =
+        name.find(".attention.self.") != std::string::npos || name.ends_with("attention.output.dense.weight");
     // A headless BERT does not use its pooler.
     if (of_attention ? attention && !output_bias : name.find("pooler") == std::string::npos) count += tensor.numel();
   }
@@ -44,8 +44,8 @@ Said said_by(const Ran& ran) {
 class Pruning : public testing::Test {
  protected:
   Ran prune(const std::string& model, const std::string& granularity, const std::vector<std::string>& more) const {
-    const auto scored = world.espalier({"score", "--model", model, "--scorer", "magnitude", "--granularity", granularity,
-                                        "--output", "scores.safetensors"});
+    const auto scored = world.espalier({"score", "--model", model, "--scorer", "magnitude", "--granularity",
+                                        granularity, "--output", "scores.safetensors"});
     EXPECT_EQ(scored.exit_code, 0) << scored.err;
     std::vector<std::string> words = {"prune", "--model", model, "--scores", "scores.safetensors"};
     words.insert(words.end(), more.begin(), more.end());
@@ -57,10 +57,10 @@ class Pruning : public testing::Test {
 // A checkpoint with fewer QK than VO channels, pruned again by every granularity: what is asked for goes, what is said is
 // what the files hold.
 TEST_F(Pruning, OfACompactCheckpointCountsWhatItHolds) {
-  ASSERT_EQ(prune("model", "q-channel", {"--scope", "local", "--sparsity", "0.5", "--format", "compact", "--output",
-                                         "small"})
-                .exit_code,
-            0);
+  ASSERT_EQ(
+      prune("model", "q-channel", {"--scope", "local", "--sparsity", "0.5", "--format", "compact", "--output", "small"})
+          .exit_code,
+      0);
   const auto attention = elements_of(world.folder / "small", true);
   EXPECT_LT(attention, elements_of(world.folder / "model", true));
   for (const std::string granularity : {"head", "head-channel", "same-channel", "q-channel", "k-channel", "v-channel",
@@ -101,18 +101,22 @@ TEST_F(Pruning, SaysWhatAMaskedFileHolds) {
 }
 
 TEST_F(Pruning, SaysWhoLoadsACompactCheckpoint) {
-  const auto whole = prune("model", "head", {"--sparsity", "0.5", "--set", "keep_one_head=true", "--format", "compact",
-                                             "--output", "heads"});
-  EXPECT_NE(whole.out.find("\n    loads in transformers 4 and in Espalier; not in transformers 5, which no longer reads "
-                           "pruned_heads (there, use --format masked of the dense model)\n"),
-            std::string::npos)
+  const auto whole =
+      prune("model", "head",
+            {"--sparsity", "0.5", "--set", "keep_one_head=true", "--format", "compact", "--output", "heads"});
+  EXPECT_NE(
+      whole.out.find("\n    loads in transformers 4 and in Espalier; not in transformers 5, which no longer reads "
+                     "pruned_heads (there, use --format masked of the dense model)\n"),
+      std::string::npos)
       << whole.out << whole.err;
   const auto empty = prune("model", "head", {"--heads", "0", "--format", "compact", "--output", "empty"});
-  EXPECT_NE(empty.out.find("\n    loads in Espalier alone, not in transformers 4 or 5: they have no layer without heads "
-                           "(there, use --format masked of the dense model)\n"),
-            std::string::npos)
+  EXPECT_NE(
+      empty.out.find("\n    loads in Espalier alone, not in transformers 4 or 5: they have no layer without heads "
+                     "(there, use --format masked of the dense model)\n"),
+      std::string::npos)
       << empty.out << empty.err;
-  const auto channels = prune("model", "head-channel", {"--sparsity", "0.5", "--format", "compact", "--output", "some"});
+  const auto channels =
+      prune("model", "head-channel", {"--sparsity", "0.5", "--format", "compact", "--output", "some"});
   EXPECT_NE(channels.out.find("\n    loads in Espalier alone, not in transformers 4 or 5: they have no heads of other "
                               "widths or scales (there, use --format masked of the dense model)\n"),
             std::string::npos)
@@ -148,8 +152,8 @@ TEST_F(Pruning, LeavesSourcesAndOtherCheckpointsAlone) {
     EXPECT_EQ(read_file(world.folder / "trained/model.safetensors"), trained);
   };
   const auto train_into = [&](const std::string& output, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> words = {"train", "--model", "model", "--data", "train.tsv", "--set", "epochs=1", "--output",
-                                      output};
+    std::vector<std::string> words = {"train", "--model",  "model",    "--data", "train.tsv",
+                                      "--set", "epochs=1", "--output", output};
     words.insert(words.end(), more.begin(), more.end());
     return world.espalier(words);
   };
@@ -162,7 +166,8 @@ TEST_F(Pruning, LeavesSourcesAndOtherCheckpointsAlone) {
   }
   // Another checkpoint, unless it is said.
   const std::string other =
-      "--output trained holds another checkpoint (config.json)\n    choose another folder, or add --overwrite to replace it";
+      "--output trained holds another checkpoint (config.json)\n    choose another folder, or add --overwrite to "
+      "replace it";
   refused(prune("model", "head", {"--sparsity", "0.5", "--output", "trained"}), other);
   refused(train_into("trained"), other);
   // What an earlier pruning of the same model left is replaced, and said.

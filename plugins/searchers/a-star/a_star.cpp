@@ -211,14 +211,13 @@ class AStar final : public espalier::Searcher {
 
 }  // namespace
 
-ESPALIER_SEARCHER(AStar, "a-star", "1.0.0", "Prunes the heads that real evaluations show to fit, greedily or by A*",
-                  espalier::evaluates | espalier::heads_only | espalier::budget_heads | espalier::budget_loss,
-                  espalier::Setting{"method", "lazy-greedy", "one head at a time, or A* over sets of heads",
-                                    "lazy-greedy|a-star"},
-                  espalier::Setting{
-                      "heuristic", "single",
+ESPALIER_SEARCHER(
+    AStar, "a-star", "1.0.0", "Prunes the heads that real evaluations show to fit, greedily or by A*",
+    espalier::evaluates | espalier::heads_only | espalier::budget_heads | espalier::budget_loss,
+    espalier::Setting{"method", "lazy-greedy", "one head at a time, or A* over sets of heads", "lazy-greedy|a-star"},
+    espalier::Setting{"heuristic", "single",
                       "method a-star: what a removal is expected to cost: nothing, what it costs alone, or "
                       "what it last cost",
                       "none|single|latest"},
-                  espalier::Setting{"weight", 1.0, "method a-star: what the heuristic's estimate is multiplied by", "0.."},
-                  head_states::metric_setting, head_states::evaluations_setting, head_states::seconds_setting)
+    espalier::Setting{"weight", 1.0, "method a-star: what the heuristic's estimate is multiplied by", "0.."},
+    head_states::metric_setting, head_states::evaluations_setting, head_states::seconds_setting)

@@ -223,22 +223,21 @@ class HardConcrete final : public espalier::Searcher {
 
 }  // namespace
 
-ESPALIER_SEARCHER(HardConcrete, "hard-concrete", "1.0.0", "Learns a gate a head under a penalty on open gates",
-                  espalier::uses_randomness | espalier::trains | espalier::heads_only | espalier::budget_heads |
-                      espalier::budget_sparsity,
-                  ESPALIER_TRAINING_SETTINGS("adamw", 2e-5, 0.0, 32),
-                  espalier::Setting{"mode", "joint", "gates-only: everything but the gates is frozen",
-                                    "joint|gates-only"},
-                  espalier::Setting{"gate_learning_rate", 0.1, "of log_a, at its peak", "0.."},
-                  espalier::Setting{"penalty", 0.1, "on open gates; of the first training where reach is bisection", "0.."},
-                  espalier::Setting{"penalty_reduction", "mean-over-modules",
-                                    "over heads: their sum, or that by the modules", "sum|mean-over-modules"},
-                  espalier::Setting{"reach", "bisection", "how as many heads stay as are asked for",
-                                    "bisection|top|penalty"},
-                  espalier::Setting{"trials", 8, "trainings that a bisection makes at most", "1.."},
-                  espalier::Setting{"initial", "xavier", "where log_a begins", "xavier|constant"},
-                  espalier::Setting{"initial_log_a", 2.0, "where it begins if that is constant"},
-                  espalier::Setting{"beta", 0.33, "temperature of the gates", "0<.."},
-                  espalier::Setting{"gamma", -0.1, "what 0 is stretched to", "..<0"},
-                  espalier::Setting{"zeta", 1.1, "what 1 is stretched to", "1<.."},
-                  espalier::Setting{"epsilon", 1e-6, "how far noise and chances stay from 0 and 1", "0<..<0.5"})
+ESPALIER_SEARCHER(
+    HardConcrete, "hard-concrete", "1.0.0", "Learns a gate a head under a penalty on open gates",
+    espalier::uses_randomness | espalier::trains | espalier::heads_only | espalier::budget_heads |
+        espalier::budget_sparsity,
+    ESPALIER_TRAINING_SETTINGS("adamw", 2e-5, 0.0, 32),
+    espalier::Setting{"mode", "joint", "gates-only: everything but the gates is frozen", "joint|gates-only"},
+    espalier::Setting{"gate_learning_rate", 0.1, "of log_a, at its peak", "0.."},
+    espalier::Setting{"penalty", 0.1, "on open gates; of the first training where reach is bisection", "0.."},
+    espalier::Setting{"penalty_reduction", "mean-over-modules", "over heads: their sum, or that by the modules",
+                      "sum|mean-over-modules"},
+    espalier::Setting{"reach", "bisection", "how as many heads stay as are asked for", "bisection|top|penalty"},
+    espalier::Setting{"trials", 8, "trainings that a bisection makes at most", "1.."},
+    espalier::Setting{"initial", "xavier", "where log_a begins", "xavier|constant"},
+    espalier::Setting{"initial_log_a", 2.0, "where it begins if that is constant"},
+    espalier::Setting{"beta", 0.33, "temperature of the gates", "0<.."},
+    espalier::Setting{"gamma", -0.1, "what 0 is stretched to", "..<0"},
+    espalier::Setting{"zeta", 1.1, "what 1 is stretched to", "1<.."},
+    espalier::Setting{"epsilon", 1e-6, "how far noise and chances stay from 0 and 1", "0<..<0.5"})

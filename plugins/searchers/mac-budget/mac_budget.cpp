@@ -304,7 +304,8 @@ class MacBudget final : public espalier::Searcher {
       // Heads that differ in width may save as much on average as the first does.
       const auto& site = task.units.sites()[static_cast<std::size_t>(task.units[begin].site)];
       const bool even = site.qk_widths.empty() && site.vo_widths.empty();
-      const bool alike = even && std::abs(together - one * static_cast<double>(left.size())) <= slack * std::abs(together);
+      const bool alike =
+          even && std::abs(together - one * static_cast<double>(left.size())) <= slack * std::abs(together);
       for (const auto unit : left) cost(unit) = std::max(0.0, alike ? one : saved_by({unit}));
     }
     const auto shape = [&](std::int64_t unit) {

@@ -344,9 +344,10 @@ TEST(LatencyAware, RefusesWhatItCannotMeet) {
   EXPECT_EQ(refusal({latency, 0.5}, Scope::Global, Settings({{"step", std::int64_t{0}}})),
             "setting 'step' of searcher 'latency-aware' is 0, expected an integer of at least 1 (measure every step-th "
             "number of heads, and interpolate between)");
-  EXPECT_EQ(refusal({latency, 0.5}, Scope::Global, Settings({{"corrections", std::int64_t{-1}}})),
-            "setting 'corrections' of searcher 'latency-aware' is -1, expected an integer of at least 0 (searches that may "
-            "follow when the answer takes too long)");
+  EXPECT_EQ(
+      refusal({latency, 0.5}, Scope::Global, Settings({{"corrections", std::int64_t{-1}}})),
+      "setting 'corrections' of searcher 'latency-aware' is -1, expected an integer of at least 0 (searches that may "
+      "follow when the answer takes too long)");
 }
 
 TEST(LatencyAware, SaysWhatItNeeds) {

@@ -352,8 +352,8 @@ TEST(HardConcrete, RefusesWhatItCannotLearn) {
   EXPECT_TRUE(begins(refusal(heads(4), {{"zeta", 1.0}}), out_of_range("zeta", "1.0, expected a number above 1")));
   EXPECT_TRUE(begins(refusal(heads(4), {{"epsilon", 0.5}}),
                      out_of_range("epsilon", "0.5, expected a number above 0 and below 0.5")));
-  EXPECT_TRUE(begins(refusal(heads(4), {{"penalty", -0.1}}),
-                     out_of_range("penalty", "-0.1, expected a number of at least 0")));
+  EXPECT_TRUE(
+      begins(refusal(heads(4), {{"penalty", -0.1}}), out_of_range("penalty", "-0.1, expected a number of at least 0")));
   EXPECT_TRUE(begins(refusal(heads(4), {{"trials", std::int64_t{0}}}),
                      out_of_range("trials", "0, expected an integer of at least 1")));
   EXPECT_EQ(refusal(heads(4), {{"penalty", 0.0}}),

@@ -284,12 +284,14 @@ TEST(EveryHeadSearch, RefusesWhatItDoesNotUnderstand) {
   EXPECT_EQ(why(loss_of(0.1, "a-star", Settings({{"weight", -1.0}})), eight_heads()),
             "setting 'weight' of searcher 'a-star' is -1.0, expected a number of at least 0 (method a-star: what the "
             "heuristic's estimate is multiplied by)");
-  EXPECT_EQ(why(loss_of(0.1, "beam", Settings({{"width", std::int64_t{0}}})), eight_heads()),
-            "setting 'width' of searcher 'beam' is 0, expected an integer of at least 1 (states of each number of heads "
-            "that go on)");
-  EXPECT_EQ(why(loss_of(0.1, "beam", Settings({{"children", std::int64_t{-1}}})), eight_heads()),
-            "setting 'children' of searcher 'beam' is -1, expected an integer of at least 0 (heads tried from each state, "
-            "those that cost least; 0: all)");
+  EXPECT_EQ(
+      why(loss_of(0.1, "beam", Settings({{"width", std::int64_t{0}}})), eight_heads()),
+      "setting 'width' of searcher 'beam' is 0, expected an integer of at least 1 (states of each number of heads "
+      "that go on)");
+  EXPECT_EQ(
+      why(loss_of(0.1, "beam", Settings({{"children", std::int64_t{-1}}})), eight_heads()),
+      "setting 'children' of searcher 'beam' is -1, expected an integer of at least 0 (heads tried from each state, "
+      "those that cost least; 0: all)");
 }
 
 // Head 0 is the cheapest alone, and dear beside any other.

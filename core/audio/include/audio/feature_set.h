@@ -40,9 +40,9 @@ class FeatureSet {
   // Windows of examples side by side as the model reads them: [examples, ...], float32.
   at::Tensor features(std::span<const std::int64_t> examples, std::int64_t window = 0) const;
 
-  const std::vector<std::string>& skipped() const;  // files left out, each with the reason
+  const std::vector<std::string>& skipped() const;      // files left out, each with the reason
   const std::vector<std::int64_t>& cancelling() const;  // examples whose channels cancel each other (opposite phase)
-  std::int64_t cut() const;                         // files of which only the first window counts
+  std::int64_t cut() const;                             // files of which only the first window counts
 
  private:
   struct State;

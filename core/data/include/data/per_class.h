@@ -10,8 +10,8 @@
 namespace espalier::data {
 
 struct ClassResult {
-  double precision = 0, recall = 0, f1 = 0;  // as scikit-learn's with zero_division=0
-  std::int64_t support = 0;                  // examples of this class
+  double precision = 0, recall = 0, f1 = 0;      // as scikit-learn's with zero_division=0
+  std::int64_t support = 0;                      // examples of this class
   std::optional<double> average_precision = {};  // of tagging, where the class has positives
 };
 

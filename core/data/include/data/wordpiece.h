@@ -29,7 +29,7 @@ class WordPiece {
   std::int64_t vocabulary_size() const;  // one more than the largest id
   // Whether both make the same tokens of every text.
   bool gives_the_ids_of(const WordPiece& other) const;
-  std::int32_t padding() const;          // the id of [PAD]; 0 where there is none
+  std::int32_t padding() const;  // the id of [PAD]; 0 where there is none
 
  private:
   struct State;

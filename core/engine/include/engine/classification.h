@@ -12,9 +12,9 @@ at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t bat
 // Of these rows: by how much the logit of the class exceeds the largest other, and whether the class is found. Rows whose
 // logits are not numbers are the least sure of all, and not right.
 struct Margins {
-  at::Tensor margins;   // [rows], float32, in the order of the batches
-  at::Tensor right;     // [rows], bool
-  bool finite = true;   // all logits are numbers
+  at::Tensor margins;  // [rows], float32, in the order of the batches
+  at::Tensor right;    // [rows], bool
+  bool finite = true;  // all logits are numbers
 };
 Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches);
 // The same from logits [examples, classes] of the whole split, in file order.

@@ -23,8 +23,8 @@ struct EvaluatorSettings {
   std::string metric;  // empty: the task's first
   std::string compute = "float32";
   nn::SoftmaxScale scale = {};
-  std::filesystem::path folder;  // where answers are kept; empty: they are not
-  std::string model_digest;      // what the answers are of
+  std::filesystem::path folder;      // where answers are kept; empty: they are not
+  std::string model_digest;          // what the answers are of
   std::function<void()> check = {};  // throws where the model is not as it was: nothing is kept of it then
 };
 

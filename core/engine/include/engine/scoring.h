@@ -28,9 +28,9 @@ nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::
 // What scores are computed of and on.
 struct ScoreSource {
   const nn::Model& model;
-  const nn::Model& dense;        // the teacher that a scorer calls "dense"
-  const Task* task = nullptr;    // with the split: what a scorer may evaluate masks on
-  const Split* split = nullptr;  // null where the scorer needs no data
+  const nn::Model& dense;                      // the teacher that a scorer calls "dense"
+  const Task* task = nullptr;                  // with the split: what a scorer may evaluate masks on
+  const Split* split = nullptr;                // null where the scorer needs no data
   const ModelDigest* dense_weights = nullptr;  // of the dense model as it was read; null: as it is now
 };
 

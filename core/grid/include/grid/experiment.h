@@ -36,9 +36,9 @@ struct Experiment {
   // What is wrong with checkpoints and data tables that are there, each "FILE: what" with details on indented lines, and
   // what does not fit together: known before anything is trained.
   std::vector<std::string> problems;
-  std::vector<std::string> warnings;  // one file serving as two splits, a definition that no grid uses, ...
+  std::vector<std::string> warnings;       // one file serving as two splits, a definition that no grid uses, ...
   std::vector<PluginDescription> plugins;  // there were when the file was read
-  std::vector<std::string> notes;     // what is right and may surprise: seeds that change nothing
+  std::vector<std::string> notes;          // what is right and may surprise: seeds that change nothing
 };
 
 // Reads, checks and expands an experiment file. Throws SettingsError with every problem found, one after the other,

@@ -7,9 +7,9 @@ namespace espalier::loader {
 
 // Plain memory, which this process may share with the one that watches it. Texts end in a zero byte.
 struct WorkNote {
-  char plugin[256] = {};   // "scorer 'hies'": the one that is in work, or the last that was
-  char doing[64] = {};     // "was scoring"; empty between calls
-  char stage[64] = {};     // of the cell: "scores", "search"
+  char plugin[256] = {};    // "scorer 'hies'": the one that is in work, or the last that was
+  char doing[64] = {};      // "was scoring"; empty between calls
+  char stage[64] = {};      // of the cell: "scores", "search"
   char verdict[4608] = {};  // why this process has to end; empty: it has not
 
   // " while scorer 'hies' was scoring (stage: scores)": how a message about the end of the process goes on; `otherwise`

@@ -27,9 +27,9 @@ struct TableRequest {
   std::string spread = "";  // interval, sd, se, range or none; empty: interval, and the range of two values
   std::string only = "";    // "scorer=fisher,sparsity=0.5": a slice of the cells
   std::optional<int> digits = std::nullopt;  // after the point, in what people read
-  bool percent = false;       // shares are printed as percents
-  std::string caption = "";   // instead of the experiment's name and the value's
-  bool best = false;          // marks the best value of each column
+  bool percent = false;                      // shares are printed as percents
+  std::string caption = "";                  // instead of the experiment's name and the value's
+  bool best = false;                         // marks the best value of each column
 };
 
 // One value of an axis, as it is written; the number where it is one.
@@ -40,9 +40,9 @@ struct AxisValue {
 
 // What stands where a row and a column meet: the cells that share their axes, aggregated.
 struct TableCell {
-  std::optional<double> mean;                        // absent: nothing measured
-  double half_width = 0;                             // of what ± gives; 0 for one value or equal ones
-  std::int64_t n = 0;                                // computations behind the mean
+  std::optional<double> mean;  // absent: nothing measured
+  double half_width = 0;       // of what ± gives; 0 for one value or equal ones
+  std::int64_t n = 0;          // computations behind the mean
   std::int64_t failed = 0;
   std::int64_t missing = 0;                          // waiting or running
   std::int64_t without = 0;                          // done, but without this value
@@ -82,9 +82,9 @@ struct Table {
   std::int64_t common_n = 0;                    // what n is in every row but the dense ones; 0 where it varies
   int decimals = 3;                             // that the value is printed with
   std::vector<std::string> footnotes;
-  std::vector<TableValue> values;    // where there is more than one, or it is printed in another way
-  std::string spread = "interval";   // what ± or a range stands for
-  std::string caption;               // empty: the experiment and the value
+  std::vector<TableValue> values;   // where there is more than one, or it is printed in another way
+  std::string spread = "interval";  // what ± or a range stands for
+  std::string caption;              // empty: the experiment and the value
 
   // What is shown, at least one; and of which the cell at this place of a row is.
   std::vector<TableValue> shown() const;

@@ -19,7 +19,7 @@ struct Axis {
 struct Plan {
   std::int64_t cells = 0;
   std::int64_t done = 0;
-  std::int64_t to_run = 0;           // all that are not done, cells with missing files among them
+  std::int64_t to_run = 0;            // all that are not done, cells with missing files among them
   std::vector<std::string> missing;   // paths and splits
   std::vector<std::string> problems;  // of checkpoints and data that are there: run refuses them before it trains
   std::vector<std::string> warnings, notes;

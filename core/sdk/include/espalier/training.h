@@ -61,7 +61,8 @@ struct Objective {
 
 struct TrainingOutcome {
   std::int64_t steps = 0, best_epoch = 0;
-  bool diverged = false;  // a loss, weights or outputs were not finite: weights are those of the best epoch, or as before
+  bool diverged =
+      false;  // a loss, weights or outputs were not finite: weights are those of the best epoch, or as before
 };
 
 // What a training step computes with besides the tensors of its groups. Each is optional and called once a batch.

@@ -93,7 +93,7 @@ class ESPALIER_SDK_API Mask {
   // What compaction keeps: Q and K channels live only together, so do V and O channels; a head without VO channels goes
   // whole; a head without QK channels stays and attends uniformly.
   Mask closure() const;
-  bool keeps_everything() const;  // that the sites hold
+  bool keeps_everything() const;              // that the sites hold
   Mask intersected(const Mask& other) const;  // what both keep and the sites hold
   bool operator==(const Mask& other) const;
   std::string digest() const;  // SHA-256 over shapes and bits

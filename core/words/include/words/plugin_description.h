@@ -27,7 +27,7 @@ struct SettingDescription {
   std::string name;
   SettingValue default_value;
   std::string doc;
-  std::vector<std::string> choices;  // empty: any value of the default's type
+  std::vector<std::string> choices;        // empty: any value of the default's type
   std::optional<SettingRange> range = {};  // of numbers
 };
 
