@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""The two checks on small trees: each wrong line is named with its place and reason, and nothing else is."""
+"""The checks on small trees: each wrong line is named with its place and reason, and nothing else is."""
 import pathlib
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from functions import functions  # noqa: E402
 
 
 class Checks(unittest.TestCase):
@@ -44,7 +48,7 @@ class Checks(unittest.TestCase):
 
     def test_an_arrow_upwards(self):
         self.expect_include("core/store/claims.cpp", '#include "runner/run.h"',
-                            "store -> runner is no arrow; store may see: words")
+                            "store -> runner is no arrow; store may see: cells, words")
 
     def test_an_arrow_to_a_sibling(self):
         self.expect_include("core/nn/bert.cpp", '#include <data/text.h>',
@@ -97,9 +101,12 @@ class Checks(unittest.TestCase):
         [complaint] = self.answer("include_arrows.py")
         self.assertIn("'extras' is no room", complaint)
 
-    def test_names_that_say_nothing(self):
+    def write_release(self):
         self.write("VERSION", "1.2.3\n")
         self.write("CHANGELOG.md", "# Changelog\n\n## [1.2.3]\n")
+
+    def test_names_that_say_nothing(self):
+        self.write_release()
         self.assertEqual(self.answer("house_rules.py"), [])
         self.write("core/grid/string_utils.cpp", "")
         self.write("core/grid/commonality.cpp", "")
@@ -111,6 +118,142 @@ class Checks(unittest.TestCase):
         self.write("CHANGELOG.md", "# Changelog\n\n## [1.2.30]\n")
         self.assertEqual(self.answer("house_rules.py"),
                          ["CHANGELOG.md: no section '## [1.2.3]' for the version in VERSION"])
+
+    def write_room(self, folder, count):
+        for number in range(count):
+            self.write(f"{folder}/{chr(ord('a') + number)}.cpp", "")
+
+    def test_a_room_with_too_many_files(self):
+        self.write_release()
+        self.write_room("core/grid", 12)
+        self.write("core/grid/include/grid/a.h", "")  # with a.cpp a pair
+        self.write_room("core/grid/reading", 3)  # a folder is counted alone
+        self.assertEqual(self.answer("house_rules.py"), [])
+        self.write("core/grid/include/grid/face.h", "")
+        [complaint] = self.answer("house_rules.py")
+        self.assertTrue(complaint.startswith("core/grid: 13 pairs of source and header, at most 12"), complaint)
+
+    def test_an_exception_holds_as_far_as_it_says_and_as_long_as_it_is_needed(self):
+        self.write_release()
+        self.write_room("core/grid", 14)
+        self.write("tests/architecture/exceptions.txt", "# why\nfolder core/grid 14\n")
+        self.assertEqual(self.answer("house_rules.py"), [])
+        self.write("core/grid/o.cpp", "")
+        [complaint] = self.answer("house_rules.py")
+        self.assertIn("15 pairs of source and header, at most 14", complaint)
+        for name in "mno":
+            (self.root / f"core/grid/{name}.cpp").unlink()
+        [complaint] = self.answer("house_rules.py")
+        self.assertEqual(complaint, "tests/architecture/exceptions.txt:2: core/grid has 12 pairs and needs no exception; "
+                                    "remove this line")
+
+    def test_an_exception_that_cannot_be_read(self):
+        self.write_release()
+        self.write("tests/architecture/exceptions.txt", "folder core/grid many\n")
+        [complaint] = self.answer("house_rules.py")
+        self.assertIn("exceptions.txt:1: expected 'folder FOLDER PAIRS' or 'function FILE NAME LINES'", complaint)
+
+    def test_a_long_function(self):
+        self.write_release()
+        self.write("core/grid/key.cpp", "\nint Key::length(int a) {\n" + "  ++a;\n" * 58 + "}\n")
+        self.assertEqual(self.answer("house_rules.py"), [])
+        self.write("core/grid/key.cpp", "\nint Key::length(int a) {\n" + "  ++a;\n" * 59 + "}\n")
+        self.assertEqual(self.answer("house_rules.py"),
+                         ["core/grid/key.cpp:2: Key::length has 61 lines, at most 60; name its steps and make them functions"])
+        self.write("tests/architecture/exceptions.txt", "function core/grid/key.cpp Key::length 61\n")
+        self.assertEqual(self.answer("house_rules.py"), [])
+        self.write("core/grid/key.cpp", "")
+        [complaint] = self.answer("house_rules.py")
+        self.assertIn("exceptions.txt:1: core/grid/key.cpp has no longer a Key::length of over 60 lines", complaint)
+
+
+class Functions(unittest.TestCase):
+    def expect(self, source, *found):
+        self.assertEqual([tuple(function) for function in functions(textwrap.dedent(source))], list(found))
+
+    def test_scopes_are_no_functions_and_what_is_in_them_is(self):
+        self.expect("""\
+            namespace espalier::grid {
+            namespace {
+            struct Place {
+              int line = 0;
+              int next() const { return line + 1; }
+            };
+            enum class Kind { A, B };
+            }  // namespace
+
+            int one() { return 1; }
+            }  // namespace espalier::grid
+            """, ("next", 5, 5), ("one", 10, 10))
+
+    def test_a_function_holds_its_lambdas_and_types(self):
+        self.expect("""\
+            int outer(int a,
+                      int b = int{}) {
+              struct Inner {
+                int get() { return 1; }
+              };
+              const auto add = [&](int c) {
+                return a + b + c;
+              };
+              return add(1);
+            }
+            """, ("outer", 1, 10))
+
+    def test_constructors_with_initialisers(self):
+        self.expect("""\
+            class Engine {
+             public:
+              explicit Engine(int a) : a_{a}, b_(a), c_{a} {
+                a_ = 1;
+              }
+
+             private:
+              int a_{1};
+              int b_ = 2;
+            };
+            Engine::Engine(int a, int b)
+                : Base<int>{a},
+                  b_(b) {}
+            Engine::~Engine() {}
+            """, ("Engine", 3, 5), ("Engine::Engine", 11, 13), ("Engine::~Engine", 14, 14))
+
+    def test_values_are_no_functions(self):
+        self.expect("""\
+            constexpr const char* names[] = {"a", "b"};
+            const std::map<std::string, int> table{{"a", f(1)}, {"b", 2}};
+            const std::vector<int> more = make({1, 2});
+            int f() { return 1; }
+            """, ("f", 4, 4))
+
+    def test_templates_operators_and_qualified_results(self):
+        self.expect("""\
+            template <class T, typename = std::enable_if_t<true>>
+            auto longest(const T& a) -> decltype(a.size()) {
+              return a.size();
+            }
+            bool operator==(const A& a, const B& b) { return true; }
+            struct Call {
+              int operator()(int a) const { return a; }
+              Call& operator=(const Call& other) { return *this; }
+            };
+            const std::vector<int>& Rows::at(std::size_t i) const& { return rows_[i]; }
+            template <>
+            bool Settings::get<bool>(const std::string& name) const { return true; }
+            """, ("longest", 2, 4), ("operator==", 5, 5), ("operator()", 7, 7), ("operator=", 8, 8), ("Rows::at", 10, 10),
+            ("Settings::get", 12, 12))
+
+    def test_braces_in_texts_comments_and_macros_are_not_counted(self):
+        self.expect("""\
+            #define OPEN(x) \\
+              namespace x {
+            // a brace { here
+            const char* text() {
+              return R"sql(}}} " ' {)sql" "\\"{" /* } */;
+            }
+            char brace() { return '{'; }
+            int million() { return 1'000'000; }
+            """, ("text", 4, 6), ("brace", 7, 7), ("million", 8, 8))
 
 
 if __name__ == "__main__":
