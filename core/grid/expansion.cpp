@@ -229,7 +229,7 @@ class Expander {
     grid_ = &grid;
     cells.open(texts_of(grid, measure_));
     model_parts_.assign(grid.axis(Member::Model).values.size(), std::nullopt);
-    dataset_parts_.assign(grid.axis(Member::Dataset).values.size() * 8, std::nullopt);
+    dataset_parts_.assign(grid.axis(Member::Dataset).values.size() * 8 * 8, std::nullopt);
     if (!grid.skip.empty()) return;
     const auto count = static_cast<std::size_t>(cell_count(grid));
     cells.reserve(cells.size() + count);
@@ -262,11 +262,19 @@ class Expander {
   std::uint32_t row(Member member) const { return rows_[static_cast<std::size_t>(member)]; }
   const AxisValue& value(Member member) const { return grid_->axis(member).values[row(member)]; }
 
+  // Those that reasons() speaks of.
+  Splits needed_splits() const {
+    Splits needed = test_split;
+    if (value(Member::Model).model->settings.train) needed |= train_split | validation_split;
+    for (const auto member : {Member::Scorer, Member::Searcher, Member::Recovery})
+      needed |= value(member).plugin->needs;
+    if (grid_->axis(Member::Budget).name == "loss_of_metric") needed |= validation_split;
+    return needed;
+  }
+
   Splits used_splits() const {
-    Splits used = test_split;
-    if (value(Member::Model).model->settings.train) used |= train_split | validation_split;
+    Splits used = needed_splits();
     for (const auto member : {Member::Scorer, Member::Searcher, Member::Recovery}) used |= value(member).plugin->uses;
-    if (grid_->axis(Member::Budget).name == "loss_of_metric") used |= validation_split;
     return used;
   }
 
@@ -299,7 +307,7 @@ class Expander {
 
   const KeyPart& dataset_part() {
     const auto used = used_splits();
-    auto& part = dataset_parts_[row(Member::Dataset) * 8 + used];
+    auto& part = dataset_parts_[(row(Member::Dataset) * 8 + used) * 8 + needed_splits()];
     if (!part) part = parts_.dataset(value(Member::Dataset).dataset->settings, used, reasons());
     return *part;
   }
@@ -347,7 +355,7 @@ class Expander {
   const Grid* grid_ = nullptr;
   Rows rows_{};
   std::vector<std::optional<KeyPart>> model_parts_;
-  std::vector<std::optional<KeyPart>> dataset_parts_;  // by dataset and splits used
+  std::vector<std::optional<KeyPart>> dataset_parts_;  // by dataset, splits used and splits needed
   std::map<const AxisValue*, KeyPart> plugin_parts_;   // of those whose settings name files
   SeenCells seen_, seen_in_whole_;
   Meeting last_;

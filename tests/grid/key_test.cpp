@@ -187,6 +187,20 @@ TEST_F(Missing, NamesSplitsThatAreNeededButNotGiven) {
   EXPECT_EQ(missing("", grid_), Lines{"dataset.wordnet.test (split 'test' is needed by every table but not given)"});
 }
 
+// Cells of one dataset and the same splits may need them or only use them where there are any.
+TEST_F(Missing, NamesSplitsThatTheFirstCellsCanDoWithout) {
+  dataset_ += "train = \"train.tsv\"\n";
+  const auto experiment =
+      read("espalier = 1\nname = \"a\"\n[model.minilm]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n" + dataset_ +
+           "[[grid]]\nmodel = \"minilm\"\ndataset = \"wordnet\"\ngranularity = \"head\"\n"
+           "scorer = [\"magnitude\", \"fisher\"]\nsparsity = 0.5\nrecovery = \"lora\"\n");
+
+  EXPECT_EQ(experiment.missing,
+            Lines{"dataset.wordnet.validation (split 'validation' is needed by scorer 'fisher' but not given)"});
+  EXPECT_EQ(experiment.cells.at(0).key.size(), 64u);
+  EXPECT_EQ(experiment.cells.at(1).key, "");
+}
+
 TEST_F(Missing, NamesACheckpointFolderOrTheFileInside) {
   std::filesystem::remove(folder_ / "minilm/config.json");
   EXPECT_EQ(without_folder(missing("", grid_).at(0)), "minilm/config.json");
