@@ -1,5 +1,6 @@
 #include "grid_table.h"
 
+#include <espalier/vocabulary.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +15,7 @@
 #include "vocabulary.h"
 #include "words/names.h"
 #include "words/unicode.h"
-#include "words/vocabulary.h"
+
 
 namespace espalier::grid {
 namespace {
@@ -220,8 +221,8 @@ class GridReader {
         resolved.names = {resolved.json};
         return true;
       }
-      case Member::Granularity: return resolve_word(value, "granularity", known_granularities(), resolved);
-      case Member::Sites: return resolve_word(value, "site filter", known_site_filters(), resolved);
+      case Member::Granularity: return resolve_word(value, "granularity", names<Granularity>(), resolved);
+      case Member::Sites: return resolve_word(value, "site filter", names<SiteFilter>(), resolved);
       case Member::Scope: return resolve_word(value, "scope", scopes, resolved);
       case Member::Compute: return resolve_word(value, "compute type", compute_types, resolved);
       case Member::Rounding: return resolve_word(value, "rounding", roundings, resolved);

@@ -1,11 +1,12 @@
 #include "vocabulary.h"
 
+#include <espalier/vocabulary.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "words/names.h"
-#include "words/vocabulary.h"
+
 
 namespace espalier::grid {
 namespace {
@@ -97,8 +98,8 @@ std::string where_name_belongs(const std::string& name, std::string_view asked_a
     const char* key;
     const std::vector<std::string>& words;
   };
-  const Words vocabulary[] = {{"granularity", "granularity", known_granularities()},
-                              {"site filter", "sites", known_site_filters()},
+  const Words vocabulary[] = {{"granularity", "granularity", names<Granularity>()},
+                              {"site filter", "sites", names<SiteFilter>()},
                               {"scope", "scope", scopes},
                               {"compute type", "compute", compute_types},
                               {"rounding", "rounding", roundings},

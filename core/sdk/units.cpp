@@ -10,23 +10,9 @@
 #include <utility>
 
 #include "words/names.h"
-#include "words/vocabulary.h"
 
 namespace espalier {
 namespace {
-
-struct GranularityName {
-  Granularity granularity;
-  const char* name;
-};
-constexpr GranularityName granularity_names[] = {{Granularity::Head, "head"},
-                                                 {Granularity::HeadChannel, "head-channel"},
-                                                 {Granularity::SameChannel, "same-channel"},
-                                                 {Granularity::QChannel, "q-channel"},
-                                                 {Granularity::KChannel, "k-channel"},
-                                                 {Granularity::VChannel, "v-channel"},
-                                                 {Granularity::OChannel, "o-channel"},
-                                                 {Granularity::ProjectionChannel, "projection-channel"}};
 
 // The kinds of unit a granularity cuts a site into, in order.
 std::vector<UnitKind> kinds_of(Granularity granularity) {
@@ -109,30 +95,6 @@ std::vector<std::int64_t> shape_of(const Site& site, Granularity granularity) {
 
 }  // namespace
 
-const char* to_string(SiteKind kind) {
-  constexpr const char* names[] = {"encoder-self", "decoder-self", "decoder-cross"};
-  return names[static_cast<std::size_t>(kind)];
-}
-
-const char* to_string(Projection projection) {
-  constexpr const char* names[] = {"q", "k", "v", "o"};
-  return names[static_cast<std::size_t>(projection)];
-}
-
-const char* to_string(Granularity granularity) {
-  for (const auto& entry : granularity_names) {
-    if (entry.granularity == granularity) return entry.name;
-  }
-  return "";
-}
-
-Granularity granularity_from(const std::string& name) {
-  for (const auto& entry : granularity_names) {
-    if (name == entry.name) return entry.granularity;
-  }
-  throw SettingsError(unknown_name("granularity", name, known_granularities()));
-}
-
 ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask, bool count_output_bias) {
   ParameterCount count;
   for (std::size_t i = 0; i < sites.size(); ++i) {
@@ -151,24 +113,22 @@ ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask
   return count;
 }
 
-Units::Units(std::vector<Site> sites, Granularity granularity, const std::string& site_filter)
+Units::Units(std::vector<Site> sites, Granularity granularity, const std::string& filter)
+    : Units(std::move(sites), granularity, from_name<SiteFilter>(filter)) {}
+
+Units::Units(std::vector<Site> sites, Granularity granularity, SiteFilter filter)
     : sites_(std::move(sites)), granularity_(granularity) {
-  const auto& filters = known_site_filters();
-  if (std::find(filters.begin(), filters.end(), site_filter) == filters.end()) {
-    throw SettingsError(unknown_name("site filter", site_filter, filters));
-  }
+  const std::string written = to_string(filter);
   bool any_chosen = false;
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     const auto& site = sites_[i];
-    const bool chosen = site_filter == "all" || site_filter == to_string(site.kind) ||
-                        (site_filter == "self" && site.kind != SiteKind::DecoderCross);
-    if (!chosen) continue;
+    if (!chooses(filter, site.kind)) continue;
     any_chosen = true;
     for (const auto kind : kinds_of(granularity))
       add_units(units_, site, static_cast<std::int64_t>(i), kind, granularity);
   }
   if (units_.empty() && any_chosen) {
-    throw SettingsError("sites = \"" + site_filter + "\" has nothing left to prune by granularity " +
+    throw SettingsError("sites = \"" + written + "\" has nothing left to prune by granularity " +
                         to_string(granularity) + ": its sites hold no such " +
                         (granularity == Granularity::Head ? "head" : "channel"));
   }
@@ -178,7 +138,7 @@ Units::Units(std::vector<Site> sites, Granularity granularity, const std::string
       if (std::find(kinds.begin(), kinds.end(), to_string(site.kind)) == kinds.end())
         kinds.emplace_back(to_string(site.kind));
     }
-    throw SettingsError("sites = \"" + site_filter + "\" leaves no attention site of this model\n    its sites: " +
+    throw SettingsError("sites = \"" + written + "\" leaves no attention site of this model\n    its sites: " +
                         (kinds.empty() ? "none" : join(kinds)));
   }
 }

@@ -1,16 +1,12 @@
-#include "words/vocabulary.h"
+#include <espalier/error.h>
+#include <espalier/vocabulary.h>
+
+#include "words/names.h"
 
 namespace espalier {
 
-const std::vector<std::string>& known_granularities() {
-  static const std::vector<std::string> names = {"head",      "head-channel", "same-channel", "q-channel",
-                                                 "k-channel", "v-channel",    "o-channel",    "projection-channel"};
-  return names;
-}
-
-const std::vector<std::string>& known_site_filters() {
-  static const std::vector<std::string> names = {"all", "self", "encoder-self", "decoder-self", "decoder-cross"};
-  return names;
+void refuse_name(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
+  throw SettingsError(unknown_name(kind, name, known));
 }
 
 }  // namespace espalier

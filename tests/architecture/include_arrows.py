@@ -31,7 +31,7 @@ ARROWS = {
 ARROWS = {room: set(below.split()) for room, below in ARROWS.items()}
 
 # <espalier/*.h> is the installed face of two rooms; what is not named here belongs to sdk.
-WORDS_FACE = {"espalier/error.h", "espalier/export.h", "espalier/settings.h"}
+WORDS_FACE = {"espalier/error.h", "espalier/export.h", "espalier/settings.h", "espalier/vocabulary.h"}
 SDK_FACE = ("core/sdk/include/espalier/", "core/words/include/espalier/")
 
 # A third-party library, by what its includes begin with, and the rooms that may see it. The longest match counts.

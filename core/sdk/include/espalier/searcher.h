@@ -12,25 +12,22 @@
 #include <espalier/plugin.h>
 #include <espalier/training.h>
 #include <espalier/units.h>
+#include <espalier/vocabulary.h>
 
 namespace espalier {
-
-enum class Scope {
-  Global,  // all sites compete
-  Local,   // each site gives the same share
-};
-enum class Rounding { Nearest /* halves down */, Floor, Ceil };
 
 // What may stay.
 struct SearchBudget {
   // Sparsity: share of the units that goes. Heads: how many stay. Macs, Latency: the share of the dense model's multiply-adds
   // or time that may stay, the parts that no mask changes included. LossOfMetric: how much of the metric may be lost, in
   // its own unit.
-  enum class Kind { Sparsity, Heads, Macs, Latency, LossOfMetric } kind = Kind::Sparsity;
+  using Kind = BudgetKind;
+  Kind kind = Kind::Sparsity;
   double value = 0;
   Rounding rounding = Rounding::Nearest;
   // What a sparsity is a share of: all units (those gone before count as removed), or those that remain.
-  enum class Share { All, Remaining } of = Share::All;
+  using Share = BudgetShare;
+  Share of = Share::All;
   // Of a step towards a sparsity: that sparsity, a share of all units, which no step passes.
   double at_most = 1;
   Rounding at_most_rounding = Rounding::Nearest;

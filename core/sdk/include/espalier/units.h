@@ -10,11 +10,10 @@
 #include <vector>
 
 #include <espalier/export.h>
+#include <espalier/vocabulary.h>
 
 namespace espalier {
 
-enum class SiteKind { EncoderSelf, DecoderSelf, DecoderCross };
-enum class Projection { Q, K, V, O };
 inline constexpr std::array<Projection, 4> all_projections = {Projection::Q, Projection::K, Projection::V,
                                                               Projection::O};
 
@@ -42,25 +41,8 @@ struct Site {
   ESPALIER_SDK_API at::Tensor held(Projection projection) const;        // bool [heads, head_dim]: what exists
 };
 
-ESPALIER_SDK_API const char* to_string(SiteKind kind);          // "encoder-self", ...
-ESPALIER_SDK_API const char* to_string(Projection projection);  // "q", "k", "v", "o"
-
-enum class Granularity {
-  Head,         // all four projections of a head
-  HeadChannel,  // a QK pair or a VO pair of one head
-  SameChannel,  // one channel index in all heads of a site
-  QChannel,
-  KChannel,
-  VChannel,
-  OChannel,
-  ProjectionChannel,  // Q, K, V and O channels, independent of each other
-};
-ESPALIER_SDK_API const char* to_string(Granularity granularity);
 // Throws SettingsError with the nearest known name.
-ESPALIER_SDK_API Granularity granularity_from(const std::string& name);
-
-// What a unit takes with it.
-enum class UnitKind { Head, QK, VO, Q, K, V, O };
+inline Granularity granularity_from(const std::string& name) { return from_name<Granularity>(name); }
 
 struct Unit {
   std::int64_t site = 0;  // index into Units::sites()
@@ -118,8 +100,10 @@ ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites,
 // channel by channel. Ties are broken in this order: the lowest goes first.
 class ESPALIER_SDK_API Units {
  public:
-  // site_filter: "all", "self" (encoder and decoder), "encoder-self", "decoder-self" or "decoder-cross". Throws SettingsError when no site is left.
-  Units(std::vector<Site> sites, Granularity granularity, const std::string& site_filter = "all");
+  // Throws SettingsError when the filter leaves no site, or its sites no unit.
+  Units(std::vector<Site> sites, Granularity granularity, SiteFilter filter = SiteFilter::All);
+  // The same by the filter's name.
+  Units(std::vector<Site> sites, Granularity granularity, const std::string& filter);
   ~Units();
 
   Granularity granularity() const { return granularity_; }
