@@ -1,0 +1,26 @@
+#include "cells/budgets.h"
+
+namespace espalier {
+
+const std::vector<BudgetFacts>& all_budgets() {
+  constexpr bool whole = true, steps = true, validation = true;
+  static const std::vector<BudgetFacts> budgets = {
+      {BudgetKind::Sparsity, share, !whole, steps, !validation},
+      {BudgetKind::Heads, {1, no_limit, "an integer of at least 1"}, whole, steps, !validation},
+      {BudgetKind::Macs,
+       {above_zero, 1, "a share of the dense model's multiply-adds, a number above 0 and at most 1"},
+       !whole,
+       !steps,
+       !validation},
+      {BudgetKind::Latency,
+       {above_zero, 1, "a share of the dense model's time, a number above 0 and at most 1"},
+       !whole,
+       !steps,
+       !validation},
+      {BudgetKind::LossOfMetric, not_negative, !whole, !steps, validation}};
+  return budgets;
+}
+
+const BudgetFacts& facts_of(BudgetKind kind) { return all_budgets().at(static_cast<std::size_t>(kind)); }
+
+}  // namespace espalier
