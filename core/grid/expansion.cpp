@@ -176,7 +176,7 @@ class Expander {
   Expander(Expansion& expansion, const ExpansionOptions& options)
       : expansion_(expansion),
         options_(options),
-        parts_(options.cache_folder),
+        parts_(options.tables),
         measure_(to_json(options.measure).dump()),
         engine_(fmt::format(",\"results_version\":{}", results_version)) {}
 

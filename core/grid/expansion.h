@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -38,7 +37,7 @@ struct Expansion {
 struct ExpansionOptions {
   std::string name;  // of the experiment: the seed of a random order
   MeasureSettings measure;
-  std::filesystem::path cache_folder;
+  SplitTables& tables;
   Pattern only;  // the slice that is asked for; without terms: all
 };
 

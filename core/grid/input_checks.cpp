@@ -29,7 +29,7 @@ bool has_classes(const std::string& format) { return format != "speech-recogniti
 
 class Checks {
  public:
-  explicit Checks(const fs::path& cache_folder) : digests_(cache_folder), tables_(cache_folder, digests_) {}
+  Checks(const fs::path& cache_folder, SplitTables& tables) : tables_(cache_folder, tables) {}
 
   void check(const Meeting& meeting) {
     const auto* checkpoint = facts_of(*meeting.model);
@@ -148,7 +148,6 @@ class Checks {
     if (said_.insert(warning).second) found.warnings.push_back(std::move(warning));
   }
 
-  DigestMemory digests_;
   inputs::TableFactsMemory tables_;
   std::map<std::tuple<std::string, std::string, bool>, inputs::CheckpointFacts> checkpoints_;
   std::set<std::string> said_;
@@ -156,8 +155,8 @@ class Checks {
 
 }  // namespace
 
-InputFindings check_inputs(const std::vector<Meeting>& meetings, const fs::path& cache_folder) {
-  Checks checks(cache_folder);
+InputFindings check_inputs(const std::vector<Meeting>& meetings, const fs::path& cache_folder, SplitTables& tables) {
+  Checks checks(cache_folder, tables);
   for (const auto& meeting : meetings) checks.check(meeting);
   return std::move(checks.found);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "definitions.h"
+#include "tables/split_tables.h"
 
 namespace espalier::grid {
 
@@ -27,6 +28,7 @@ struct InputFindings {
 };
 
 // Of files that are there; what is missing is named elsewhere.
-InputFindings check_inputs(const std::vector<Meeting>& meetings, const std::filesystem::path& cache_folder);
+InputFindings check_inputs(const std::vector<Meeting>& meetings, const std::filesystem::path& cache_folder,
+                           SplitTables& tables);
 
 }  // namespace espalier::grid

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "tables/audio_table.h"
-
 namespace espalier::grid {
 namespace {
 
@@ -55,7 +53,7 @@ const std::string& KeyParts::digest(const std::string& path, bool checkpoint, bo
     } else if (!checkpoint && !is_file(path)) {
       missing_.insert(path);
     } else if (!checkpoint) {
-      entry->second = digests_.of_file(path);
+      entry->second = tables_.digests().of_file(path);
     } else if (!is_folder(path)) {
       missing_.insert(path);
     } else {
@@ -68,7 +66,7 @@ const std::string& KeyParts::digest(const std::string& path, bool checkpoint, bo
         missing_.insert(file);
         whole = false;
       }
-      if (whole) entry->second = digests_.of_checkpoint(path);
+      if (whole) entry->second = tables_.digests().of_checkpoint(path);
     }
   } catch (const InputError&) {
     missing_.insert(path + " (cannot be read)");
@@ -120,12 +118,11 @@ std::string KeyParts::audio(const DatasetSettings& dataset, const std::string& s
     for (const auto& also : {dataset.classes, dataset.audio_folder}) {
       if (!also.empty() && !is_file(also) && !is_folder(also)) missing_.insert(also);
     }
-    std::vector<std::string> missing;
-    read_audio_table(dataset, split, &missing);
+    const auto& missing = tables_.table(dataset, split)->missing;
     for (std::size_t i = 0; i < std::min(missing.size(), most_listed); ++i) missing_.insert(missing[i]);
     if (missing.size() > most_listed)
       missing_.insert(fmt::format("{} ... and {} more files that it names", path, missing.size() - most_listed));
-    if (missing.empty()) entry->second = audio_digest(dataset, split, digests_);
+    if (missing.empty()) entry->second = tables_.digest(dataset, split);
   } catch (const InputError&) {  // what is wrong with a table that is there is said by its checks
   }
   return entry->second;

@@ -9,7 +9,7 @@
 
 #include "definitions.h"
 #include "grid_table.h"
-#include "words/digest.h"
+#include "tables/split_tables.h"
 
 namespace espalier::grid {
 
@@ -29,7 +29,8 @@ struct KeyPart {
 // Digests the files behind models and datasets, each once, and remembers which are missing.
 class KeyParts {
  public:
-  explicit KeyParts(const std::filesystem::path& cache_folder) : digests_(cache_folder) {}
+  // `tables` outlives it.
+  explicit KeyParts(SplitTables& tables) : tables_(tables) {}
 
   KeyPart model(const ModelSettings& model);
   // Of the splits used only; `reasons` says which of them are needed, and by whom.
@@ -44,7 +45,7 @@ class KeyParts {
   std::string audio(const DatasetSettings& dataset, const std::string& split);
   bool has_tokenizer(const std::filesystem::path& checkpoint);
 
-  DigestMemory digests_;
+  SplitTables& tables_;
   std::map<std::string, std::string> known_;  // path -> digest; empty: missing
   std::set<std::string> missing_;
 };

@@ -6,8 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "tables/audio_table.h"
-#include "tables/text_table.h"
 #include "words/atomic_file.h"
 #include "words/class_names.h"
 #include "words/names.h"
@@ -34,24 +32,17 @@ class Labels {
   std::unordered_map<std::string, std::size_t> places_;
 };
 
-TableFacts read(const DatasetSettings& dataset, const std::string& split) {
+TableFacts read(SplitTables& tables, const DatasetSettings& dataset, const std::string& split, TableExtent extent) {
   TableFacts facts;
   Labels labels(facts);
   try {
-    if (dataset.format == "text-classification") {
-      const auto limit = dataset.limit.find(split);
-      for (const auto& row : read_text_table(dataset.split.at(split), {dataset.text, dataset.pair, dataset.label},
-                                             limit == dataset.limit.end() ? 0 : limit->second)) {
-        ++facts.rows;
-        labels.add(row.label, row.line);
-      }
-    } else {
-      std::vector<std::string> missing;
-      for (const auto& row : read_audio_table(dataset, split, &missing)) {
-        ++facts.rows;
-        for (const auto& label : row.labels) labels.add(label, row.line);
-      }
+    const auto table = tables.table(dataset, split, extent);
+    facts.rows = static_cast<std::int64_t>(table->texts.size() + table->sounds.size());
+    for (const auto& row : table->texts) labels.add(row.label, row.line);
+    for (const auto& row : table->sounds) {
+      for (const auto& label : row.labels) labels.add(label, row.line);
     }
+    if (!table->texts.empty()) tables.forget_rows(dataset, split);
   } catch (const InputError& error) {
     facts.problem = error.what();
   }
@@ -82,6 +73,7 @@ bool from_text(const std::string& text, TableFacts& facts) {
 }  // namespace
 
 const TableFacts& TableFactsMemory::of(const DatasetSettings& dataset, const std::string& split, bool whole) {
+  const auto extent = whole ? TableExtent::Whole : TableExtent::Limited;
   auto asked = dataset;
   if (whole) asked.limit.clear();
   const auto path = dataset.split.at(split);
@@ -93,13 +85,13 @@ const TableFacts& TableFactsMemory::of(const DatasetSettings& dataset, const std
   if (!is_new) return facts;
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) {  // a folder of sounds has no table to be known by
-    facts = read(asked, split);
+    facts = read(tables_, dataset, split, extent);
     return facts;
   }
   try {
-    reading["digest"] = digests_.of_file(path);
+    reading["digest"] = tables_.digests().of_file(path);
     if (!asked.classes.empty() && fs::is_regular_file(asked.classes, ignored)) {
-      reading["classes_digest"] = digests_.of_file(asked.classes);
+      reading["classes_digest"] = tables_.digests().of_file(asked.classes);
     }
   } catch (const InputError&) {  // a file that cannot be read is named as missing
     return facts;
@@ -111,7 +103,7 @@ const TableFacts& TableFactsMemory::of(const DatasetSettings& dataset, const std
     } catch (const InputError&) {  // what cannot be read is found out again
     }
   }
-  facts = read(asked, split);
+  facts = read(tables_, dataset, split, extent);
   if (facts.labels.size() > most_remembered) return facts;
   try {
     fs::create_directories(folder_, ignored);

@@ -6,7 +6,6 @@
 
 #include "cell_fields.h"
 #include "cells/cell_settings.h"
-#include "tables/audio_table.h"
 #include "words/version.h"
 
 namespace espalier::runner {
@@ -28,8 +27,7 @@ const std::string& Sources::of(const std::string& settings) {
     add("checkpoint", [&] { return digests_.of_checkpoint(cell.model.checkpoint); });
   for (const auto& [split, path] : cell.dataset.split) {
     if (!std::filesystem::exists(path, absent)) continue;
-    const bool text = cell.dataset.format == "text-classification";
-    add(split, [&] { return text ? digests_.of_file(path) : audio_digest(cell.dataset, split, digests_); });
+    add(split, [&] { return tables_.digest(cell.dataset, split); });
   }
   return entry->second = source.dump();
 }

@@ -7,8 +7,10 @@
 #include <set>
 
 #include "cells/cell_settings.h"
+#include "counting.h"
 #include "records.h"
 #include "table_file.h"
+#include "tables/split_tables.h"
 #include "words/names.h"
 
 namespace espalier {
@@ -26,8 +28,7 @@ std::vector<std::string> lines_of(tables::TableFile& file) {
   std::vector<std::string> lines;
   tables::Records records(file.content(), {.delimiter = '\n', .quoted = false});
   while (const auto record = records.next()) {
-    if (file.is_text(file.content().substr(record->begin, record->end - record->begin), record->line, record->begin))
-      lines.push_back(record->fields[0]);
+    if (file.is_text(*record)) lines.push_back(record->fields[0]);
   }
   return lines;
 }
@@ -56,7 +57,7 @@ bool is_file(const fs::path& path) {
 class TableOfFiles {
  public:
   TableOfFiles(const DatasetSettings& dataset, const std::string& split, std::vector<std::string>* missing)
-      : dataset_(dataset), split_(split), missing_(missing), file_(path_of(dataset, split)) {
+      : dataset_(dataset), split_(split), missing_(missing), file_(split_path(dataset, split)) {
     const auto limit = dataset.limit.find(split);
     if (limit != dataset.limit.end()) limit_ = static_cast<std::size_t>(limit->second);
   }
@@ -76,13 +77,6 @@ class TableOfFiles {
   }
 
  private:
-  static fs::path path_of(const DatasetSettings& dataset, const std::string& split) {
-    const auto found = dataset.split.find(split);
-    if (found == dataset.split.end() || found->second.empty())
-      throw InputError("dataset '" + dataset.name + "' gives no " + split + " split, and it is needed here");
-    return found->second;
-  }
-
   void read_file_of_rows() {
     tables::TableFile table(file_);
     const auto start = table.content().find_first_not_of(" \t\r\n");
@@ -156,8 +150,7 @@ class TableOfFiles {
     tables::TableFile file(dataset_.classes);
     tables::Records records(file.content(), audioset);
     while (const auto record = records.next()) {
-      if (!file.is_text(file.content().substr(record->begin, record->end - record->begin), record->line, record->begin))
-        continue;
+      if (!file.is_text(*record)) continue;
       if (!record->problem.empty() || record->fields.size() != 3) {
         file.problem(record->line, "expected index,mid,display_name, as class_labels_indices.csv has them");
       } else if (record->fields[1] != "mid") {
@@ -179,8 +172,7 @@ class TableOfFiles {
     while (!full(table.problems())) {
       const auto record = records.next();
       if (!record) return;
-      const auto bytes = table.content().substr(record->begin, record->end - record->begin);
-      if (!table.is_text(bytes, record->line, record->begin)) continue;
+      if (!table.is_text(*record)) continue;
       if (!record->problem.empty() || record->fields.size() != 4) {
         table.problem(record->line, "expected YTID, start_seconds, end_seconds, \"labels\"");
         continue;
@@ -266,15 +258,21 @@ std::vector<AudioRow> read_audio_table(const DatasetSettings& dataset, const std
   return TableOfFiles(dataset, split, missing).read();
 }
 
-std::string audio_digest(const DatasetSettings& dataset, const std::string& split, DigestMemory& digests) {
+std::string audio_digest(const std::vector<AudioRow>& rows, DigestMemory& digests) {
+  ++tables::tables_digested;
   Sha256 digest;
-  std::vector<std::string> missing;  // known as such: whoever reads the sounds refuses them or leaves them out
-  for (const auto& row : read_audio_table(dataset, split, &missing)) {
+  for (const auto& row : rows) {
+    // A file that is missing is known as such: whoever reads the sounds refuses it or leaves it out.
     digest.update(is_file(row.path) ? digests.of_file(row.path) : "missing");
     digest.update(' ' + row.text + '\n');
     for (const auto& label : row.labels) digest.update(label + '\n');
   }
   return digest.hex();
+}
+
+std::string audio_digest(const DatasetSettings& dataset, const std::string& split, DigestMemory& digests) {
+  std::vector<std::string> missing;
+  return audio_digest(read_audio_table(dataset, split, &missing), digests);
 }
 
 }  // namespace espalier

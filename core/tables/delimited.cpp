@@ -30,12 +30,11 @@ std::vector<std::size_t> places_of(const TableFile& file, const Record& header, 
 
 void read_delimited(TableFile& file, TableKind kind, const WantedColumns& wanted, const std::function<bool()>& full,
                     const std::function<void(FoundRow)>& take) {
-  const auto content = file.content();
-  Records records(content, {kind == TableKind::Tsv ? '\t' : ',', kind == TableKind::Csv});
+  Records records(file.content(), {kind == TableKind::Tsv ? '\t' : ',', kind == TableKind::Csv});
   const auto header = records.next();
   if (!header) return;
   const auto usable = [&](const Record& record) {
-    if (!file.is_text(content.substr(record.begin, record.end - record.begin), record.line, record.begin)) return false;
+    if (!file.is_text(record)) return false;
     if (!record.problem.empty()) file.problem(record.problem_line, record.problem);
     return record.problem.empty();
   };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "counting.h"
 #include "tables/utf8.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
@@ -32,6 +33,7 @@ void Problems::throw_if_any(const std::string& advice) const {
 
 TableFile::TableFile(std::filesystem::path file)
     : file_(std::move(file)), bytes_(read_file(file_)), content_(bytes_), problems_(file_.string()) {
+  ++files_opened;
   if (content_.starts_with("\xFF\xFE") || content_.starts_with("\xFE\xFF")) {
     throw InputError(file_.string() + ":1: is UTF-16, expected UTF-8\n    convert it: iconv -f UTF-16 -t UTF-8");
   }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "records.h"
+
 namespace espalier::tables {
 
 // What is wrong with the rows of a file, said all at once.
@@ -42,6 +44,10 @@ class TableFile {
   std::int64_t problems() const { return problems_.count(); }
   // Whether bytes that start at `offset` of the content are text; a problem otherwise.
   bool is_text(std::string_view bytes, std::int64_t line, std::size_t offset);
+  // Of a record of the content.
+  bool is_text(const Record& record) {
+    return is_text(content_.substr(record.begin, record.end - record.begin), record.line, record.begin);
+  }
   // InputError with the problems found, where there are any.
   void throw_problems() const;
 

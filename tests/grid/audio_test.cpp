@@ -2,6 +2,7 @@
 #include <set>
 
 #include "grid_test_support.h"
+#include "tables/split_tables.h"
 
 namespace espalier::grid {
 namespace {
@@ -68,6 +69,14 @@ class AudioGrid : public GridTest {
 // --- keys
 
 class AudioKey : public AudioGrid {};
+
+TEST_F(AudioKey, ReadsATableOnce) {
+  const auto before = table_counts();
+  EXPECT_EQ(read(classes("", "seed = [0, 1]\n")).missing, Lines{});
+  const auto after = table_counts();
+  EXPECT_EQ(after.opened - before.opened, 1);
+  EXPECT_EQ(after.digested - before.digested, 1);
+}
 
 TEST_F(AudioKey, ChangesWithAByteOfASound) {
   const auto before = key(classes()), speech_before = key(speech());

@@ -18,7 +18,8 @@ class Facts : public testing::Test {
   }
   TableFacts facts(const DatasetSettings& dataset, bool whole = false) {
     DigestMemory digests(folder_ / "cache");
-    return TableFactsMemory(folder_ / "cache", digests).of(dataset, "test", whole);
+    SplitTables tables(digests);
+    return TableFactsMemory(folder_ / "cache", tables).of(dataset, "test", whole);
   }
 
   const test::TempDir folder_;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cells/cell_settings.h"
-#include "words/digest.h"
+#include "tables/split_tables.h"
 
 namespace espalier::inputs {
 
@@ -27,15 +27,16 @@ struct TableFacts {
 
 class TableFactsMemory {
  public:
-  TableFactsMemory(const std::filesystem::path& cache_folder, DigestMemory& digests)
-      : folder_(cache_folder / "tables"), digests_(digests) {}
+  // `tables` outlives it.
+  TableFactsMemory(const std::filesystem::path& cache_folder, SplitTables& tables)
+      : folder_(cache_folder / "tables"), tables_(tables) {}
 
   // Of the rows that the dataset's limit leaves, or of the whole table. Sound files that are not there are no problem here.
   const TableFacts& of(const DatasetSettings& dataset, const std::string& split, bool whole);
 
  private:
   std::filesystem::path folder_;
-  DigestMemory& digests_;
+  SplitTables& tables_;
   std::map<std::string, TableFacts> known_;
 };
 

@@ -33,7 +33,8 @@ struct AudioRow {
 std::vector<AudioRow> read_audio_table(const DatasetSettings& dataset, const std::string& split,
                                        std::vector<std::string>* missing = nullptr);
 
-// What a split is known by: the bytes of its table and of every file it names, in order. No paths.
+// What rows are known by: what stands in them and the bytes of every file they name, in order. No paths.
+std::string audio_digest(const std::vector<AudioRow>& rows, DigestMemory& digests);
 std::string audio_digest(const DatasetSettings& dataset, const std::string& split, DigestMemory& digests);
 
 }  // namespace espalier
