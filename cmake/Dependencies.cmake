@@ -27,7 +27,6 @@ target_include_directories(espalier_soxr SYSTEM INTERFACE "${ESPALIER_SOXR_INCLU
 target_link_libraries(espalier_soxr INTERFACE "${ESPALIER_SOXR_LIBRARY}")
 find_package(CLI11 REQUIRED)                            # libcli11-dev: cli and worker's main
 find_package(fmt REQUIRED)                              # libfmt-dev
-find_package(spdlog REQUIRED)                           # libspdlog-dev
 find_package(OpenMP REQUIRED COMPONENTS CXX)            # without -fopenmp at::parallel_for is silently sequential
 
 # toml++ is used header-only: Debian's target links the shared library.
@@ -36,7 +35,7 @@ add_library(espalier_tomlplusplus INTERFACE)
 target_compile_definitions(espalier_tomlplusplus INTERFACE TOML_HEADER_ONLY=1)
 
 # The torch wheel ships an fmt of its own that wins over the system's in the include order. A folder holding
-# nothing but a link to the system's fmt goes first, so that fmt and spdlog are one version everywhere.
+# nothing but a link to the system's fmt goes first, so that fmt is one version everywhere.
 get_target_property(espalier_fmt_include fmt::fmt-header-only INTERFACE_INCLUDE_DIRECTORIES)
 list(GET espalier_fmt_include 0 espalier_fmt_include)
 find_path(ESPALIER_FMT_INCLUDE fmt/format.h HINTS "${espalier_fmt_include}" REQUIRED)
@@ -46,9 +45,6 @@ add_library(espalier_fmt INTERFACE)
 target_include_directories(espalier_fmt SYSTEM BEFORE INTERFACE "${CMAKE_BINARY_DIR}/fmt_first")
 target_link_libraries(espalier_fmt INTERFACE fmt::fmt-header-only)
 target_compile_definitions(espalier_fmt INTERFACE FMT_HEADER_ONLY=1)
-add_library(espalier_spdlog INTERFACE)
-target_link_libraries(espalier_spdlog INTERFACE espalier_fmt spdlog::spdlog_header_only)
-target_compile_definitions(espalier_spdlog INTERFACE SPDLOG_FMT_EXTERNAL=1)
 if(BUILD_TESTING)
   find_package(GTest REQUIRED)                          # libgtest-dev: tests
 endif()

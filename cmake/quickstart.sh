@@ -129,7 +129,7 @@ readonly packages_by_purpose=(
   "compiler and build|g++ cmake ninja-build ccache git"
   "installing torch and the weights, checking the sources|python3 python3-venv ca-certificates unzip"
   "plugins, workers, statistics|libboost-dev libboost-math-dev"
-  "experiment files, results, command line, logs|libtomlplusplus-dev libsqlitecpp-dev libsqlite3-dev libfmt-dev libspdlog-dev libcli11-dev nlohmann-json3-dev"
+  "experiment files, results, command line|libtomlplusplus-dev libsqlitecpp-dev libsqlite3-dev libfmt-dev libcli11-dev nlohmann-json3-dev"
   "text and digests|libicu-dev libssl-dev zlib1g-dev"
   "sound|libsndfile1-dev libmpg123-dev libsoxr-dev"
   "tests and benchmarks|libgtest-dev libbenchmark-dev"

@@ -61,10 +61,9 @@ LIBRARIES = {
     "openssl/": "words",
     "fmt/": ANYWHERE,
     "nlohmann/": ANYWHERE,
-    "spdlog/": ANYWHERE,
 }
 LIBRARIES = {start: set(rooms.split()) for start, rooms in LIBRARIES.items()}
-NOT_IN_SDK_HEADERS = ("fmt/", "nlohmann/", "spdlog/")
+NOT_IN_SDK_HEADERS = ("fmt/", "nlohmann/")
 SYSTEM_FOLDERS = ("sys/", "linux/", "netinet/", "arpa/")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)"|(\S+))')
