@@ -6,6 +6,7 @@ set -euo pipefail
 usage() {
   cat <<'USAGE'
 usage: bash cmake/quickstart.sh [demo|test|build|setup]
+       bash cmake/quickstart.sh check [--all] [PART...]
 
   demo    the programs and plugins in build/, MiniLM, WordNet's glosses, then experiments/demo.toml: ends with its
           table (default); no tests are built, no speech is prepared
@@ -13,6 +14,8 @@ usage: bash cmake/quickstart.sh [demo|test|build|setup]
   build   setup, then a Release build in build/ (programs in build/bin/), a real Whisper checkpoint in
           .deps/data/whisper-tiny.en and the data in .deps/data/{wordnet,asterisk-en,pocketsphinx,keywords}
   setup   system packages, LibTorch, and real weights: BERT (.deps/data/minilm) and Whisper, still to be imported
+  check   system packages with clang-format, clang-tidy and codespell, LibTorch, then the guards of the house: format,
+          includes, rules, spelling, clang-tidy, sanitizers ('bash cmake/check.sh --help' tells of each)
 
 environment:
   TORCH_ROOT       folder with torch's include/ and lib/, 2.7 or newer; otherwise the torch that python3 finds,
@@ -28,14 +31,16 @@ USAGE
 
 command=${1:-demo}
 case $command in
-  demo|test|build|setup) ;;
+  demo|test|build|setup|check) ;;
   -h|--help|help) usage; exit 0 ;;
   *) echo "quickstart: unknown command '$command'" >&2; usage >&2; exit 2 ;;
 esac
-if [ $# -gt 1 ]; then
+if [ $# -gt 1 ] && [ "$command" != check ]; then
   echo "quickstart: one command at a time; unexpected '$2'" >&2
   exit 2
 fi
+
+if [ "$command ${2:-}" = 'check --help' ]; then exec bash "$(dirname "${BASH_SOURCE[0]}")/check.sh" --help; fi
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$root"
@@ -125,7 +130,7 @@ step() {  # STEP WHAT REMEDY COMMAND...: runs it with its output in the step's l
 # --- system packages -----------------------------------------------------------------------------------------------
 
 # why|packages
-readonly packages_by_purpose=(
+packages_by_purpose=(
   "compiler and build|g++ cmake ninja-build ccache git"
   "installing torch and the weights, checking the sources|python3 python3-venv ca-certificates unzip"
   "plugins, workers, statistics|libboost-dev libboost-math-dev"
@@ -136,6 +141,8 @@ readonly packages_by_purpose=(
   "the demo's data|wordnet-base"
   "spoken data|espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata"
 )
+[ "$command" != check ] || packages_by_purpose+=("the checks|clang-format-14 clang-tidy-14 codespell")
+readonly packages_by_purpose
 # What a build can do without. hydrogen-drumkits (142 MB, for 'data prepare drums') is not even asked for.
 readonly optional_packages=" ccache git libbenchmark-dev espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata "
 
@@ -421,6 +428,11 @@ shown() {  # STEP REMEDY COMMAND...: runs it in sight, its output is the result
 
 install_packages
 find_torch
+if [ "$command" = check ]; then
+  export TORCH_ROOT=$torch_root
+  shown check "each part above says it; one again: bash cmake/check.sh PART" bash cmake/check.sh "${@:2}"
+  exit 0
+fi
 get_weights
 [ "$command" = demo ] || get_whisper
 if [ "$command" = setup ]; then

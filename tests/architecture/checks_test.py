@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The checks on small trees: each wrong line is named with its place and reason, and nothing else is."""
+import json
 import pathlib
 import subprocess
 import sys
@@ -165,6 +166,85 @@ class Checks(unittest.TestCase):
         self.write("core/grid/key.cpp", "")
         [complaint] = self.answer("house_rules.py")
         self.assertIn("exceptions.txt:1: core/grid/key.cpp has no longer a Key::length of over 60 lines", complaint)
+
+
+class Tidy(unittest.TestCase):
+    """Which sources cmake/tidy_changed.py shows to a clang-tidy that complains of every file called bad*."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        for name in ("core/grid/key.cpp", "core/grid/bad.cpp", "core/grid/old.cpp"):
+            self.write(name, '#include "grid/face.h"\n')
+        self.write("core/grid/include/grid/face.h", "")
+        self.write("build/compile_commands.json", json.dumps(
+            [{"file": str(self.root / name)} for name in ("core/grid/key.cpp", "core/grid/bad.cpp", "core/grid/old.cpp")]))
+        self.write("clang-tidy", '#!/bin/sh\nfor last; do :; done\ncase $last in */bad*) echo "$last is bad"; exit 1;; esac\n')
+        (self.root / "clang-tidy").chmod(0o755)
+        self.write(".gitignore", "/build/\n")
+        self.git("init", "-q", "-b", "main")
+        self.commit()
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def git(self, *words):
+        subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *words], cwd=self.root, check=True,
+                       capture_output=True, timeout=60)
+
+    def commit(self):
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "A commit")
+
+    def answer(self, *words):
+        done = subprocess.run(
+            [sys.executable, str(HERE.parents[1] / "cmake/tidy_changed.py"), "--build", "build", "--clang-tidy",
+             str(self.root / "clang-tidy"), *words], cwd=self.root, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stderr, "")
+        return done.returncode, done.stdout
+
+    def test_what_changed_since_the_commit_before(self):
+        self.write("core/grid/key.cpp", "int a;\n")
+        self.commit()
+        status, text = self.answer()
+        self.assertIn("looked at 1 of 1 sources (changed since ", text)
+        self.assertEqual(status, 0)
+
+    def test_a_complaint_and_a_file_that_no_commit_holds(self):
+        self.commit_more()
+        self.write("core/grid/bad.cpp", "int a;\n")
+        status, text = self.answer()
+        self.assertIn("core/grid/bad.cpp is bad", text)
+        self.assertIn("looked at 1 of 1", text)
+        self.assertEqual(status, 1)
+
+    def test_a_branch_is_compared_with_where_it_left_main(self):
+        self.git("checkout", "-q", "-b", "work")
+        self.write("core/grid/key.cpp", "int a;\n")
+        self.commit()
+        self.commit_more()
+        self.assertIn("looked at 1 of 1", self.answer()[1])
+
+    def test_a_header_stands_for_a_source_that_includes_it(self):
+        self.write("core/grid/include/grid/face.h", "int a;\n")
+        self.commit()
+        self.assertEqual(self.answer()[0], 1)  # bad.cpp is the first by name
+
+    def test_all_and_no_time(self):
+        self.commit_more()
+        self.assertIn("looked at 3 of 3 sources (the whole tree)", self.answer("--all")[1])
+        self.write("core/grid/bad.cpp", "int a;\n")
+        status, text = self.answer("--seconds=-1")
+        self.assertIn("looked at 0 of 1 sources", text)
+        self.assertIn("no time for 1: core/grid/bad.cpp", text)
+        self.assertEqual(status, 0)
+
+    def commit_more(self):
+        self.write("README.md", "more\n")
+        self.commit()
 
 
 class Functions(unittest.TestCase):
