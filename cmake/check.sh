@@ -10,13 +10,14 @@ usage: bash cmake/check.sh [--all] [PART...]
   arrows      every #include follows the arrows of core/README.md
   rules       names, sizes of rooms and functions, the changelog
   spelling    codespell over every text
+  reference   doxygen over the public headers
   tidy        clang-tidy 14 over the sources changed since the branch left main, on main since its last commit, the latest
               first, for ESPALIER_TIDY_SECONDS (120)
   sanitizers  the unit tests of the rooms without tensors, with address and undefined-behaviour sanitizers, in build-asan/
 
   --all       tidy looks at every source and takes its time; sanitizers take in the rooms sdk and nn
 
-No part named: all of them. tidy and sanitizers need what 'bash cmake/quickstart.sh setup' installs; 'bash
+No part named: all of them. The last three need what 'bash cmake/quickstart.sh setup' installs; 'bash
 cmake/quickstart.sh check' installs that and the tools, then calls this.
 
 environment:
@@ -27,7 +28,7 @@ environment:
 USAGE
 }
 
-readonly every_part=(format arrows rules spelling tidy sanitizers)
+readonly every_part=(format arrows rules spelling reference tidy sanitizers)
 all='' parts=()
 for word in "$@"; do
   case $word in
@@ -117,6 +118,15 @@ quietly() {  # COMMAND...: its output only where it fails
   [ "$status" -eq 0 ] || cat "$log"
   rm -f "$log"
   return "$status"
+}
+
+check_reference() {
+  remedy="apt-get install doxygen"
+  command -v doxygen >/dev/null || { echo "there is no doxygen"; return 1; }
+  remedy="run 'bash cmake/quickstart.sh setup' first, or read the message of CMake above"
+  configured tidy || return 1
+  remedy="mend the comment that is named; it is read as cmake/doxygen_filter.sed shows it to doxygen"
+  quietly cmake --build build-tidy --target docs
 }
 
 check_tidy() {

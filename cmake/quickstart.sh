@@ -14,8 +14,8 @@ usage: bash cmake/quickstart.sh [demo|test|build|setup]
   build   setup, then a Release build in build/ (programs in build/bin/), a real Whisper checkpoint in
           .deps/data/whisper-tiny.en and the data in .deps/data/{wordnet,asterisk-en,pocketsphinx,keywords}
   setup   system packages, LibTorch, and real weights: BERT (.deps/data/minilm) and Whisper, still to be imported
-  check   system packages with clang-format, clang-tidy and codespell, LibTorch, then the guards of the house: format,
-          includes, rules, spelling, clang-tidy, sanitizers ('bash cmake/check.sh --help' tells of each)
+  check   system packages with clang-format, clang-tidy, codespell and doxygen, LibTorch, then the guards of the house:
+          format, includes, rules, spelling, reference, clang-tidy, sanitizers ('bash cmake/check.sh --help' tells of each)
 
 environment:
   TORCH_ROOT       folder with torch's include/ and lib/, 2.7 or newer; otherwise the torch that python3 finds,
@@ -141,7 +141,7 @@ packages_by_purpose=(
   "the demo's data|wordnet-base"
   "spoken data|espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata"
 )
-[ "$command" != check ] || packages_by_purpose+=("the checks|clang-format-14 clang-tidy-14 codespell")
+[ "$command" != check ] || packages_by_purpose+=("the checks|clang-format-14 clang-tidy-14 codespell doxygen")
 readonly packages_by_purpose
 # What a build can do without. hydrogen-drumkits (142 MB, for 'data prepare drums') is not even asked for.
 readonly optional_packages=" ccache git libbenchmark-dev espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata "

@@ -1,0 +1,25 @@
+# cmake --build build --target docs: the reference of the installed headers and of every room's face, in build/docs/html. The
+# house comments with //; a filter shows doxygen these comments as its own. A warning of doxygen fails the target.
+find_package(Doxygen QUIET)
+if(NOT DOXYGEN_FOUND)
+  return()
+endif()
+set(DOXYGEN_PROJECT_NAME "Espalier")
+set(DOXYGEN_PROJECT_BRIEF "Prunes the attention of transformers and measures what is left")
+set(DOXYGEN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/docs")
+set(DOXYGEN_GENERATE_LATEX NO)
+set(DOXYGEN_HAVE_DOT NO)
+set(DOXYGEN_EXTRACT_ALL YES)
+set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
+set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
+set(DOXYGEN_QUIET YES)
+set(DOXYGEN_FULL_PATH_NAMES YES)
+set(DOXYGEN_STRIP_FROM_PATH "${PROJECT_SOURCE_DIR}/core")
+set(DOXYGEN_MACRO_EXPANSION YES)
+set(DOXYGEN_EXPAND_ONLY_PREDEF YES)
+set(DOXYGEN_PREDEFINED "ESPALIER_API=" "ESPALIER_EXPORT=")
+set(DOXYGEN_MARKDOWN_SUPPORT NO)  # an expression in a comment is no emphasis
+set(DOXYGEN_AUTOLINK_SUPPORT NO)  # a word in a comment that is a name, too, is still a word
+set(DOXYGEN_INPUT_FILTER "sed -f ${PROJECT_SOURCE_DIR}/cmake/doxygen_filter.sed")
+file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/*/include/*/*.h" "${PROJECT_SOURCE_DIR}/core/*/include/*/*/*.h")
+doxygen_add_docs(docs ${headers} COMMENT "Writing the reference of the public headers to build/docs/html")
