@@ -13,10 +13,11 @@
 #include <set>
 #include <thread>
 
-#include "engine/compute_type.h"
 #include "engine/recovering.h"
+#include "families/families.h"
+#include "families/speech.h"
+#include "nn/arithmetic.h"
 #include "nn/safetensors.h"
-#include "nn/speech.h"
 #include "words/atomic_file.h"
 #include "words/class_names.h"
 #include "words/names.h"
@@ -57,7 +58,7 @@ class FileLock {
   int descriptor_;
 };
 
-std::string base_digest(const CellSettings& cell, DigestMemory& digests, Task& task) {
+std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::Task& task) {
   nlohmann::json made_from = {{"checkpoint", digests.of_checkpoint(cell.model.checkpoint)},
                               {"family", cell.model.family},
                               {"results_version", results_version}};
@@ -80,8 +81,8 @@ std::string some_of(std::vector<std::string> names) {
 }
 
 void check_labels(const nn::Model& model, const CellSettings& cell) {
-  if (!model.labels().empty() || nn::speech_model(model) != nullptr) {
-    require_head(cell.model.checkpoint, model.labels(), cell.dataset.format);
+  if (!model.labels().empty() || families::speech_model(model) != nullptr) {
+    tasks::require_head(cell.model.checkpoint, model.labels(), cell.dataset.format);
     return;
   }
   throw InputError(cell.model.checkpoint + ": has no classification head, and model '" + cell.model.name +
@@ -90,7 +91,7 @@ void check_labels(const nn::Model& model, const CellSettings& cell) {
 }
 
 // Teachers beside the dense model: one that does not fit is refused before a model is trained for it.
-void check_teachers(const CellSettings& cell, Task& task) {
+void check_teachers(const CellSettings& cell, tasks::Task& task) {
   for (const auto* plugin : {&cell.scorer, &cell.searcher, &cell.recovery}) {
     const auto& values = plugin->settings.values();
     const auto text = [&](const char* name, const std::string& otherwise) {
@@ -110,10 +111,10 @@ std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vecto
                                     std::int64_t seed, const Watch& watch) {
   const auto& train = *model.train;
   if (train.start == "scratch") {
-    const nn::FreshWeights fresh{train.initializer_range, train.token_deviation, train.patch_deviation};
-    return nn::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed));
+    const families::FreshWeights fresh{train.initializer_range, train.token_deviation, train.patch_deviation};
+    return families::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed));
   }
-  const auto read = nn::read_model(model.checkpoint, model.family);
+  const auto read = families::read_model(model.checkpoint, model.family);
   if (!read->labels().empty() && !same_classes(read->labels(), labels)) {
     watch.tell(model.checkpoint + ": its head of " + std::to_string(read->labels().size()) + " classes (" +
                some_of(read->labels()) + ") is replaced by a new one: the data has " + std::to_string(labels.size()) +
@@ -141,9 +142,10 @@ std::uint64_t seed_for(const std::string& purpose, std::int64_t seed) {
 BaseModels::BaseModels(fs::path cache_folder, Watch watch)
     : cache_folder_(std::move(cache_folder)), watch_(std::move(watch)), digests_(cache_folder_) {}
 
-std::unique_ptr<Task> BaseModels::task_of(const CellSettings& cell, std::vector<std::string> labels,
-                                          const nn::Model* dense) {
-  return make_task(cell.dataset, cell.model.checkpoint, std::move(labels), digests_, cache_folder_, watch_, dense);
+std::unique_ptr<tasks::Task> BaseModels::task_of(const CellSettings& cell, std::vector<std::string> labels,
+                                                 const nn::Model* dense) {
+  return tasks::make_task(cell.dataset, cell.model.checkpoint, std::move(labels), digests_, cache_folder_, watch_,
+                          dense);
 }
 
 BaseModel& BaseModels::get(const CellSettings& cell) {
@@ -175,7 +177,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   base->digest = digest;
   base->folder = cell.model.checkpoint;
   if (!cell.model.train) {
-    base->model = nn::read_model(base->folder, cell.model.family);
+    base->model = families::read_model(base->folder, cell.model.family);
     check_labels(*base->model, cell);
     base->checkpoint_digest = digests_.of_checkpoint(base->folder);
     base->task = task_of(cell, base->model->labels(), base->model.get());
@@ -193,7 +195,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
     const auto start = start_of(cell.model, task->labels(), seed, watch_);
     TrainingReport report;
-    const ComputeType compute(cell.compute);
+    const nn::ComputeType compute(cell.compute);
     const auto trained = [&] {
       try {
         return fine_tune(*start, *task, *cell.model.train, seed_for("training", seed), report, watch_);
@@ -215,18 +217,19 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     base->trained_now = true;
   }
   // Always through the file, so that a model trained now and one found later are the same.
-  base->model = nn::read_model(base->folder, cell.model.family);
+  base->model = families::read_model(base->folder, cell.model.family);
   base->checkpoint_digest = digests_.of_checkpoint(base->folder);
   base->task = task_of(cell, base->model->labels());
   return base;
 }
 
-const Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute) {
+const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::string& split,
+                                                      const std::string& compute) {
   const auto memory = split + '/' + compute;
   const auto known = base.dense.find(memory);
   if (known != base.dense.end()) return known->second;
   const auto& data = base.task->split(split);
-  const auto work = multiply_adds_of(*base.model, data);
+  const auto work = tasks::multiply_adds_of(*base.model, data);
   const auto name = sha256_hex(base.digest + ' ' + data.digest + ' ' + compute + ' ' + std::to_string(results_version));
   const fs::path file = cache_folder_ / "dense" / (name + ".safetensors");
   std::error_code ignored;
@@ -236,9 +239,9 @@ const Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::strin
     } catch (const std::exception&) {  // a damaged cache entry is made again
     }
   }
-  const ComputeType type(compute);
+  const nn::ComputeType type(compute);
   auto evaluation = base.task->evaluate(*base.model, data);
-  require_numbers(evaluation, base.folder.string() + ": the model", split);
+  tasks::require_numbers(evaluation, base.folder.string() + ": the model", split);
   fs::create_directories(file.parent_path(), ignored);
   try {
     nn::write_safetensors(file, {evaluation.outputs, {}});

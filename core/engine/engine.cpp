@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base_model.h"
-#include "engine/compute_type.h"
 #include "engine/environment.h"
 #include "engine/known_points.h"
 #include "engine/proof.h"
@@ -20,9 +19,10 @@
 #include "engine/searching.h"
 #include "engine/steps.h"
 #include "engine/untouched.h"
+#include "families/speech.h"
 #include "loader/at_work.h"
+#include "nn/arithmetic.h"
 #include "nn/mask_file.h"
-#include "nn/speech.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -89,7 +89,7 @@ nlohmann::json operations_json(const nn::Model& dense, const nn::Model& left, st
           {"macs", after.multiply_adds}};
 }
 
-Point dense_point(BaseModel& base, const Evaluation& dense, bool count_output_bias) {
+Point dense_point(BaseModel& base, const tasks::Evaluation& dense, bool count_output_bias) {
   Point point;
   point.kind = "dense";
   point.parameters_dense = count_parameters(base.model->sites(), Mask(base.model->sites()), count_output_bias).dense;
@@ -116,8 +116,9 @@ struct Engine::State {
         scores(cache_folder, catalog, watch) {}
 
   // A pruned model's evaluation; equal masks of one model are computed once. `model_digest` names what the mask is of.
-  Evaluation evaluation_of(BaseModel& base, const nn::Model& model, const std::string& model_digest, const Mask& mask,
-                           const std::string& split, const CellSettings& cell, bool& from_cache) {
+  tasks::Evaluation evaluation_of(BaseModel& base, const nn::Model& model, const std::string& model_digest,
+                                  const Mask& mask, const std::string& split, const CellSettings& cell,
+                                  bool& from_cache) {
     const auto& data = base.task->split(split);
     const auto key =
         model_digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + cell.compute + ' ' + cell.softmax_scale;
@@ -128,7 +129,7 @@ struct Engine::State {
       return evaluations.front().second;
     }
     from_cache = false;
-    const ComputeType compute(cell.compute);
+    const nn::ComputeType compute(cell.compute);
     const auto compacted = model.compacted(mask, softmax_scale_from(cell.softmax_scale));
     evaluations.emplace_front(key, base.task->evaluate(*compacted, data));
     if (evaluations.size() > most_evaluations) evaluations.pop_back();
@@ -140,7 +141,7 @@ struct Engine::State {
     auto& batches = proof_rows[base.digest + base.task->split_digest("test")];
     if (batches.empty()) {
       const auto& examples = *base.task->split("test").examples;
-      const auto count = nn::speech_model(*base.model) == nullptr ? proof_examples : proof_utterances;
+      const auto count = families::speech_model(*base.model) == nullptr ? proof_examples : proof_utterances;
       auto groups = data::bucketed(examples, count, count);
       // Where nothing has a loss, the first windows do.
       if (groups.empty()) groups = {{typical_example(examples)}};
@@ -180,7 +181,7 @@ struct Engine::State {
       if (!cell.measure.latency || !is_first_of_its_step) continue;
       const auto mask = nn::read_mask(file, base.model->sites(), base.checkpoint_digest);
       const auto pruned = base.model->compacted(mask, softmax_scale_from(cell.softmax_scale));
-      const ComputeType compute(cell.compute);
+      const nn::ComputeType compute(cell.compute);
       point.latency = measure_latency(*base.model, *pruned, base.task->split("test"), *cell.measure.latency, watch);
     }
     result.points.insert(result.points.end(), points->begin(), points->end());
@@ -193,7 +194,7 @@ struct Engine::State {
   Watch watch;
   BaseModels base_models;
   ScoreCache scores;
-  std::list<std::pair<std::string, Evaluation>> evaluations;  // most recently used first
+  std::list<std::pair<std::string, tasks::Evaluation>> evaluations;  // most recently used first
   std::map<std::string, std::vector<Batch>> proof_rows;
 };
 
@@ -203,7 +204,7 @@ Engine::~Engine() = default;
 
 namespace {
 
-void set_evaluation(Point& point, const Evaluation& evaluation, bool from_cache) {
+void set_evaluation(Point& point, const tasks::Evaluation& evaluation, bool from_cache) {
   point.metrics = evaluation.metrics;
   point.predictions = evaluation.outcomes;
   point.multiply_adds_done = from_cache ? 0 : evaluation.multiply_adds;
@@ -211,8 +212,8 @@ void set_evaluation(Point& point, const Evaluation& evaluation, bool from_cache)
 }
 
 // `pruned`: the dense model compacted by the mask, whatever its weights are by now.
-void set_counts(Point& point, BaseModel& base, const nn::Model& pruned, const Evaluation& dense, const Mask& mask,
-                const CellSettings& cell, const nlohmann::json& search_report) {
+void set_counts(Point& point, BaseModel& base, const nn::Model& pruned, const tasks::Evaluation& dense,
+                const Mask& mask, const CellSettings& cell, const nlohmann::json& search_report) {
   const auto closure = mask.closure();
   const auto& sites = base.model->sites();
   const auto removed = count_parameters(sites, closure, cell.count_output_bias);
@@ -291,7 +292,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
   timing["cached"]["base_model"] = !base->trained_now;
   result.artifacts.push_back({"base-model", base->digest, base->folder.string()});
 
-  const auto& dense = [&]() -> const Evaluation& {
+  const auto& dense = [&]() -> const tasks::Evaluation& {
     const Stage stage(timing, "dense_evaluation");
     return state_->base_models.dense_evaluation(*base, "test", cell.compute);
   }();
@@ -401,7 +402,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
       const auto evaluation = state_->evaluation_of(*base, *pruned, model_digest, mask, "test", cell, from_cache);
       set_evaluation(point, evaluation, from_cache);
       timing["cached"]["evaluation"] = from_cache;
-      if (const auto lack = lack_of_numbers(evaluation, "the pruned model", "test");
+      if (const auto lack = tasks::lack_of_numbers(evaluation, "the pruned model", "test");
           !lack.empty() && result.failure.empty())
         result.failure = lack;
     }
@@ -412,7 +413,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
     }
     if (cell.measure.latency) {
       const Stage stage(timing, "latency");
-      const ComputeType compute(cell.compute);
+      const nn::ComputeType compute(cell.compute);
       point.latency =
           measure_latency(*base->model, *pruned, base->task->split("test"), *cell.measure.latency, state_->watch);
     }
@@ -435,10 +436,10 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
       point.proof_passed = std::nullopt;
       point.proof.clear();
       point.latency.clear();
-      const ComputeType compute(cell.compute);
+      const nn::ComputeType compute(cell.compute);
       const auto evaluation = base->task->evaluate(*pruned, base->task->split("test"));
       set_evaluation(point, evaluation, false);
-      if (const auto lack = lack_of_numbers(evaluation, "the recovered model", "test"); !lack.empty()) {
+      if (const auto lack = tasks::lack_of_numbers(evaluation, "the recovered model", "test"); !lack.empty()) {
         point.kind = "diverged";
         if (!is_last) result.failure = lack + ", so that no step can follow";
       }

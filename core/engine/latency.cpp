@@ -84,7 +84,7 @@ Latency latency_of(const std::vector<double>& dense, const std::vector<double>& 
   return latency;
 }
 
-std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const Split& split,
+std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const tasks::Split& split,
                                      const LatencySettings& settings, const Watch& watch) {
   const c10::InferenceMode inference;
   std::vector<Latency> results;

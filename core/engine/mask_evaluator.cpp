@@ -15,9 +15,9 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "engine/classification.h"
-#include "engine/compute_type.h"
 #include "loader/visit.h"
+#include "nn/arithmetic.h"
+#include "tasks/classification.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -33,7 +33,7 @@ constexpr std::int64_t most_examples_a_batch = 64;
 
 }  // namespace
 
-SplitEvaluator::SplitEvaluator(const nn::Model& model, const Mask& kept, Task& task, EvaluatorSettings settings,
+SplitEvaluator::SplitEvaluator(const nn::Model& model, const Mask& kept, tasks::Task& task, EvaluatorSettings settings,
                                const Watch& watch)
     : model_(model), kept_(kept), task_(task), settings_(std::move(settings)), watch_(watch) {
   read_journal();
@@ -41,7 +41,7 @@ SplitEvaluator::SplitEvaluator(const nn::Model& model, const Mask& kept, Task& t
 
 SplitEvaluator::~SplitEvaluator() = default;
 
-const Split& SplitEvaluator::split() const { return task_.split("validation"); }
+const tasks::Split& SplitEvaluator::split() const { return task_.split("validation"); }
 
 double SplitEvaluator::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
@@ -79,13 +79,13 @@ Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) {
 }
 
 Evaluated SplitEvaluator::compute(const Mask& mask, double at_least) {
-  const ComputeType compute(settings_.compute);
+  const nn::ComputeType compute(settings_.compute);
   const auto compacted = model_.compacted(mask, settings_.scale);
   const bool bounded = at_least > -std::numeric_limits<double>::infinity();
   if (bounded && !parts_.empty()) return in_parts(*compacted, at_least);
   const auto evaluation = task_.evaluate(*compacted, split());
   examples_ += evaluation.examples;
-  if (stops_early()) remember_margins(margins_of(evaluation.outputs.at("logits"), split().labels).margins);
+  if (stops_early()) remember_margins(tasks::margins_of(evaluation.outputs.at("logits"), split().labels).margins);
   return {task_.quality(evaluation.metrics, settings_.metric), true};
 }
 
@@ -97,7 +97,7 @@ Evaluated SplitEvaluator::in_parts(const nn::Model& model, double at_least) {
   bool finite = true;
   for (const auto& part : parts_) {
     watch_.check();
-    const auto found = margins_of(model, split(), part);
+    const auto found = tasks::margins_of(model, split(), part);
     std::int64_t row_of_part = 0;
     const auto flat = found.margins.contiguous();
     for (const auto& rows : part) {

@@ -14,7 +14,7 @@
 
 namespace espalier::engine {
 
-ModelInTraining::ModelInTraining(const nn::Model& start, const nn::Model& dense, Task& task, std::uint64_t seed,
+ModelInTraining::ModelInTraining(const nn::Model& start, const nn::Model& dense, tasks::Task& task, std::uint64_t seed,
                                  const Watch& watch)
     : start_(start), dense_model_(dense), task_(task), seed_(seed), watch_(watch) {}
 
@@ -46,7 +46,7 @@ const std::vector<TrainableTensor>& ModelInTraining::tensors() {
 }
 
 std::int64_t ModelInTraining::steps(const TrainingPlan& plan) {
-  return optimiser_steps(plan, examples_with_loss(task_.split("train")));
+  return optimiser_steps(plan, tasks::examples_with_loss(task_.split("train")));
 }
 
 namespace {
@@ -87,7 +87,7 @@ TrainingOutcome ModelInTraining::train(const TrainingPlan& plan, const std::vect
     const auto computing = hooks.weights ? model.with_parameters(effective(hooks.weights())) : nullptr;
     std::optional<nn::Gates> gates;
     if (hooks.gates) gates.emplace(nn::Gates{*hooks.units, hooks.gates(now.step, now.steps)});
-    const Aim aim{plain, objective, teacher.get(), gates ? &*gates : nullptr};
+    const tasks::Aim aim{plain, objective, teacher.get(), gates ? &*gates : nullptr};
     auto loss = task_.training_loss(computing ? *computing : model, split, batch, aim, random);
     if (hooks.penalty) loss = loss + hooks.penalty().to(loss.options());
     return loss;

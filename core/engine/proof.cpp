@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/compute_type.h"
+#include "nn/arithmetic.h"
 
 namespace espalier::engine {
 namespace {
@@ -80,7 +80,7 @@ std::int64_t tokens_of(const Batch& batch) {
 
 Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
   const c10::InferenceMode inference;
-  const ComputeType float32("float32");
+  const nn::ComputeType float32("float32");
   Proof proof;
   for (const auto& batch : examples) proof.examples += batch.size();
   const auto masked = dense.masked(mask);

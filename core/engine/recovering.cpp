@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "engine/compute_type.h"
 #include "engine/model_in_training.h"
+#include "families/families.h"
 #include "loader/visit.h"
+#include "nn/arithmetic.h"
 #include "words/class_names.h"
 #include "words/names.h"
 
@@ -31,8 +32,8 @@ std::string lacking(const std::vector<std::string>& names, const std::vector<std
 
 // A teacher's logits are compared with the student's one by one: class for class, token for token.
 std::shared_ptr<const nn::Model> fitting_teacher(const std::string& name, const std::string& family,
-                                                 const std::vector<std::string>& labels, const Task* task) {
-  auto teacher = nn::read_model(name, family);
+                                                 const std::vector<std::string>& labels, const tasks::Task* task) {
+  auto teacher = families::read_model(name, family);
   const std::string file = name + "/config.json";
   if (teacher->labels() != labels) {
     if (teacher->labels().empty())
@@ -53,28 +54,28 @@ std::shared_ptr<const nn::Model> fitting_teacher(const std::string& name, const 
 
 }  // namespace
 
-std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense, const Task* task) {
+std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense, const tasks::Task* task) {
   if (name == "dense") return borrowed(dense);
   return fitting_teacher(name, dense.family(), dense.labels(), task);
 }
 
 void require_teacher(const std::string& name, const std::string& family, const std::vector<std::string>& labels,
-                     const Task& task) {
+                     const tasks::Task& task) {
   if (name != "dense") fitting_teacher(name, family, labels, &task);
 }
 
 Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned, const nn::Model& dense,
-                  const Mask& mask, Task& task, const RecoveryRequest& request, const Watch& watch,
+                  const Mask& mask, tasks::Task& task, const RecoveryRequest& request, const Watch& watch,
                   const ModelDigest* dense_weights) {
   const auto& plugin = catalog.find("recovery", request.recovery);
   Untouched shown;
   shown.add(dense, dense_weights);
   loader::Visit<Recovery> recovery(catalog, request.recovery, request.settings);
-  const Split* split =
+  const tasks::Split* split =
       (plugin.traits & needs_data) != 0 ? &task.split(request.settings.get<std::string>("split")) : nullptr;
-  ScoringBatches batches(split, pruned, request.settings, plugin.traits);
+  tasks::ScoringBatches batches(split, pruned, request.settings, plugin.traits);
   Random random(seed_for("recovery " + request.recovery, request.seed));
-  const ComputeType compute(request.compute);
+  const nn::ComputeType compute(request.compute);
   ModelInTraining model(pruned, dense, task, seed_for("recovery training " + request.recovery, request.seed), watch);
   const Mask own_mask(mask);  // a copy: a plugin may write into what it is given
   RecoveryTask recovery_task{model, own_mask, batches, random};

@@ -5,10 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/compute_type.h"
 #include "engine/recovering.h"
 #include "engine/untouched.h"
 #include "loader/visit.h"
+#include "nn/arithmetic.h"
 #include "nn/mask_file.h"
 #include "words/version.h"
 
@@ -43,7 +43,7 @@ Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
 }  // namespace
 
 nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,
-                 const Task* task) {
+                 const tasks::Task* task) {
   const auto text = [&](const char* name, const char* otherwise) {
     return settings.has(name) ? settings.get<std::string>(name) : std::string(otherwise);
   };
@@ -75,9 +75,9 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   const auto prunable = source.model.prunable(
       loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense, source.task));
   const Units units(source.model.sites(), request.granularity, request.sites);
-  ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
+  tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));
-  const ComputeType compute(request.compute);
+  const nn::ComputeType compute(request.compute);
   const auto evaluate = [&](const Mask& mask) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
@@ -125,7 +125,7 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
     }
   }
   if (known == known_.end()) {
-    const Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
+    const tasks::Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
     const auto values =
         compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
     answer.computed_now = true;

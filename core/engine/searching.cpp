@@ -7,11 +7,11 @@
 #include <optional>
 
 #include "engine/base_model.h"
-#include "engine/compute_type.h"
 #include "engine/latency.h"
 #include "engine/model_in_training.h"
 #include "engine/scoring.h"
 #include "loader/visit.h"
+#include "nn/arithmetic.h"
 #include "words/names.h"
 #include "words/printable.h"
 
@@ -72,7 +72,7 @@ class ModelCosts final : public MaskCosts {
   }
 
   double milliseconds(const Mask& mask) override {
-    const ComputeType compute(request_.compute);
+    const nn::ComputeType compute(request_.compute);
     const auto& examples = *split().examples;
     const auto example = typical_example(examples);
     return median_milliseconds(*compacted(mask), examples.batch({&example, 1}), measured_passes, watch_);
@@ -84,7 +84,7 @@ class ModelCosts final : public MaskCosts {
   std::unique_ptr<nn::Model> compacted(const Mask& mask) const {
     return source_.model.compacted(mask.intersected(source_.kept), softmax_scale_from(request_.softmax_scale));
   }
-  const Split& split() const {
+  const tasks::Split& split() const {
     if (source_.task == nullptr) refuse(request_.searcher, "asks what masks cost");
     return source_.task->split(source_.task->has_split("validation") ? "validation" : "train");
   }
@@ -168,9 +168,9 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   const auto prunable = source.model.prunable(
       loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense, source.task));
   Random random(seed_for("searcher " + request.searcher, request.seed));
-  const Split* split =
+  const tasks::Split* split =
       (plugin.traits & needs_data) != 0 ? &source.task->split(request.settings.get<std::string>("split")) : nullptr;
-  ScoringBatches batches(split, source.model, request.settings, plugin.traits);
+  tasks::ScoringBatches batches(split, source.model, request.settings, plugin.traits);
 
   std::optional<ModelInTraining> model;
   if (source.task != nullptr) {
@@ -199,7 +199,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
                   own_scores, budget,       scope,
                   random,     trainable,    batches,
                   evaluator,  costs,        report};
-  const ComputeType compute(request.compute);
+  const nn::ComputeType compute(request.compute);
   Found found;
   found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
   searcher.leave();

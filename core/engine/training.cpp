@@ -140,7 +140,7 @@ class Snapshot {
 };
 
 // "accuracy 0.8123, cross_entropy 0.5012"
-std::string in_words(const Task& task, const Metrics& metrics) {
+std::string in_words(const tasks::Task& task, const tasks::Metrics& metrics) {
   std::string words;
   for (auto name : task.ranking_metrics()) {
     if (name.starts_with('-')) name.erase(0, 1);
@@ -188,6 +188,12 @@ std::string what_diverged(const Training& training, const EpochReport& epoch, co
   return {};
 }
 
+void forget_gradients(const Training& training) {
+  for (const auto& group : training.groups) {
+    for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
+  }
+}
+
 }  // namespace
 
 bool all_finite(const std::vector<at::Tensor>& tensors) {
@@ -197,7 +203,7 @@ bool all_finite(const std::vector<at::Tensor>& tensors) {
   });
 }
 
-bool gives_numbers(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batch) {
+bool gives_numbers(const nn::Model& model, const tasks::Split& split, const std::vector<data::Rows>& batch) {
   const at::NoGradGuard no_gradients;
   std::vector<Batch> batches;
   for (const auto& rows : batch) batches.push_back(split.examples->batch(rows));
@@ -219,7 +225,8 @@ std::int64_t optimiser_steps(const TrainingPlan& plan, std::int64_t examples) {
   return (batches_an_epoch + plan.accumulate - 1) / plan.accumulate * plan.epochs;
 }
 
-TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, std::uint64_t seed, const Watch& watch) {
+TrainingReport train(Training& training, const TrainingPlan& plan, tasks::Task& task, std::uint64_t seed,
+                     const Watch& watch) {
   check(plan, training.groups);
   const auto begun = Clock::now();
   TrainingReport report;
@@ -230,7 +237,7 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
 
   const auto& split = task.split("train");
   const bool chooses = training.validate && plan.best_on_validation;
-  const auto examples = examples_with_loss(split);
+  const auto examples = tasks::examples_with_loss(split);
   const std::int64_t batches_an_epoch = (examples + plan.batch - 1) / plan.batch;
   const std::int64_t steps = optimiser_steps(plan, examples);
   Snapshot best(training.groups);
@@ -294,9 +301,7 @@ TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, s
       best.take();
   }
   best.restore();
-  for (const auto& group : training.groups) {
-    for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
-  }
+  forget_gradients(training);
   report.seconds = seconds_since(begun);
   return report;
 }
@@ -313,7 +318,7 @@ nlohmann::json to_json(const TrainingReport& report) {
   return json;
 }
 
-std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
+std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, tasks::Task& task, const TrainSettings& settings,
                                      std::uint64_t seed, TrainingReport& report, const Watch& watch) {
   auto model = start.trainable_copy();
   const auto parameters = model->parameters();

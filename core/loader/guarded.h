@@ -10,8 +10,8 @@
 
 #include <string>
 
-#include "words/interrupted.h"
 #include "words/printable.h"
+#include "words/watch.h"
 
 namespace espalier::loader {
 

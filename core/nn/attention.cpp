@@ -1,4 +1,4 @@
-#include "attention.h"
+#include "nn/attention.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
@@ -11,7 +11,7 @@
 #include <limits>
 #include <numeric>
 
-#include "gate_table.h"
+#include "nn/gate_table.h"
 
 namespace espalier::nn {
 namespace {

@@ -1,4 +1,4 @@
-#include "compaction.h"
+#include "nn/compaction.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>

@@ -1,4 +1,4 @@
-#include "gate_table.h"
+#include "nn/gate_table.h"
 
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/tensor.h>
@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "text.h"
+#include "nn/text.h"
 
 namespace espalier::nn {
 namespace {

@@ -1,4 +1,4 @@
-#include "layers.h"
+#include "nn/layers.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/gelu.h>

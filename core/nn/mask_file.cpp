@@ -13,7 +13,7 @@
 #include <set>
 
 #include "nn/safetensors.h"
-#include "text.h"
+#include "nn/text.h"
 
 namespace espalier::nn {
 namespace {

@@ -1,4 +1,4 @@
-#include "network.h"
+#include "nn/network.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -13,9 +13,9 @@
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 
-#include "compaction.h"
+#include "nn/compaction.h"
+#include "nn/text.h"
 #include "prunable_network.h"
-#include "text.h"
 
 namespace espalier::nn {
 namespace {
@@ -342,6 +342,10 @@ std::unique_ptr<PrunableModel> Network::prunable(Loss loss) const {
   auto sites = detached->attention();
   for (auto& site : sites) site = expanded_site(site);
   return std::make_unique<PrunableNetwork>(detached->with_attention(std::move(sites)), std::move(loss));
+}
+
+std::unique_ptr<Model> converted(const Model& model, at::ScalarType type, at::Device device) {
+  return dynamic_cast<const Network&>(model).converted(type, device);
 }
 
 Site site_of(const AttentionSite& attention, std::string name, SiteKind kind) {

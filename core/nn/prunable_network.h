@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "network.h"
+#include "nn/network.h"
 
 namespace espalier::nn {
 

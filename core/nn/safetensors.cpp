@@ -17,7 +17,7 @@
 #include <set>
 #include <vector>
 
-#include "text.h"
+#include "nn/text.h"
 
 namespace espalier::nn {
 namespace {

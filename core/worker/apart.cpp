@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "commands.h"
-#include "words/interrupted.h"
 #include "words/printable.h"
 #include "words/process_ending.h"
+#include "words/watch.h"
 
 namespace espalier::worker {
 namespace {

@@ -12,7 +12,7 @@
 #include "tables/text_table.h"
 #include "tables/utf8.h"
 #include "words/atomic_file.h"
-#include "words/interrupted.h"
+#include "words/watch.h"
 
 namespace espalier::worker {
 namespace {

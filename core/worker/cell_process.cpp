@@ -79,7 +79,7 @@ store::AttemptRecord attempt(engine::Engine& engine, const store::Claim& claim) 
     }
     record.timing = result.timing;
     if (!result.failure.empty()) fails(result.failure);
-  } catch (const engine::Interrupted&) {
+  } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
     fails(error.what());
@@ -141,7 +141,7 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests) {
                       record.outcome == store::Outcome::Done ? "done" : "failed: " + record.message, record.seconds,
                       kept ? "" : " (too late: another worker had taken the cell over, nothing was written)"));
       say_to_parent(shared, CellFinished);
-    } catch (const engine::Interrupted&) {
+    } catch (const Interrupted&) {
       say_to_parent(shared, CellGivenBack);
     } catch (const Error& error) {  // of the store
       say_verdict(shared, DatabaseFailed, error.what(), error.exit_code());

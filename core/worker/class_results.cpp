@@ -69,7 +69,7 @@ std::string confusion_lines(const nlohmann::json& confusion) {
 }  // namespace
 
 void add_class_results(nlohmann::json& answer, const EvaluateWords& words, const std::vector<std::string>& labels,
-                       const engine::Evaluation& evaluation, const engine::Split& split) {
+                       const tasks::Evaluation& evaluation, const tasks::Split& split) {
   if (!words.per_class && !words.confusion) return;
   const auto& logits = evaluation.outputs.at("logits");
   const bool tags = split.labels.dim() == 2;

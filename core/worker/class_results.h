@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "commands.h"
-#include "engine/task.h"
+#include "tasks/task.h"
 
 namespace espalier::worker {
 
 // Puts "classes" and "confusion" into an answer, as far as they are asked for.
 void add_class_results(nlohmann::json& answer, const EvaluateWords& words, const std::vector<std::string>& labels,
-                       const engine::Evaluation& evaluation, const engine::Split& split);
+                       const tasks::Evaluation& evaluation, const tasks::Split& split);
 
 // The same for a terminal; nothing where none were asked for.
 std::string class_results_text(const nlohmann::json& answer);

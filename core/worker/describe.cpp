@@ -18,10 +18,10 @@
 
 #include "commands.h"
 #include "loader/plugin_catalog.h"
-#include "words/interrupted.h"
 #include "words/plugin_files.h"
 #include "words/printable.h"
 #include "words/process_ending.h"
+#include "words/watch.h"
 
 namespace espalier::worker {
 namespace {

@@ -7,13 +7,14 @@
 
 #include "class_results.h"
 #include "commands.h"
-#include "engine/compute_type.h"
-#include "engine/speech_task.h"
-#include "engine/task.h"
+#include "families/families.h"
+#include "families/speech.h"
 #include "input.h"
+#include "nn/arithmetic.h"
 #include "nn/mask_file.h"
-#include "nn/speech.h"
 #include "output.h"
+#include "tasks/speech_task.h"
+#include "tasks/task.h"
 #include "words/atomic_file.h"
 
 namespace espalier::worker {
@@ -29,8 +30,8 @@ void print(const nlohmann::json& answer, const std::string& name) {
 }
 
 // One 1 or 0 an example; of speech one transcript a line.
-std::string predictions(const engine::Task& task, const engine::Evaluation& evaluation) {
-  const auto* speech = dynamic_cast<const engine::SpeechTask*>(&task);
+std::string predictions(const tasks::Task& task, const tasks::Evaluation& evaluation) {
+  const auto* speech = dynamic_cast<const tasks::SpeechTask*>(&task);
   if (speech == nullptr) return evaluation.outcomes + "\n";
   std::string lines;
   for (auto text : speech->transcripts(evaluation.outputs)) {
@@ -47,23 +48,23 @@ ExitCode evaluate(const EvaluateWords& words) {
   for (const auto& mask : words.masks) sources.push_back({"--mask", mask});
   check_output_file("--predictions", words.predictions, sources);
   const auto dataset = dataset_from_words(words.data, words.data.split);
-  const auto model = nn::read_model(words.model);
+  const auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
-  engine::require_format(words.model, model->family(), words.data.format);
-  if (model->labels().empty() && nn::speech_model(*model) == nullptr) {
+  tasks::require_format(words.model, model->family(), words.data.format);
+  if (model->labels().empty() && families::speech_model(*model) == nullptr) {
     throw InputError(words.model +
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
-  engine::require_head(words.model, model->labels(), words.data.format);
+  tasks::require_head(words.model, model->labels(), words.data.format);
   if ((words.per_class || words.confusion) && model->labels().empty()) {
     throw SettingsError("--per-class and --confusion are of classes; " + words.model +
                         " writes text\n    its word errors are in the metrics");
   }
   DigestMemory digests(cache_folder());
   const auto task =
-      engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
+      tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
   const auto& split = task->split(words.data.split);
-  const engine::ComputeType compute(words.compute);
+  const nn::ComputeType compute(words.compute);
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
   auto answers = nlohmann::json::array();
   // Seconds are those of making the model smaller and of evaluating it.
@@ -71,8 +72,8 @@ ExitCode evaluate(const EvaluateWords& words) {
     const auto begun = std::chrono::steady_clock::now();
     const auto evaluation = task->evaluate(*model_of_mask(), split);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    engine::require_numbers(evaluation, words.model + ": the model" + (mask.empty() ? "" : " under " + mask),
-                            words.data.split);
+    tasks::require_numbers(evaluation, words.model + ": the model" + (mask.empty() ? "" : " under " + mask),
+                           words.data.split);
     if (!words.predictions.empty()) write_file(words.predictions, predictions(*task, evaluation));
     nlohmann::json answer = {{"examples", split.examples->size()},
                              {"metrics", evaluation.metrics},

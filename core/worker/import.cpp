@@ -5,13 +5,14 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
-#include "nn/ctranslate2.h"
+#include "families/ctranslate2.h"
 #include "words/atomic_folder.h"
 
 namespace espalier::worker {
 namespace {
 
-nlohmann::ordered_json described(const nn::ImportedWhisper& model, const ImportWords& words, std::uintmax_t bytes) {
+nlohmann::ordered_json described(const families::ImportedWhisper& model, const ImportWords& words,
+                                 std::uintmax_t bytes) {
   return {{"source", words.source},
           {"output", words.output},
           {"precision", model.precision},
@@ -32,7 +33,7 @@ nlohmann::ordered_json described(const nn::ImportedWhisper& model, const ImportW
           {"multilingual", model.multilingual}};
 }
 
-std::string in_words(const nn::ImportedWhisper& model, const ImportWords& words, std::uintmax_t bytes) {
+std::string in_words(const families::ImportedWhisper& model, const ImportWords& words, std::uintmax_t bytes) {
   return fmt::format(
       "{}: Whisper, {}, {} + {} layers, {} heads, width {}, feed-forward {}, {} mel bins, vocabulary {}\n"
       "    {} tensors, {} parameters, {:.1f} MB of float32 from {} ({} variables of {})\n",
@@ -47,7 +48,7 @@ std::string in_words(const nn::ImportedWhisper& model, const ImportWords& words,
 
 ExitCode import_model(const ImportWords& words) {
   AtomicFolder folder(words.output);
-  const auto model = nn::import_ctranslate2_whisper(words.source, folder.path());
+  const auto model = families::import_ctranslate2_whisper(words.source, folder.path());
   const auto bytes = std::filesystem::file_size(folder.path() / "model.safetensors");
   folder.commit();
   const auto text = words.json ? described(model, words, bytes).dump(2) + "\n" : in_words(model, words, bytes);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "cells/cell_settings.h"
+#include "families/families.h"
 #include "words/digest.h"
 #include "words/names.h"
 
@@ -82,7 +83,7 @@ DatasetSettings dataset_from_words(const DataWords& words, const std::string& sp
 
 std::string checkpoint_digest(const std::string& folder) { return DigestMemory(cache_folder()).of_checkpoint(folder); }
 
-engine::Watch watch() { return {say, interrupted}; }
+Watch watch() { return {say, interrupted}; }
 
 void make_folder(const std::string& folder) {
   std::error_code failed;
@@ -95,7 +96,7 @@ void make_folder(const std::string& folder) {
 }
 
 void say_skipped(const nn::Model& model, const std::string& folder) {
-  const auto skipped = nn::skipped_tensors(model);
+  const auto skipped = families::skipped_tensors(model);
   if (!skipped.empty()) say(folder + ": tensors that the model does not use are skipped: " + join(skipped));
 }
 

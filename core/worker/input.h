@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "commands.h"
-#include "engine/task.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::worker {
 
@@ -24,7 +24,7 @@ DatasetSettings dataset_from_words(const DataWords& words, const std::string& sp
 std::string checkpoint_digest(const std::string& folder);
 
 // Says progress on stderr, stops on SIGINT and SIGTERM.
-engine::Watch watch();
+Watch watch();
 
 // An output folder that can be written: made with its parents. Throws InputError.
 void make_folder(const std::string& folder);

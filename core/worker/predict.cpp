@@ -17,14 +17,15 @@
 #include "audio/features.h"
 #include "commands.h"
 #include "data/finiteness.h"
-#include "engine/speech_task.h"
-#include "engine/task.h"
+#include "families/checkpoint_facts.h"
+#include "families/families.h"
+#include "families/speech.h"
 #include "input.h"
-#include "nn/checkpoint_facts.h"
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
-#include "nn/speech.h"
 #include "output.h"
+#include "tasks/speech_task.h"
+#include "tasks/task.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
 
@@ -85,7 +86,7 @@ void predict_tensors(const PredictWords& words, const nn::Model& model) {
 DatasetSettings dataset_of(const PredictWords& words, const Asked& asked, const nn::Model& model,
                            const fs::path& table) {
   DataWords data;
-  const bool speaks = nn::speech_model(model) != nullptr, texts = asked.kind == Asked::Kind::Texts;
+  const bool speaks = families::speech_model(model) != nullptr, texts = asked.kind == Asked::Kind::Texts;
   data.file = table.string();
   data.format = speaks ? "speech-recognition" : texts ? "text-classification" : "audio-tagging";
   data.bad_files = "refuse";
@@ -114,7 +115,7 @@ DatasetSettings dataset_of(const PredictWords& words, const Asked& asked, const 
 // One class or several, as transformers' pipelines decide.
 bool are_tags(const PredictWords& words) {
   if (words.probabilities != "auto") return words.probabilities == "sigmoid";
-  return nn::problem_type(words.model) == "multi_label_classification";
+  return families::problem_type(words.model) == "multi_label_classification";
 }
 
 void add_labels(Answers& answers, const at::Tensor& logits, const PredictWords& words,
@@ -148,21 +149,22 @@ std::map<std::int64_t, std::string> languages_by_token(const fs::path& checkpoin
 }
 
 // That were asked for, or that this model hears in each sound.
-void add_languages(Answers& answers, const PredictWords& words, const nn::Model& model, const engine::Split& split) {
+void add_languages(Answers& answers, const PredictWords& words, const nn::Model& model, const tasks::Split& split) {
   const auto names = languages_by_token(words.model);
-  const auto rules = nn::decoding_rules(words.model, words.language, words.task, words.max_new_tokens);
+  const auto rules = families::decoding_rules(words.model, words.language, words.task, words.max_new_tokens);
   for (std::size_t example = 0; example < answers.all.size() && !names.empty(); ++example) {
     auto tokens = rules.prompt;
     if (rules.detects_language()) {
       const auto row = static_cast<std::int64_t>(example);
-      tokens = nn::speech_model(model)->languages(split.examples->batch({&row, 1}).inputs.at("input_features"), rules);
+      tokens =
+          families::speech_model(model)->languages(split.examples->batch({&row, 1}).inputs.at("input_features"), rules);
     }
     for (const auto token : tokens)
       if (const auto name = names.find(token); name != names.end()) answers.all[example].language = name->second;
   }
 }
 
-void add_transcripts(Answers& answers, const engine::SpeechTask& task, const engine::Outputs& outputs) {
+void add_transcripts(Answers& answers, const tasks::SpeechTask& task, const tasks::Outputs& outputs) {
   answers.are_transcripts = true;
   const auto texts = task.transcripts(outputs);
   for (std::size_t example = 0; example < texts.size(); ++example) {
@@ -198,10 +200,10 @@ Answers answers_of(const PredictWords& words, const nn::Model& model, const std:
   for (const auto& one : asked.all) answers.all.push_back({one.name, one.text, {}, "", false});
   const Scratch scratch;
   DigestMemory digests(scratch.path());
-  const auto task = engine::make_task(dataset_of(words, asked, model, scratch.path() / "asked.jsonl"), words.model,
-                                      labels, digests, scratch.path(), watch(), &model);
+  const auto task = tasks::make_task(dataset_of(words, asked, model, scratch.path() / "asked.jsonl"), words.model,
+                                     labels, digests, scratch.path(), watch(), &model);
   const auto evaluation = task->evaluate(model, task->split("test"));
-  if (const auto* speech = dynamic_cast<const engine::SpeechTask*>(task.get())) {
+  if (const auto* speech = dynamic_cast<const tasks::SpeechTask*>(task.get())) {
     add_transcripts(answers, *speech, evaluation.outputs);
     add_languages(answers, words, model, task->split("test"));
     return answers;
@@ -224,9 +226,9 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
     check_output_file("--output", words.output,
                       {{"--model", words.model}, {"--input", words.input}, {"--mask", words.mask}});
   }
-  auto model = nn::read_model(words.model);
+  auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
-  const bool speaks = nn::speech_model(*model) != nullptr;
+  const bool speaks = families::speech_model(*model) != nullptr;
   if (must_write_text && !speaks) {
     throw InputError(words.model + ": is of family " + model->family() +
                      ", which writes no text\n    expected whisper; espalier predict names classes");
@@ -238,8 +240,8 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
                      ": has no classification head, so there is nothing to predict\n    espalier train "
                      "makes one; of tensors (.safetensors) its hidden states are given");
   }
-  if (asked.kind != Asked::Kind::Tensors && !speaks && nn::problem_type(words.model) == "regression")
-    engine::require_head(words.model, labels, "text-classification");
+  if (asked.kind != Asked::Kind::Tensors && !speaks && families::problem_type(words.model) == "regression")
+    tasks::require_head(words.model, labels, "text-classification");
   if (!words.mask.empty()) {
     const auto mask = nn::read_mask(words.mask, model->sites(), checkpoint_digest(words.model));
     model = words.compact ? model->compacted(mask) : model->masked(mask);

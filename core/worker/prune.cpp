@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "engine/base_model.h"
 #include "engine/searching.h"
+#include "families/families.h"
 #include "input.h"
 #include "nn/mask_file.h"
 #include "output.h"
@@ -72,7 +73,7 @@ ExitCode prune(const PruneWords& words) {
                         "dense one\n    add --format compact, or leave --softmax-scale out");
   }
   if (!words.mask.empty() && !words.scores.empty()) throw SettingsError("give --scores or --mask, not both");
-  const auto model = nn::read_model(words.model);
+  const auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
   const auto digest = checkpoint_digest(words.model);
   const auto mask =
@@ -85,7 +86,8 @@ ExitCode prune(const PruneWords& words) {
   engine::copy_companions(words.model, words.output);
   nn::write_mask(std::filesystem::path(words.output) / "mask.safetensors", model->sites(), mask,
                  {{"model_digest", digest}});
-  std::printf("%s\n    %s\n", in_words(words, *model, *pruned, mask).c_str(), nn::loaded_by(words.output).c_str());
+  std::printf("%s\n    %s\n", in_words(words, *model, *pruned, mask).c_str(),
+              families::loaded_by(words.output).c_str());
   return ExitCode::Done;
 }
 

@@ -6,9 +6,10 @@
 
 #include "commands.h"
 #include "engine/scoring.h"
+#include "families/families.h"
+#include "families/speech.h"
 #include "input.h"
 #include "nn/mask_file.h"
-#include "nn/speech.h"
 #include "output.h"
 #include "words/digest.h"
 
@@ -26,20 +27,20 @@ ExitCode score(const ScoreWords& words) {
                         "' reads data, and none is given\n    add --data FILE --format text-classification");
   }
   const auto dataset = dataset_from_words(words.data, words.data.split);
-  const auto model = nn::read_model(words.model);
+  const auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
   DigestMemory digests(cache_folder());
-  std::unique_ptr<engine::Task> task;
-  const engine::Split* split = nullptr;
+  std::unique_ptr<tasks::Task> task;
+  const tasks::Split* split = nullptr;
   if (reads_data) {
-    engine::require_format(words.model, model->family(), words.data.format);
-    if (model->labels().empty() && nn::speech_model(*model) == nullptr) {
+    tasks::require_format(words.model, model->family(), words.data.format);
+    if (model->labels().empty() && families::speech_model(*model) == nullptr) {
       throw InputError(
           words.model + ": has no classification head, so scorer '" + words.scorer +
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
-    engine::require_head(words.model, model->labels(), words.data.format);
-    task = engine::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
+    tasks::require_head(words.model, model->labels(), words.data.format);
+    task = tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
     split = &task->split(words.data.split);
   }
   const auto values =

@@ -9,8 +9,9 @@
 #include "commands.h"
 #include "engine/base_model.h"
 #include "engine/training.h"
+#include "families/families.h"
+#include "families/speech.h"
 #include "input.h"
-#include "nn/speech.h"
 #include "output.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
@@ -75,7 +76,7 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
   return train;
 }
 
-std::string in_words(const engine::Metrics& validation) {
+std::string in_words(const tasks::Metrics& validation) {
   std::string words;
   for (const char* metric : {"accuracy", "map"}) {
     if (const auto found = validation.find(metric); found != validation.end())
@@ -109,16 +110,16 @@ ExitCode train(const TrainWords& words) {
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
   if (recipe.start == "checkpoint") {
     refuse_without_weights(words.model);
-    const auto model = nn::read_model(words.model);
+    const auto model = families::read_model(words.model);
     say_skipped(*model, words.model);
-    engine::require_format(words.model, model->family(), words.data.format);
-    if (nn::speech_model(*model) != nullptr) {
+    tasks::require_format(words.model, model->family(), words.data.format);
+    if (families::speech_model(*model) != nullptr) {
       throw InputError(words.model +
                        ": a Whisper model is used as its checkpoint is\n    train fine-tunes bert and ast only");
     }
   }
   DigestMemory digests(cache_folder());
-  const auto task = engine::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
+  const auto task = tasks::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
   const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed, watch());
   engine::TrainingReport report;
   const auto trained =

@@ -97,6 +97,12 @@ class Checks(unittest.TestCase):
         self.expect_include("core/engine/scoring.cpp", '#include "attention.h"', "engine has no header of its own")
         self.expect_include("core/engine/scoring.cpp", '#include "../nn/attention.h"', "an include does not climb")
 
+    def test_a_header_in_a_folder_of_the_room(self):
+        self.write("core/families/bert/bert.h", "")
+        self.write("core/families/families.cpp", '#include "bert/bert.h"\n')
+        self.assertEqual(self.answer("include_arrows.py"), [])
+        self.expect_include("core/engine/scoring.cpp", '#include "bert/bert.h"', "a library this check does not know")
+
     def test_a_folder_that_is_no_room(self):
         self.write("core/extras/x.cpp", "")
         [complaint] = self.answer("include_arrows.py")

@@ -15,8 +15,10 @@ ARROWS = {
     "grid": "inputs tables cells words",
     "inputs": "tables cells words",
     "store": "cells words",
-    "worker": "engine store loader nn data audio speech corpora sdk tables cells words",
-    "engine": "nn data audio speech loader sdk tables cells words",
+    "worker": "engine tasks store loader families nn data audio speech corpora sdk tables cells words",
+    "engine": "tasks loader families nn data audio speech sdk tables cells words",
+    "tasks": "families nn data audio speech tables cells sdk words",
+    "families": "nn sdk words",
     "nn": "sdk words",
     "data": "sdk tables cells words",
     "audio": "sdk tables cells words",
@@ -35,7 +37,7 @@ WORDS_FACE = {"espalier/error.h", "espalier/export.h", "espalier/settings.h", "e
 SDK_FACE = ("core/sdk/include/espalier/", "core/words/include/espalier/")
 
 # A third-party library, by what its includes begin with, and the rooms that may see it. The longest match counts.
-TENSOR_ROOMS = "sdk nn data audio speech loader engine worker plugins"
+TENSOR_ROOMS = "sdk nn families data audio speech tasks loader engine worker plugins"
 ANYWHERE = " ".join(ARROWS)
 LIBRARIES = {
     "ATen/": TENSOR_ROOMS,
@@ -97,6 +99,8 @@ def broken(root, path, header, quoted):
         return f"{room} -> {target} is no arrow; {room} may see: {listed(may_see(room) - {room})}"
 
     first = header.split("/")[0]
+    if quoted and (root / "core" / room / header).is_file() and not header.startswith("include/"):
+        return None  # in a folder of the room's own
     if "/" in header and first in ARROWS:
         if any(path.startswith(face) for face in SDK_FACE):
             return f"an installed header includes only <espalier/*.h>, not the inside of {first}"

@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "families/families.h"
+
 int main(int count, char** words) {
   using namespace espalier;
   try {
@@ -26,7 +28,7 @@ int main(int count, char** words) {
     }
     at::set_num_threads(static_cast<int>(threads));
     const at::NoGradGuard no_gradients;
-    const auto model = nn::read_model(words[1]);
+    const auto model = families::read_model(words[1]);
     const auto inputs = nn::read_safetensors(words[2]).tensors;
     const auto examples = inputs.begin()->second.size(0);
 

@@ -22,6 +22,8 @@
 #include <string>
 #include <vector>
 
+#include "families/families.h"
+
 int main(int count, char** words) {
   using namespace espalier;
   try {
@@ -38,7 +40,7 @@ int main(int count, char** words) {
         (name == "--threads" ? threads : name == "--repeats" ? repeats : size) = std::stoi(value);
     }
     at::set_num_threads(static_cast<int>(threads));
-    const auto model = nn::read_model(words[1]);
+    const auto model = families::read_model(words[1]);
     const auto prunable = model->prunable();
     const Units units(model->sites(), Granularity::ProjectionChannel);
     auto content = nn::read_safetensors(words[2]).tensors;

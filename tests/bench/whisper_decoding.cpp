@@ -8,7 +8,8 @@
 #include <nn/mask_file.h>
 #include <nn/model.h>
 #include <nn/safetensors.h>
-#include <nn/speech.h>
+#include "families/families.h"
+#include "families/speech.h"
 
 #include <chrono>
 #include <exception>
@@ -31,14 +32,14 @@ nlohmann::json bench(const std::string& checkpoint, const std::string& file, std
   };
   at::set_num_threads(number("--threads", 2));
   const auto begun = std::chrono::steady_clock::now();
-  auto model = nn::read_model(checkpoint, "whisper");
+  auto model = families::read_model(checkpoint, "whisper");
   if (given.contains("--mask")) {
     const auto mask = nn::read_mask(given["--mask"], model->sites());
     model = given.contains("--compact") ? model->compacted(mask) : model->masked(mask);
   }
-  const auto rules = nn::decoding_rules(checkpoint, given["--language"], given["--task"], number("--most", 0));
+  const auto rules = families::decoding_rules(checkpoint, given["--language"], given["--task"], number("--most", 0));
   const auto features = nn::read_safetensors(file).tensors.at("input_features");
-  const auto& speech = *nn::speech_model(*model);
+  const auto& speech = *families::speech_model(*model);
   nlohmann::json answer = {{"load_seconds", seconds_since(begun)}, {"seconds", nlohmann::json::array()}};
   for (int repeat = 0; repeat < number("--repeats", 1); ++repeat) {
     answer["ids"] = answer["cut"] = nlohmann::json::array();

@@ -12,7 +12,7 @@ namespace {
 
 TEST(BaseModel, IsTrainedOnceAndFoundAgain) {
   TinyCell tiny;
-  engine::BaseModels first(tiny.folder / "cache", engine::Watch{}), second(tiny.folder / "cache", engine::Watch{});
+  engine::BaseModels first(tiny.folder / "cache", Watch{}), second(tiny.folder / "cache", Watch{});
 
   auto& trained = first.get(tiny.cell);
   auto& found = second.get(tiny.cell);
@@ -27,7 +27,7 @@ TEST(BaseModel, IsTrainedOnceAndFoundAgain) {
 
 TEST(BaseModel, DependsOnSeedRecipeAndDataButNotOnPathsOrNames) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
+  engine::BaseModels models(tiny.folder / "cache", Watch{});
   const auto digest = models.get(tiny.cell).digest;
 
   auto seeded = tiny.cell;
@@ -49,7 +49,7 @@ TEST(BaseModel, DependsOnSeedRecipeAndDataButNotOnPathsOrNames) {
 
 TEST(BaseModel, IsAnOrdinaryCheckpointWithItsTokenizer) {
   TinyCell tiny;
-  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
+  engine::BaseModels models(tiny.folder / "cache", Watch{});
 
   const auto folder = models.get(tiny.cell).folder;
 
@@ -61,7 +61,7 @@ TEST(BaseModel, IsAnOrdinaryCheckpointWithItsTokenizer) {
 TEST(BaseModel, AHeadlessCheckpointWithoutARecipeSaysWhatToDo) {
   TinyCell tiny;
   tiny.cell.model.train.reset();
-  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
+  engine::BaseModels models(tiny.folder / "cache", Watch{});
 
   const auto message = message_of<InputError>([&] { models.get(tiny.cell); });
 
@@ -73,7 +73,7 @@ TEST(BaseModel, AHeadlessCheckpointWithoutARecipeSaysWhatToDo) {
 TEST(BaseModel, ALabelThatTrainingNeverSawIsRefused) {
   TinyCell tiny;
   tiny.cell.dataset.split["test"] = tiny.folder.write("odd.tsv", "text\tlabel\nred cat\tcolor\n").string();
-  engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
+  engine::BaseModels models(tiny.folder / "cache", Watch{});
   auto& base = models.get(tiny.cell);
 
   const auto message = message_of<InputError>([&] { models.dense_evaluation(base, "test", "float32"); });

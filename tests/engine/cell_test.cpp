@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base_model.h"
+#include "families/families.h"
 #include "nn/mask_file.h"
 #include "support/message_of.h"
 #include "tiny_cell.h"
@@ -60,7 +61,7 @@ TEST(Cell, GivesThePredictionsOfThePlainPath) {
   for (const char* granularity : {"head", "head-channel", "same-channel", "projection-channel"}) {
     tiny.cell.granularity = granularity;
     const auto result = tiny.engine()->run(tiny.cell);
-    engine::BaseModels models(tiny.folder / "cache", engine::Watch{});
+    engine::BaseModels models(tiny.folder / "cache", Watch{});
     auto& base = models.get(tiny.cell);
     const auto mask = nn::read_mask(result.artifacts.back().path, base.model->sites(), base.checkpoint_digest);
 
@@ -77,7 +78,7 @@ TEST(Cell, GivesThePredictionsOfThePlainPath) {
 TEST(Cell, KeepsAMaskForTheCheckpointItBelongsTo) {
   TinyCell tiny;
   const auto result = tiny.engine()->run(tiny.cell);
-  const auto model = nn::read_model(result.artifacts.front().path);
+  const auto model = families::read_model(result.artifacts.front().path);
   const auto digest = DigestMemory(tiny.folder / "digests").of_checkpoint(result.artifacts.front().path);
 
   EXPECT_FALSE(nn::read_mask(result.artifacts.back().path, model->sites(), digest).keeps_everything());
@@ -114,7 +115,7 @@ TEST(Cell, StopsWhenInterrupted) {
   TinyCell tiny;
   engine::Engine stopped(bundled_plugins(), tiny.folder / "cache", {nullptr, [] { return true; }});
 
-  EXPECT_THROW(stopped.run(tiny.cell), engine::Interrupted);
+  EXPECT_THROW(stopped.run(tiny.cell), Interrupted);
 }
 
 }  // namespace

@@ -72,8 +72,8 @@ TEST(Finiteness, OfOutputsDecidesOverEveryMetric) {
       EXPECT_TRUE(std::isnan(broken.metrics.at(name))) << format << ' ' << name;
     }
     EXPECT_EQ(broken.outcomes, std::string(sound.outcomes.size(), '0'));
-    EXPECT_EQ(engine::lack_of_numbers(sound, "the model", "test"), "");
-    EXPECT_NE(message_of<InputError>([&] { engine::require_numbers(broken, "m: the model", "test"); })
+    EXPECT_EQ(tasks::lack_of_numbers(sound, "the model", "test"), "");
+    EXPECT_NE(message_of<InputError>([&] { tasks::require_numbers(broken, "m: the model", "test"); })
                   .find("m: the model gives no numbers for " + std::to_string(sound.examples) + " of " +
                         std::to_string(sound.examples) + " examples of the test split"),
               std::string::npos);
@@ -261,7 +261,7 @@ TEST(Finiteness, OfAnEvaluationIsNotWrittenIntoTheJournal) {
   auto& base = models.get(tiny.cell);
   const auto model = overflowing(*base.model);
   const Mask everything(base.model->sites());
-  const engine::Watch watch;
+  const Watch watch;
   fs::path journal;
   for (int run = 0; run < 2; ++run) {
     engine::SplitEvaluator evaluator(*model, everything, *base.task,

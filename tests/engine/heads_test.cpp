@@ -8,9 +8,10 @@
 #include "engine/base_model.h"
 #include "engine/recovering.h"
 #include "engine/scoring.h"
-#include "engine/text_task.h"
+#include "families/families.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
+#include "tasks/text_task.h"
 #include "tiny_cell.h"
 #include "words/atomic_file.h"
 
@@ -26,9 +27,9 @@ const Labels kinds = {"animal", "colour", "number"};
 // The tiny BERT with a head for its three kinds, saved as a checkpoint, and its data.
 struct Headed {
   Headed() {
-    dense = nn::read_model(tiny.cell.model.checkpoint)->with_head(kinds, 1);
+    dense = families::read_model(tiny.cell.model.checkpoint)->with_head(kinds, 1);
     save(*dense, "headed");
-    task = std::make_unique<engine::TextTask>(tiny.cell.dataset, (tiny.folder / "headed").string(), kinds, digests);
+    task = std::make_unique<tasks::TextTask>(tiny.cell.dataset, (tiny.folder / "headed").string(), kinds, digests);
   }
   void save(const nn::Model& model, const std::string& name) const {
     fs::create_directories(tiny.folder / name);
@@ -49,7 +50,7 @@ struct Headed {
   TinyCell tiny;
   DigestMemory digests{tiny.folder / "cache"};
   std::unique_ptr<nn::Model> dense;
-  std::unique_ptr<engine::TextTask> task;
+  std::unique_ptr<tasks::TextTask> task;
 };
 
 // --- what a head is made for
@@ -59,15 +60,15 @@ TEST(Heads, OfRegressionsAndSeveralClassesAreRefused) {
   const auto file = headed.path("headed") + "/config.json";
   const std::string way_out = "\n    espalier train gives the checkpoint a head for classes";
   const auto refused = [&](const std::string& format, const Labels& labels = kinds) {
-    return message_of<InputError>([&] { engine::require_head(headed.path("headed"), labels, format); });
+    return message_of<InputError>([&] { tasks::require_head(headed.path("headed"), labels, format); });
   };
-  engine::require_head(headed.path("headed"), kinds, "text-classification");
+  tasks::require_head(headed.path("headed"), kinds, "text-classification");
   EXPECT_EQ(refused("text-classification", {"LABEL_0"}),
             file +
                 ": has one output, as a regression has, which is not done: text-classification data have classes\n"
                 "    expected two classes or more (id2label or num_labels)" +
                 way_out);
-  engine::require_head(headed.path("headed"), {"speech"}, "audio-tagging");
+  tasks::require_head(headed.path("headed"), {"speech"}, "audio-tagging");
   headed.set("headed", "problem_type", "regression");
   for (const std::string format : {"text-classification", "audio-classification"}) {
     EXPECT_EQ(refused(format), file + ": problem_type is 'regression', which is not done: " + format +
@@ -84,13 +85,13 @@ TEST(Heads, OfRegressionsAndSeveralClassesAreRefused) {
                 ": problem_type is 'multi_label_classification', which does not fit audio-classification data\n"
                 "    expected single_label_classification, or format audio-tagging" +
                 way_out);
-  engine::require_head(headed.path("headed"), kinds, "audio-tagging");
+  tasks::require_head(headed.path("headed"), kinds, "audio-tagging");
   headed.set("headed", "problem_type", "single_label_classification");
-  engine::require_head(headed.path("headed"), kinds, "text-classification");
+  tasks::require_head(headed.path("headed"), kinds, "text-classification");
   EXPECT_NE(refused("audio-tagging").find("expected multi_label_classification, or format audio-classification"),
             std::string::npos);
   headed.set("headed", "problem_type", nullptr);
-  engine::require_head(headed.path("headed"), kinds, "audio-classification");
+  tasks::require_head(headed.path("headed"), kinds, "audio-classification");
 }
 
 TEST(Heads, OfAGridsCheckpointAreLookedAt) {
@@ -107,7 +108,7 @@ TEST(Heads, OfAGridsCheckpointAreLookedAt) {
 TEST(Heads, ThatAreNewForgetTheProblemOfTheOldOne) {
   Headed headed;
   headed.set("headed", "problem_type", "regression");
-  const auto again = nn::read_model(headed.path("headed"))->with_head({"a", "b"}, 1);
+  const auto again = families::read_model(headed.path("headed"))->with_head({"a", "b"}, 1);
   headed.save(*again, "again");
   EXPECT_FALSE(Json::parse(read_file(headed.tiny.folder / "again/config.json")).contains("problem_type"));
 }
@@ -118,7 +119,7 @@ TEST(Heads, AreNotTrainedOnMeasurements) {
   const auto refused = [&](const std::string& rows) {
     auto dataset = tiny.cell.dataset;
     dataset.split["train"] = tiny.folder.write("measured.tsv", "text\tlabel\n" + rows).string();
-    engine::TextTask task(dataset, tiny.cell.model.checkpoint, {}, digests);
+    tasks::TextTask task(dataset, tiny.cell.model.checkpoint, {}, digests);
     return message_of<InputError>([&] { task.labels(); });
   };
   const auto file = (tiny.folder / "measured.tsv").string();
@@ -133,7 +134,7 @@ TEST(Heads, AreNotTrainedOnMeasurements) {
   for (const std::string rows : {"red\t0\ncat\t1\n", "red\t1.0\ncat\t0.0\n", "red\t3.8\ncat\tv1.2\n"}) {
     auto dataset = tiny.cell.dataset;
     dataset.split["train"] = tiny.folder.write("classes.tsv", "text\tlabel\n" + rows).string();
-    EXPECT_EQ(engine::TextTask(dataset, tiny.cell.model.checkpoint, {}, digests).labels().size(), 2u) << rows;
+    EXPECT_EQ(tasks::TextTask(dataset, tiny.cell.model.checkpoint, {}, digests).labels().size(), 2u) << rows;
   }
 }
 
@@ -142,7 +143,7 @@ TEST(Heads, SayThatMeasurementsAreNoClasses) {
   auto dataset = headed.tiny.cell.dataset;
   dataset.split["test"] = headed.tiny.folder.write("measured.tsv", "text\tlabel\nred\tcolour\ncat\t3.8\n").string();
   DigestMemory digests(headed.tiny.folder / "cache");
-  engine::TextTask task(dataset, headed.path("headed"), kinds, digests);
+  tasks::TextTask task(dataset, headed.path("headed"), kinds, digests);
   const auto message = message_of<InputError>([&] { task.split("test"); });
   EXPECT_NE(message.find("measured.tsv:3: unknown label '3.8'"), std::string::npos) << message;
   EXPECT_NE(message.find("that is regression, which is not done"), std::string::npos) << message;
@@ -165,7 +166,7 @@ TEST(Heads, ThatFitByNameAreKeptInTheOrderOfTheData) {
                                           Case{{"0", "1", "2"}, {"LABEL_1", "LABEL_0", "LABEL_2"}, {1, 0, 2}}}) {
     headed.set("headed", "id2label", {{"0", own[0]}, {"1", own[1]}, {"2", own[2]}});
     std::vector<std::string> said;
-    const engine::Watch watch{[&](const std::string& line) { said.push_back(line); }};
+    const Watch watch{[&](const std::string& line) { said.push_back(line); }};
     const ModelSettings model{"m", "bert", headed.path("headed"), TrainSettings{}};
     const auto kept = engine::start_of(model, given, 7, watch);
     EXPECT_TRUE(is_close(logits(*kept, headed.some()), before.index_select(1, at::tensor(order)))) << given[0];
@@ -177,7 +178,7 @@ TEST(Heads, ThatFitByNameAreKeptInTheOrderOfTheData) {
 TEST(Heads, ThatDoNotFitAreReplacedAndSaid) {
   const Headed headed;
   std::vector<std::string> said;
-  const engine::Watch watch{[&](const std::string& line) { said.push_back(line); }};
+  const Watch watch{[&](const std::string& line) { said.push_back(line); }};
   const ModelSettings model{"m", "bert", headed.path("headed"), TrainSettings{}};
   engine::start_of(model, {"a", "b", "c", "d", "e"}, 7, watch);
   ASSERT_EQ(said.size(), 1u);
@@ -194,7 +195,7 @@ TEST(Teachers, ArePutIntoTheOrderOfTheStudentsClasses) {
   headed.save(*headed.dense->with_head(shuffled, 0), "shuffled");
   const auto batch = headed.some();
   const auto expected = logits(*headed.dense, batch);
-  ASSERT_FALSE(is_close(logits(*nn::read_model(headed.path("shuffled")), batch), expected));
+  ASSERT_FALSE(is_close(logits(*families::read_model(headed.path("shuffled")), batch), expected));
 
   const auto teacher = engine::teacher_of(headed.path("shuffled"), *headed.dense, headed.task.get());
   EXPECT_TRUE(is_close(logits(*teacher, batch), expected));
@@ -263,20 +264,20 @@ TEST(Texts, AreCutAtWhatTheModelHasPositionsFor) {
   dataset.split["test"] = tiny.folder.write("long.tsv", "text\tlabel\n" + words + "\tcolour\ncat\tanimal\n").string();
   std::vector<std::string> said;
   DigestMemory digests(tiny.folder / "cache");
-  engine::TextTask task(dataset, tiny.cell.model.checkpoint, {}, digests,
-                        {[&](const std::string& line) { said.push_back(line); }});
+  tasks::TextTask task(dataset, tiny.cell.model.checkpoint, {}, digests,
+                       {[&](const std::string& line) { said.push_back(line); }});
   const auto& split = task.split("test");
   EXPECT_EQ(split.examples->length(0), 16);
   EXPECT_EQ(split.examples->length(1), 3);
   ASSERT_EQ(said.size(), 1u);
   EXPECT_EQ(said[0], "texts are cut to 16 tokens, which " + tiny.cell.model.checkpoint +
                          "/config.json has positions for (max_position_embeddings); max_tokens is 128");
-  const auto model = nn::read_model(tiny.cell.model.checkpoint)->with_head(task.labels(), 1);
+  const auto model = families::read_model(tiny.cell.model.checkpoint)->with_head(task.labels(), 1);
   EXPECT_TRUE(task.evaluate(*model, split).metrics.contains("accuracy"));
   // Cutting there by hand is the same reading.
   auto by_hand = dataset;
   by_hand.max_tokens = 16;
-  EXPECT_EQ(engine::TextTask(by_hand, tiny.cell.model.checkpoint, {}, digests).split_digest("test"), split.digest);
+  EXPECT_EQ(tasks::TextTask(by_hand, tiny.cell.model.checkpoint, {}, digests).split_digest("test"), split.digest);
 }
 
 TEST(Texts, ThatAreTooLongNameTheWayOut) {

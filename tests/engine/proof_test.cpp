@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base_model.h"
+#include "families/families.h"
 #include "tiny_cell.h"
 
 namespace espalier::test {
@@ -78,7 +79,7 @@ class ForgetsTheScale final : public Cheat {
 };
 
 struct Proving {
-  Proving() : models(tiny.folder / "cache", engine::Watch{}), base(models.get(tiny.cell)), mask(base.model->sites()) {}
+  Proving() : models(tiny.folder / "cache", Watch{}), base(models.get(tiny.cell)), mask(base.model->sites()) {}
   TinyCell tiny;
   engine::BaseModels models;
   engine::BaseModel& base;
@@ -159,7 +160,7 @@ TEST(Proof, HoldsWhereWhatWasRemovedContributesNothing) {
   }
   std::filesystem::create_directory(proving.tiny.folder.path() / "narrow");
   proving.base.model->compacted(narrow)->save(proving.tiny.folder.path() / "narrow");
-  const auto compact = nn::read_model(proving.tiny.folder.path() / "narrow");
+  const auto compact = families::read_model(proving.tiny.folder.path() / "narrow");
   const std::vector<const nn::Model*> models = {proving.base.model.get(), compact.get()};
   for (const auto* model : models) {
     for (const auto& silent : std::vector<Silent>{{{P::V, P::O}, all},

@@ -162,7 +162,7 @@ TEST(ReadBack, GoesOnWithTheBitsOfOneGo) {
         return false;
       };
       std::vector<std::string> said;
-      EXPECT_THROW(engine::Engine(bundled_plugins(), cache, {{}, steps_done}).run(tiny.cell), engine::Interrupted);
+      EXPECT_THROW(engine::Engine(bundled_plugins(), cache, {{}, steps_done}).run(tiny.cell), Interrupted);
       const auto rest =
           engine::Engine(bundled_plugins(), cache, {[&](const std::string& line) { said.push_back(line); }, {}})
               .run(tiny.cell)

@@ -13,7 +13,7 @@ namespace espalier::test {
 namespace {
 
 struct Scoring {
-  Scoring() : models(tiny.folder / "cache", engine::Watch{}), base(models.get(tiny.cell)) {}
+  Scoring() : models(tiny.folder / "cache", Watch{}), base(models.get(tiny.cell)) {}
   engine::ScoreRequest request(const std::string& scorer, const Settings& settings = {}) {
     return {scorer, tiny.plugin("scorer", scorer, settings).settings};
   }
@@ -104,8 +104,8 @@ TEST(Scoring, BatchesFollowTheFileWhereTheAnswerDependsOnThem) {
       Settings({{"squares", std::string("per-batch")}, {"samples", std::int64_t{20}}, {"batch", std::int64_t{8}}}));
   const auto per_sample = scoring.request("fisher", Settings({{"samples", std::int64_t{20}}}));
 
-  engine::ScoringBatches in_order(&split, *scoring.base.model, per_batch.settings, 0);
-  engine::ScoringBatches bucketed(&split, *scoring.base.model, per_sample.settings, 0);
+  tasks::ScoringBatches in_order(&split, *scoring.base.model, per_batch.settings, 0);
+  tasks::ScoringBatches bucketed(&split, *scoring.base.model, per_sample.settings, 0);
 
   EXPECT_EQ(in_order.next()->rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
   EXPECT_EQ(bucketed.examples(), 20);

@@ -11,6 +11,7 @@
 
 #include "engine/base_model.h"
 #include "engine/mask_evaluator.h"
+#include "families/families.h"
 #include "family_cells.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
@@ -44,7 +45,7 @@ class Evaluator : public testing::Test {
   engine::BaseModels models{tiny.folder / "cache", {}};
   engine::BaseModel& base = models.get(with_many_examples(tiny));
   const Mask everything{base.model->sites()};
-  engine::Watch watch;
+  Watch watch;
 };
 
 TEST_F(Evaluator, GivesTheMetricOfTheMaskedModel) {
@@ -235,7 +236,7 @@ TEST(MultiplyAdds, OfTheWholeModelAreTheShareThatWasAsked) {
     const auto [of_least, no_heads] = share_of(least);
     EXPECT_NEAR(of_least, least, 1e-6) << format;
     EXPECT_EQ(no_heads, 0);
-    const auto model = nn::read_model(tiny.cell.model.checkpoint);
+    const auto model = families::read_model(tiny.cell.model.checkpoint);
     const double heads = static_cast<double>(Units(model->sites(), Granularity::Head).count());
     for (const double part : {0.3, 0.5, 0.8}) {
       const double asked = least + part * (1 - least);
@@ -267,7 +268,7 @@ TEST_F(Searching, ABoundOnTimeIsPredictedAndMeasured) {
 }
 
 TEST_F(Searching, WithoutDataIsRefused) {
-  const auto model = nn::read_model(tiny.cell.model.checkpoint);
+  const auto model = families::read_model(tiny.cell.model.checkpoint);
   const Units units(model->sites(), Granularity::Head);
   const Mask everything(model->sites());
   const auto refusal = [&](const std::string& searcher) {

@@ -10,10 +10,11 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/recovering.h"
-#include "engine/text_task.h"
+#include "families/families.h"
 #include "nn/mask_file.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
+#include "tasks/text_task.h"
 #include "tiny_cell.h"
 #include "words/atomic_file.h"
 
@@ -143,7 +144,7 @@ TEST(Schedule, NestsItsMasks) {
   tiny.cell.scorer = tiny.plugin("scorer", "random");
   tiny.cell.schedule->fraction = 0.2;  // of 24, 18 and 12 channels: bundles of three heads' channels fit
   const auto result = tiny.engine()->run(tiny.cell);
-  const auto sites = nn::read_model(tiny.cell.model.checkpoint)->sites();
+  const auto sites = families::read_model(tiny.cell.model.checkpoint)->sites();
 
   std::vector<Mask> masks;
   for (const auto& artifact : result.artifacts) {
@@ -202,7 +203,7 @@ TEST(Recovery, GoesOnAtTheLastFinishedStep) {
   };
   {
     engine::Engine first(bundled_plugins(), stopped.folder / "cache", {{}, is_kept});
-    EXPECT_THROW(first.run(stopped.cell), engine::Interrupted);
+    EXPECT_THROW(first.run(stopped.cell), Interrupted);
     ASSERT_TRUE(is_kept());
   }
   engine::Engine second(bundled_plugins(), stopped.folder / "cache",
@@ -232,7 +233,7 @@ TEST(Recovery, StartsAnewWhereTheFinishedStepIsDamaged) {
       return std::filesystem::path();
     };
     engine::Engine first(bundled_plugins(), tiny.folder / "cache", {{}, [&] { return !step("step.json").empty(); }});
-    EXPECT_THROW(first.run(tiny.cell), engine::Interrupted);
+    EXPECT_THROW(first.run(tiny.cell), Interrupted);
     const auto damaged = step(name);
     ASSERT_FALSE(damaged.empty());
     write_file(damaged, "broken");
@@ -291,7 +292,7 @@ struct Repair {
   }
 
   TinyCell tiny;
-  engine::BaseModels models{tiny.folder / "cache", engine::Watch{}};
+  engine::BaseModels models{tiny.folder / "cache", Watch{}};
   engine::BaseModel& base;
   Mask mask;
   std::unique_ptr<nn::Model> pruned;
@@ -339,7 +340,7 @@ TEST(Recovery, LearnsAFewExamplesByHeart) {
   auto cell = repair.tiny.cell;
   cell.dataset.limit["train"] = 8;
   DigestMemory digests(repair.tiny.folder / "few");
-  engine::TextTask few(cell.dataset, cell.model.checkpoint, repair.base.task->labels(), digests);
+  tasks::TextTask few(cell.dataset, cell.model.checkpoint, repair.base.task->labels(), digests);
   for (const auto& [name, settings] : std::map<std::string, Settings>{
            {"finetune", with({{"optimiser", std::string("adamw")}, {"learning_rate", 1e-2}})},
            {"lora", with({{"learning_rate", 1e-2}})},

@@ -48,7 +48,7 @@ struct TinyCell {
   }
 
   std::unique_ptr<engine::Engine> engine() {
-    return std::make_unique<engine::Engine>(bundled_plugins(), folder / "cache", engine::Watch{});
+    return std::make_unique<engine::Engine>(bundled_plugins(), folder / "cache", Watch{});
   }
 
   TempDir folder;

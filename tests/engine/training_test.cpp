@@ -1,10 +1,11 @@
 #include "engine/training.h"
-#include "engine/text_task.h"
+#include "families/families.h"
+#include "tasks/text_task.h"
 
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
-#include "nn/tiny_bert.h"
+#include "families/tiny_bert.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 #include "tiny_cell.h"
@@ -14,7 +15,7 @@ namespace {
 
 struct Training {
   Training() : digests(tiny.folder / "cache"), task(tiny.cell.dataset, tiny.cell.model.checkpoint, {}, digests) {
-    start = nn::read_model(tiny.cell.model.checkpoint)->with_head(task.labels(), 1);
+    start = families::read_model(tiny.cell.model.checkpoint)->with_head(task.labels(), 1);
   }
   std::unique_ptr<nn::Model> run(const TrainSettings& settings, std::uint64_t seed = 3) {
     report = {};
@@ -22,7 +23,7 @@ struct Training {
   }
   TinyCell tiny;
   DigestMemory digests;
-  engine::TextTask task;
+  tasks::TextTask task;
   std::unique_ptr<nn::Model> start;
   engine::TrainingReport report;
 };
@@ -174,8 +175,8 @@ TEST(StepLoss, HasTheGradientOfFiniteDifferences) {
                                              {"task", 0.5, 0.5, 3, "dense"}};
   for (const auto& objective : objectives) {
     const auto loss = [&] {
-      const engine::Aim aim{plain, objective, teacher.get()};
-      return engine::step_loss(student->logits({&batch, 1}), batch.labels, false, {&batch, 1}, aim);
+      const tasks::Aim aim{plain, objective, teacher.get()};
+      return tasks::step_loss(student->logits({&batch, 1}), batch.labels, false, {&batch, 1}, aim);
     };
     for (const auto& parameter : student->parameters()) {
       if (!parameter.is_linear) continue;

@@ -5,6 +5,7 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include "families/families.h"
 #include "support/message_of.h"
 #include "tiny_cell.h"
 
@@ -36,12 +37,12 @@ struct World {
   }
 
   TinyCell tiny;
-  engine::Engine host{all_plugins(), tiny.folder / "cache", engine::Watch{}};
+  engine::Engine host{all_plugins(), tiny.folder / "cache", Watch{}};
 };
 
 TEST(Untouched, SeesEverySingleValueOfEveryTensor) {
   const TinyCell tiny;
-  const auto model = nn::read_model(tiny.folder / "model");
+  const auto model = families::read_model(tiny.folder / "model");
   const auto before = engine::digest_of(*model);
   const at::NoGradGuard no_gradients;
   std::size_t tensors = 0;

@@ -4,8 +4,9 @@
 #include <nn/mask_file.h>
 #include <nn/safetensors.h>
 
-#include "nn/tiny_bert.h"
 #include "support/message_of.h"
+#include "support/random_mask.h"
+#include "support/temp_dir.h"
 #include "support/tensor_matchers.h"
 
 namespace espalier::test {

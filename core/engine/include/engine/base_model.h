@@ -8,10 +8,10 @@
 #include <string>
 
 #include "cells/cell_settings.h"
-#include "engine/task.h"
 #include "engine/training.h"
 #include "engine/untouched.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::engine {
 
@@ -21,8 +21,8 @@ struct BaseModel {
   std::filesystem::path folder;
   std::unique_ptr<nn::Model> model;
   ModelDigest weights;  // of the model as it was read
-  std::unique_ptr<Task> task;
-  std::map<std::string, Evaluation> dense;  // by split, filled by dense_evaluation()
+  std::unique_ptr<tasks::Task> task;
+  std::map<std::string, tasks::Evaluation> dense;  // by split, filled by dense_evaluation()
   bool trained_now = false;
 };
 
@@ -38,12 +38,12 @@ class BaseModels {
 
   // The dense model's evaluation of a split, from memory, from the cache folder, or computed now. Throws InputError
   // where its outputs are not numbers.
-  const Evaluation& dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute);
+  const tasks::Evaluation& dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute);
 
  private:
   std::unique_ptr<BaseModel> make(const CellSettings& cell, const std::string& digest);
-  std::unique_ptr<Task> task_of(const CellSettings& cell, std::vector<std::string> labels,
-                                const nn::Model* dense = nullptr);
+  std::unique_ptr<tasks::Task> task_of(const CellSettings& cell, std::vector<std::string> labels,
+                                       const nn::Model* dense = nullptr);
 
   std::filesystem::path cache_folder_;
   Watch watch_;

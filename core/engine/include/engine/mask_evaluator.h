@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/task.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::engine {
 
@@ -33,7 +33,8 @@ struct EvaluatorSettings {
 class SplitEvaluator final : public MaskEvaluator {
  public:
   // All but the settings outlive this. `kept`: what earlier steps left.
-  SplitEvaluator(const nn::Model& model, const Mask& kept, Task& task, EvaluatorSettings settings, const Watch& watch);
+  SplitEvaluator(const nn::Model& model, const Mask& kept, tasks::Task& task, EvaluatorSettings settings,
+                 const Watch& watch);
   ~SplitEvaluator() override;
 
   // Accuracy: examples on which the model was wrong or least sure come first, and the evaluation ends when those that are
@@ -49,7 +50,7 @@ class SplitEvaluator final : public MaskEvaluator {
   const std::filesystem::path& journal() const { return journal_; }
 
  private:
-  const Split& split() const;
+  const tasks::Split& split() const;
   bool stops_early() const;
   Evaluated compute(const Mask& mask, double at_least);
   Evaluated in_parts(const nn::Model& model, double at_least);
@@ -59,7 +60,7 @@ class SplitEvaluator final : public MaskEvaluator {
 
   const nn::Model& model_;
   const Mask& kept_;
-  Task& task_;
+  tasks::Task& task_;
   const EvaluatorSettings settings_;
   const Watch& watch_;
   std::filesystem::path journal_;

@@ -6,16 +6,17 @@
 #include <memory>
 #include <vector>
 
-#include "engine/task.h"
 #include "engine/training.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::engine {
 
 class ModelInTraining final : public TrainableModel {
  public:
   // All outlive this. `dense`: what the start came from, and the teacher that plugins call "dense".
-  ModelInTraining(const nn::Model& start, const nn::Model& dense, Task& task, std::uint64_t seed, const Watch& watch);
+  ModelInTraining(const nn::Model& start, const nn::Model& dense, tasks::Task& task, std::uint64_t seed,
+                  const Watch& watch);
   ~ModelInTraining() override;
 
   const std::vector<TrainableTensor>& tensors() override;
@@ -39,7 +40,7 @@ class ModelInTraining final : public TrainableModel {
 
   const nn::Model& start_;
   const nn::Model& dense_model_;
-  Task& task_;
+  tasks::Task& task_;
   std::uint64_t seed_;
   const Watch& watch_;
   std::unique_ptr<nn::Model> model_;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/task.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::engine {
 

@@ -23,14 +23,14 @@ struct ScoreRequest {
 // The loss that a plugin's settings ask for, by the names that the SDK gives them (loss, teacher, temperature); `plugin`
 // names it in messages; `task`: whose examples it is taken of, null where there are none.
 nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,
-                 const Task* task);
+                 const tasks::Task* task);
 
 // What scores are computed of and on.
 struct ScoreSource {
   const nn::Model& model;
   const nn::Model& dense;                      // the teacher that a scorer calls "dense"
-  const Task* task = nullptr;                  // with the split: what a scorer may evaluate masks on
-  const Split* split = nullptr;                // null where the scorer needs no data
+  const tasks::Task* task = nullptr;           // with the split: what a scorer may evaluate masks on
+  const tasks::Split* split = nullptr;         // null where the scorer needs no data
   const ModelDigest* dense_weights = nullptr;  // of the dense model as it was read; null: as it is now
 };
 

@@ -9,11 +9,11 @@
 
 #include "cells/cell_settings.h"
 #include "engine/mask_evaluator.h"
-#include "engine/task.h"
 #include "engine/training.h"
 #include "engine/untouched.h"
 #include "loader/plugin_catalog.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::engine {
 
@@ -38,7 +38,7 @@ struct SearchSource {
   const Units& units;
   const Mask& kept;                            // what earlier steps left; the answer keeps no more than that
   at::Tensor scores;                           // [units]; undefined where the searcher needs none
-  Task* task = nullptr;                        // null: there is no data, and a searcher that asks for it is refused
+  tasks::Task* task = nullptr;                 // null: there is no data, and a searcher that asks for it is refused
   std::filesystem::path folder = {};           // where evaluations are kept; empty: nowhere
   std::string model_digest = "";               // what they are of
   const ModelDigest* dense_weights = nullptr;  // of the dense model as it was read; null: as it is now

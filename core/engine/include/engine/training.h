@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "cells/cell_settings.h"
-#include "engine/task.h"
 #include "nn/model.h"
+#include "tasks/task.h"
 
 namespace espalier::engine {
 
@@ -44,7 +44,7 @@ struct Training {
   std::vector<ParameterGroup> groups;
   // The mean loss of one batch of the train split, differentiable in the groups' tensors.
   std::function<at::Tensor(const std::vector<data::Rows>& batch, Random& random, TrainingStep now)> loss;
-  std::function<Metrics()> validate = {};  // empty: there is no validation split, and the last epoch is kept
+  std::function<tasks::Metrics()> validate = {};  // empty: there is no validation split, and the last epoch is kept
   // Whether what is trained gives numbers for a batch as it is now; asked after each epoch that is not validated.
   std::function<bool(const std::vector<data::Rows>& batch)> gives_numbers = {};
   std::function<void()> after_step = {};  // puts back what must not change
@@ -60,16 +60,17 @@ std::int64_t optimiser_steps(const TrainingPlan& plan, std::int64_t examples);
 // metrics (of equals the first). It ends where the loss, the tensors or, after an epoch, the metrics or outputs are no
 // longer numbers: report.divergence says where, and the groups are those of the best epoch before, or as they were at
 // the start. Throws SettingsError for a plan that makes no sense.
-TrainingReport train(Training& training, const TrainingPlan& plan, Task& task, std::uint64_t seed, const Watch& watch);
+TrainingReport train(Training& training, const TrainingPlan& plan, tasks::Task& task, std::uint64_t seed,
+                     const Watch& watch);
 
 // Whether a model's logits of these rows are all numbers; without dropout, so that no random number is drawn.
-bool gives_numbers(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batch);
+bool gives_numbers(const nn::Model& model, const tasks::Split& split, const std::vector<data::Rows>& batch);
 // Whether all numbers of these tensors are finite.
 bool all_finite(const std::vector<at::Tensor>& tensors);
 
 // A trained copy of `start`, whose head must fit the task. Throws InputError when the training diverges, naming the step;
 // the report then says so, too.
-std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, Task& task, const TrainSettings& settings,
+std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, tasks::Task& task, const TrainSettings& settings,
                                      std::uint64_t seed, TrainingReport& report, const Watch& watch);
 
 }  // namespace espalier::engine

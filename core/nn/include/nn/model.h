@@ -124,26 +124,4 @@ class Model {
   virtual void save(const std::filesystem::path& folder) const = 0;
 };
 
-// How weights are drawn where there is no checkpoint. What transformers draws (0.02 for all) does not learn from
-// spectrograms in reasonable time.
-struct FreshWeights {
-  double initializer_range = 0.06;  // deviation of linear weights; biases are 0, norms are 1
-  double token_deviation = 0.3;     // of class and distillation tokens and of positions
-  double patch_deviation = 0;       // of the patch convolution; 0: one over the root of what it sums
-};
-// An AST with new weights of the sizes that config.json gives. Throws InputError for other families.
-std::unique_ptr<Model> model_from_scratch(const std::filesystem::path& folder, const std::vector<std::string>& labels,
-                                          const FreshWeights& fresh, std::uint64_t seed);
-
-// Reads a Hugging Face directory (config.json, model.safetensors). Throws InputError naming the file inside and all that
-// does not fit. `family` empty: by model_type.
-std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std::string& family = "");
-
-// Which programs load a checkpoint that save() wrote into this folder, in a sentence: Espalier always does; transformers
-// by version, and why not.
-std::string loaded_by(const std::filesystem::path& folder);
-
-// Tensors of the checkpoint that the model does not use, said by read_model; for messages.
-std::vector<std::string> skipped_tensors(const Model& model);
-
 }  // namespace espalier::nn

@@ -1,0 +1,67 @@
+// What a speech model does besides scoring a reference: it writes what it hears.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <espalier/model.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/model.h"
+
+namespace espalier::families {
+
+// How a checkpoint decodes: greedily, without timestamps.
+struct DecodingRules {
+  // Stands in a prompt for the language that each example is most likely in.
+  static constexpr std::int64_t detected_language = -1;
+  // Whether the prompt leaves the language open.
+  bool detects_language() const;
+
+  std::vector<std::int64_t> prompt;               // what the decoder reads first: start of transcript, language, task
+  std::vector<std::int64_t> languages;            // tokens of the languages among which one is detected
+  std::vector<std::int64_t> suppressed;           // never written
+  std::vector<std::int64_t> suppressed_at_begin;  // not written first
+  std::int64_t end = 0;                           // ends a transcript
+  std::int64_t most_tokens = 0;                   // written at most, the end included
+};
+
+// From generation_config.json (else config.json) as transformers' generate() uses them. `language` (a code or an
+// English name) and `task` ("transcribe", "translate") only where the checkpoint is multilingual; without a language
+// each example's is detected, unless the checkpoint's own configuration forces one. most_new_tokens 0: as many as the
+// checkpoint says, else as the model allows (transformers' default of 20 is not taken).
+// Throws InputError and SettingsError.
+DecodingRules decoding_rules(const std::filesystem::path& checkpoint, const std::string& language,
+                             const std::string& task, std::int64_t most_new_tokens);
+bool is_multilingual(const std::filesystem::path& checkpoint);
+
+struct Transcription {
+  std::vector<std::int64_t> tokens;  // written ones: no prompt, no end
+  bool cut = false;                  // it did not end by itself
+  bool finite = true;                // every token was the most likely by a number
+};
+
+struct Heard {
+  std::vector<Transcription> transcriptions;  // by example
+  at::Tensor losses;                          // [examples], as Model::losses; undefined where the batch has no labels
+};
+
+class SpeechModel {
+ public:
+  virtual ~SpeechModel();
+
+  // Transcribes a batch of input_features [examples, mels, frames], and scores its references (decoder_input_ids
+  // [examples, tokens], labels [examples, tokens], -100 where nothing is asked) from the same encoder pass. Token ids
+  // are those of transformers' generate() on the same inputs, however examples are batched.
+  virtual Heard hear(const Batch& batch, const DecodingRules& rules) const = 0;
+  // The language, by its token, that each of these input_features [examples, mels, frames] is most likely in, as hear()
+  // finds it where the rules leave it open.
+  virtual std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const = 0;
+};
+
+// The model as a speech model; null where it is none.
+const SpeechModel* speech_model(const nn::Model& model);
+
+}  // namespace espalier::families

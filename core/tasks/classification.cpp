@@ -1,0 +1,113 @@
+#include "tasks/classification.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
+#include <c10/core/InferenceMode.h>
+#include <espalier/error.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "data/finiteness.h"
+#include "data/tagging.h"
+#include "data/text.h"
+
+namespace espalier::tasks {
+namespace {
+
+const at::Tensor& logits_in(const Outputs& outputs, const Split& split) {
+  const auto found = outputs.find("logits");
+  if (found == outputs.end() || found->second.dim() != 2 || found->second.size(0) != split.labels.size(0)) {
+    throw InputError("outputs have no logits for each of the " + std::to_string(split.labels.size(0)) + " examples");
+  }
+  return found->second;
+}
+
+// '1' and '0' of a bool tensor [examples].
+std::string outcomes_of(const at::Tensor& right) {
+  const auto flags = right.contiguous();
+  const bool* flag = flags.const_data_ptr<bool>();
+  std::string outcomes(static_cast<std::size_t>(flags.numel()), '0');
+  for (auto& outcome : outcomes) outcome = *flag++ ? '1' : '0';
+  return outcomes;
+}
+
+// No example is right whose logits are not numbers.
+Evaluation evaluation(const at::Tensor& logits, Metrics metrics, const at::Tensor& right, const Split& split,
+                      std::int64_t multiply_adds) {
+  metrics.insert(split.notes.begin(), split.notes.end());
+  return {{{"logits", logits}},
+          std::move(metrics),
+          outcomes_of(right.logical_and(data::finite_rows(logits))),
+          logits.size(0),
+          multiply_adds};
+}
+
+}  // namespace
+
+void require_two_classes(const std::vector<std::string>& labels, const std::string& file) {
+  if (labels.size() != 1) return;
+  throw InputError(file + ": every row has the label '" + labels[0] +
+                   "', so there is nothing to tell apart\n    expected two classes or more");
+}
+
+at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch) {
+  const c10::InferenceMode inference;
+  std::vector<at::Tensor> parts;
+  std::vector<std::int64_t> rows;
+  for (std::size_t begin = 0; begin < split.batches.size(); begin += batches_at_once) {
+    watch.check();
+    std::vector<Batch> some;
+    for (auto i = begin; i < std::min(begin + batches_at_once, split.batches.size()); ++i) {
+      some.push_back(split.examples->batch(split.batches[i]));
+      rows.insert(rows.end(), split.batches[i].begin(), split.batches[i].end());
+    }
+    parts.push_back(model.logits(some).to(at::kFloat));  // [examples of these batches, classes]
+  }
+  const auto computed = at::cat(parts);  // [examples, classes], by length
+  const auto order = at::from_blob(rows.data(), {static_cast<std::int64_t>(rows.size())}, at::kLong);
+  auto logits = at::empty_like(computed);
+  logits.index_copy_(0, order, computed);  // [examples, classes], in file order
+  return logits;
+}
+
+Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
+  const c10::InferenceMode inference;
+  const auto of_class = logits.gather(1, labels.unsqueeze(1));  // [rows, 1]
+  const auto others =
+      logits.scatter(1, labels.unsqueeze(1), -std::numeric_limits<double>::infinity()).amax(1);  // [rows]
+  const auto finite = data::finite_rows(logits);                                                 // [rows]
+  constexpr double least = -std::numeric_limits<double>::infinity();
+  const auto margins = (of_class.squeeze(1) - others).masked_fill(finite.logical_not(), least);
+  return {margins, logits.argmax(1).eq(labels).logical_and(finite), finite.all().item<bool>()};
+}
+
+Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches) {
+  const c10::InferenceMode inference;
+  std::vector<Batch> some;
+  std::vector<at::Tensor> labels;
+  for (const auto& rows : batches) {
+    some.push_back(split.examples->batch(rows));
+    labels.push_back(some.back().labels);
+  }
+  return margins_of(model.logits(some).to(at::kFloat), at::cat(labels));
+}
+
+Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {
+  const c10::InferenceMode inference;
+  const auto& logits = logits_in(outputs, split);
+  return evaluation(logits, data::classification_metrics(logits, split.labels), logits.argmax(1).eq(split.labels),
+                    split, multiply_adds);
+}
+
+Evaluation tagging_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {
+  const c10::InferenceMode inference;
+  const auto& logits = logits_in(outputs, split);
+  return evaluation(logits, data::tagging_metrics(logits, split.labels), logits.gt(0).eq(split.labels.gt(0)).all(1),
+                    split, multiply_adds);
+}
+
+}  // namespace espalier::tasks

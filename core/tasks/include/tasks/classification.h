@@ -1,0 +1,33 @@
+// What classifiers share, whatever they read: logits in file order, and what they say of one class or of several.
+#pragma once
+
+#include "tasks/task.h"
+
+namespace espalier::tasks {
+
+// Logits of a whole split in file order: [examples, classes], float32. `batches_at_once` batches are handed to the
+// model together.
+at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch);
+
+// Of these rows: by how much the logit of the class exceeds the largest other, and whether the class is found. Rows whose
+// logits are not numbers are the least sure of all, and not right.
+struct Margins {
+  at::Tensor margins;  // [rows], float32, in the order of the batches
+  at::Tensor right;    // [rows], bool
+  bool finite = true;  // all logits are numbers
+};
+Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches);
+// The same from logits [examples, classes] of the whole split, in file order.
+Margins margins_of(const at::Tensor& logits, const at::Tensor& labels);
+
+// accuracy, macro_f1, mcc, cross_entropy of one class an example; an example is right where its class is found.
+// Throws InputError where `outputs` has no logits that fit the split.
+Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);
+
+// map, mauc, cross_entropy of several labels an example; an example is right where each label is, at probability 1/2.
+Evaluation tagging_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);
+
+// Throws InputError where a file's labels are all the same.
+void require_two_classes(const std::vector<std::string>& labels, const std::string& file);
+
+}  // namespace espalier::tasks

@@ -1,0 +1,41 @@
+// Text classification: tables of labelled texts, tokenised as the checkpoint reads them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/wordpiece.h"
+#include "tasks/task.h"
+
+namespace espalier::tasks {
+
+class TextTask final : public Task {
+ public:
+  TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels, DigestMemory& digests,
+           Watch watch = {});
+
+  const std::vector<std::string>& labels() override;
+  const std::string& checkpoint() const override { return checkpoint_; }
+  std::string split_digest(const std::string& name) override;
+  Evaluation evaluate(const nn::Model& model, const Split& split) const override;
+  Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
+  at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
+                           const Aim& aim, Random& random) const override;
+  void require_same_reading(const std::filesystem::path& other) const override;
+  std::vector<std::string> ranking_metrics() const override { return {"accuracy", "-cross_entropy"}; }
+
+ protected:
+  Split read(const std::string& name) override;
+
+ private:
+  const data::WordPiece& tokenizer();
+  // What texts are cut to: never more than the model has positions for.
+  std::int64_t most_tokens() const;
+
+  std::string checkpoint_;
+  std::vector<std::string> labels_;
+  std::optional<data::WordPiece> tokenizer_;
+};
+
+}  // namespace espalier::tasks

@@ -1,0 +1,81 @@
+#include "tasks/sounds.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "words/names.h"
+
+namespace espalier::tasks {
+namespace {
+
+using LongAudio = audio::FeaturePolicy::LongAudio;
+
+LongAudio long_audio_of(const DatasetSettings& dataset, LongAudio otherwise) {
+  if (dataset.long_audio == "refuse") return LongAudio::Refuse;
+  if (dataset.long_audio == "cut") return LongAudio::Cut;
+  if (dataset.long_audio == "chunk") return LongAudio::Chunk;
+  return otherwise;
+}
+
+}  // namespace
+
+Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, const audio::FeatureExtractor& extractor,
+                   LongAudio long_audio, const std::filesystem::path& cache_folder, DigestMemory& digests,
+                   const Watch& watch) {
+  const audio::FeaturePolicy policy{dataset.bad_files == "skip", long_audio_of(dataset, long_audio)};
+  std::vector<std::string> missing;  // named or left out with the other files that cannot be used
+  auto rows = read_audio_table(dataset, split, &missing);
+  auto features = audio::FeatureSet::open(rows, extractor, policy, cache_folder, audio_digest(dataset, split, digests),
+                                          watch.say, [&] { watch.check(); });
+  constexpr std::size_t named = 10;
+  const auto& skipped = features.skipped();
+  for (std::size_t i = 0; i < std::min(skipped.size(), named); ++i) watch.tell("left out: " + skipped[i]);
+  if (skipped.size() > named) watch.tell(fmt::format("left out: {} more files", skipped.size() - named));
+  if (features.cut() > 0) {
+    watch.tell(fmt::format("{} of {} files are longer than {:.1f} s: only their beginning counts", features.cut(),
+                           features.size(), extractor.window_seconds()));
+  }
+  if (const auto& cancelling = features.cancelling(); !cancelling.empty()) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < std::min(cancelling.size(), named); ++i)
+      names.push_back(rows[static_cast<std::size_t>(features.row(cancelling[i]))].path);
+    watch.tell(
+        fmt::format("{} of {} files have channels of opposite phase, whose mean is nearly silent: {}{}\n    take one "
+                    "of the channels",
+                    cancelling.size(), features.size(), join(names), cancelling.size() > named ? ", ..." : ""));
+  }
+  return {std::move(rows), std::move(features)};
+}
+
+void require_same_features(const std::filesystem::path& own, const std::filesystem::path& other) {
+  if (audio::FeatureExtractor::read(own).digest() == audio::FeatureExtractor::read(other).digest()) return;
+  throw InputError((other / "preprocessor_config.json").string() + ": makes other features of a sound than " +
+                   (own / "preprocessor_config.json").string() +
+                   "\n    expected equal settings: sampling_rate, mel bins, lengths, mean and std");
+}
+
+Metrics notes_of(const audio::FeatureSet& features) {
+  Metrics notes;
+  if (!features.skipped().empty()) notes["files_left_out"] = static_cast<double>(features.skipped().size());
+  if (features.cut() > 0) notes["files_cut"] = static_cast<double>(features.cut());
+  if (!features.cancelling().empty())
+    notes["files_of_opposite_phase"] = static_cast<double>(features.cancelling().size());
+  return notes;
+}
+
+std::string sounds_digest(const DatasetSettings& dataset, const std::string& split,
+                          const audio::FeatureExtractor& extractor, DigestMemory& digests) {
+  const auto limit = dataset.limit.find(split);
+  const nlohmann::json reading = {{"files", audio_digest(dataset, split, digests)},
+                                  {"format", dataset.format},
+                                  {"features", extractor.digest()},
+                                  {"limit", limit == dataset.limit.end() ? 0 : limit->second},
+                                  {"bad_files", dataset.bad_files},
+                                  {"long_audio", dataset.long_audio}};
+  return sha256_hex(reading.dump());
+}
+
+}  // namespace espalier::tasks

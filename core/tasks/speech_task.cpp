@@ -1,0 +1,401 @@
+#include "tasks/speech_task.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <c10/core/InferenceMode.h>
+#include <espalier/error.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "data/finiteness.h"
+#include "families/families.h"
+#include "speech/bleu.h"
+#include "speech/error_rate.h"
+#include "tasks/sounds.h"
+#include "tasks/spoken_languages.h"
+
+namespace espalier::tasks {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t no_label = -100;
+// What the keys and values of the memory of one batch may take.
+constexpr double memory_bytes = 4e8;
+constexpr std::int64_t most_examples_a_batch = 32;
+
+using Tokens = std::vector<std::int64_t>;
+
+// Features by number, and the reference behind the prompt as the decoder reads it.
+class SpeechExamples final : public data::Examples {
+ public:
+  // `languages`: one a sound where the rules leave it open, else none.
+  SpeechExamples(Sounds its_sounds, std::vector<Tokens> references, const families::DecodingRules& rules,
+                 Tokens languages)
+      : sounds(std::move(its_sounds)),
+        references_(std::move(references)),
+        prompt_(rules.prompt),
+        languages_(std::move(languages)),
+        end_(rules.end) {
+    if (languages_.size() != (rules.detects_language() ? references_.size() : 0))
+      throw InputError("the language of an utterance is open and was not detected: its prompt cannot be written");
+  }
+
+  std::int64_t size() const override { return sounds.features.size(); }
+  std::int64_t length(std::int64_t example) const override {
+    return static_cast<std::int64_t>(prompt_.size() + references_[static_cast<std::size_t>(example)].size());
+  }
+  bool has_loss(std::int64_t example) const override { return sounds.features.windows(example) == 1; }
+  // decoder_input_ids: prompt and reference; labels: what comes next, asked from the last of the prompt on. Of a sound in
+  // chunks the first, of which only the prompt is known.
+  Batch batch(std::span<const std::int64_t> examples) const override {
+    Batch made;
+    made.rows.assign(examples.begin(), examples.end());
+    made.inputs["input_features"] = sounds.features.features(examples);  // [B, mels, frames]
+    std::size_t longest = 0;
+    for (const auto example : examples) longest = std::max(longest, prompt_.size() + known_reference(example).size());
+    const auto tokens = static_cast<std::int64_t>(longest);
+    const auto count = static_cast<std::int64_t>(examples.size());
+    auto ids = at::full({count, tokens}, end_, at::kLong);         // [B, T]
+    auto labels = at::full({count, tokens}, no_label, at::kLong);  // [B, T]
+    for (std::int64_t place = 0; place < count; ++place) {
+      auto* id = ids.mutable_data_ptr<std::int64_t>() + place * tokens;
+      auto* label = labels.mutable_data_ptr<std::int64_t>() + place * tokens + (prompt_.size() - 1);
+      const auto example = examples[static_cast<std::size_t>(place)];
+      const auto reference = known_reference(example);
+      id = write_prompt(example, id);
+      std::copy(reference.begin(), reference.end(), id);
+      *std::copy(reference.begin(), reference.end(), label) = end_;
+    }
+    made.inputs["decoder_input_ids"] = std::move(ids);
+    made.labels = std::move(labels);
+    return made;
+  }
+  // One window of a sound in chunks: what is said there alone is not known.
+  Batch window(std::int64_t example, std::int64_t number) const {
+    Batch made;
+    made.rows = {example};
+    made.inputs["input_features"] = sounds.features.features({&example, 1}, number);
+    return made;
+  }
+  const std::string& text(std::int64_t example) const {
+    return sounds.rows[static_cast<std::size_t>(sounds.features.row(example))].text;
+  }
+  double tokens_asked(std::int64_t example) const {
+    return static_cast<double>(references_[static_cast<std::size_t>(example)].size()) + 1;
+  }
+
+  const Sounds sounds;
+
+ private:
+  std::span<const std::int64_t> known_reference(std::int64_t example) const {
+    return has_loss(example) ? std::span(references_[static_cast<std::size_t>(example)])
+                             : std::span<const std::int64_t>();
+  }
+  // Behind what is written.
+  std::int64_t* write_prompt(std::int64_t example, std::int64_t* place) const {
+    for (const auto token : prompt_) {
+      const bool open = token == families::DecodingRules::detected_language;
+      *place++ = open ? languages_[static_cast<std::size_t>(example)] : token;
+    }
+    return place;
+  }
+
+  std::vector<Tokens> references_;
+  Tokens prompt_, languages_;
+  std::int64_t end_;
+};
+
+const SpeechExamples& speech_examples(const Split& split) {
+  return dynamic_cast<const SpeechExamples&>(*split.examples);
+}
+
+// Examples whose memory is kept together while they are decoded.
+std::int64_t examples_a_batch(const nn::Model& model, std::int64_t frames) {
+  double columns = 0;
+  for (const auto& site : model.sites()) {
+    if (site.kind == SiteKind::DecoderCross) columns += static_cast<double>(2 * site.heads * site.head_dim);
+  }
+  const double bytes = 4 * columns * static_cast<double>(frames) / 2;
+  return std::clamp(static_cast<std::int64_t>(memory_bytes / std::max(bytes, 1.0)), std::int64_t{1},
+                    most_examples_a_batch);
+}
+
+}  // namespace
+
+SpeechTask::SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests,
+                       std::filesystem::path cache_folder, Watch watch, const nn::Model* dense)
+    : Task(std::move(dataset), digests, std::move(watch)),
+      checkpoint_(std::move(checkpoint)),
+      cache_folder_(std::move(cache_folder)),
+      dense_(dense) {}
+
+const audio::FeatureExtractor& SpeechTask::extractor() {
+  if (!extractor_) {
+    extractor_ = audio::FeatureExtractor::read(checkpoint_);
+    extractor_->require_model(checkpoint_);
+  }
+  if (extractor_->kind() != audio::FeatureExtractor::Kind::LogMel) {
+    throw InputError(checkpoint_ +
+                     ": classifies sounds and writes no text (speech-recognition)\n    expected a whisper "
+                     "checkpoint");
+  }
+  return *extractor_;
+}
+
+void SpeechTask::prepare() {
+  if (tokenizer_) return;
+  extractor();
+  rules_ = families::decoding_rules(checkpoint_, dataset_.language, dataset_.task, dataset_.max_new_tokens);
+  normalizer_ = !dataset_.normalizer.empty()             ? speech::normalizer_from(dataset_.normalizer)
+                : families::is_multilingual(checkpoint_) ? speech::Normalizer::WhisperBasic
+                                                         : speech::Normalizer::WhisperEnglish;
+  tokenizer_ = std::make_unique<speech::ByteLevelBpe>(speech::ByteLevelBpe::read(checkpoint_));
+}
+
+Split SpeechTask::read(const std::string& name) {
+  path_of(name);
+  prepare();
+  auto sounds = read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Refuse, cache_folder_,
+                            digests(), watch());
+  std::vector<Tokens> references;
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(rules_.most_tokens - 1, 1));
+  std::int64_t shortened = 0;
+  for (std::int64_t example = 0; example < sounds.features.size(); ++example) {
+    const auto& text = sounds.rows[static_cast<std::size_t>(sounds.features.row(example))].text;
+    // As the model itself writes: a text begins with a space.
+    references.push_back(text.empty() ? Tokens() : tokenizer_->encode(' ' + text));
+    if (references.back().size() <= most) continue;
+    references.back().resize(most);
+    ++shortened;
+  }
+  if (shortened > 0) {
+    watch().tell(fmt::format("references longer than {1} tokens: {0}; the cross-entropy looks at their beginning",
+                             shortened, most));
+  }
+  auto languages = languages_of(name, sounds);
+  Split split;
+  split.notes = notes_of(sounds.features);
+  split.examples =
+      std::make_unique<SpeechExamples>(std::move(sounds), std::move(references), rules_, std::move(languages));
+  split.batches = data::in_file_order(*split.examples, 0, 1);
+  const auto in_chunks = split.examples->size() - static_cast<std::int64_t>(split.batches.size());
+  if (in_chunks > 0) {
+    watch().tell(
+        fmt::format("{} of {} utterances are heard in chunks: they are transcribed, and have no loss; scores, "
+                    "training and cross-entropy leave them out",
+                    in_chunks, split.examples->size()));
+  }
+  return split;
+}
+
+Tokens SpeechTask::languages_of(const std::string& name, const Sounds& sounds) {
+  if (!rules_.detects_language()) return {};
+  std::unique_ptr<nn::Model> read;  // where nobody holds the checkpoint's model
+  const auto dense = [&]() -> const nn::Model& {
+    if (dense_ == nullptr) read = families::read_model(checkpoint_, "whisper");
+    return dense_ == nullptr ? *read : *dense_;
+  };
+  return spoken_languages(sounds.features, rules_, listening_digest(name), cache_folder_, dense, watch());
+}
+
+std::string SpeechTask::listening_digest(const std::string& name) {
+  return sha256_hex(sounds_digest(dataset_, name, extractor(), digests()) + digests().of_checkpoint(checkpoint_));
+}
+
+std::string SpeechTask::split_digest(const std::string& name) {
+  path_of(name);
+  prepare();
+  // Languages that are detected are what this checkpoint hears in these sounds.
+  const auto sounds =
+      rules_.detects_language() ? listening_digest(name) : sounds_digest(dataset_, name, extractor(), digests());
+  const nlohmann::json reading = {{"sounds", sounds},
+                                  {"normalizer", speech::to_string(normalizer_)},
+                                  {"prompt", rules_.prompt},
+                                  {"suppressed", rules_.suppressed},
+                                  {"suppressed_at_begin", rules_.suppressed_at_begin},
+                                  {"most_tokens", rules_.most_tokens}};
+  return sha256_hex(reading.dump());
+}
+
+void SpeechTask::require_same_reading(const std::filesystem::path& other) const {
+  require_same_features(checkpoint_, other);
+  const auto own_tokens = speech::ByteLevelBpe::read(checkpoint_), tokens = speech::ByteLevelBpe::read(other);
+  if (!own_tokens.gives_the_ids_of(tokens)) {
+    throw InputError(fmt::format(
+        "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "
+        "tokenizer files (tokenizer.json, or vocab.json, merges.txt and added_tokens.json)",
+        other.string(), checkpoint_, tokens.size(), own_tokens.size()));
+  }
+  const auto rules_of = [&](const std::filesystem::path& checkpoint) {
+    return families::decoding_rules(checkpoint, dataset_.language, dataset_.task, dataset_.max_new_tokens);
+  };
+  const auto own = rules_of(checkpoint_), theirs = rules_of(other);
+  if (own.prompt != theirs.prompt || own.end != theirs.end ||
+      (own.detects_language() && own.languages != theirs.languages)) {
+    throw InputError(
+        fmt::format("{}/generation_config.json: its transcripts begin or end with other tokens than those of {} ([{}] "
+                    "and [{}], -1: a "
+                    "language that is detected)\n    expected equal languages, tasks and end tokens",
+                    other.string(), checkpoint_, fmt::join(theirs.prompt, ", "), fmt::join(own.prompt, ", ")));
+  }
+}
+
+Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) const {
+  const c10::InferenceMode inference;
+  const auto* listening = families::speech_model(model);
+  if (listening == nullptr) throw InputError("a " + model.family() + " model writes no text\n    expected whisper");
+  const auto& examples = speech_examples(split);
+  const auto count = examples.size();
+  std::vector<Tokens> written(static_cast<std::size_t>(count));
+  // Of what is not asked for a loss there is none; infinite: a number was asked for, and is none.
+  constexpr double no_number = std::numeric_limits<double>::infinity();
+  auto losses = at::full({count}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);  // [examples]
+  auto cut = at::full({count}, 0, at::kLong);                                              // [examples]
+  const auto keep = [&](std::int64_t example, const families::Transcription& heard) {
+    auto& tokens = written[static_cast<std::size_t>(example)];
+    tokens.insert(tokens.end(), heard.tokens.begin(), heard.tokens.end());
+    if (heard.cut) cut[example] = 1;
+    if (!heard.finite) losses[example] = no_number;
+  };
+
+  data::Rows whole, in_chunks;
+  for (std::int64_t example = 0; example < count; ++example)
+    (examples.has_loss(example) ? whole : in_chunks).push_back(example);
+  // References of similar length waste little on padding.
+  std::stable_sort(whole.begin(), whole.end(),
+                   [&](std::int64_t a, std::int64_t b) { return examples.length(a) < examples.length(b); });
+  const auto together = static_cast<std::size_t>(examples_a_batch(model, extractor_->frames()));
+  const auto begun = Clock::now();
+  auto said = begun;
+  std::size_t done = 0;
+  const auto progress = [&](std::size_t more) {
+    done += more;
+    if (Clock::now() - said < std::chrono::seconds(5)) return;
+    said = Clock::now();
+    const double rate = static_cast<double>(done) / std::chrono::duration<double>(said - begun).count();
+    watch().tell(fmt::format("speech: {} of {} utterances, {:.1f}/s, {:.0f} s left", done, count, rate,
+                             static_cast<double>(count - static_cast<std::int64_t>(done)) / rate));
+  };
+  for (std::size_t begin = 0; begin < whole.size(); begin += together) {
+    watch().check();
+    const data::Rows rows(whole.begin() + static_cast<std::ptrdiff_t>(begin),
+                          whole.begin() + static_cast<std::ptrdiff_t>(std::min(begin + together, whole.size())));
+    const auto heard = listening->hear(examples.batch(rows), rules_);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const double loss = heard.losses[static_cast<std::int64_t>(i)].item<double>();
+      losses[rows[i]] = std::isfinite(loss) ? loss : no_number;
+      keep(rows[i], heard.transcriptions[i]);
+    }
+    progress(rows.size());
+  }
+  for (const auto example : in_chunks) {
+    watch().check();
+    for (std::int64_t window = 0; window < examples.sounds.features.windows(example); ++window)
+      keep(example, listening->hear(examples.window(example, window), rules_).transcriptions.at(0));
+    progress(1);
+  }
+
+  std::size_t longest = 1;
+  for (const auto& tokens : written) longest = std::max(longest, tokens.size());
+  auto tokens = at::full({count, static_cast<std::int64_t>(longest)}, -1, at::kLong);  // [examples, longest]
+  for (std::size_t example = 0; example < written.size(); ++example) {
+    std::copy(written[example].begin(), written[example].end(),
+              tokens.mutable_data_ptr<std::int64_t>() + example * longest);
+  }
+  return evaluation_of({{"tokens", tokens}, {"losses", losses}, {"cut", cut}}, split, multiply_adds_of(model, split));
+}
+
+std::vector<std::string> SpeechTask::transcripts(const Outputs& outputs) const {
+  const auto tokens = outputs.at("tokens").contiguous();  // [examples, longest]
+  std::vector<std::string> texts;
+  for (std::int64_t example = 0; example < tokens.size(0); ++example) {
+    const auto* first = tokens.const_data_ptr<std::int64_t>() + example * tokens.size(1);
+    Tokens ids;
+    for (std::int64_t i = 0; i < tokens.size(1) && first[i] >= 0; ++i) ids.push_back(first[i]);
+    texts.push_back(tokenizer_->decode(ids));
+  }
+  return texts;
+}
+
+Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {
+  const c10::InferenceMode inference;
+  const auto& examples = speech_examples(split);
+  const auto count = examples.size();
+  for (const char* name : {"tokens", "losses", "cut"}) {
+    const auto found = outputs.find(name);
+    if (found == outputs.end() || found->second.dim() == 0 || found->second.size(0) != count)
+      throw InputError(fmt::format("outputs have no {} for each of the {} utterances", name, count));
+  }
+  Evaluation evaluation;
+  evaluation.outputs = outputs;
+  evaluation.examples = count;
+  evaluation.multiply_adds = multiply_adds;
+  speech::EditCounts words, characters;
+  std::vector<std::string> heard, said;
+  double empty = 0, exact = 0, nats = 0, asked = 0, unscored = 0;
+  std::int64_t broken = 0;
+  const auto texts = transcripts(outputs);
+  for (std::int64_t example = 0; example < count; ++example) {
+    said.push_back(speech::normalized(normalizer_, examples.text(example)));
+    heard.push_back(speech::normalized(normalizer_, texts[static_cast<std::size_t>(example)]));
+    const auto errors = speech::word_errors(said.back(), heard.back());
+    words += errors;
+    characters += speech::character_errors(said.back(), heard.back());
+    empty += errors.reference == 0 ? 1 : 0;
+    const double loss = outputs.at("losses")[example].item<double>();
+    const bool is_right = errors.errors() == 0 && !std::isinf(loss);
+    exact += is_right ? 1 : 0;
+    evaluation.outcomes += is_right ? '1' : '0';
+    if (std::isinf(loss)) {
+      ++broken;
+      continue;
+    }
+    if (std::isnan(loss)) {
+      ++unscored;
+      continue;
+    }
+    nats += loss * examples.tokens_asked(example);
+    asked += examples.tokens_asked(example);
+  }
+  auto& metrics = evaluation.metrics;
+  metrics = {{"wer", words.rate()},
+             {"cer", characters.rate()},
+             {"bleu", speech::corpus_bleu(heard, said)},
+             {"words", static_cast<double>(words.reference)},
+             {"substitutions", static_cast<double>(words.substitutions)},
+             {"deletions", static_cast<double>(words.deletions)},
+             {"insertions", static_cast<double>(words.insertions)},
+             {"exact", exact / static_cast<double>(count)},
+             {"cut", outputs.at("cut").sum().item<double>()},
+             {"empty_references", empty}};
+  if (asked > 0) metrics["cross_entropy"] = nats / asked;
+  if (unscored > 0) metrics["without_cross_entropy"] = unscored;
+  if (broken > 0) {
+    metrics["cross_entropy"] = 0;
+    metrics = data::no_numbers(std::move(metrics), broken);
+  }
+  metrics.insert(split.notes.begin(), split.notes.end());
+  return evaluation;
+}
+
+at::Tensor SpeechTask::training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
+                                     const Aim& aim, Random&) const {
+  std::vector<Batch> groups;
+  std::vector<at::Tensor> labels;
+  for (const auto& rows : step) {
+    groups.push_back(split.examples->batch(rows));
+    const auto flat = groups.back().labels.reshape({-1});
+    labels.push_back(flat.masked_select(flat.ne(no_label)));
+  }
+  return step_loss(model.training_logits(groups, aim.gates).to(at::kFloat), at::cat(labels), false, groups, aim);
+}
+
+}  // namespace espalier::tasks

@@ -1,0 +1,263 @@
+#include "tasks/task.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/one_hot.h>
+#include <espalier/error.h>
+#include <espalier/plugin.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/finiteness.h"
+#include "families/checkpoint_facts.h"
+#include "tasks/audio_task.h"
+#include "tasks/speech_task.h"
+#include "tasks/text_task.h"
+#include "words/names.h"
+
+namespace espalier::tasks {
+namespace {
+
+// Examples whose gradients are taken together: large enough to fill the matrix units, small enough that one length's
+// last batch is seldom nearly empty.
+constexpr std::int64_t most_examples_a_batch = 64;
+// What their activations may take.
+constexpr double activation_bytes = 1e9;
+
+bool depends_on_batches(const Settings& settings, std::uint32_t traits) {
+  if ((traits & in_file_order) != 0) return true;
+  const auto is = [&](const char* name, const char* value) {
+    const auto found = settings.values().find(name);
+    return found != settings.values().end() && found->second == SettingValue(std::string(value));
+  };
+  return is("squares", "per-batch") || is("absolute", "batch");
+}
+
+std::int64_t integer_or(const Settings& settings, const char* name, std::int64_t otherwise) {
+  return settings.has(name) ? settings.get<std::int64_t>(name) : otherwise;
+}
+
+// A layer of width D does about 12 D^2 multiply-adds a token and keeps about 20 numbers of D a token for its gradient.
+std::int64_t examples_a_batch(const nn::Model& model, const data::Examples& examples) {
+  std::int64_t longest = 0;
+  for (std::int64_t example = 0; example < examples.size(); ++example)
+    longest = std::max(longest, examples.length(example));
+  const auto width = model.sites().empty() ? 1 : model.sites()[0].model_width;
+  const double bytes = 80.0 * static_cast<double>(model.multiply_adds(longest)) / (12.0 * static_cast<double>(width));
+  return std::clamp(static_cast<std::int64_t>(activation_bytes / std::max(bytes, 1.0)), std::int64_t{1},
+                    most_examples_a_batch);
+}
+
+}  // namespace
+
+std::vector<Batch> Split::collated() const {
+  std::vector<Batch> all;
+  for (const auto& rows : batches) all.push_back(examples->batch(rows));
+  return all;
+}
+
+std::string lack_of_numbers(const Evaluation& evaluation, const std::string& whose, const std::string& split) {
+  const auto broken = data::examples_not_finite(evaluation.metrics);
+  if (broken == 0) return {};
+  return fmt::format("{} gives no numbers for {} of {} examples of the {} split: its outputs are not finite", whose,
+                     broken, evaluation.examples, split);
+}
+
+void require_numbers(const Evaluation& evaluation, const std::string& whose, const std::string& split) {
+  const auto lack = lack_of_numbers(evaluation, whose, split);
+  if (lack.empty()) return;
+  throw InputError(lack +
+                   "\n    its weights are damaged, or its training diverged: use another checkpoint, or train again "
+                   "with a lower learning rate");
+}
+
+Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch)
+    : dataset_(std::move(dataset)), digests_(digests), watch_(std::move(watch)) {}
+
+Task::~Task() = default;
+
+bool Task::has_split(const std::string& name) const {
+  const auto found = dataset_.split.find(name);
+  return found != dataset_.split.end() && !found->second.empty();
+}
+
+const Split& Task::split(const std::string& name) {
+  const auto found = splits_.find(name);
+  if (found != splits_.end()) return found->second;
+  auto split = read(name);
+  split.name = name;
+  split.digest = split_digest(name);
+  return splits_[name] = std::move(split);
+}
+
+const std::string& Task::path_of(const std::string& split) const {
+  if (!has_split(split)) {
+    throw InputError("dataset '" + dataset_.name + "' gives no " + split + " split, and it is needed here");
+  }
+  return dataset_.split.at(split);
+}
+
+std::int64_t Task::limit_of(const std::string& split) const {
+  const auto limit = dataset_.limit.find(split);
+  return limit == dataset_.limit.end() ? 0 : limit->second;
+}
+
+bool Task::better(const Metrics& a, const Metrics& b) const {
+  for (const auto& metric : ranking_metrics()) {
+    const bool less = metric.starts_with('-');
+    const auto name = less ? metric.substr(1) : metric;
+    const auto of_a = a.find(name), of_b = b.find(name);
+    if (of_a == a.end() || of_b == b.end() || of_a->second == of_b->second) continue;
+    return less ? of_a->second < of_b->second : of_a->second > of_b->second;
+  }
+  return false;
+}
+
+double Task::quality(const Metrics& metrics, const std::string& metric) const {
+  auto name = metric.empty() ? ranking_metrics().at(0) : metric;
+  bool less = name.starts_with('-');
+  if (less) name.erase(0, 1);
+  // Errors and losses count downwards.
+  for (const auto* of_errors : {"wer", "cer", "cross_entropy"}) less = less || name == of_errors;
+  const auto found = metrics.find(name);
+  if (found == metrics.end()) {
+    std::vector<std::string> known;
+    for (const auto& [key, value] : metrics) known.push_back(key);
+    throw SettingsError(unknown_name("metric of " + dataset_.format + " data:", name, known));
+  }
+  return less ? -found->second : found->second;
+}
+
+at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
+                     const Aim& aim) {
+  const auto& objective = aim.objective;
+  at::Tensor loss;
+  if (objective.task != 0 || objective.distillation == 0) {
+    const auto target = labels.to(logits.device());
+    const bool one_class = target.scalar_type() == at::kLong;
+    if (tags || objective.loss == "bce") {
+      const auto wide = one_class ? at::one_hot(target, logits.size(1)).to(logits.scalar_type()) : target;
+      loss = at::binary_cross_entropy_with_logits(logits, wide);
+    } else {
+      loss = at::cross_entropy_loss(logits, target);
+    }
+    if (objective.task != 1) loss = loss * objective.task;
+  }
+  if (objective.distillation == 0) return loss;
+  if (aim.teacher == nullptr) throw SettingsError("distillation was given no teacher");
+  const nn::Loss distillation{nn::Loss::Kind::Distillation, objective.temperature, {}};
+  const auto taught = [&] {
+    const at::NoGradGuard no_gradients;
+    return aim.teacher->logits(batches).to(at::kFloat);
+  }();
+  const auto of_teacher = nn::row_losses(logits, {}, distillation, taught).mean() * objective.distillation;
+  return loss.defined() ? loss + of_teacher : of_teacher;
+}
+
+void require_format(const std::string& checkpoint, const std::string& family, const std::string& format) {
+  static const std::map<std::string, std::vector<std::string>> formats = {
+      {"bert", {"text-classification"}},
+      {"ast", {"audio-classification", "audio-tagging"}},
+      {"whisper", {"speech-recognition"}},
+  };
+  const auto known = formats.find(family);
+  if (known == formats.end() || std::find(known->second.begin(), known->second.end(), format) != known->second.end())
+    return;
+  throw InputError(checkpoint + ": is of family " + family + ", which cannot read " + format + " data\n    it reads " +
+                   join(known->second));
+}
+
+void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, const std::string& format) {
+  if (format == "speech-recognition") return;
+  const auto file = (std::filesystem::path(checkpoint) / "config.json").string();
+  const auto type = families::problem_type(checkpoint);
+  const bool tags = format == "audio-tagging";
+  const std::string fitting = tags ? "multi_label_classification" : "single_label_classification";
+  const std::string way_out = "\n    espalier train gives the checkpoint a head for classes";
+  if (type == "regression") {
+    throw InputError(file + ": problem_type is 'regression', which is not done: " + format +
+                     " data have classes\n    expected " + fitting + way_out);
+  }
+  if (!type.empty() && type != fitting) {
+    throw InputError(file + ": problem_type is '" + type.substr(0, 60) + "', which does not fit " + format +
+                     " data\n    expected " + fitting +
+                     (type == "multi_label_classification" && format == "audio-classification"
+                          ? ", or format audio-tagging"
+                      : type == "single_label_classification" ? ", or format audio-classification"
+                                                              : "") +
+                     way_out);
+  }
+  if (labels.size() == 1 && !tags) {
+    throw InputError(file + ": has one output, as a regression has, which is not done: " + format +
+                     " data have classes\n    expected two classes or more (id2label or num_labels)" + way_out);
+  }
+}
+
+std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
+                                DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch,
+                                const nn::Model* dense) {
+  const auto format = dataset.format;
+  if (format == "text-classification") {
+    return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch));
+  }
+  if (format == "audio-classification" || format == "audio-tagging") {
+    return std::make_unique<AudioTask>(std::move(dataset), checkpoint, std::move(labels), digests, cache_folder,
+                                       std::move(watch));
+  }
+  if (format == "speech-recognition") {
+    return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch), dense);
+  }
+  throw SettingsError(unknown_name(
+      "data format", format, {"text-classification", "audio-classification", "audio-tagging", "speech-recognition"}));
+}
+
+std::int64_t examples_with_loss(const Split& split) {
+  const auto count = static_cast<std::int64_t>(data::rows_with_loss(*split.examples).size());
+  if (count > 0 || split.examples->size() == 0) return count;
+  throw InputError(
+      "the " + split.name + " split has no example that a loss can be taken of: all " +
+      std::to_string(split.examples->size()) +
+      " sounds are heard in chunks, and what is said in each chunk is not known\n    give this split sounds "
+      "that fit the model's window, each with what is said in it");
+}
+
+std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {
+  std::map<std::int64_t, std::int64_t> examples_by_length;
+  for (std::int64_t example = 0; example < split.examples->size(); ++example)
+    ++examples_by_length[split.examples->length(example)];
+  std::int64_t total = 0;
+  for (const auto& [length, examples] : examples_by_length) total += examples * model.multiply_adds(length);
+  return total;
+}
+
+ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings,
+                               std::uint32_t traits)
+    : split_(split) {
+  const auto samples = integer_or(settings, "samples", 0);
+  const auto batch = integer_or(settings, "batch", 32);
+  if (samples < 0 || batch < 1) {
+    throw SettingsError("a scorer's samples must be 0 (all) or more and its batch 1 or more; found samples = " +
+                        std::to_string(samples) + ", batch = " + std::to_string(batch));
+  }
+  if (split == nullptr) return;
+  const auto& examples = *split->examples;
+  order_ = depends_on_batches(settings, traits) ? data::in_file_order(examples, samples, batch)
+                                                : data::bucketed(examples, examples_a_batch(model, examples), samples);
+}
+
+std::optional<Batch> ScoringBatches::next() {
+  if (split_ != nullptr && order_.empty()) examples_with_loss(*split_);
+  if (next_ == order_.size()) return std::nullopt;
+  return split_->examples->batch(order_[next_++]);
+}
+
+std::int64_t ScoringBatches::examples() const {
+  std::int64_t count = 0;
+  for (const auto& rows : order_) count += static_cast<std::int64_t>(rows.size());
+  return count;
+}
+
+}  // namespace espalier::tasks
