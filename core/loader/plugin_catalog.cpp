@@ -122,9 +122,9 @@ std::unique_ptr<Recovery> PluginCatalog::make_recovery(const std::string& name, 
   return make<Recovery>(find("recovery", name), settings);
 }
 
-std::vector<fs::path> plugin_folders() {
+std::vector<fs::path> plugin_folders(const std::vector<std::string>& named) {
   std::error_code failed;
-  return plugin_places(fs::read_symlink("/proc/self/exe", failed));
+  return plugin_places(fs::read_symlink("/proc/self/exe", failed), named);
 }
 
 }  // namespace espalier::loader

@@ -56,17 +56,6 @@ std::string indented(const std::string& text) {
   return out;
 }
 
-std::vector<fs::path> places_of(const fs::path& worker, const std::vector<std::string>& paths) {
-  auto places = plugin_places(worker);
-  for (const auto& path : paths) {
-    std::error_code error;
-    if (fs::symlink_status(path, error).type() == fs::file_type::not_found)
-      throw SettingsError("--plugins: '" + path + "' does not exist");
-    places.emplace_back(path);
-  }
-  return places;
-}
-
 // Of a description: of the program that described it, by what stands for its content (reading it would cost more than the
 // whole plan), and of the file's content and name.
 std::string description_name(const fs::path& worker, const std::string& file_digest, const fs::path& file) {
@@ -167,7 +156,7 @@ void add(PluginDescriptions& found, PluginDescription plugin) {
 
 PluginDescriptions describe_plugins(const std::vector<std::string>& paths) {
   const fs::path worker = worker_program();
-  const auto listed = plugin_files(places_of(worker, paths));
+  const auto listed = plugin_files(plugin_places(worker, paths));
   const auto folder = user_cache_folder() / "plugins";
   DigestMemory digests(user_cache_folder());
   PluginDescriptions found;

@@ -1,5 +1,7 @@
 #include "words/plugin_files.h"
 
+#include <espalier/error.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <set>
@@ -31,7 +33,7 @@ std::string why_no_file(const fs::path& path) {
 
 }  // namespace
 
-std::vector<fs::path> plugin_places(const fs::path& worker) {
+std::vector<fs::path> plugin_places(const fs::path& worker, const std::vector<std::string>& named) {
   std::vector<fs::path> places;
   std::error_code failed;
   const auto above = worker.parent_path().parent_path();
@@ -44,6 +46,11 @@ std::vector<fs::path> plugin_places(const fs::path& worker) {
     const auto end = std::min(paths.find(':', begin), paths.size());
     if (end > begin) places.emplace_back(paths.substr(begin, end - begin));
     begin = end + 1;
+  }
+  for (const auto& path : named) {
+    if (fs::symlink_status(path, failed).type() == fs::file_type::not_found)
+      throw SettingsError("--plugins: '" + path + "' does not exist");
+    places.emplace_back(path);
   }
   return places;
 }

@@ -28,14 +28,7 @@ SettingValue value_from(const std::string& text) {
 }  // namespace
 
 std::unique_ptr<loader::PluginCatalog> open_catalog(const PluginPaths& plugins) {
-  auto folders = loader::plugin_folders();
-  for (const auto& path : plugins.extra) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored))
-      throw PluginError(path + ": no such plugin file or folder (--plugins)");
-    folders.emplace_back(path);
-  }
-  return std::make_unique<loader::PluginCatalog>(folders);
+  return std::make_unique<loader::PluginCatalog>(loader::plugin_folders(plugins.extra));
 }
 
 Settings settings_from_words(const std::vector<std::string>& words) {

@@ -165,6 +165,15 @@ TEST(BadInput, APluginThatMisbehaves) {
   EXPECT_FALSE(std::filesystem::exists(world.folder / "s"));
 }
 
+TEST(BadInput, APluginPathThatIsNotThereIsRefusedAlikeByBothPrograms) {
+  const TinyWorld world;
+  const std::string message = "--plugins: 'no/such.so' does not exist";
+  expect_refusal(world.espalier({"plugins", "--plugins", "no/such.so"}), 2, {message});
+  expect_refusal(world.espalier({"score", "--model", "model", "--scorer", "magnitude", "--plugins", "no/such.so",
+                                 "--output", "s"}),
+                 2, {message});
+}
+
 TEST(BadInput, AnUnknownCommandNamesTheNearest) {
   const TinyWorld world;
   expect_refusal(world.espalier({"evalute"}), 2, {"evalute", "evaluate"});

@@ -63,8 +63,8 @@ class PluginCatalog {
 // Checks one file step by step and opens it. Throws PluginError listing every difference.
 Plugin load_plugin(const std::filesystem::path& file);
 
-// Where the program looks: plugins/ beside the program's folder (build/plugins), then $ESPALIER_PLUGINS (':' between).
-std::vector<std::filesystem::path> plugin_folders();
+// Where the program looks, which is espalier-worker: plugin_places() of words/plugin_files.h.
+std::vector<std::filesystem::path> plugin_folders(const std::vector<std::string>& named = {});
 
 // Calls of plugin code, wrapped: state of LibTorch (gradient mode, default dtype, thread count) is restored, any
 // exception becomes PluginError with the plugin's name (espalier::Error and its kin keep their code and wording), and

@@ -9,8 +9,10 @@
 
 namespace espalier {
 
-// Beside the folder of espalier-worker (build/plugins, lib/espalier/plugins), then $ESPALIER_PLUGINS (':' between).
-ESPALIER_WORDS_API std::vector<std::filesystem::path> plugin_places(const std::filesystem::path& worker);
+// Beside the folder of espalier-worker (build/plugins, lib/espalier/plugins), then $ESPALIER_PLUGINS (':' between), then
+// what the user names with --plugins. Throws SettingsError for a named path where nothing is.
+ESPALIER_WORDS_API std::vector<std::filesystem::path> plugin_places(const std::filesystem::path& worker,
+                                                                    const std::vector<std::string>& named = {});
 
 struct PluginFiles {
   struct Strange {
