@@ -4,8 +4,13 @@
 
 #include <espalier/error.h>
 
+#include <functional>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace espalier::cli {
 
@@ -93,13 +98,24 @@ struct PluginsArguments {
 };
 ExitCode plugins(const PluginsArguments& arguments);
 
-// Commands that compute: espalier-worker answers them, its --help included.
-struct HandedOver {
+// --- the command line: each command adds its options and gives back what is to be done once they are read
+
+using Deed = std::function<ExitCode()>;
+
+struct Command {
   const char* name;
+  const char* group;  // under which --help lists it
   const char* summary;
+  Deed (*add)(CLI::App&);
 };
-const std::vector<HandedOver>& handed_over_commands();
-bool is_handed_over(const std::string& command);
-[[noreturn]] void hand_over(int count, char** words);
+
+Deed add_run(CLI::App& app);
+Deed add_plan(CLI::App& app);
+Deed add_status(CLI::App& app);
+Deed add_table(CLI::App& app);
+Deed add_cells(CLI::App& app);
+Deed add_show(CLI::App& app);
+Deed add_clean(CLI::App& app);
+Deed add_plugins(CLI::App& app);
 
 }  // namespace espalier::cli

@@ -1,5 +1,7 @@
 // The commands of espalier-worker. Each takes its words as a plain struct, writes results to stdout and progress to
 // stderr, and throws espalier::Error when it cannot do what was asked.
+//
+// A new command is a file with its words, its options and what it does, a row in words/command_line.h and one in main.cpp.
 #pragma once
 
 #include <espalier/error.h>
@@ -10,6 +12,10 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace espalier::worker {
 
@@ -121,5 +127,35 @@ struct ImportWords {
   bool json = false;
 };
 ExitCode import_model(const ImportWords& words);
+
+// --- the command line
+
+// What the command line says beside a command's own options.
+struct Given {
+  std::int64_t threads = 0;
+  std::vector<std::string> words;  // the whole line
+};
+
+using Deed = std::function<ExitCode(const Given&)>;
+
+struct Command {
+  const char* name;
+  // Where it computes: with the given threads here, or in a child, as a process that runs plugins must not be split in two
+  // once it has computed. Itself: the command sees to that, or computes nothing.
+  enum class Runs { Here, Apart, Itself } runs;
+  const char* example;
+  Deed (*add)(CLI::App&);
+};
+
+Deed add_cells(CLI::App& app);
+Deed add_describe(CLI::App& app);
+Deed add_train(CLI::App& app);
+Deed add_score(CLI::App& app);
+Deed add_prune(CLI::App& app);
+Deed add_predict(CLI::App& app);
+Deed add_transcribe(CLI::App& app);
+Deed add_evaluate(CLI::App& app);
+Deed add_data(CLI::App& app);
+Deed add_import(CLI::App& app);
 
 }  // namespace espalier::worker

@@ -4,6 +4,7 @@
 
 #include "support/tensor_matchers.h"
 #include "tiny_world.h"
+#include "words/command_line.h"
 
 namespace espalier::test {
 namespace {
@@ -94,6 +95,20 @@ TEST(Commands, EveryCommandHasHelpWithAnExample) {
     const auto help = world.espalier({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command << help.err;
     EXPECT_NE(help.out.find("espalier " + command), std::string::npos) << command << help.out;
+  }
+}
+
+TEST(Commands, BothProgramsSayOfACommandWhatItIsFor) {
+  const TinyWorld world;
+  const auto list = world.espalier({"--help"}).out;
+  for (const auto& command : worker_commands) {
+    const std::string name = command.name, summary = command.summary;
+    EXPECT_EQ(list.find("  " + name + std::string(28 - name.size(), ' ') + summary) != std::string::npos,
+              command.handed_over)
+        << name << "\n"
+        << list;
+    if (!command.handed_over) continue;
+    EXPECT_TRUE(world.espalier({name, "--help"}).out.starts_with(summary + "\n")) << name;
   }
 }
 

@@ -1,4 +1,4 @@
-#include "words/option_mistakes.h"
+#include "words/command_line.h"
 
 #include <algorithm>
 #include <charconv>
