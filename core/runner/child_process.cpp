@@ -85,6 +85,45 @@ void ChildProcess::send(int signal) {
   if (!ending()) ::kill(id(), signal);
 }
 
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+File temporary_file() {
+  File file(std::tmpfile());
+  if (!file) throw StoreError("no temporary file can be made; is the disk full, or the folder for them read-only?");
+  return file;
+}
+
+std::string content(std::FILE* file) {
+  std::string text;
+  std::rewind(file);
+  char buffer[4096];
+  for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, got);
+  return text;
+}
+
+}  // namespace
+
+std::optional<Printed> run_to_end(ChildProcess::Start start, double seconds) {
+  const auto out = temporary_file(), error = temporary_file();
+  start.out = out.get();
+  start.error = error.get();
+  ChildProcess child(start);
+  std::optional<Ending> ending;
+  for (double waited = 0; !(ending = child.ending()); waited += 0.002) {
+    if (waited > seconds) {
+      child.send(SIGKILL);
+      return std::nullopt;
+    }
+    ::usleep(2000);
+  }
+  return Printed{*ending, content(out.get()), content(error.get())};
+}
+
 std::string Ending::text() const { return ending_in_words(exit_code << 8 | signal); }
 
 }  // namespace espalier::runner

@@ -46,4 +46,11 @@ class ChildProcess {
   std::unique_ptr<State> state_;
 };
 
+struct Printed {
+  Ending ending;
+  std::string out, error;
+};
+// Runs a program to its end and keeps what it prints; nullopt: it took longer, and was killed.
+std::optional<Printed> run_to_end(ChildProcess::Start start, double seconds);
+
 }  // namespace espalier::runner

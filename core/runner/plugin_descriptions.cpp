@@ -1,14 +1,9 @@
 #include "runner/plugin_descriptions.h"
 
 #include <espalier/error.h>
-#include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -29,25 +24,6 @@ using nlohmann::json;
 
 // Loading LibTorch from a cold disk takes many seconds; after that each file has its own limit, in the worker.
 constexpr double patience_seconds = 120, patience_a_file_seconds = 20;
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-File temporary_file() {
-  File file(std::tmpfile());
-  if (!file) throw StoreError("no temporary file can be made; is the disk full, or the folder for them read-only?");
-  return file;
-}
-
-std::string content(std::FILE* file) {
-  std::string text;
-  std::rewind(file);
-  char buffer[4096];
-  for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, got);
-  return text;
-}
 
 std::string indented(const std::string& text) {
   std::string out;
@@ -74,25 +50,19 @@ std::optional<PluginDescription> description_from(const json& document) {
 }
 
 std::string run_describe(const fs::path& worker, const std::vector<fs::path>& files) {
-  const auto out = temporary_file(), error = temporary_file();
-  ChildProcess::Start start{worker, {"describe"}, {{"OMP_NUM_THREADS", "1"}}, out.get(), error.get()};
+  ChildProcess::Start start{worker, {"describe"}, {{"OMP_NUM_THREADS", "1"}}};
   for (const auto& file : files) start.arguments.insert(start.arguments.end(), {"--file", file.string()});
-  ChildProcess child(start);
-  std::optional<Ending> ending;
   const double patience = patience_seconds + patience_a_file_seconds * static_cast<double>(files.size());
-  for (double waited = 0; !(ending = child.ending()); waited += 0.002) {
-    if (waited > patience) {
-      child.send(SIGKILL);
-      throw PluginError(worker.string() + " did not describe its plugins within " +
-                        std::to_string(static_cast<int>(patience)) + " s\n    try again when the machine is less busy");
-    }
-    ::usleep(2000);
+  const auto printed = run_to_end(start, patience);
+  if (!printed) {
+    throw PluginError(worker.string() + " did not describe its plugins within " +
+                      std::to_string(static_cast<int>(patience)) + " s\n    try again when the machine is less busy");
   }
-  if (!ending->well()) {
-    throw PluginError("the plugins cannot be described: " + worker.string() + " " + ending->text() +
-                      indented(content(error.get())));
+  if (!printed->ending.well()) {
+    throw PluginError("the plugins cannot be described: " + worker.string() + " " + printed->ending.text() +
+                      indented(printed->error));
   }
-  return content(out.get());
+  return printed->out;
 }
 
 struct Answer {
@@ -174,7 +144,7 @@ PluginDescriptions describe_plugins(const std::vector<std::string>& paths) {
     described.push_back(digest.empty() ? std::nullopt : known(kept.back()));
     if (!described.back() && !digest.empty()) unknown.push_back(file);
   }
-  auto answers = unknown.empty() ? std::map<std::string, Answer>() : ask_worker(worker, unknown);
+  auto answers = unknown.empty() ? std::map<std::string, Answer>() : ask_worker(ready_worker(), unknown);
   for (std::size_t i = 0; i < listed.files.size(); ++i) {
     const auto file = listed.files[i].string();
     auto plugin = described[i];

@@ -140,8 +140,8 @@ class Run {
     }
     // Signals are held back from here on: workers must be told before this program ends.
     SignalWatch signals;
-    Workers running({worker_program(), options_.database, experiment_.name, threads, options_.plugins,
-                     log_file(options_.database)});
+    Workers running(
+        {ready_worker(), options_.database, experiment_.name, threads, options_.plugins, log_file(options_.database)});
     double looked_for_lost = now();
     while (true) {
       show_log();
