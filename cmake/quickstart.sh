@@ -169,6 +169,7 @@ install_packages() {
   fi
   # shellcheck disable=SC2086,SC2206  # lists of names
   for entry in "${packages_by_purpose[@]}"; do
+    [ "$command" != demo ] || [ "${entry%%|*}" != "spoken data" ] || continue
     here=$(missing_of ${entry#*|})
     if [ -n "$here" ]; then
       [ ${#missing[@]} -gt 0 ] || say "system packages to install:"
