@@ -10,9 +10,9 @@
 #include <system_error>
 #include <vector>
 
-#include "tables/utf8.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
+#include "words/utf8.h"
 
 namespace espalier::data {
 namespace {

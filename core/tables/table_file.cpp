@@ -6,9 +6,9 @@
 #include <cstdio>
 
 #include "counting.h"
-#include "tables/utf8.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
+#include "words/utf8.h"
 
 namespace espalier::tables {
 namespace {

@@ -157,7 +157,7 @@ void SpeechTask::prepare() {
   normalizer_ = !dataset_.normalizer.empty()             ? speech::normalizer_from(dataset_.normalizer)
                 : families::is_multilingual(checkpoint_) ? speech::Normalizer::WhisperBasic
                                                          : speech::Normalizer::WhisperEnglish;
-  tokenizer_ = std::make_unique<speech::ByteLevelBpe>(speech::ByteLevelBpe::read(checkpoint_));
+  tokenizer_ = std::make_unique<text::ByteLevelBpe>(text::ByteLevelBpe::read(checkpoint_));
 }
 
 Split SpeechTask::read(const std::string& name) {
@@ -227,7 +227,7 @@ std::string SpeechTask::split_digest(const std::string& name) {
 
 void SpeechTask::require_same_reading(const std::filesystem::path& other) const {
   require_same_features(checkpoint_, other);
-  const auto own_tokens = speech::ByteLevelBpe::read(checkpoint_), tokens = speech::ByteLevelBpe::read(other);
+  const auto own_tokens = text::ByteLevelBpe::read(checkpoint_), tokens = text::ByteLevelBpe::read(other);
   if (!own_tokens.gives_the_ids_of(tokens)) {
     throw InputError(fmt::format(
         "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "

@@ -30,8 +30,8 @@ TextTask::TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<
       checkpoint_(std::move(checkpoint)),
       labels_(std::move(labels)) {}
 
-const data::WordPiece& TextTask::tokenizer() {
-  if (!tokenizer_) tokenizer_.emplace(data::WordPiece::read(checkpoint_));
+const text::WordPiece& TextTask::tokenizer() {
+  if (!tokenizer_) tokenizer_.emplace(text::WordPiece::read(checkpoint_));
   return *tokenizer_;
 }
 
@@ -82,7 +82,7 @@ std::int64_t TextTask::most_tokens() const {
 }
 
 void TextTask::require_same_reading(const std::filesystem::path& other) const {
-  const auto own = data::WordPiece::read(checkpoint_), theirs = data::WordPiece::read(other);
+  const auto own = text::WordPiece::read(checkpoint_), theirs = text::WordPiece::read(other);
   if (!own.gives_the_ids_of(theirs)) {
     throw InputError(fmt::format(
         "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "

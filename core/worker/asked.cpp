@@ -10,8 +10,8 @@
 
 #include "audio/sound.h"
 #include "tables/text_table.h"
-#include "tables/utf8.h"
 #include "words/atomic_file.h"
+#include "words/utf8.h"
 #include "words/watch.h"
 
 namespace espalier::worker {

@@ -18,7 +18,7 @@ TextExamples examples(const std::vector<std::size_t>& lengths) {
   TextExamples made;
   std::int32_t next = 100;
   for (const auto length : lengths) {
-    Encoding encoding;
+    text::Encoding encoding;
     for (std::size_t token = 0; token < length; ++token) {
       encoding.ids.push_back(next++);
       encoding.types.push_back(token >= 2 ? 1 : 0);
@@ -147,7 +147,7 @@ class Tokenise : public ::testing::Test {
  protected:
   Tokenise() { folder_.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\n"); }
   TextExamples tokenise(const std::vector<TextRow>& rows, const std::vector<std::string>& labels) {
-    return data::tokenise(rows, WordPiece::read(folder_.path()), labels, 8, "train.tsv");
+    return data::tokenise(rows, text::WordPiece::read(folder_.path()), labels, 8, "train.tsv");
   }
   test::TempDir folder_;
 };

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "data/examples.h"
-#include "data/wordpiece.h"
 #include "tables/text_table.h"
+#include "text/wordpiece.h"
 
 namespace espalier::data {
 
@@ -19,7 +19,7 @@ namespace espalier::data {
 
 // One split, tokenised. rows[i] of the file is example i. A batch: input_ids and token_type_ids [examples, tokens], I64.
 struct TextExamples final : Examples {
-  std::vector<Encoding> encodings;
+  std::vector<text::Encoding> encodings;
   std::vector<std::int64_t> labels;  // class index
   std::int32_t padding = 0;          // what fills up a padded row of input_ids
 
@@ -29,7 +29,7 @@ struct TextExamples final : Examples {
 };
 
 // Labels become class numbers (data/labels.h). Where any row has a pair, every row is a pair.
-TextExamples tokenise(const std::vector<TextRow>& rows, const WordPiece& tokenizer,
+TextExamples tokenise(const std::vector<TextRow>& rows, const text::WordPiece& tokenizer,
                       const std::vector<std::string>& labels, std::int64_t max_tokens,
                       const std::filesystem::path& file);
 

@@ -12,10 +12,10 @@
 
 #include "audio/features.h"
 #include "families/speech.h"
-#include "speech/byte_level_bpe.h"
 #include "speech/normalizer.h"
 #include "tasks/sounds.h"
 #include "tasks/task.h"
+#include "text/byte_level_bpe.h"
 
 namespace espalier::tasks {
 
@@ -56,7 +56,7 @@ class SpeechTask final : public Task {
   std::filesystem::path cache_folder_;
   const nn::Model* dense_;
   std::optional<audio::FeatureExtractor> extractor_;
-  std::unique_ptr<speech::ByteLevelBpe> tokenizer_;
+  std::unique_ptr<text::ByteLevelBpe> tokenizer_;
   families::DecodingRules rules_;
   speech::Normalizer normalizer_ = speech::Normalizer::WhisperEnglish;
 };

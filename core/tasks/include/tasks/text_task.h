@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/wordpiece.h"
 #include "tasks/task.h"
+#include "text/wordpiece.h"
 
 namespace espalier::tasks {
 
@@ -29,13 +29,13 @@ class TextTask final : public Task {
   Split read(const std::string& name) override;
 
  private:
-  const data::WordPiece& tokenizer();
+  const text::WordPiece& tokenizer();
   // What texts are cut to: never more than the model has positions for.
   std::int64_t most_tokens() const;
 
   std::string checkpoint_;
   std::vector<std::string> labels_;
-  std::optional<data::WordPiece> tokenizer_;
+  std::optional<text::WordPiece> tokenizer_;
 };
 
 }  // namespace espalier::tasks

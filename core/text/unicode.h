@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace espalier::data {
+namespace espalier::text {
 
 struct Normaliser {
   bool clean_text = true;          // no control characters; every space is U+0020
@@ -29,4 +29,4 @@ bool is_space(char32_t character);
 // \w of Rust's regex, as far as ICU knows the character: what an added token with single_word must not touch.
 bool is_word(char32_t character);
 
-}  // namespace espalier::data
+}  // namespace espalier::text

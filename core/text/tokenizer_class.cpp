@@ -1,4 +1,4 @@
-#include "words/tokenizer_class.h"
+#include "tokenizer_class.h"
 
 #include <espalier/error.h>
 
@@ -9,7 +9,7 @@
 #include "words/atomic_file.h"
 #include "words/names.h"
 
-namespace espalier {
+namespace espalier::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -55,4 +55,4 @@ void require_tokenizer_class(const fs::path& checkpoint, const std::vector<std::
                    " (or Fast)");
 }
 
-}  // namespace espalier
+}  // namespace espalier::text

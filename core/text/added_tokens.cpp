@@ -4,7 +4,7 @@
 
 #include "unicode.h"
 
-namespace espalier::data {
+namespace espalier::text {
 namespace {
 
 char32_t first_character(std::string_view text) {
@@ -82,4 +82,4 @@ std::vector<Stretch> AddedTokens::split(std::string_view text) const {
   return stretches;
 }
 
-}  // namespace espalier::data
+}  // namespace espalier::text

@@ -1,5 +1,5 @@
 // Ids against those of Hugging Face tokenizers (tests/fixtures/data/make_wordpiece_golden.py).
-#include "data/wordpiece.h"
+#include "text/wordpiece.h"
 
 #include <espalier/error.h>
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 #include "support/temp_dir.h"
 #include "words/digest.h"
 
-namespace espalier::data {
+namespace espalier::text {
 namespace {
 
 using nlohmann::json;
@@ -138,4 +138,4 @@ TEST(WordPiece, NeedsRoomForItsOwnTokens) {
 }
 
 }  // namespace
-}  // namespace espalier::data
+}  // namespace espalier::text

@@ -1,4 +1,4 @@
-#include "tables/utf8.h"
+#include "words/utf8.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "data/wordpiece.h"
+#include "text/wordpiece.h"
 
 #include <espalier/error.h>
 
@@ -11,7 +11,7 @@
 #include "tokenizer_files.h"
 #include "unicode.h"
 
-namespace espalier::data {
+namespace espalier::text {
 namespace {
 
 struct TextHash {
@@ -207,4 +207,4 @@ bool WordPiece::gives_the_ids_of(const WordPiece& other) const { return *state_ 
 std::int64_t WordPiece::vocabulary_size() const { return state_->vocabulary_size; }
 std::int32_t WordPiece::padding() const { return state_->padding; }
 
-}  // namespace espalier::data
+}  // namespace espalier::text

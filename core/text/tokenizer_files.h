@@ -10,7 +10,7 @@
 #include "added_tokens.h"
 #include "unicode.h"
 
-namespace espalier::data {
+namespace espalier::text {
 
 struct TokenizerFiles {
   std::unordered_map<std::string, std::int32_t> vocabulary;
@@ -25,4 +25,4 @@ struct TokenizerFiles {
 // tokenizer.json where it is there, as the fast tokenizers of transformers do, else vocab.txt. Throws InputError.
 TokenizerFiles read_tokenizer_files(const std::filesystem::path& checkpoint);
 
-}  // namespace espalier::data
+}  // namespace espalier::text

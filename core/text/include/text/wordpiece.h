@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace espalier::data {
+namespace espalier::text {
 
 struct Encoding {
   std::vector<std::int32_t> ids;
@@ -37,4 +37,4 @@ class WordPiece {
   std::unique_ptr<const State> state_;
 };
 
-}  // namespace espalier::data
+}  // namespace espalier::text

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "tables/utf8.h"
+#include "tokenizer_class.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
-#include "words/tokenizer_class.h"
+#include "words/utf8.h"
 
-namespace espalier::data {
+namespace espalier::text {
 namespace {
 
 using nlohmann::json;
@@ -353,4 +353,4 @@ TokenizerFiles read_tokenizer_files(const fs::path& checkpoint) {
   return files;
 }
 
-}  // namespace espalier::data
+}  // namespace espalier::text

@@ -8,11 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "data/wordpiece.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
+#include "text/wordpiece.h"
 
-namespace espalier::data {
+namespace espalier::text {
 namespace {
 
 using nlohmann::json;
@@ -196,4 +196,4 @@ TEST(TokenizerFiles, NamesTheFolderThatHoldsNone) {
 }
 
 }  // namespace
-}  // namespace espalier::data
+}  // namespace espalier::text

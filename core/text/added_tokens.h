@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace espalier::data {
+namespace espalier::text {
 
 struct AddedToken {
   std::string content;
@@ -41,4 +41,4 @@ class AddedTokens {
   std::array<bool, 256> first_byte_{};
 };
 
-}  // namespace espalier::data
+}  // namespace espalier::text

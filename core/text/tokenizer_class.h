@@ -6,16 +6,13 @@
 #include <string>
 #include <vector>
 
-#include <espalier/export.h>
-
-namespace espalier {
+namespace espalier::text {
 
 // What AutoTokenizer takes: tokenizer_class of tokenizer_config.json, else of config.json, without "Fast" at its end;
 // `otherwise` where neither says.
-ESPALIER_WORDS_API std::string tokenizer_class(const std::filesystem::path& checkpoint, const std::string& otherwise);
+std::string tokenizer_class(const std::filesystem::path& checkpoint, const std::string& otherwise);
 
 // Throws InputError naming file, key and class where it is not among those `known` (without "Fast").
-ESPALIER_WORDS_API void require_tokenizer_class(const std::filesystem::path& checkpoint,
-                                                const std::vector<std::string>& known);
+void require_tokenizer_class(const std::filesystem::path& checkpoint, const std::vector<std::string>& known);
 
-}  // namespace espalier
+}  // namespace espalier::text

@@ -1,4 +1,4 @@
-#include "speech/byte_level_bpe.h"
+#include "text/byte_level_bpe.h"
 
 #include <espalier/error.h>
 #include <unicode/regex.h>
@@ -11,10 +11,10 @@
 #include <set>
 #include <unordered_map>
 
+#include "tokenizer_class.h"
 #include "words/atomic_file.h"
-#include "words/tokenizer_class.h"
 
-namespace espalier::speech {
+namespace espalier::text {
 namespace {
 
 namespace fs = std::filesystem;
@@ -282,4 +282,4 @@ bool ByteLevelBpe::gives_the_ids_of(const ByteLevelBpe& other) const {
 
 std::int64_t ByteLevelBpe::size() const { return static_cast<std::int64_t>(state_->tokens.size()); }
 
-}  // namespace espalier::speech
+}  // namespace espalier::text

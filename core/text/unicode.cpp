@@ -9,7 +9,7 @@
 #include <array>
 #include <utility>
 
-namespace espalier::data {
+namespace espalier::text {
 namespace {
 
 // Hugging Face tokenizers take categories from Unicode 8, decompositions from Unicode 9 and lower case from the Unicode
@@ -200,4 +200,4 @@ bool is_word(char32_t character) {
          u_hasBinaryProperty(point, UCHAR_ALPHABETIC) || u_hasBinaryProperty(point, UCHAR_JOIN_CONTROL);
 }
 
-}  // namespace espalier::data
+}  // namespace espalier::text

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace espalier::speech {
+namespace espalier::text {
 
 // Immutable after reading, but for a memory of words: one thread at a time.
 class ByteLevelBpe {
@@ -33,4 +33,4 @@ class ByteLevelBpe {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace espalier::speech
+}  // namespace espalier::text
