@@ -42,7 +42,7 @@ Batch TextExamples::batch(std::span<const std::int64_t> rows) const {
   return batch;
 }
 
-TextExamples tokenise(const std::vector<TextRow>& rows, const text::WordPiece& tokenizer,
+TextExamples tokenise(const std::vector<TextRow>& rows, const text::Tokenizer& tokenizer,
                       const std::vector<std::string>& labels, std::int64_t max_tokens,
                       const std::filesystem::path& file) {
   std::vector<LabelAt> written;

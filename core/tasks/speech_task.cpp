@@ -232,7 +232,7 @@ void SpeechTask::require_same_reading(const std::filesystem::path& other) const 
     throw InputError(fmt::format(
         "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "
         "tokenizer files (tokenizer.json, or vocab.json, merges.txt and added_tokens.json)",
-        other.string(), checkpoint_, tokens.size(), own_tokens.size()));
+        other.string(), checkpoint_, tokens.vocabulary_size(), own_tokens.vocabulary_size()));
   }
   const auto rules_of = [&](const std::filesystem::path& checkpoint) {
     return families::decoding_rules(checkpoint, dataset_.language, dataset_.task, dataset_.max_new_tokens);

@@ -8,9 +8,12 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "added_tokens.h"
+#include "post_processor.h"
 #include "tokenizer_class.h"
 #include "words/atomic_file.h"
 
@@ -55,6 +58,11 @@ struct ByteLevelBpe::State {
   std::unordered_map<std::string, std::int64_t> ids;  // in letters
   std::vector<std::string> tokens;                    // by id, as bytes; special ones empty
   std::set<std::int64_t> special;
+  // Of whole texts only: what is written in them, what stands around them, what fills up rows.
+  AddedTokens raw, normalised;
+  PostProcessor around;
+  bool space_before = false;
+  std::int32_t padding = 0;
   std::string file;                                     // where the vocabulary is
   std::unordered_map<std::string, std::int64_t> ranks;  // "left right" -> rank
   std::array<std::string, 256> letters = byte_letters();
@@ -103,6 +111,9 @@ struct ByteLevelBpe::State {
     add_token(content, id, {}, path);
   }
 
+  void read_whole(const fs::path& whole);
+  void read_apart(const fs::path& checkpoint);
+
   // Pairs are merged, the lowest rank first, until none is known (Sennrich et al., 2016).
   std::vector<std::int64_t> merged(const std::string& word) const {
     std::vector<std::string> parts;
@@ -147,51 +158,103 @@ ByteLevelBpe::ByteLevelBpe(std::unique_ptr<State> state) : state_(std::move(stat
 ByteLevelBpe::~ByteLevelBpe() = default;
 ByteLevelBpe::ByteLevelBpe(ByteLevelBpe&&) noexcept = default;
 
-ByteLevelBpe ByteLevelBpe::read(const fs::path& checkpoint) {
-  require_tokenizer_class(checkpoint, {"WhisperTokenizer", "PreTrainedTokenizer"});
-  auto state = std::make_unique<State>();
-  UErrorCode status = U_ZERO_ERROR;
-  UParseError where{};
-  state->pattern.reset(icu::RegexPattern::compile(icu::UnicodeString::fromUTF8(words_pattern), where, status));
-  if (U_FAILURE(status) != 0) throw InputError("the tokenizer's pattern cannot be compiled by this ICU");
-  std::error_code ignored;
-  const auto whole = checkpoint / "tokenizer.json", vocabulary = checkpoint / "vocab.json";
-  const auto merges = checkpoint / "merges.txt";
-  if (fs::is_regular_file(whole, ignored)) {
-    const auto json = json_of(whole);
-    const auto* model = json.is_object() && json.contains("model") ? &json["model"] : nullptr;
-    if (model == nullptr || !model->is_object() || model->value("type", "") != "BPE" || !model->contains("vocab") ||
-        !model->contains("merges") || !(*model)["merges"].is_array()) {
-      throw InputError(whole.string() + ": holds no BPE model with vocab and merges");
-    }
-    state->add_vocabulary((*model)["vocab"], whole);
-    for (const auto& merge : (*model)["merges"]) {
-      if (merge.is_string()) {
-        const auto text = merge.get<std::string>();
-        const auto space = text.find(' ');
-        if (space == std::string::npos) throw InputError(whole.string() + ": merge '" + text + "' is no pair");
-        state->add_merge(text.substr(0, space), text.substr(space + 1));
-      } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-        state->add_merge(merge[0], merge[1]);
-      } else {
-        throw InputError(whole.string() + ": a merge is no pair of texts");
-      }
-    }
-    if (json.contains("added_tokens") && json["added_tokens"].is_array()) {
-      for (const auto& token : json["added_tokens"]) {
-        if (!token.is_object() || !token.contains("id") || !token["id"].is_number_integer() ||
-            !token.contains("content") || !token["content"].is_string())
-          throw InputError(whole.string() + ": an added token has no id and content");
-        state->add_special(token["content"], token["id"], token.value("special", false), whole);
-      }
-    }
-    return ByteLevelBpe(std::move(state));
+namespace {
+
+// "left right", or two texts.
+std::pair<std::string, std::string> merge_from(const Json& merge, const fs::path& file) {
+  if (merge.is_string()) {
+    const auto text = merge.get<std::string>();
+    const auto space = text.find(' ');
+    if (space == std::string::npos) throw InputError(file.string() + ": merge '" + text + "' is no pair");
+    return {text.substr(0, space), text.substr(space + 1)};
   }
+  if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
+    return {merge[0], merge[1]};
+  throw InputError(file.string() + ": a merge is no pair of texts");
+}
+
+AddedToken added_token(const Json& token) {
+  const auto flag = [&](const char* name, bool absent) {
+    return token.contains(name) && token[name].is_boolean() ? token[name].get<bool>() : absent;
+  };
+  return {token["content"].get<std::string>(),
+          token["id"].get<std::int32_t>(),
+          flag("single_word", false),
+          flag("lstrip", false),
+          flag("rstrip", false),
+          flag("normalized", !flag("special", false))};
+}
+
+// A special token's name is a text, or an object with its content.
+std::string name_of(const Json& object, const char* key) {
+  if (!object.is_object() || !object.contains(key)) return {};
+  const auto& token = object[key];
+  if (token.is_string()) return token;
+  return token.is_object() && token.contains("content") && token["content"].is_string()
+             ? token["content"].get<std::string>()
+             : std::string();
+}
+
+// What tokenizer_config.json and special_tokens_map.json say, where there are such files.
+struct Said {
+  std::string padding = "<pad>";
+  std::optional<bool> space_before;
+};
+
+Said said_beside(const fs::path& checkpoint) {
+  Said said;
+  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
+    std::error_code ignored;
+    if (!fs::is_regular_file(checkpoint / name, ignored)) continue;
+    const auto config = Json::parse(read_file(checkpoint / name), nullptr, /*allow_exceptions=*/false);
+    if (const auto padding = name_of(config, "pad_token"); !padding.empty()) said.padding = padding;
+    if (config.is_object() && config.contains("add_prefix_space") && config["add_prefix_space"].is_boolean())
+      said.space_before = config["add_prefix_space"].get<bool>();
+  }
+  return said;
+}
+
+}  // namespace
+
+void ByteLevelBpe::State::read_whole(const fs::path& whole) {
+  const auto json = json_of(whole);
+  const auto* model = json.is_object() && json.contains("model") ? &json["model"] : nullptr;
+  if (model == nullptr || !model->is_object() || model->value("type", "") != "BPE" || !model->contains("vocab") ||
+      !model->contains("merges") || !(*model)["merges"].is_array()) {
+    throw InputError(whole.string() + ": holds no BPE model with vocab and merges");
+  }
+  add_vocabulary((*model)["vocab"], whole);
+  for (const auto& merge : (*model)["merges"]) {
+    const auto [left, right] = merge_from(merge, whole);
+    add_merge(left, right);
+  }
+  if (json.contains("added_tokens") && json["added_tokens"].is_array()) {
+    std::vector<AddedToken> alone, among;
+    for (const auto& token : json["added_tokens"]) {
+      if (!token.is_object() || !token.contains("id") || !token["id"].is_number_integer() ||
+          !token.contains("content") || !token["content"].is_string())
+        throw InputError(whole.string() + ": an added token has no id and content");
+      add_special(token["content"], token["id"], token.value("special", false), whole);
+      auto added = added_token(token);
+      (added.normalized ? among : alone).push_back(std::move(added));
+    }
+    raw = AddedTokens(std::move(alone));
+    normalised = AddedTokens(std::move(among));
+  }
+  around = read_post_processor(json, whole);
+  const auto* cutting = json.contains("pre_tokenizer") ? &json["pre_tokenizer"] : nullptr;
+  if (cutting != nullptr && cutting->is_object() && cutting->contains("add_prefix_space"))
+    space_before = (*cutting)["add_prefix_space"] == true;
+}
+
+void ByteLevelBpe::State::read_apart(const fs::path& checkpoint) {
+  const auto vocabulary = checkpoint / "vocab.json", merges = checkpoint / "merges.txt";
+  std::error_code ignored;
   if (!fs::is_regular_file(vocabulary, ignored) || !fs::is_regular_file(merges, ignored)) {
     throw InputError(checkpoint.string() +
                      ": has no tokenizer\n    expected tokenizer.json, or vocab.json and merges.txt");
   }
-  state->add_vocabulary(json_of(vocabulary), vocabulary);
+  add_vocabulary(json_of(vocabulary), vocabulary);
   std::string line;
   for (const char c : read_file(merges) + "\n") {
     if (c != '\n') {
@@ -200,7 +263,7 @@ ByteLevelBpe ByteLevelBpe::read(const fs::path& checkpoint) {
     }
     const auto space = line.find(' ');
     if (space != std::string::npos && !line.starts_with("#version"))
-      state->add_merge(line.substr(0, space), line.substr(space + 1));
+      add_merge(line.substr(0, space), line.substr(space + 1));
     line.clear();
   }
   const auto added = checkpoint / "added_tokens.json";
@@ -208,13 +271,57 @@ ByteLevelBpe ByteLevelBpe::read(const fs::path& checkpoint) {
     const auto json = json_of(added);
     for (const auto& [token, id] : json.items()) {
       if (!id.is_number_integer()) throw InputError(added.string() + ": token '" + token + "' has no id");
-      state->add_special(token, id, token.starts_with("<|"), added);
+      add_special(token, id, token.starts_with("<|"), added);
     }
   }
-  for (const auto& [token, id] : state->ids) {
-    if (token.starts_with("<|") && token.ends_with("|>")) state->special.insert(id);
+  for (const auto& [token, id] : ids) {
+    if (token.starts_with("<|") && token.ends_with("|>")) special.insert(id);
   }
+  around.problem = checkpoint.string() +
+                   ": does not say which special tokens stand around a text\n    expected tokenizer.json with a "
+                   "post_processor";
+}
+
+ByteLevelBpe ByteLevelBpe::read(const fs::path& checkpoint, const std::vector<std::string>& classes) {
+  require_tokenizer_class(checkpoint, classes);
+  auto state = std::make_unique<State>();
+  UErrorCode status = U_ZERO_ERROR;
+  UParseError where{};
+  state->pattern.reset(icu::RegexPattern::compile(icu::UnicodeString::fromUTF8(words_pattern), where, status));
+  if (U_FAILURE(status) != 0) throw InputError("the tokenizer's pattern cannot be compiled by this ICU");
+  std::error_code ignored;
+  if (const auto whole = checkpoint / "tokenizer.json"; fs::is_regular_file(whole, ignored)) {
+    state->read_whole(whole);
+  } else {
+    state->read_apart(checkpoint);
+  }
+  const auto said = said_beside(checkpoint);
+  state->space_before = said.space_before.value_or(state->space_before);
+  if (const auto found = state->ids.find(said.padding); found != state->ids.end())
+    state->padding = static_cast<std::int32_t>(found->second);
   return ByteLevelBpe(std::move(state));
+}
+
+const TextFrame& ByteLevelBpe::frame() const {
+  if (!state_->around.problem.empty()) throw InputError(state_->around.problem);
+  return state_->around.frame;
+}
+
+std::vector<std::int32_t> ByteLevelBpe::ids_in(std::string_view text) const {
+  std::vector<std::int32_t> ids;
+  for (const auto& stretch : state_->raw.split(text)) {
+    const auto parts = stretch.id < 0 ? state_->normalised.split(stretch.text) : std::vector<Stretch>{stretch};
+    for (const auto& part : parts) {
+      if (part.id >= 0) {
+        ids.push_back(part.id);
+        continue;
+      }
+      const bool add = state_->space_before && !part.text.starts_with(' ');
+      for (const auto id : encode(add ? ' ' + std::string(part.text) : std::string(part.text)))
+        ids.push_back(static_cast<std::int32_t>(id));
+    }
+  }
+  return ids;
 }
 
 std::vector<std::int64_t> ByteLevelBpe::encode(std::string_view text) const {
@@ -276,10 +383,13 @@ std::string ByteLevelBpe::decode(const std::vector<std::int64_t>& ids) const {
   return without_timestamps(text);
 }
 
-bool ByteLevelBpe::gives_the_ids_of(const ByteLevelBpe& other) const {
-  return state_->ids == other.state_->ids && state_->ranks == other.state_->ranks;
+bool ByteLevelBpe::gives_the_ids_of(const Tokenizer& other) const {
+  const auto* theirs = dynamic_cast<const ByteLevelBpe*>(&other);
+  return theirs != nullptr && state_->ids == theirs->state_->ids && state_->ranks == theirs->state_->ranks;
 }
 
-std::int64_t ByteLevelBpe::size() const { return static_cast<std::int64_t>(state_->tokens.size()); }
+std::int32_t ByteLevelBpe::padding() const { return state_->padding; }
+
+std::int64_t ByteLevelBpe::vocabulary_size() const { return static_cast<std::int64_t>(state_->tokens.size()); }
 
 }  // namespace espalier::text

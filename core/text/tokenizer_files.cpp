@@ -282,6 +282,34 @@ void add_decoder_tokens(const fs::path& file, const Members& config, TokenizerFi
   }
 }
 
+// The special tokens' ids: unknown, separator, padding, classification, mask, and others that are named.
+void settle_specials(const fs::path& file, const std::vector<AddedToken>& specials, TokenizerFiles& files) {
+  const auto id_of = [&](const std::string& token) -> std::optional<std::int32_t> {
+    if (const auto found = files.vocabulary.find(token); found != files.vocabulary.end()) return found->second;
+    for (const auto& added : files.added) {
+      if (added.content == token) return added.id;
+    }
+    return std::nullopt;
+  };
+  const auto required = [&](const std::string& token) {
+    const auto id = id_of(token);
+    if (!id) malformed(file, "has no token '" + token + "'");
+    return *id;
+  };
+  files.unknown = required(specials[0].content);
+  files.separator = required(specials[1].content);
+  files.classification = required(specials[3].content);
+  files.padding = id_of(specials[2].content).value_or(0);
+  // A special token is one token in a text too.
+  for (AddedToken special : specials) {
+    const auto id = id_of(special.content);
+    if (!id) continue;
+    special.id = *id;
+    files.special.push_back(*id);
+    add(files, std::move(special));
+  }
+}
+
 }  // namespace
 
 TokenizerFiles read_tokenizer_files(const fs::path& checkpoint) {
@@ -326,30 +354,7 @@ TokenizerFiles read_tokenizer_files(const fs::path& checkpoint) {
   } else {
     add_decoder_tokens(config_file, config, files);
   }
-
-  const auto id_of = [&](const std::string& token) -> std::optional<std::int32_t> {
-    if (const auto found = files.vocabulary.find(token); found != files.vocabulary.end()) return found->second;
-    for (const auto& added : files.added) {
-      if (added.content == token) return added.id;
-    }
-    return std::nullopt;
-  };
-  const auto required = [&](const std::string& token) {
-    const auto id = id_of(token);
-    if (!id) malformed(file, "has no token '" + token + "'");
-    return *id;
-  };
-  files.unknown = required(specials[0].content);
-  files.separator = required(specials[1].content);
-  files.classification = required(specials[3].content);
-  files.padding = id_of(specials[2].content).value_or(0);
-  // A special token is one token in a text too.
-  for (AddedToken special : specials) {
-    const auto id = id_of(special.content);
-    if (!id) continue;
-    special.id = *id;
-    add(files, std::move(special));
-  }
+  settle_specials(file, specials, files);
   return files;
 }
 

@@ -20,6 +20,7 @@ struct TokenizerFiles {
   std::int64_t longest_word = 100;  // characters; longer words are unknown
   std::int32_t unknown = 0, classification = 0, separator = 0;
   std::int32_t padding = 0;
+  std::vector<std::int32_t> special;  // that are none of a text's own
 };
 
 // tokenizer.json where it is there, as the fast tokenizers of transformers do, else vocab.txt. Throws InputError.

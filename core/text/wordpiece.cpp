@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "added_tokens.h"
 #include "tokenizer_files.h"
@@ -49,22 +50,59 @@ std::int64_t characters(std::string_view text) {
                        [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; });
 }
 
-struct Lengths {
-  std::size_t text, pair;
+// What ids stand for. Says nothing of which ids a text has, so that two of them always compare as equal.
+class Written {
+ public:
+  void add(std::int32_t id, std::string token, bool continues) { tokens_[id] = {std::move(token), continues, false}; }
+  void leave_out(std::int32_t id) { tokens_[id].special = true; }
+  bool operator==(const Written&) const { return true; }
+
+  std::string text_of(const std::vector<std::int64_t>& ids) const {
+    std::string text;
+    bool first = true;
+    for (const auto id : ids) {
+      const auto found = tokens_.find(id);
+      if (found == tokens_.end() || found->second.special) continue;
+      const auto& token = found->second;
+      const bool joins = token.continues && !first;
+      text += cleaned((first || joins ? "" : " ") + (token.continues && first ? prefix + token.text : token.text));
+      first = false;
+    }
+    return text;
+  }
+
+  std::string prefix = "##";
+
+ private:
+  struct Token {
+    std::string text;
+    bool continues = false, special = false;
+  };
+
+  // No space before what is written without one, as the decoder of tokenizers does it, token by token.
+  static std::string cleaned(std::string token) {
+    for (const auto& [from, to] :
+         {std::pair(" .", "."), std::pair(" ?", "?"), std::pair(" !", "!"), std::pair(" ,", ","), std::pair(" ' ", "'"),
+          std::pair(" n't", "n't"), std::pair(" 'm", "'m"), std::pair(" do not", " don't"), std::pair(" 's", "'s"),
+          std::pair(" 've", "'ve"), std::pair(" 're", "'re")}) {
+      const std::string_view wanted(from);
+      for (std::size_t place = 0; (place = token.find(wanted, place)) != std::string::npos;) {
+        token.replace(place, wanted.size(), to);
+        place += std::string_view(to).size();
+      }
+    }
+    return token;
+  }
+
+  std::unordered_map<std::int64_t, Token> tokens_;
 };
 
-// Longest first, as in tokenizers: the longer one loses tokens until both are equal, then both; an odd one stays with
-// the one that was longer, and with the pair where they were equally long.
-Lengths cut(Lengths lengths, std::size_t room) {
-  if (lengths.text + lengths.pair <= room) return lengths;
-  const bool text_longer = lengths.text > lengths.pair;
-  const std::size_t shorter = std::min(lengths.text, lengths.pair);
-  std::size_t low = shorter, high = shorter > room ? shorter : std::max(shorter, room - shorter);
-  if (low + high > room) {
-    low = room / 2;
-    high = low + room % 2;
-  }
-  return text_longer ? Lengths{high, low} : Lengths{low, high};
+TextFrame frame_of(const TokenizerFiles& files) {
+  using Part = TextFrame::Part;
+  using Place = TextFrame::Place;
+  const Part begin{Place::Special, files.classification, 0}, text{Place::Text, 0, 0};
+  const Part end{Place::Special, files.separator, 0}, pair{Place::Pair, 0, 1}, last{Place::Special, files.separator, 1};
+  return {{begin, text, end}, {begin, text, end, pair, last}, {"[CLS]", "[SEP]"}};
 }
 
 }  // namespace
@@ -74,8 +112,10 @@ struct WordPiece::State {
   AddedTokens raw, normalised;
   Normaliser normaliser;
   std::int64_t longest_word = 100;
-  std::int32_t unknown = 0, classification = 0, separator = 0, padding = 0;
+  std::int32_t unknown = 0, padding = 0;
   std::int64_t vocabulary_size = 0;
+  TextFrame frame;
+  Written written;
 
   bool operator==(const State&) const = default;
 
@@ -143,16 +183,19 @@ WordPiece WordPiece::read(const std::filesystem::path& checkpoint) {
   TokenizerFiles files = read_tokenizer_files(checkpoint);
   auto state = std::make_unique<State>();
   std::int32_t largest = 0;
+  state->written.prefix = files.continuing_prefix;
   for (const auto& [token, id] : files.vocabulary) {
     largest = std::max(largest, id);
-    if (token.starts_with(files.continuing_prefix)) {
-      state->continuing.add(token.substr(files.continuing_prefix.size()), id);
-    }
+    const bool continues = token.starts_with(files.continuing_prefix);
+    const auto piece = continues ? token.substr(files.continuing_prefix.size()) : token;
+    if (continues) state->continuing.add(piece, id);
     state->initial.add(token, id);
+    state->written.add(id, piece, continues);
   }
   std::vector<AddedToken> raw, normalised;
   for (auto& token : files.added) {
     largest = std::max(largest, token.id);
+    state->written.add(token.id, token.content, false);
     if (!token.normalized) {
       raw.push_back(std::move(token));
       continue;
@@ -165,45 +208,23 @@ WordPiece WordPiece::read(const std::filesystem::path& checkpoint) {
   state->normaliser = files.normaliser;
   state->longest_word = files.longest_word;
   state->unknown = files.unknown;
-  state->classification = files.classification;
-  state->separator = files.separator;
   state->padding = files.padding;
+  state->frame = frame_of(files);
+  for (const auto id : files.special) state->written.leave_out(id);
   state->vocabulary_size = std::int64_t{largest} + 1;
   return WordPiece(std::move(state));
 }
 
-Encoding WordPiece::encode(std::string_view text, std::optional<std::string_view> pair, std::int64_t max_tokens) const {
-  const std::int64_t own = pair ? 3 : 2;
-  if (max_tokens < own) {
-    throw SettingsError("max_tokens is " + std::to_string(max_tokens) + ", but " +
-                        (pair ? "a pair of texts" : "a text") + " needs at least " + std::to_string(own) +
-                        ": [CLS] and [SEP] are tokens too");
-  }
-  std::vector<std::int32_t> first = state_->ids_of(text);
-  std::vector<std::int32_t> second = pair ? state_->ids_of(*pair) : std::vector<std::int32_t>{};
-  const auto room = static_cast<std::size_t>(max_tokens - own);
-  if (pair) {
-    const Lengths lengths = cut({first.size(), second.size()}, room);
-    first.resize(lengths.text);
-    second.resize(lengths.pair);
-  } else {
-    first.resize(std::min(first.size(), room));
-  }
-  Encoding encoding;
-  encoding.ids.reserve(first.size() + second.size() + 3);
-  encoding.ids.push_back(state_->classification);
-  encoding.ids.insert(encoding.ids.end(), first.begin(), first.end());
-  encoding.ids.push_back(state_->separator);
-  encoding.types.assign(encoding.ids.size(), 0);
-  if (pair) {
-    encoding.ids.insert(encoding.ids.end(), second.begin(), second.end());
-    encoding.ids.push_back(state_->separator);
-    encoding.types.resize(encoding.ids.size(), 1);
-  }
-  return encoding;
+std::vector<std::int32_t> WordPiece::ids_in(std::string_view text) const { return state_->ids_of(text); }
+
+std::string WordPiece::decode(const std::vector<std::int64_t>& ids) const { return state_->written.text_of(ids); }
+
+bool WordPiece::gives_the_ids_of(const Tokenizer& other) const {
+  const auto* theirs = dynamic_cast<const WordPiece*>(&other);
+  return theirs != nullptr && *state_ == *theirs->state_;
 }
 
-bool WordPiece::gives_the_ids_of(const WordPiece& other) const { return *state_ == *other.state_; }
+const TextFrame& WordPiece::frame() const { return state_->frame; }
 std::int64_t WordPiece::vocabulary_size() const { return state_->vocabulary_size; }
 std::int32_t WordPiece::padding() const { return state_->padding; }
 

@@ -9,6 +9,7 @@
 #include "support/message_of.h"
 #include "support/temp_dir.h"
 #include "support/tensor_matchers.h"
+#include "text/wordpiece.h"
 
 namespace espalier::data {
 namespace {
@@ -165,6 +166,23 @@ TEST_F(Tokenise, EncodesPairs) {
 
   EXPECT_EQ(some.encodings[0].types, (std::vector<std::int32_t>{0, 0, 0, 1, 1}));
   EXPECT_EQ(some.encodings[1].ids, (std::vector<std::int32_t>{2, 4, 3, 3}));
+}
+
+// As RoBERTa's: <s> text </s></s> pair </s>, filled up with <pad>.
+TEST_F(Tokenise, TakesATokenizerOfAnyKind) {
+  folder_.write("tokenizer.json", R"({"model": {"type": "BPE", "merges": [],
+      "vocab": {"<s>": 0, "<pad>": 1, "</s>": 2, "a": 3, "b": 4, "\u0120": 5}},
+      "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+      "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 0], "sep": ["</s>", 2]}})");
+  const auto some = data::tokenise({{"a b", "a", "x", 2}, {"b", "", "x", 3}}, *text::read_tokenizer(folder_.path()),
+                                   {"x"}, 16, "train.tsv");
+  const std::vector<std::int64_t> both = {0, 1};
+  const auto batch = some.batch(both);
+
+  EXPECT_TRUE(test::is_close(batch.inputs.at("input_ids"), table({0, 3, 5, 4, 2, 2, 3, 2, 0, 4, 2, 2, 2, 1, 1, 1}, 8)));
+  EXPECT_TRUE(
+      test::is_close(batch.inputs.at("attention_mask"), table({1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0}, 8)));
+  EXPECT_TRUE(test::is_close(batch.inputs.at("token_type_ids"), at::zeros({2, 8}, at::kLong)));
 }
 
 TEST_F(Tokenise, LetsIntegersStandForUnnamedLabels) {

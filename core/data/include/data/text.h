@@ -11,7 +11,7 @@
 
 #include "data/examples.h"
 #include "tables/text_table.h"
-#include "text/wordpiece.h"
+#include "text/tokenizer.h"
 
 namespace espalier::data {
 
@@ -29,7 +29,7 @@ struct TextExamples final : Examples {
 };
 
 // Labels become class numbers (data/labels.h). Where any row has a pair, every row is a pair.
-TextExamples tokenise(const std::vector<TextRow>& rows, const text::WordPiece& tokenizer,
+TextExamples tokenise(const std::vector<TextRow>& rows, const text::Tokenizer& tokenizer,
                       const std::vector<std::string>& labels, std::int64_t max_tokens,
                       const std::filesystem::path& file);
 

@@ -4,32 +4,32 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "text/tokenizer.h"
+
 namespace espalier::text {
 
-struct Encoding {
-  std::vector<std::int32_t> ids;
-  std::vector<std::int32_t> types;
-};
-
-// BERT's WordPiece, id for id as Hugging Face tokenizers give it. Immutable; may be used by several threads.
-class WordPiece {
+// BERT's WordPiece, id for id as Hugging Face tokenizers give it: [CLS] text [SEP], or [CLS] text [SEP] pair [SEP].
+// Immutable; may be used by several threads.
+class WordPiece final : public Tokenizer {
  public:
   // From tokenizer.json, else vocab.txt, with tokenizer_config.json's options where present. Throws InputError.
   static WordPiece read(const std::filesystem::path& checkpoint);
-  ~WordPiece();
+  ~WordPiece() override;
   WordPiece(WordPiece&&) noexcept;
 
-  // [CLS] text [SEP], or [CLS] text [SEP] pair [SEP], cut to max_tokens (longest first). Throws SettingsError when
-  // max_tokens leaves no room for [CLS] and [SEP].
-  Encoding encode(std::string_view text, std::optional<std::string_view> pair, std::int64_t max_tokens) const;
-  std::int64_t vocabulary_size() const;  // one more than the largest id
-  // Whether both make the same tokens of every text.
-  bool gives_the_ids_of(const WordPiece& other) const;
-  std::int32_t padding() const;  // the id of [PAD]; 0 where there is none
+  // As the WordPiece decoder of tokenizers joins and cleans up.
+  std::string decode(const std::vector<std::int64_t>& ids) const override;
+  std::int64_t vocabulary_size() const override;
+  std::int32_t padding() const override;
+  const TextFrame& frame() const override;
+  bool gives_the_ids_of(const Tokenizer& other) const override;
+
+ protected:
+  std::vector<std::int32_t> ids_in(std::string_view text) const override;
 
  private:
   struct State;
