@@ -5,7 +5,7 @@
 
 #include "commands.h"
 #include "corpora/corpora.h"
-#include "data/wordnet.h"
+#include "corpora/wordnet.h"
 #include "input.h"
 #include "words/names.h"
 
@@ -14,7 +14,7 @@ namespace {
 
 ExitCode prepare_wordnet(const PrepareWords& words) {
   const auto source = words.source.empty() ? std::string("/usr/share/wordnet/data.noun") : words.source;
-  const auto counts = data::prepare_wordnet(source, words.output);
+  const auto counts = corpora::prepare_wordnet(source, words.output);
   std::printf(
       "%s: WordNet 3.0 nouns, %lld glosses of %lld classes: train.tsv %lld, validation.tsv %lld, test.tsv %lld\n",
       words.output.c_str(), static_cast<long long>(counts.synsets), static_cast<long long>(counts.classes),

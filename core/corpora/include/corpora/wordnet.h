@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
-namespace espalier::data {
+namespace espalier::corpora {
 
 struct WordnetCounts {
   std::int64_t synsets = 0;
@@ -18,4 +18,4 @@ struct WordnetCounts {
 // Throws InputError.
 WordnetCounts prepare_wordnet(const std::filesystem::path& data_noun, const std::filesystem::path& output);
 
-}  // namespace espalier::data
+}  // namespace espalier::corpora

@@ -1,4 +1,4 @@
-#include "data/wordnet.h"
+#include "corpora/wordnet.h"
 
 #include <espalier/error.h>
 
@@ -14,7 +14,7 @@
 #include "words/digest.h"
 #include "words/utf8.h"
 
-namespace espalier::data {
+namespace espalier::corpora {
 namespace {
 
 namespace fs = std::filesystem;
@@ -124,4 +124,4 @@ WordnetCounts prepare_wordnet(const fs::path& data_noun, const fs::path& output)
           rows[2]};
 }
 
-}  // namespace espalier::data
+}  // namespace espalier::corpora

@@ -1,4 +1,4 @@
-#include "data/wordnet.h"
+#include "corpora/wordnet.h"
 
 #include <espalier/error.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include "words/atomic_file.h"
 #include "words/digest.h"
 
-namespace espalier::data {
+namespace espalier::corpora {
 namespace {
 
 namespace fs = std::filesystem;
@@ -120,4 +120,4 @@ TEST(Wordnet, NamesAnOutputThatIsNoFolder) {
 }
 
 }  // namespace
-}  // namespace espalier::data
+}  // namespace espalier::corpora
