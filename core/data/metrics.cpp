@@ -1,11 +1,11 @@
-#include <ATen/core/Tensor.h>
+#include "data/metrics.h"
+
 #include <espalier/error.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "data/finiteness.h"
-#include "data/text.h"
 
 namespace espalier::data {
 namespace {

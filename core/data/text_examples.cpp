@@ -1,3 +1,5 @@
+#include "data/text_examples.h"
+
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
@@ -6,7 +8,6 @@
 #include <unordered_map>
 
 #include "data/labels.h"
-#include "data/text.h"
 
 namespace espalier::data {
 

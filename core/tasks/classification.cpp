@@ -12,8 +12,8 @@
 #include <limits>
 
 #include "data/finiteness.h"
+#include "data/metrics.h"
 #include "data/tagging.h"
-#include "data/text.h"
 
 namespace espalier::tasks {
 namespace {

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/labels.h"
-#include "data/text.h"
+#include "data/text_examples.h"
 #include "families/checkpoint_facts.h"
 #include "tasks/classification.h"
 

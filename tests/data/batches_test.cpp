@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "data/text.h"
+#include "data/text_examples.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
 #include "support/tensor_matchers.h"

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "data/text.h"
+#include "data/metrics.h"
 #include "support/message_of.h"
 
 namespace espalier::data {

@@ -1,11 +1,10 @@
-// Text classification: a table of texts becomes token ids; logits become metrics.
+// Text classification: a table of texts becomes token ids.
 #pragma once
 
 #include <espalier/model.h>
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -14,8 +13,6 @@
 #include "text/tokenizer.h"
 
 namespace espalier::data {
-
-// --- examples
 
 // One split, tokenised. rows[i] of the file is example i. A batch: input_ids and token_type_ids [examples, tokens], I64.
 struct TextExamples final : Examples {
@@ -32,13 +29,5 @@ struct TextExamples final : Examples {
 TextExamples tokenise(const std::vector<TextRow>& rows, const text::Tokenizer& tokenizer,
                       const std::vector<std::string>& labels, std::int64_t max_tokens,
                       const std::filesystem::path& file);
-
-// --- metrics
-
-// accuracy, macro_f1, mcc (0 where undefined), cross_entropy (mean, nats) of class logits [n, classes] against labels
-// [n], in float64. macro_f1 is the mean over the classes that occur among labels or predictions; of equally large
-// logits the first class is the prediction. Logits that are not finite: none is a number (data/finiteness.h). Throws
-// InputError for no examples, other shapes, and labels without logits.
-std::map<std::string, double> classification_metrics(const at::Tensor& logits, const at::Tensor& labels);
 
 }  // namespace espalier::data
