@@ -41,14 +41,14 @@ void check(const SoundHeader& header, const std::filesystem::path& path) {
 // One channel from one rate to another, piece by piece.
 class Resampler {
  public:
-  Resampler(std::int64_t from, std::int64_t to, const std::filesystem::path& path)
+  Resampler(std::int64_t from, std::int64_t to, const std::string& whose)
       : ratio_(static_cast<double>(to) / static_cast<double>(from)) {
     if (from == to) return;
     soxr_error_t failed = nullptr;
     const auto quality = soxr_quality_spec(SOXR_HQ, 0);
     made_.reset(
         soxr_create(static_cast<double>(from), static_cast<double>(to), 1, &failed, nullptr, &quality, nullptr));
-    if (failed != nullptr || !made_) throw InputError(path.string() + ": cannot be resampled");
+    if (failed != nullptr || !made_) throw InputError(whose + ": cannot be resampled");
   }
 
   // Appends what these samples give; none: what is still held back.
@@ -80,7 +80,7 @@ class Resampler {
 
 struct SoundReader::State {
   State(const std::filesystem::path& file, std::int64_t rate)
-      : path(file), decoder(opened(file)), resampler(decoder->header().rate, rate, file) {
+      : path(file), decoder(opened(file)), resampler(decoder->header().rate, rate, file.string()) {
     interleaved.resize(frames_at_once * static_cast<std::size_t>(decoder->header().channels));
   }
 
@@ -153,6 +153,15 @@ SoundHeader read_sound_header(const std::filesystem::path& path) {
   const auto decoder = open_decoder(path);
   check(decoder->header(), path);
   return decoder->header();
+}
+
+std::vector<float> resampled(const std::vector<float>& samples, std::int64_t from, std::int64_t to) {
+  Resampler resampler(from, to, "samples at " + std::to_string(from) + " Hz");
+  std::vector<float> made;
+  if (samples.empty()) return made;
+  resampler.add(samples, made);
+  if (from != to) resampler.add({}, made);
+  return made;
 }
 
 std::vector<float> read_sound(const std::filesystem::path& path, std::int64_t rate) {

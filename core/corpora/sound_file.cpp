@@ -2,12 +2,13 @@
 
 #include <espalier/error.h>
 #include <sndfile.h>
-#include <soxr.h>
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <string>
+
+#include "audio/sound.h"
 
 namespace espalier::corpora {
 namespace {
@@ -23,11 +24,6 @@ struct Close {
 };
 using SoundFile = std::unique_ptr<SNDFILE, Close>;
 
-SoundFile open_to_read(const fs::path& file, SF_INFO& info) {
-  info = {};
-  return SoundFile(sf_open(file.c_str(), SFM_READ, &info));
-}
-
 std::vector<float> without_silence(const std::vector<float>& samples, int rate) {
   float peak = 0;
   for (const float sample : samples) peak = std::max(peak, std::abs(sample));
@@ -41,38 +37,53 @@ std::vector<float> without_silence(const std::vector<float>& samples, int rate) 
   return {samples.begin() + begin, samples.begin() + end};
 }
 
-std::vector<float> resampled(const std::vector<float>& samples, int rate) {
-  if (rate == clip_rate) return samples;
-  std::vector<float> out(samples.size() * clip_rate / static_cast<std::size_t>(rate) + 2);
-  std::size_t written = 0;
-  const auto quality = soxr_quality_spec(SOXR_HQ, 0);
-  const auto error = soxr_oneshot(rate, clip_rate, /*num_channels=*/1, samples.data(), samples.size(), nullptr,
-                                  out.data(), out.size(), &written, nullptr, &quality, nullptr);
-  out.resize(error == nullptr ? written : 0);
-  return out;
+// All samples at the file's own rate; none where it is longer than a word.
+std::vector<float> word_in(const fs::path& file, std::int64_t rate) {
+  constexpr std::size_t at_once = 1 << 16;
+  const auto most = static_cast<std::size_t>(longest_seconds * rate);
+  audio::SoundReader reader(file, rate);
+  std::vector<float> samples;
+  for (auto more = reader.next(at_once); !more.empty(); more = reader.next(at_once)) {
+    samples.insert(samples.end(), more.begin(), more.end());
+    if (samples.size() > most) return {};
+  }
+  return samples;
+}
+
+// What only reading tells.
+std::optional<double> seconds_read(const fs::path& file, std::int64_t rate) {
+  constexpr std::size_t at_once = 1 << 16;
+  audio::SoundReader reader(file, rate);
+  std::size_t count = 0;
+  while (const auto got = reader.next(at_once).size()) count += got;
+  if (count == 0) return std::nullopt;
+  return static_cast<double>(count) / static_cast<double>(rate);
 }
 
 }  // namespace
 
 std::optional<double> seconds_of(const fs::path& file) {
-  SF_INFO info;
-  const auto sound = open_to_read(file, info);
-  if (!sound || info.frames <= 0 || info.samplerate <= 0) return std::nullopt;
-  return static_cast<double>(info.frames) / info.samplerate;
+  try {
+    const auto header = audio::read_sound_header(file);
+    return header.frames ? header.seconds() : seconds_read(file, header.rate);
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
 }
 
 std::vector<std::int16_t> heard_in(const fs::path& file) {
-  SF_INFO info;
-  const auto sound = open_to_read(file, info);
-  if (!sound || info.channels != 1 || info.samplerate <= 0 || info.frames > longest_seconds * info.samplerate)
+  std::vector<float> heard;
+  try {
+    const auto header = audio::read_sound_header(file);
+    if (header.channels != 1) return {};
+    const auto rate = static_cast<int>(header.rate);
+    heard = audio::resampled(without_silence(word_in(file, rate), rate), rate, clip_rate);
+  } catch (const InputError&) {
     return {};
-  std::vector<float> samples(static_cast<std::size_t>(std::max<sf_count_t>(info.frames, 0)));
-  const auto read = sf_read_float(sound.get(), samples.data(), info.frames);
-  samples.resize(static_cast<std::size_t>(std::max<sf_count_t>(read, 0)));
-  std::vector<std::int16_t> clip;
-  for (const float sample : resampled(without_silence(samples, info.samplerate), info.samplerate)) {
-    clip.push_back(static_cast<std::int16_t>(std::lrint(std::clamp(sample * 32767.0F, -32768.0F, 32767.0F))));
   }
+  std::vector<std::int16_t> clip;
+  for (const float sample : heard)
+    clip.push_back(static_cast<std::int16_t>(std::lrint(std::clamp(sample * 32767.0F, -32768.0F, 32767.0F))));
   return clip;
 }
 

@@ -1,4 +1,4 @@
-// Sound files: how long one is, and speech cut to what is heard. The only file pair here that sees libsndfile and soxr.
+// Sound files as the room audio reads them: how long one is, and speech cut to what is heard. Writes by libsndfile.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace espalier::corpora {
 
 constexpr int clip_rate = 16000;  // Hz
 
-// Seconds; nothing where it is no sound file or an empty one.
+// Seconds; nothing where it is no sound file, an empty one, or one that holds less than it promises.
 std::optional<double> seconds_of(const std::filesystem::path& file);
 
 // A mono file at 16 kHz without the silence around it: samples below a fiftieth of the loudest, but for 20 ms.

@@ -131,5 +131,15 @@ TEST_F(Pocketsphinx, NamesWhatIsWrong) {
                                            " is missing or cannot be read");
 }
 
+// A header that promises a second, and half of it.
+TEST_F(Pocketsphinx, RefusesASoundThatHoldsLessThanItPromises) {
+  const auto cards = root.write(folder + "cards/cards.transcription", "<s> ten of clubs  </s> (001)\n");
+  const auto sound = root / (folder + "cards/001.wav");
+  const auto whole = read_file(sound);
+  write_file(sound, whole.substr(0, whole.size() / 2));
+  EXPECT_EQ(complaint("pocketsphinx"),
+            cards.string() + ":1: its sound " + sound.string() + " is missing or cannot be read");
+}
+
 }  // namespace
 }  // namespace espalier::corpora

@@ -43,6 +43,9 @@ class SoundReader {
 
 SoundHeader read_sound_header(const std::filesystem::path& path);
 
+// Samples of one channel at another rate (soxr, high quality).
+std::vector<float> resampled(const std::vector<float>& samples, std::int64_t from, std::int64_t to);
+
 // All samples at once, for short sounds.
 std::vector<float> read_sound(const std::filesystem::path& path, std::int64_t rate);
 
