@@ -58,7 +58,7 @@ class FileLock {
   int descriptor_;
 };
 
-std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::Task& task) {
+std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::Task* task) {
   nlohmann::json made_from = {{"checkpoint", digests.of_checkpoint(cell.model.checkpoint)},
                               {"family", cell.model.family},
                               {"results_version", results_version}};
@@ -66,8 +66,8 @@ std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::
     made_from["train"] = to_json(*cell.model.train);
     made_from["base_seed"] = cell.base_seed;
     made_from["compute"] = cell.compute;
-    made_from["train_split"] = task.split_digest("train");
-    if (task.has_split("validation")) made_from["validation_split"] = task.split_digest("validation");
+    made_from["train_split"] = task->split_digest("train");
+    if (task->has_split("validation")) made_from["validation_split"] = task->split_digest("validation");
   }
   return sha256_hex(made_from.dump());
 }
@@ -162,8 +162,9 @@ BaseModel& BaseModels::get(const CellSettings& cell) {
     return *known->second;
   }
   if (models_.size() >= most_models) models_.clear();
-  const auto task = task_of(cell, {});
-  auto made = make(cell, base_digest(cell, digests_, *task));
+  auto task = cell.model.train ? task_of(cell, {}) : nullptr;
+  const auto digest = base_digest(cell, digests_, task.get());
+  auto made = make(cell, digest, std::move(task));
   made->weights = digest_of(*made->model);
   return *(models_[asked.dump()] = std::move(made));
 }
@@ -172,7 +173,8 @@ void BaseModels::forget(const BaseModel& base) {
   std::erase_if(models_, [&](const auto& entry) { return entry.second.get() == &base; });
 }
 
-std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std::string& digest) {
+std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std::string& digest,
+                                            std::unique_ptr<tasks::Task> task) {
   auto base = std::make_unique<BaseModel>();
   base->digest = digest;
   base->folder = cell.model.checkpoint;
@@ -190,7 +192,6 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   if (failed) throw InputError(base->folder.parent_path().string() + ": cannot be made: " + failed.message());
   const FileLock lock(base->folder.string() + ".lock", watch_);
   if (!fs::exists(base->folder / "training.json")) {
-    const auto task = task_of(cell, {});
     check_teachers(cell, *task);
     const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
     const auto start = start_of(cell.model, task->labels(), seed, watch_);
@@ -219,7 +220,8 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   // Always through the file, so that a model trained now and one found later are the same.
   base->model = families::read_model(base->folder, cell.model.family);
   base->checkpoint_digest = digests_.of_checkpoint(base->folder);
-  base->task = task_of(cell, base->model->labels());
+  task->use_labels(base->model->labels());
+  base->task = std::move(task);
   return base;
 }
 

@@ -270,9 +270,4 @@ std::string audio_digest(const std::vector<AudioRow>& rows, DigestMemory& digest
   return digest.hex();
 }
 
-std::string audio_digest(const DatasetSettings& dataset, const std::string& split, DigestMemory& digests) {
-  std::vector<std::string> missing;
-  return audio_digest(read_audio_table(dataset, split, &missing), digests);
-}
-
 }  // namespace espalier

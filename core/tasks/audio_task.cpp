@@ -40,7 +40,7 @@ class AudioExamples final : public data::Examples {
 std::vector<data::LabelAt> written(const Sounds& sounds, std::vector<std::int64_t>& example_of) {
   std::vector<data::LabelAt> labels;
   for (std::int64_t example = 0; example < sounds.features.size(); ++example) {
-    const auto& row = sounds.rows[static_cast<std::size_t>(sounds.features.row(example))];
+    const auto& row = sounds.rows()[static_cast<std::size_t>(sounds.features.row(example))];
     for (const auto& label : row.labels) {
       labels.push_back({label, row.line});
       example_of.push_back(example);
@@ -73,12 +73,9 @@ const audio::FeatureExtractor& AudioTask::extractor() {
 const std::vector<std::string>& AudioTask::labels() {
   if (labels_.empty()) {
     // Of the whole file: a slice of it may lack a rare class that the other splits have.
-    auto whole = dataset_;
-    whole.limit.clear();
-    path_of("train");
-    std::vector<std::string> missing;
+    const auto table = tables().table(dataset_, "train", TableExtent::Whole);
     std::vector<data::LabelAt> written;
-    for (const auto& row : read_audio_table(whole, "train", &missing)) {
+    for (const auto& row : table->sounds) {
       for (const auto& label : row.labels) written.push_back({label, row.line});
     }
     data::require_classes(written, path_of("train"));
@@ -98,7 +95,7 @@ Split AudioTask::read(const std::string& name) {
   }
   const auto& classes = labels();
   auto sounds =
-      read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Cut, cache_folder_, digests(), watch());
+      read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Cut, cache_folder_, tables(), watch());
   std::vector<std::int64_t> example_of;
   const auto numbers = data::class_numbers(written(sounds, example_of), classes, file);
   Split split;
@@ -114,9 +111,9 @@ Split AudioTask::read(const std::string& name) {
   return split;
 }
 
-std::string AudioTask::split_digest(const std::string& name) {
+std::string AudioTask::compute_digest(const std::string& name) {
   path_of(name);
-  return sounds_digest(dataset_, name, extractor(), digests());
+  return sounds_digest(dataset_, name, extractor(), tables());
 }
 
 void AudioTask::require_same_reading(const std::filesystem::path& other) const {

@@ -23,12 +23,12 @@ LongAudio long_audio_of(const DatasetSettings& dataset, LongAudio otherwise) {
 }  // namespace
 
 Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, const audio::FeatureExtractor& extractor,
-                   LongAudio long_audio, const std::filesystem::path& cache_folder, DigestMemory& digests,
+                   LongAudio long_audio, const std::filesystem::path& cache_folder, SplitTables& tables,
                    const Watch& watch) {
   const audio::FeaturePolicy policy{dataset.bad_files == "skip", long_audio_of(dataset, long_audio)};
-  std::vector<std::string> missing;  // named or left out with the other files that cannot be used
-  auto rows = read_audio_table(dataset, split, &missing);
-  auto features = audio::FeatureSet::open(rows, extractor, policy, cache_folder, audio_digest(dataset, split, digests),
+  const auto table = tables.table(dataset, split);  // missing files are named or left out with others that are bad
+  const auto& rows = table->sounds;
+  auto features = audio::FeatureSet::open(rows, extractor, policy, cache_folder, tables.digest(dataset, split),
                                           watch.say, [&] { watch.check(); });
   constexpr std::size_t named = 10;
   const auto& skipped = features.skipped();
@@ -47,7 +47,7 @@ Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, con
                     "of the channels",
                     cancelling.size(), features.size(), join(names), cancelling.size() > named ? ", ..." : ""));
   }
-  return {std::move(rows), std::move(features)};
+  return {table, std::move(features)};
 }
 
 void require_same_features(const std::filesystem::path& own, const std::filesystem::path& other) {
@@ -67,14 +67,12 @@ Metrics notes_of(const audio::FeatureSet& features) {
 }
 
 std::string sounds_digest(const DatasetSettings& dataset, const std::string& split,
-                          const audio::FeatureExtractor& extractor, DigestMemory& digests) {
+                          const audio::FeatureExtractor& extractor, SplitTables& tables) {
   const auto limit = dataset.limit.find(split);
-  const nlohmann::json reading = {{"files", audio_digest(dataset, split, digests)},
-                                  {"format", dataset.format},
-                                  {"features", extractor.digest()},
-                                  {"limit", limit == dataset.limit.end() ? 0 : limit->second},
-                                  {"bad_files", dataset.bad_files},
-                                  {"long_audio", dataset.long_audio}};
+  const nlohmann::json reading = {
+      {"files", tables.digest(dataset, split)}, {"format", dataset.format},
+      {"features", extractor.digest()},         {"limit", limit == dataset.limit.end() ? 0 : limit->second},
+      {"bad_files", dataset.bad_files},         {"long_audio", dataset.long_audio}};
   return sha256_hex(reading.dump());
 }
 

@@ -86,7 +86,7 @@ class SpeechExamples final : public data::Examples {
     return made;
   }
   const std::string& text(std::int64_t example) const {
-    return sounds.rows[static_cast<std::size_t>(sounds.features.row(example))].text;
+    return sounds.rows()[static_cast<std::size_t>(sounds.features.row(example))].text;
   }
   double tokens_asked(std::int64_t example) const {
     return static_cast<double>(references_[static_cast<std::size_t>(example)].size()) + 1;
@@ -164,12 +164,12 @@ Split SpeechTask::read(const std::string& name) {
   path_of(name);
   prepare();
   auto sounds = read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Refuse, cache_folder_,
-                            digests(), watch());
+                            tables(), watch());
   std::vector<Tokens> references;
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(rules_.most_tokens - 1, 1));
   std::int64_t shortened = 0;
   for (std::int64_t example = 0; example < sounds.features.size(); ++example) {
-    const auto& text = sounds.rows[static_cast<std::size_t>(sounds.features.row(example))].text;
+    const auto& text = sounds.rows()[static_cast<std::size_t>(sounds.features.row(example))].text;
     // As the model itself writes: a text begins with a space.
     references.push_back(text.empty() ? Tokens() : tokenizer_->encode(' ' + text));
     if (references.back().size() <= most) continue;
@@ -207,15 +207,16 @@ Tokens SpeechTask::languages_of(const std::string& name, const Sounds& sounds) {
 }
 
 std::string SpeechTask::listening_digest(const std::string& name) {
-  return sha256_hex(sounds_digest(dataset_, name, extractor(), digests()) + digests().of_checkpoint(checkpoint_));
+  return sha256_hex(sounds_digest(dataset_, name, extractor(), tables()) +
+                    tables().digests().of_checkpoint(checkpoint_));
 }
 
-std::string SpeechTask::split_digest(const std::string& name) {
+std::string SpeechTask::compute_digest(const std::string& name) {
   path_of(name);
   prepare();
   // Languages that are detected are what this checkpoint hears in these sounds.
   const auto sounds =
-      rules_.detects_language() ? listening_digest(name) : sounds_digest(dataset_, name, extractor(), digests());
+      rules_.detects_language() ? listening_digest(name) : sounds_digest(dataset_, name, extractor(), tables());
   const nlohmann::json reading = {{"sounds", sounds},
                                   {"normalizer", speech::to_string(normalizer_)},
                                   {"prompt", rules_.prompt},

@@ -75,7 +75,7 @@ void require_numbers(const Evaluation& evaluation, const std::string& whose, con
 }
 
 Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch)
-    : dataset_(std::move(dataset)), digests_(digests), watch_(std::move(watch)) {}
+    : dataset_(std::move(dataset)), tables_(digests), watch_(std::move(watch)) {}
 
 Task::~Task() = default;
 
@@ -93,12 +93,18 @@ const Split& Task::split(const std::string& name) {
   return splits_[name] = std::move(split);
 }
 
-const std::string& Task::path_of(const std::string& split) const {
-  if (!has_split(split)) {
-    throw InputError("dataset '" + dataset_.name + "' gives no " + split + " split, and it is needed here");
-  }
-  return dataset_.split.at(split);
+const std::string& Task::split_digest(const std::string& name) {
+  const auto known = split_digests_.find(name);
+  if (known != split_digests_.end()) return known->second;
+  return split_digests_[name] = compute_digest(name);
 }
+
+void Task::use_labels(std::vector<std::string> labels) {
+  set_labels(std::move(labels));
+  splits_.clear();
+}
+
+const std::string& Task::path_of(const std::string& split) const { return split_path(dataset_, split); }
 
 std::int64_t Task::limit_of(const std::string& split) const {
   const auto limit = dataset_.limit.find(split);

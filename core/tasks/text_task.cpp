@@ -30,29 +30,30 @@ TextTask::TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<
       checkpoint_(std::move(checkpoint)),
       labels_(std::move(labels)) {}
 
-const text::WordPiece& TextTask::tokenizer() {
-  if (!tokenizer_) tokenizer_.emplace(text::WordPiece::read(checkpoint_));
+const text::Tokenizer& TextTask::tokenizer() {
+  if (!tokenizer_) tokenizer_ = text::read_tokenizer(checkpoint_);
   return *tokenizer_;
 }
 
 const std::vector<std::string>& TextTask::labels() {
   // Of the whole file: a slice of it may lack a rare class that the other splits have.
   if (labels_.empty()) {
-    const auto rows = read_text_table(path_of("train"), {dataset_.text, dataset_.pair, dataset_.label});
+    const auto table = tables().table(dataset_, "train", TableExtent::Whole);
     std::vector<data::LabelAt> written;
-    for (const auto& row : rows) written.push_back({row.label, row.line});
+    for (const auto& row : table->texts) written.push_back({row.label, row.line});
     data::require_classes(written, path_of("train"));
-    labels_ = labels_of(rows);
+    labels_ = labels_of(table->texts);
     require_two_classes(labels_, path_of("train"));
   }
   return labels_;
 }
 
 Split TextTask::read(const std::string& name) {
-  const auto rows = read_text_table(path_of(name), {dataset_.text, dataset_.pair, dataset_.label}, limit_of(name));
+  const auto table = tables().table(dataset_, name);
   const auto most = most_tokens();
   auto examples =
-      std::make_unique<data::TextExamples>(data::tokenise(rows, tokenizer(), labels(), most, path_of(name)));
+      std::make_unique<data::TextExamples>(data::tokenise(table->texts, tokenizer(), labels(), most, path_of(name)));
+  tables().forget_rows(dataset_, name);
   const auto reach_it = std::count_if(examples->encodings.begin(), examples->encodings.end(),
                                       [&](const auto& one) { return std::ssize(one.ids) == most; });
   if (most < dataset_.max_tokens && reach_it > 0) {
@@ -68,8 +69,8 @@ Split TextTask::read(const std::string& name) {
   return split;
 }
 
-std::string TextTask::split_digest(const std::string& name) {
-  const nlohmann::json reading = {{"file", digests().of_file(path_of(name))},
+std::string TextTask::compute_digest(const std::string& name) {
+  const nlohmann::json reading = {{"file", tables().digest(dataset_, name)},
                                   {"format", dataset_.format},
                                   {"columns", {dataset_.text, dataset_.pair, dataset_.label}},
                                   {"limit", limit_of(name)},
@@ -82,12 +83,12 @@ std::int64_t TextTask::most_tokens() const {
 }
 
 void TextTask::require_same_reading(const std::filesystem::path& other) const {
-  const auto own = text::WordPiece::read(checkpoint_), theirs = text::WordPiece::read(other);
-  if (!own.gives_the_ids_of(theirs)) {
+  const auto own = text::read_tokenizer(checkpoint_), theirs = text::read_tokenizer(other);
+  if (!own->encodes_as(*theirs)) {
     throw InputError(fmt::format(
         "{}: its tokenizer gives other ids than that of {} ({} and {} tokens)\n    expected a checkpoint with the same "
         "tokenizer files (tokenizer.json or vocab.txt, tokenizer_config.json)",
-        other.string(), checkpoint_, theirs.vocabulary_size(), own.vocabulary_size()));
+        other.string(), checkpoint_, theirs->vocabulary_size(), own->vocabulary_size()));
   }
   if (const auto positions = families::text_positions(other); positions < most_tokens()) {
     throw InputError(

@@ -5,9 +5,10 @@
 
 #include "engine/base_model.h"
 #include "families/families.h"
+#include "family_cells.h"
 #include "nn/mask_file.h"
 #include "support/message_of.h"
-#include "tiny_cell.h"
+#include "tables/split_tables.h"
 
 namespace espalier::test {
 namespace {
@@ -32,6 +33,22 @@ TEST(Cell, YieldsADenseAndAProvenPrunedPoint) {
 }
 
 // 6 heads of 4 * 12 * 4 weights and 3 * 4 biases: 204 parameters each, half of them gone.
+// From the base model's training to the proof, and for the next cell of the same model.
+TEST(Cell, OpensTheTableOfASplitOnceAndDigestsItOnce) {
+  TinyCell tiny;
+  use_format(tiny, "audio-classification");
+  tiny.cell.model.train->epochs = 1;
+  const auto engine = tiny.engine();
+  const auto before = table_counts();
+
+  EXPECT_TRUE(engine->run(tiny.cell).points.at(1).proof_passed.value());
+  tiny.cell.budget.value = 0.25;
+  EXPECT_TRUE(engine->run(tiny.cell).points.at(1).proof_passed.value());
+
+  EXPECT_EQ(table_counts().opened - before.opened, 3);
+  EXPECT_EQ(table_counts().digested - before.digested, 3);
+}
+
 TEST(Cell, CountsHeadsToTheParameter) {
   TinyCell tiny;
 

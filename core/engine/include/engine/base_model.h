@@ -41,7 +41,9 @@ class BaseModels {
   const tasks::Evaluation& dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute);
 
  private:
-  std::unique_ptr<BaseModel> make(const CellSettings& cell, const std::string& digest);
+  // `task`: of a model that is trained, which becomes the base model's.
+  std::unique_ptr<BaseModel> make(const CellSettings& cell, const std::string& digest,
+                                  std::unique_ptr<tasks::Task> task);
   std::unique_ptr<tasks::Task> task_of(const CellSettings& cell, std::vector<std::string> labels,
                                        const nn::Model* dense = nullptr);
 

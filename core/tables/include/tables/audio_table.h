@@ -35,6 +35,5 @@ std::vector<AudioRow> read_audio_table(const DatasetSettings& dataset, const std
 
 // What rows are known by: what stands in them and the bytes of every file they name, in order. No paths.
 std::string audio_digest(const std::vector<AudioRow>& rows, DigestMemory& digests);
-std::string audio_digest(const DatasetSettings& dataset, const std::string& split, DigestMemory& digests);
 
 }  // namespace espalier

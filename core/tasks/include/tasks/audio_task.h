@@ -17,7 +17,6 @@ class AudioTask final : public Task {
 
   const std::vector<std::string>& labels() override;
   const std::string& checkpoint() const override { return checkpoint_; }
-  std::string split_digest(const std::string& name) override;
   Evaluation evaluate(const nn::Model& model, const Split& split) const override;
   Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
@@ -27,6 +26,8 @@ class AudioTask final : public Task {
 
  protected:
   Split read(const std::string& name) override;
+  std::string compute_digest(const std::string& name) override;
+  void set_labels(std::vector<std::string> labels) override { labels_ = std::move(labels); }
 
  private:
   bool tags() const { return dataset_.format == "audio-tagging"; }

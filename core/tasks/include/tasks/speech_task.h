@@ -27,7 +27,6 @@ class SpeechTask final : public Task {
 
   const std::vector<std::string>& labels() override { return labels_; }
   const std::string& checkpoint() const override { return checkpoint_; }
-  std::string split_digest(const std::string& name) override;
   // wer, cer and bleu of normalised texts, substitutions, deletions and insertions of words, cross_entropy over the
   // tokens of the references; cut: transcripts that did not end by themselves; empty_references; exact: the share of
   // transcripts without an error.
@@ -43,6 +42,8 @@ class SpeechTask final : public Task {
 
  protected:
   Split read(const std::string& name) override;
+  std::string compute_digest(const std::string& name) override;
+  void set_labels(std::vector<std::string>) override {}  // it has none
 
  private:
   const audio::FeatureExtractor& extractor();

@@ -17,7 +17,7 @@
 #include "cells/cell_settings.h"
 #include "data/examples.h"
 #include "nn/model.h"
-#include "words/digest.h"
+#include "tables/split_tables.h"
 #include "words/watch.h"
 
 namespace espalier::tasks {
@@ -76,8 +76,11 @@ class Task {
 
   // The classes; none for speech.
   virtual const std::vector<std::string>& labels() = 0;
-  // Without computing anything from the files' contents but digests.
-  virtual std::string split_digest(const std::string& name) = 0;
+  // What a split is known by: the bytes behind it and how they are read. Nothing else is computed from the files'
+  // contents, and that once.
+  const std::string& split_digest(const std::string& name);
+  // The classes in a model's order. Splits that were read are read again.
+  void use_labels(std::vector<std::string> labels);
 
   // Every shortcut of the engine gives these numbers; padding is not computed, pruned heads are left out.
   virtual Evaluation evaluate(const nn::Model& model, const Split& split) const = 0;
@@ -99,17 +102,20 @@ class Task {
 
  protected:
   virtual Split read(const std::string& name) = 0;
+  virtual std::string compute_digest(const std::string& name) = 0;
+  virtual void set_labels(std::vector<std::string> labels) = 0;
   // Throws InputError where the split is not given.
   const std::string& path_of(const std::string& split) const;
   std::int64_t limit_of(const std::string& split) const;
-  DigestMemory& digests() const { return digests_; }
+  SplitTables& tables() { return tables_; }
   const Watch& watch() const { return watch_; }
   const DatasetSettings dataset_;
 
  private:
-  DigestMemory& digests_;
+  SplitTables tables_;
   Watch watch_;
   std::map<std::string, Split> splits_;
+  std::map<std::string, std::string> split_digests_;
 };
 
 // Throws InputError where a family cannot read a format; `checkpoint` names the model.

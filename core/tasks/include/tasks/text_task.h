@@ -1,12 +1,12 @@
 // Text classification: tables of labelled texts, tokenised as the checkpoint reads them.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tasks/task.h"
-#include "text/wordpiece.h"
+#include "text/tokenizer.h"
 
 namespace espalier::tasks {
 
@@ -17,7 +17,6 @@ class TextTask final : public Task {
 
   const std::vector<std::string>& labels() override;
   const std::string& checkpoint() const override { return checkpoint_; }
-  std::string split_digest(const std::string& name) override;
   Evaluation evaluate(const nn::Model& model, const Split& split) const override;
   Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
@@ -27,15 +26,17 @@ class TextTask final : public Task {
 
  protected:
   Split read(const std::string& name) override;
+  std::string compute_digest(const std::string& name) override;
+  void set_labels(std::vector<std::string> labels) override { labels_ = std::move(labels); }
 
  private:
-  const text::WordPiece& tokenizer();
+  const text::Tokenizer& tokenizer();
   // What texts are cut to: never more than the model has positions for.
   std::int64_t most_tokens() const;
 
   std::string checkpoint_;
   std::vector<std::string> labels_;
-  std::optional<text::WordPiece> tokenizer_;
+  std::unique_ptr<const text::Tokenizer> tokenizer_;
 };
 
 }  // namespace espalier::tasks
