@@ -14,6 +14,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cells/families.h"
 #include "mel_filters.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
@@ -99,15 +100,15 @@ FeatureExtractor FeatureExtractor::read(const std::filesystem::path& checkpoint)
   FeatureExtractor extractor;
   const auto config = json_of(model);
   const Keys sizes(model.string(), config);
-  const auto family = sizes.text("model_type");
-  if (family == "whisper") {
+  const auto model_type = sizes.text("model_type");
+  if (model_type == facts_of(Family::Whisper).model_type) {
     extractor.kind_ = Kind::LogMel;
     extractor.mel_bins_ = sizes.whole("num_mel_bins", 80, 1, 4096);
-  } else if (family == "audio-spectrogram-transformer") {
+  } else if (model_type == facts_of(Family::Ast).model_type) {
     extractor.mel_bins_ = sizes.whole("num_mel_bins", 128, 1, 4096);
     extractor.frames_ = sizes.whole("max_length", 1024, 1, 1'000'000);
   } else {
-    throw InputError(model.string() + ": model_type is '" + family +
+    throw InputError(model.string() + ": model_type is '" + model_type +
                      "', which reads no sound\n    expected audio-spectrogram-transformer or whisper");
   }
   if (std::filesystem::is_regular_file(own, ignored)) {

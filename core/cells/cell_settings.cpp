@@ -1,6 +1,7 @@
 #include "cells/cell_settings.h"
 
 #include <espalier/error.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -11,6 +12,18 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* by_schedule = "schedule";
+
+template <typename Enum>
+Enum word(const json& entry, const char* key) {
+  return from_name<Enum>(entry.at(key).get_ref<const std::string&>());
+}
+
+template <typename Enum>
+std::optional<Enum> word_or_nothing(const json& entry, const char* key) {
+  return entry.contains(key) ? from_name_or_empty<Enum>(entry.at(key).get_ref<const std::string&>()) : std::nullopt;
+}
+
 TrainSettings train_from_json(const json& entry) {
   TrainSettings train;
   train.epochs = entry.at("epochs");
@@ -20,7 +33,7 @@ TrainSettings train_from_json(const json& entry) {
   train.warmup = entry.at("warmup");
   train.clip_norm = entry.at("clip_norm");
   train.seed = entry.at("seed");
-  train.start = entry.value("start", train.start);
+  train.start = word_or_nothing<TrainingStart>(entry, "start").value_or(train.start);
   train.initializer_range = entry.value("initializer_range", train.initializer_range);
   train.token_deviation = entry.value("token_deviation", train.token_deviation);
   train.patch_deviation = entry.value("patch_deviation", train.patch_deviation);
@@ -36,16 +49,21 @@ PluginSettings plugin_settings_from_json(const json& entry) {
   return {entry.at("name"), entry.at("plugin"), entry.at("version"), settings_from_json(entry.at("settings"))};
 }
 
+Budget budget_from_json(const json& entry) {
+  const bool open = entry.at("kind") == by_schedule;
+  return {open ? std::nullopt : std::optional(word<BudgetKind>(entry, "kind")), entry.at("value")};
+}
+
 CellSettings read_cell(const json& entry) {
   CellSettings cell;
   const auto& model = entry.at("model");
   cell.model.name = model.at("name");
-  cell.model.family = model.at("family");
+  cell.model.family = word<Family>(model, "family");
   cell.model.checkpoint = model.at("checkpoint");
   if (!model.at("train").is_null()) cell.model.train = train_from_json(model.at("train"));
   const auto& dataset = entry.at("dataset");
   cell.dataset.name = dataset.at("name");
-  cell.dataset.format = dataset.at("format");
+  cell.dataset.format = word<Format>(dataset, "format");
   cell.dataset.split = dataset.at("split").get<std::map<std::string, std::string>>();
   cell.dataset.text = dataset.at("text");
   cell.dataset.pair = dataset.at("pair");
@@ -54,26 +72,27 @@ CellSettings read_cell(const json& entry) {
   cell.dataset.max_tokens = dataset.at("max_tokens");
   cell.dataset.audio_folder = dataset.value("audio", "");
   cell.dataset.classes = dataset.value("classes", "");
-  cell.dataset.bad_files = dataset.value("bad_files", cell.dataset.bad_files);
-  cell.dataset.long_audio = dataset.value("long_audio", "");
-  cell.dataset.normalizer = dataset.value("normalizer", "");
+  cell.dataset.bad_files = word_or_nothing<BadFiles>(dataset, "bad_files").value_or(cell.dataset.bad_files);
+  cell.dataset.long_audio = word_or_nothing<LongAudio>(dataset, "long_audio");
+  cell.dataset.normalizer = word_or_nothing<Normalizer>(dataset, "normalizer");
   cell.dataset.language = dataset.value("language", "");
-  cell.dataset.task = dataset.value("task", cell.dataset.task);
+  cell.dataset.task = word_or_nothing<SpeechTask>(dataset, "task");
   cell.dataset.max_new_tokens = dataset.value("max_new_tokens", std::int64_t{0});
-  cell.granularity = entry.at("granularity");
-  cell.sites = entry.at("sites");
+  cell.granularity = word<Granularity>(entry, "granularity");
+  cell.sites = word<SiteFilter>(entry, "sites");
   cell.scorer = plugin_settings_from_json(entry.at("scorer"));
   cell.searcher = plugin_settings_from_json(entry.at("searcher"));
   cell.recovery = plugin_settings_from_json(entry.at("recovery"));
-  cell.scope = entry.at("scope");
-  cell.budget = {entry.at("budget").at("kind"), entry.at("budget").at("value")};
-  cell.rounding = entry.at("rounding");
+  cell.scope = word<Scope>(entry, "scope");
+  cell.budget = budget_from_json(entry.at("budget"));
+  cell.rounding = word<Rounding>(entry, "rounding");
   cell.count_output_bias = entry.at("count_output_bias");
-  cell.softmax_scale = entry.at("softmax_scale");
-  cell.compute = entry.at("compute");
+  cell.softmax_scale = softmax_scale_from(entry.at("softmax_scale"));
+  cell.compute = word<ComputeType>(entry, "compute");
   if (const auto& schedule = entry.at("schedule"); !schedule.is_null()) {
-    cell.schedule = ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), schedule.at("of"),
-                                     schedule.at("rounding"), schedule.value("shape", "")};
+    cell.schedule =
+        ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), word<BudgetShare>(schedule, "of"),
+                         word<Rounding>(schedule, "rounding"), word_or_nothing<ScheduleShape>(schedule, "shape")};
   }
   cell.seed = entry.at("seed");
   cell.base_seed = entry.at("base_seed");
@@ -101,7 +120,7 @@ json to_json(const TrainSettings& train) {
     if (train.*value != defaults.*value) entry[key] = train.*value;
   };
   add("start", &TrainSettings::start);
-  if (train.start == "scratch") {
+  if (train.start == TrainingStart::Scratch) {
     entry["initializer_range"] = train.initializer_range;
     entry["token_deviation"] = train.token_deviation;
     entry["patch_deviation"] = train.patch_deviation;
@@ -125,14 +144,14 @@ json to_json(const DatasetSettings& dataset) {
   json entry = {
       {"name", dataset.name}, {"format", dataset.format}, {"split", dataset.split}, {"text", dataset.text},
       {"pair", dataset.pair}, {"label", dataset.label},   {"limit", dataset.limit}, {"max_tokens", dataset.max_tokens}};
-  if (dataset.format == "text-classification") return entry;
+  if (dataset.format == Format::TextClassification) return entry;
   entry.update({{"audio", dataset.audio_folder},
                 {"classes", dataset.classes},
                 {"bad_files", dataset.bad_files},
-                {"long_audio", dataset.long_audio},
-                {"normalizer", dataset.normalizer},
+                {"long_audio", name_or_empty(dataset.long_audio)},
+                {"normalizer", name_or_empty(dataset.normalizer)},
                 {"language", dataset.language},
-                {"task", dataset.task},
+                {"task", name_or_empty(dataset.task)},
                 {"max_new_tokens", dataset.max_new_tokens}});
   return entry;
 }
@@ -150,15 +169,16 @@ json to_json(const MeasureSettings& measure) {
   return {{"proof", measure.proof}, {"latency", latency}};
 }
 
+json to_json(const Budget& budget) { return {{"kind", name_of(budget)}, {"value", budget.value}}; }
+
+json to_json(const ScheduleSettings& schedule) {
+  json entry = {
+      {"steps", schedule.steps}, {"fraction", schedule.fraction}, {"of", schedule.of}, {"rounding", schedule.rounding}};
+  if (schedule.shape) entry["shape"] = *schedule.shape;
+  return entry;
+}
+
 json to_json(const CellSettings& cell) {
-  json schedule;
-  if (cell.schedule) {
-    schedule = {{"steps", cell.schedule->steps},
-                {"fraction", cell.schedule->fraction},
-                {"of", cell.schedule->of},
-                {"rounding", cell.schedule->rounding}};
-    if (!cell.schedule->shape.empty()) schedule["shape"] = cell.schedule->shape;
-  }
   return {{"model", to_json(cell.model)},
           {"dataset", to_json(cell.dataset)},
           {"granularity", cell.granularity},
@@ -167,12 +187,12 @@ json to_json(const CellSettings& cell) {
           {"searcher", to_json(cell.searcher)},
           {"recovery", to_json(cell.recovery)},
           {"scope", cell.scope},
-          {"budget", {{"kind", cell.budget.kind}, {"value", cell.budget.value}}},
+          {"budget", to_json(cell.budget)},
           {"rounding", cell.rounding},
           {"count_output_bias", cell.count_output_bias},
-          {"softmax_scale", cell.softmax_scale},
+          {"softmax_scale", to_string(cell.softmax_scale)},
           {"compute", cell.compute},
-          {"schedule", schedule},
+          {"schedule", cell.schedule ? to_json(*cell.schedule) : json()},
           {"seed", cell.seed},
           {"base_seed", cell.base_seed},
           {"measure", to_json(cell.measure)}};
@@ -183,7 +203,16 @@ CellSettings cell_from_json(const json& entry) {
     return read_cell(entry);
   } catch (const json::exception& error) {
     throw StoreError("the settings of a cell in the database cannot be read: " + std::string(error.what()));
+  } catch (const SettingsError& error) {  // a word of another version
+    throw StoreError("the settings of a cell in the database cannot be read: " + std::string(error.what()));
   }
+}
+
+std::string name_of(const Budget& budget) { return budget.kind ? to_string(*budget.kind) : by_schedule; }
+
+std::string name_of(const ScheduleSettings& schedule) {
+  return schedule.shape ? fmt::format("{}-{}", schedule.steps, to_string(*schedule.shape))
+                        : fmt::format("{}x{}", schedule.steps, schedule.fraction);
 }
 
 }  // namespace espalier

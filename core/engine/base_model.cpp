@@ -101,7 +101,7 @@ void check_teachers(const CellSettings& cell, tasks::Task& task) {
     };
     // Scorers and searchers look at a teacher under one of their losses.
     if (plugin == &cell.recovery || text("loss", "task") == "distillation")
-      require_teacher(text("teacher", "dense"), cell.model.family, task.labels(), task);
+      require_teacher(text("teacher", "dense"), to_string(cell.model.family), task.labels(), task);
   }
 }
 
@@ -110,11 +110,11 @@ void check_teachers(const CellSettings& cell, tasks::Task& task) {
 std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
                                     std::int64_t seed, const Watch& watch) {
   const auto& train = *model.train;
-  if (train.start == "scratch") {
+  if (train.start == TrainingStart::Scratch) {
     const families::FreshWeights fresh{train.initializer_range, train.token_deviation, train.patch_deviation};
     return families::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed));
   }
-  const auto read = families::read_model(model.checkpoint, model.family);
+  const auto read = families::read_model(model.checkpoint, to_string(model.family));
   if (!read->labels().empty() && !same_classes(read->labels(), labels)) {
     watch.tell(model.checkpoint + ": its head of " + std::to_string(read->labels().size()) + " classes (" +
                some_of(read->labels()) + ") is replaced by a new one: the data has " + std::to_string(labels.size()) +
@@ -154,7 +154,7 @@ BaseModel& BaseModels::get(const CellSettings& cell) {
                           {"checkpoint", digests_.of_checkpoint(cell.model.checkpoint)},
                           {"dataset", to_json(cell.dataset)},
                           {"base_seed", cell.model.train ? cell.base_seed : 0},
-                          {"compute", cell.model.train ? cell.compute : ""}};
+                          {"compute", cell.model.train ? to_string(cell.compute) : ""}};
   for (const auto& [split, path] : cell.dataset.split) asked["files"][split] = file_identity(path);
   const auto known = models_.find(asked.dump());
   if (known != models_.end()) {
@@ -179,7 +179,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   base->digest = digest;
   base->folder = cell.model.checkpoint;
   if (!cell.model.train) {
-    base->model = families::read_model(base->folder, cell.model.family);
+    base->model = families::read_model(base->folder, to_string(cell.model.family));
     check_labels(*base->model, cell);
     base->checkpoint_digest = digests_.of_checkpoint(base->folder);
     base->task = task_of(cell, base->model->labels(), base->model.get());
@@ -196,7 +196,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
     const auto start = start_of(cell.model, task->labels(), seed, watch_);
     TrainingReport report;
-    const nn::ComputeType compute(cell.compute);
+    const nn::ComputeGuard compute(cell.compute);
     const auto trained = [&] {
       try {
         return fine_tune(*start, *task, *cell.model.train, seed_for("training", seed), report, watch_);
@@ -218,21 +218,21 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     base->trained_now = true;
   }
   // Always through the file, so that a model trained now and one found later are the same.
-  base->model = families::read_model(base->folder, cell.model.family);
+  base->model = families::read_model(base->folder, to_string(cell.model.family));
   base->checkpoint_digest = digests_.of_checkpoint(base->folder);
   task->use_labels(base->model->labels());
   base->task = std::move(task);
   return base;
 }
 
-const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::string& split,
-                                                      const std::string& compute) {
-  const auto memory = split + '/' + compute;
+const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std::string& split, ComputeType compute) {
+  const auto memory = split + '/' + to_string(compute);
   const auto known = base.dense.find(memory);
   if (known != base.dense.end()) return known->second;
   const auto& data = base.task->split(split);
   const auto work = tasks::multiply_adds_of(*base.model, data);
-  const auto name = sha256_hex(base.digest + ' ' + data.digest + ' ' + compute + ' ' + std::to_string(results_version));
+  const auto name =
+      sha256_hex(base.digest + ' ' + data.digest + ' ' + to_string(compute) + ' ' + std::to_string(results_version));
   const fs::path file = cache_folder_ / "dense" / (name + ".safetensors");
   std::error_code ignored;
   if (fs::exists(file, ignored)) {
@@ -241,7 +241,7 @@ const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std
     } catch (const std::exception&) {  // a damaged cache entry is made again
     }
   }
-  const nn::ComputeType type(compute);
+  const nn::ComputeGuard type(compute);
   auto evaluation = base.task->evaluate(*base.model, data);
   tasks::require_numbers(evaluation, base.folder.string() + ": the model", split);
   fs::create_directories(file.parent_path(), ignored);

@@ -120,8 +120,8 @@ struct Engine::State {
                                   const Mask& mask, const std::string& split, const CellSettings& cell,
                                   bool& from_cache) {
     const auto& data = base.task->split(split);
-    const auto key =
-        model_digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + cell.compute + ' ' + cell.softmax_scale;
+    const auto key = model_digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + to_string(cell.compute) + ' ' +
+                     to_string(cell.softmax_scale);
     for (auto entry = evaluations.begin(); entry != evaluations.end(); ++entry) {
       if (entry->first != key) continue;
       from_cache = true;
@@ -129,8 +129,8 @@ struct Engine::State {
       return evaluations.front().second;
     }
     from_cache = false;
-    const nn::ComputeType compute(cell.compute);
-    const auto compacted = model.compacted(mask, softmax_scale_from(cell.softmax_scale));
+    const nn::ComputeGuard compute(cell.compute);
+    const auto compacted = model.compacted(mask, cell.softmax_scale);
     evaluations.emplace_front(key, base.task->evaluate(*compacted, data));
     if (evaluations.size() > most_evaluations) evaluations.pop_back();
     return evaluations.front().second;
@@ -160,7 +160,7 @@ struct Engine::State {
     if (fs::exists(file, ignored)) return file.string();
     fs::create_directories(file.parent_path(), ignored);
     nn::write_mask(file, base.model->sites(), mask,
-                   {{"model_digest", base.checkpoint_digest}, {"granularity", cell.granularity}});
+                   {{"model_digest", base.checkpoint_digest}, {"granularity", to_string(cell.granularity)}});
     return file.string();
   }
 
@@ -180,8 +180,8 @@ struct Engine::State {
       last_step = point.step;
       if (!cell.measure.latency || !is_first_of_its_step) continue;
       const auto mask = nn::read_mask(file, base.model->sites(), base.checkpoint_digest);
-      const auto pruned = base.model->compacted(mask, softmax_scale_from(cell.softmax_scale));
-      const nn::ComputeType compute(cell.compute);
+      const auto pruned = base.model->compacted(mask, cell.softmax_scale);
+      const nn::ComputeGuard compute(cell.compute);
       point.latency = measure_latency(*base.model, *pruned, base.task->split("test"), *cell.measure.latency, watch);
     }
     result.points.insert(result.points.end(), points->begin(), points->end());
@@ -311,7 +311,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
     late.add(*base->model, &base->weights);
     late.check("one of the cell's plugins, after its call had ended,");
   };
-  const Units units(base->model->sites(), granularity_from(cell.granularity), cell.sites);
+  const Units units(base->model->sites(), cell.granularity, cell.sites);
   const ScoreRequest wanted{cell.scorer.plugin, cell.scorer.settings, units.granularity(), cell.sites,
                             cell.seed,          cell.compute};
 
@@ -335,7 +335,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
   std::string model_digest = base->digest;
   std::size_t next = 0;
   if (keeps_steps) {
-    if (auto finished = folder.read(*base->model, softmax_scale_from(cell.softmax_scale), state_->watch);
+    if (auto finished = folder.read(*base->model, cell.softmax_scale, state_->watch);
         finished && finished->step <= static_cast<std::int64_t>(steps.size())) {
       state_->watch.tell(fmt::format("going on after step {} of {}", finished->step, steps.size()));
       owned = std::move(finished->model);
@@ -384,7 +384,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
       result.artifacts.push_back({"evaluations", found.journal.stem().string(), found.journal.string()});
 
     // Compacting it by the same mask again costs nothing.
-    auto pruned = model->compacted(mask, softmax_scale_from(cell.softmax_scale));
+    auto pruned = model->compacted(mask, cell.softmax_scale);
     Point point;
     point.step = static_cast<std::int64_t>(next) + 1;
     point.kind = diverged(found.trainings) ? "diverged" : "pruned";
@@ -413,7 +413,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
     }
     if (cell.measure.latency) {
       const Stage stage(timing, "latency");
-      const nn::ComputeType compute(cell.compute);
+      const nn::ComputeGuard compute(cell.compute);
       point.latency =
           measure_latency(*base->model, *pruned, base->task->split("test"), *cell.measure.latency, state_->watch);
     }
@@ -436,7 +436,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
       point.proof_passed = std::nullopt;
       point.proof.clear();
       point.latency.clear();
-      const nn::ComputeType compute(cell.compute);
+      const nn::ComputeGuard compute(cell.compute);
       const auto evaluation = base->task->evaluate(*pruned, base->task->split("test"));
       set_evaluation(point, evaluation, false);
       if (const auto lack = tasks::lack_of_numbers(evaluation, "the recovered model", "test"); !lack.empty()) {
@@ -451,7 +451,7 @@ CellResult Engine::compute(const CellSettings& cell, BaseModel*& base) {
     check_weights();
     folder.write(point.step, *model, kept, model_digest, {result.points.begin() + 1, result.points.end()});
     // Always through the files, so that a cell that goes on and one that was stopped there compute with the same bits.
-    if (auto written = folder.read(*base->model, softmax_scale_from(cell.softmax_scale), state_->watch)) {
+    if (auto written = folder.read(*base->model, cell.softmax_scale, state_->watch)) {
       owned = std::move(written->model);
       model = owned.get();
     }

@@ -79,7 +79,7 @@ Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) {
 }
 
 Evaluated SplitEvaluator::compute(const Mask& mask, double at_least) {
-  const nn::ComputeType compute(settings_.compute);
+  const nn::ComputeGuard compute(settings_.compute);
   const auto compacted = model_.compacted(mask, settings_.scale);
   const bool bounded = at_least > -std::numeric_limits<double>::infinity();
   if (bounded && !parts_.empty()) return in_parts(*compacted, at_least);
@@ -136,7 +136,7 @@ void SplitEvaluator::read_journal() {
   const nlohmann::json made_from = {{"model", settings_.model_digest},
                                     {"data", task_.split_digest("validation")},
                                     {"metric", settings_.metric},
-                                    {"compute", settings_.compute},
+                                    {"compute", to_string(settings_.compute)},
                                     {"scale", {static_cast<int>(settings_.scale.kind), settings_.scale.number}},
                                     {"results_version", results_version}};
   journal_ = settings_.folder / "evaluations" / (sha256_hex(made_from.dump()) + ".jsonl");

@@ -80,7 +80,7 @@ std::int64_t tokens_of(const Batch& batch) {
 
 Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
   const c10::InferenceMode inference;
-  const nn::ComputeType float32("float32");
+  const nn::ComputeGuard float32(ComputeType::Float32);
   Proof proof;
   for (const auto& batch : examples) proof.examples += batch.size();
   const auto masked = dense.masked(mask);

@@ -75,7 +75,7 @@ Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned,
       (plugin.traits & needs_data) != 0 ? &task.split(request.settings.get<std::string>("split")) : nullptr;
   tasks::ScoringBatches batches(split, pruned, request.settings, plugin.traits);
   Random random(seed_for("recovery " + request.recovery, request.seed));
-  const nn::ComputeType compute(request.compute);
+  const nn::ComputeGuard compute(request.compute);
   ModelInTraining model(pruned, dense, task, seed_for("recovery training " + request.recovery, request.seed), watch);
   const Mask own_mask(mask);  // a copy: a plugin may write into what it is given
   RecoveryTask recovery_task{model, own_mask, batches, random};

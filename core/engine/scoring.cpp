@@ -77,7 +77,7 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   const Units units(source.model.sites(), request.granularity, request.sites);
   tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
   Random random(seed_for("scorer " + request.scorer, request.seed));
-  const nn::ComputeType compute(request.compute);
+  const nn::ComputeGuard compute(request.compute);
   const auto evaluate = [&](const Mask& mask) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
@@ -105,9 +105,9 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
                               {"file", plugin.file_digest},
                               {"settings", to_json(request.settings)},
                               {"granularity", to_string(fine.granularity)},
-                              {"sites", request.sites},
+                              {"sites", to_string(request.sites)},
                               {"seed", (plugin.traits & uses_randomness) != 0 ? request.seed : 0},
-                              {"compute", split_name.empty() ? "" : request.compute},
+                              {"compute", split_name.empty() ? "" : to_string(request.compute)},
                               {"results_version", results_version}};
   if (const auto teacher = request.settings.values().find("teacher");
       teacher != request.settings.values().end() && teacher->second != SettingValue("dense"))

@@ -2,7 +2,6 @@
 
 #include <espalier/error.h>
 
-#include <charconv>
 #include <cmath>
 #include <optional>
 
@@ -12,20 +11,10 @@
 #include "engine/scoring.h"
 #include "loader/visit.h"
 #include "nn/arithmetic.h"
-#include "words/names.h"
 #include "words/printable.h"
 
 namespace espalier::engine {
 namespace {
-
-template <typename Value>
-Value chosen(const char* kind, const std::string& name, const std::map<std::string, Value>& known) {
-  const auto found = known.find(name);
-  if (found != known.end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& [key, value] : known) names.push_back(key);
-  throw SettingsError(unknown_name(kind, name, names));
-}
 
 // Of a search without data.
 [[noreturn]] void refuse(const std::string& searcher, const char* what) {
@@ -72,7 +61,7 @@ class ModelCosts final : public MaskCosts {
   }
 
   double milliseconds(const Mask& mask) override {
-    const nn::ComputeType compute(request_.compute);
+    const nn::ComputeGuard compute(request_.compute);
     const auto& examples = *split().examples;
     const auto example = typical_example(examples);
     return median_milliseconds(*compacted(mask), examples.batch({&example, 1}), measured_passes, watch_);
@@ -82,7 +71,7 @@ class ModelCosts final : public MaskCosts {
   static constexpr std::int64_t measured_passes = 21;
 
   std::unique_ptr<nn::Model> compacted(const Mask& mask) const {
-    return source_.model.compacted(mask.intersected(source_.kept), softmax_scale_from(request_.softmax_scale));
+    return source_.model.compacted(mask.intersected(source_.kept), request_.softmax_scale);
   }
   const tasks::Split& split() const {
     if (source_.task == nullptr) refuse(request_.searcher, "asks what masks cost");
@@ -137,23 +126,13 @@ class JsonReport final : public SearchReport {
 
 Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
              const Watch& watch) {
-  using Kind = SearchBudget::Kind;
   SearchBudget budget;
-  budget.kind = chosen<Kind>("budget", request.budget.kind,
-                             {{"sparsity", Kind::Sparsity},
-                              {"heads", Kind::Heads},
-                              {"macs", Kind::Macs},
-                              {"latency", Kind::Latency},
-                              {"loss_of_metric", Kind::LossOfMetric}});
+  if (!request.budget.kind) throw SettingsError("searcher '" + request.searcher + "' was given no budget");
+  budget.kind = *request.budget.kind;
   budget.value = request.budget.value;
-  const auto rounding_from = [](const std::string& name) {
-    return chosen<Rounding>("rounding", name,
-                            {{"nearest", Rounding::Nearest}, {"floor", Rounding::Floor}, {"ceil", Rounding::Ceil}});
-  };
-  budget.rounding = rounding_from(request.rounding);
+  budget.rounding = request.rounding;
   budget.at_most = request.at_most;
-  budget.at_most_rounding = rounding_from(request.at_most_rounding);
-  const auto scope = chosen<Scope>("scope", request.scope, {{"global", Scope::Global}, {"local", Scope::Local}});
+  budget.at_most_rounding = request.at_most_rounding;
   if (request.of_remaining) budget.of = SearchBudget::Share::Remaining;
   const auto& plugin = catalog.find("searcher", request.searcher);
   Untouched shown;
@@ -184,8 +163,8 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   if ((plugin.traits & evaluates) != 0) {
     const auto metric = request.settings.has("metric") ? request.settings.get<std::string>("metric") : std::string();
     on_split.emplace(source.model, source.kept, *source.task,
-                     EvaluatorSettings{metric, request.compute, softmax_scale_from(request.softmax_scale),
-                                       source.folder, source.model_digest, [&] { shown.check(searcher.who()); }},
+                     EvaluatorSettings{metric, request.compute, request.softmax_scale, source.folder,
+                                       source.model_digest, [&] { shown.check(searcher.who()); }},
                      watch);
   }
   NoEvaluator no_evaluator(request.searcher);
@@ -196,10 +175,10 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   // A copy: the scores are kept, and serve other cells.
   const auto own_scores = source.scores.defined() ? source.scores.clone() : source.scores;
   SearchTask task{*prunable,  source.units, source.units.remaining(source.kept),
-                  own_scores, budget,       scope,
+                  own_scores, budget,       request.scope,
                   random,     trainable,    batches,
                   evaluator,  costs,        report};
-  const nn::ComputeType compute(request.compute);
+  const nn::ComputeGuard compute(request.compute);
   Found found;
   found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
   searcher.leave();
@@ -220,18 +199,6 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
     for (const auto& training : found.trainings) found.report["trainings"].push_back(to_json(training));
   }
   return found;
-}
-
-nn::SoftmaxScale softmax_scale_from(const std::string& text) {
-  using Kind = nn::SoftmaxScale::Kind;
-  if (text == "original") return {};
-  if (text == "pruned-width") return {Kind::PrunedWidth, 0};
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(number) && number > 0) {
-    return {Kind::Number, number};
-  }
-  throw SettingsError("softmax scale '" + text + "' is none: expected original, pruned-width or a positive number");
 }
 
 }  // namespace espalier::engine

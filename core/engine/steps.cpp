@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "cells/budgets.h"
 #include "engine/point_json.h"
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
@@ -20,13 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-Rounding rounding_from(const std::string& name) {
-  return name == "floor" ? Rounding::Floor : name == "ceil" ? Rounding::Ceil : Rounding::Nearest;
-}
-
 // Of all there is, what a schedule by fractions has removed after so many steps, before any rounding.
 double removed_by_fractions(const ScheduleSettings& schedule, std::int64_t steps) {
-  if (schedule.of == "remaining") return 1 - std::pow(1 - schedule.fraction, static_cast<double>(steps));
+  if (schedule.of == BudgetShare::Remaining) return 1 - std::pow(1 - schedule.fraction, static_cast<double>(steps));
   return std::min(1.0, schedule.fraction * static_cast<double>(steps));
 }
 
@@ -41,27 +38,28 @@ double removed_by_fractions(const ScheduleSettings& schedule, std::int64_t steps
 std::vector<StepBudget> steps_to_heads(const CellSettings& cell, std::int64_t units) {
   const auto& schedule = *cell.schedule;
   const auto target = std::min(static_cast<std::int64_t>(cell.budget.value), units);
-  const auto rounding = rounding_from(schedule.rounding);
-  if (schedule.shape == "geometric" && target == 0 && units > 0) refuse_geometric("0 heads", "keep at least one");
+  const auto rounding = schedule.rounding;
+  if (schedule.shape == ScheduleShape::Geometric && target == 0 && units > 0)
+    refuse_geometric("0 heads", "keep at least one");
   const auto share_gone = units == 0 ? 1 : static_cast<double>(units - target) / static_cast<double>(units);
   std::vector<StepBudget> steps;
   auto left = units;
   const auto add = [&](std::int64_t kept) {
     left = std::max(kept, target);
-    steps.push_back({{"heads", static_cast<double>(left)}, cell.rounding, false, std::nullopt});
+    steps.push_back({{BudgetKind::Heads, static_cast<double>(left)}, cell.rounding, false, std::nullopt});
   };
   for (std::int64_t step = 1; step <= schedule.steps && (left > target || steps.empty()); ++step) {
     const auto done = static_cast<double>(step) / static_cast<double>(schedule.steps);
     // Where fractions alone would have reached the target, rounding has held the steps up.
-    if (schedule.shape.empty() && removed_by_fractions(schedule, step) >= share_gone - 1e-12)
+    if (!schedule.shape && removed_by_fractions(schedule, step) >= share_gone - 1e-12)
       add(target);
-    else if (schedule.shape.empty() && schedule.of == "remaining")
+    else if (!schedule.shape && schedule.of == BudgetShare::Remaining)
       add(left - units_to_remove(schedule.fraction, left, rounding));
-    else if (schedule.shape.empty())
+    else if (!schedule.shape)
       add(units - units_to_remove(removed_by_fractions(schedule, step), units, rounding));
     else if (step == schedule.steps)
       add(target);
-    else if (schedule.shape == "linear")
+    else if (schedule.shape == ScheduleShape::Linear)
       add(units - units_to_remove(done, units - target, rounding));
     else
       add(units - units_to_remove(1 - std::pow(1 - share_gone, done), units, rounding));
@@ -73,54 +71,55 @@ std::vector<StepBudget> steps_to_heads(const CellSettings& cell, std::int64_t un
 
 std::vector<StepBudget> steps_of(const CellSettings& cell, std::int64_t units) {
   if (!cell.schedule) {
-    const bool sparsity = cell.budget.kind == "sparsity";
+    const bool sparsity = cell.budget.kind == BudgetKind::Sparsity;
     return {{cell.budget, cell.rounding, false, sparsity ? std::optional(cell.budget.value) : std::nullopt}};
   }
   const auto& schedule = *cell.schedule;
-  if (cell.budget.kind == "heads") return steps_to_heads(cell, units);
-  if (cell.budget.kind != "sparsity" && cell.budget.kind != "schedule") {
+  if (cell.budget.kind == BudgetKind::Heads) return steps_to_heads(cell, units);
+  if (cell.budget.kind && !facts_of(*cell.budget.kind).under_a_schedule) {
     throw SettingsError("a schedule leads to a sparsity or to a number of heads, and the budget is '" +
-                        cell.budget.kind +
+                        name_of(cell.budget) +
                         "'\n    give the grid one of these, or nothing beside a schedule by fractions");
   }
-  const bool has_target = cell.budget.kind == "sparsity";
-  if (schedule.shape == "geometric" && cell.budget.value >= 1) refuse_geometric("sparsity 1", "a sparsity below 1");
+  const bool has_target = cell.budget.kind == BudgetKind::Sparsity;
+  if (schedule.shape == ScheduleShape::Geometric && cell.budget.value >= 1)
+    refuse_geometric("sparsity 1", "a sparsity below 1");
   const StepBudget target{cell.budget, cell.rounding, false, cell.budget.value, cell.budget.value, true};
   std::vector<StepBudget> steps;
   for (std::int64_t step = 1; step <= schedule.steps; ++step) {
     const auto done = static_cast<double>(step) / static_cast<double>(schedule.steps);
     const double at_most = has_target ? cell.budget.value : 1;
-    if (schedule.shape.empty()) {
+    if (!schedule.shape) {
       const double share = removed_by_fractions(schedule, step);
       // With a sparsity the schedule ends where that is reached.
       if (has_target && share >= cell.budget.value - 1e-12) {
         steps.push_back(target);
         break;
       }
-      if (schedule.of == "remaining")
-        steps.push_back({{"sparsity", schedule.fraction}, schedule.rounding, true, std::nullopt, at_most});
+      if (schedule.of == BudgetShare::Remaining)
+        steps.push_back({{BudgetKind::Sparsity, schedule.fraction}, schedule.rounding, true, std::nullopt, at_most});
       else
-        steps.push_back({{"sparsity", share}, schedule.rounding, false, share, at_most});
+        steps.push_back({{BudgetKind::Sparsity, share}, schedule.rounding, false, share, at_most});
     } else if (step == schedule.steps) {
       // The target itself, whatever rounding leaves of its powers, and by the cell's rounding.
       steps.push_back(target);
     } else {
-      const double share =
-          schedule.shape == "linear" ? cell.budget.value * done : 1 - std::pow(1 - cell.budget.value, done);
-      steps.push_back({{"sparsity", share}, schedule.rounding, false, share, at_most});
+      const double share = schedule.shape == ScheduleShape::Linear ? cell.budget.value * done
+                                                                   : 1 - std::pow(1 - cell.budget.value, done);
+      steps.push_back({{BudgetKind::Sparsity, share}, schedule.rounding, false, share, at_most});
     }
   }
   return steps;
 }
 
 StepBudget in_whole_units(const StepBudget& step, const CellSettings& cell, const Units& units, const Mask& kept) {
-  if (!cell.schedule || cell.budget.kind != "sparsity" || step.reaches_it) return step;
+  if (!cell.schedule || cell.budget.kind != BudgetKind::Sparsity || step.reaches_it) return step;
   // Units that a searcher ranks together: how many there are, and how many are left.
   struct Pool {
     std::int64_t count = 0, left = 0;
   };
   std::map<std::tuple<UnitKind, std::int64_t, std::int64_t>, Pool> pools;
-  const bool local = cell.scope == "local", by_head = local && units.granularity() == Granularity::HeadChannel;
+  const bool local = cell.scope == Scope::Local, by_head = local && units.granularity() == Granularity::HeadChannel;
   const auto remaining = units.remaining(kept).contiguous();
   for (std::int64_t i = 0; i < units.count(); ++i) {
     auto& pool = pools[{units[i].kind, local ? units[i].site : -1, by_head ? units[i].head : -1}];
@@ -129,10 +128,10 @@ StepBudget in_whole_units(const StepBudget& step, const CellSettings& cell, cons
   }
   SearchBudget planned, target;
   planned.value = step.budget.value;
-  planned.rounding = rounding_from(step.rounding);
+  planned.rounding = step.rounding;
   planned.of = step.of_remaining ? SearchBudget::Share::Remaining : SearchBudget::Share::All;
   target.value = cell.budget.value;
-  target.rounding = rounding_from(cell.rounding);
+  target.rounding = cell.rounding;
   const bool all_reach_it = std::all_of(pools.begin(), pools.end(), [&](const auto& entry) {
     const auto& pool = entry.second;
     return units_to_remove(planned, pool.count, pool.left) >= units_to_remove(target, pool.count, pool.left);

@@ -142,8 +142,7 @@ class Snapshot {
 // "accuracy 0.8123, cross_entropy 0.5012"
 std::string in_words(const tasks::Task& task, const tasks::Metrics& metrics) {
   std::string words;
-  for (auto name : task.ranking_metrics()) {
-    if (name.starts_with('-')) name.erase(0, 1);
+  for (const auto& name : task.ranking_metrics()) {
     if (const auto found = metrics.find(name); found != metrics.end())
       words += fmt::format("{}{} {:.4f}", words.empty() ? "" : ", ", name, found->second);
   }

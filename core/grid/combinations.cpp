@@ -9,6 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "cells/budgets.h"
+#include "cells/families.h"
+#include "cells/metrics.h"
 #include "inputs/checkpoint_facts.h"
 #include "pattern.h"
 #include "words/names.h"
@@ -17,19 +20,6 @@ namespace espalier::grid {
 namespace {
 
 constexpr std::size_t most_said = 20;
-
-// What a loss of the metric may be of, by the dataset's format.
-const std::vector<std::string>& bounded_metrics(const std::string& format) {
-  static const std::vector<std::string> classes = {"accuracy", "macro_f1", "mcc"}, tags = {"map", "mauc"},
-                                        texts = {"wer", "cer", "bleu"};
-  return format == "audio-tagging" ? tags : format == "speech-recognition" ? texts : classes;
-}
-
-bool reads(const std::string& family, const std::string& format) {
-  return family == "bert"  ? format == "text-classification"
-         : family == "ast" ? format.starts_with("audio-")
-                           : format == "speech-recognition";
-}
 
 class Combinations {
  public:
@@ -63,7 +53,8 @@ class Combinations {
   const AxisValue& value(Member member) const {
     return grid_.axis(member).values[rows_[static_cast<std::size_t>(member)]];
   }
-  const std::string& budget_kind() const { return grid_.axis(Member::Budget).name; }
+  BudgetKind budget_kind() const { return from_name<BudgetKind>(grid_.axis(Member::Budget).name); }
+  static SiteFilter sites_of(const AxisValue& value) { return from_name<SiteFilter>(value.names[0]); }
   bool budget_is_by_schedule() const { return !value(Member::Budget).number; }
 
   // Calls `visit` for each way to take one row of each of these dimensions, until it returns false.
@@ -116,21 +107,23 @@ class Combinations {
     each({Member::Model, Member::Dataset}, [&]() -> std::optional<Wrong> {
       const auto& model = value(Member::Model).model->settings;
       const auto& dataset = value(Member::Dataset).dataset->settings;
-      if (reads(model.family, dataset.format)) return std::nullopt;
+      if (facts_of(model.family).can_read(dataset.format)) return std::nullopt;
       return Wrong{grid_.place,
-                   fmt::format("model '{}' ({}) cannot read dataset '{}' ({})\n    bert reads text-classification, ast "
-                               "audio-classification and audio-tagging, whisper speech-recognition",
-                               model.name, model.family, dataset.name, dataset.format)};
+                   fmt::format("model '{}' ({}) cannot read dataset '{}' ({})\n    {}", model.name,
+                               to_string(model.family), dataset.name, to_string(dataset.format), what_families_read())};
     });
   }
 
   void models_and_sites() {
     each({Member::Model, Member::Sites}, [&]() -> std::optional<Wrong> {
       const auto& model = value(Member::Model).model->settings;
-      const auto& sites = value(Member::Sites).names[0];
-      if (model.family == "whisper" || !sites.starts_with("decoder")) return std::nullopt;
-      return Wrong{grid_.place, fmt::format("model '{}' ({}) has no {} sites\n    its sites: encoder-self", model.name,
-                                            model.family, sites)};
+      const auto& family = facts_of(model.family);
+      const auto sites = sites_of(value(Member::Sites));
+      if (family.has_sites(sites)) return std::nullopt;
+      std::vector<std::string> has;
+      for (const auto& site : family.attention) has.emplace_back(to_string(site.kind));
+      return Wrong{grid_.place, fmt::format("model '{}' ({}) has no {} sites\n    its sites: {}", model.name,
+                                            to_string(model.family), to_string(sites), join(has))};
     });
   }
 
@@ -155,10 +148,11 @@ class Combinations {
     each({Member::Searcher, Member::Budget}, [&]() -> std::optional<Wrong> {
       const auto& searcher = *value(Member::Searcher).plugin;
       const auto& known = searcher.budgets;
-      if (known.empty() || std::find(known.begin(), known.end(), budget_kind()) != known.end()) return std::nullopt;
+      const auto& asked = grid_.axis(Member::Budget).name;
+      if (known.empty() || std::find(known.begin(), known.end(), asked) != known.end()) return std::nullopt;
       return Wrong{value(Member::Budget).place,
                    fmt::format("searcher '{}' does not understand the budget '{}'{}\n    it understands {}",
-                               searcher.settings.name, budget_kind(),
+                               searcher.settings.name, asked,
                                budget_is_by_schedule() ? ", which this schedule stands for" : "", join(known))};
     });
   }
@@ -190,47 +184,48 @@ class Combinations {
   void searchers_and_metrics() {
     each({Member::Searcher, Member::Dataset}, [&]() -> std::optional<Wrong> {
       const auto& searcher = *value(Member::Searcher).plugin;
-      const bool is_bound = budget_kind() == "loss_of_metric";
+      const bool is_bound = budget_kind() == BudgetKind::LossOfMetric;
       const auto& settings = searcher.settings.settings.values();
       const auto setting = settings.find("metric");
       if (setting == settings.end() || !(is_bound || searcher.evaluates)) return std::nullopt;
       const auto* metric = std::get_if<std::string>(&setting->second);
       const auto& format = value(Member::Dataset).dataset->settings.format;
-      auto known = bounded_metrics(format);
+      auto known = bounded_metrics_of(format);
       if (metric == nullptr || metric->empty() || std::find(known.begin(), known.end(), *metric) != known.end()) {
         return std::nullopt;
       }
       const auto written = searcher.places.find("metric");
       const auto& place = written == searcher.places.end() ? value(Member::Searcher).place : written->second;
-      if (*metric != "cross_entropy") {
-        if (!is_bound) known.push_back("cross_entropy");
-        return Wrong{place, unknown_name("metric of " + format + " data", *metric, known)};
+      const auto* facts = find_metric(*metric);
+      if (facts == nullptr || !facts->is_of(format)) {
+        if (!is_bound) known = metrics_of(format);
+        return Wrong{place, unknown_name(fmt::format("metric of {} data", to_string(format)), *metric, known)};
       }
       if (!is_bound) return std::nullopt;
-      return Wrong{place, fmt::format("the budget loss_of_metric cannot be of 'cross_entropy', which has no bound\n    "
+      return Wrong{place, fmt::format("the budget loss_of_metric cannot be of '{}', which has no bound\n    "
                                       "expected one of {}, or no 'metric': then it is the task's first",
-                                      join(known))};
+                                      *metric, join(known))};
     });
   }
 
   void budgets_and_schedules() {
-    if (budget_kind() == "sparsity" || budget_kind() == "heads") return;
+    if (facts_of(budget_kind()).under_a_schedule) return;
     each({Member::Schedule}, [&]() -> std::optional<Wrong> {
-      if (value(Member::Schedule).json == "null") return std::nullopt;
+      if (!value(Member::Schedule).schedule) return std::nullopt;
       return Wrong{value(Member::Schedule).place,
                    fmt::format("a schedule leads to a sparsity or a count of heads, and the budget is '{}'\n    leave "
                                "'schedule' out, or ask for sparsity or heads",
-                               budget_kind())};
+                               grid_.axis(Member::Budget).name)};
     });
   }
 
   // Each step keeps the same share of what is left: nothing is no share of it. (Heads are at least one.)
   void geometric_schedules() {
-    if (budget_kind() != "sparsity") return;
+    if (budget_kind() != BudgetKind::Sparsity) return;
     each({Member::Schedule, Member::Budget}, [&]() -> std::optional<Wrong> {
       const auto& schedule = value(Member::Schedule);
       const auto& sparsity = value(Member::Budget).number;
-      const bool is_geometric = schedule.json.find(R"("shape":"geometric")") != std::string::npos;
+      const bool is_geometric = schedule.schedule && schedule.schedule->shape == ScheduleShape::Geometric;
       if (!is_geometric || !sparsity || *sparsity < 1) return std::nullopt;
       return Wrong{value(Member::Budget).place,
                    fmt::format("schedule '{}' cannot lead to sparsity {}: each step keeps the same share of what is "
@@ -241,44 +236,42 @@ class Combinations {
   }
 
   void heads_and_models() {
-    if (budget_kind() != "heads") return;
-    std::map<std::pair<std::string, std::string>, std::optional<std::int64_t>> counts;  // by checkpoint and filter
+    if (budget_kind() != BudgetKind::Heads) return;
+    std::map<std::pair<std::string, SiteFilter>, std::optional<std::int64_t>> counts;  // by checkpoint and filter
     each({Member::Model, Member::Sites, Member::Budget}, [&]() -> std::optional<Wrong> {
       const auto& model = value(Member::Model).model->settings;
-      const auto& sites = value(Member::Sites).names[0];
+      const auto sites = sites_of(value(Member::Sites));
       const auto [count, is_new] = counts.try_emplace({model.checkpoint, sites});
       if (is_new) count->second = inputs::head_count(model, sites);
       const auto& budget = value(Member::Budget);
       if (!count->second || *budget.number <= static_cast<double>(*count->second)) return std::nullopt;
-      return Wrong{budget.place,
-                   fmt::format("heads = {} is more than there are: model '{}' has {} heads{}\n    expected how many "
-                               "stay, from 1 to {}",
-                               *budget.number, model.name, *count->second, sites == "all" ? "" : " at sites " + sites,
-                               *count->second)};
+      return Wrong{
+          budget.place,
+          fmt::format("heads = {} is more than there are: model '{}' has {} heads{}\n    expected how many "
+                      "stay, from 1 to {}",
+                      *budget.number, model.name, *count->second,
+                      sites == SiteFilter::All ? "" : std::string(" at sites ") + to_string(sites), *count->second)};
     });
   }
 
   // Of a metric in fractions nobody allows a loss of 5; of BLEU, from 0 to 100, one may.
   void losses_and_metrics() {
-    if (budget_kind() != "loss_of_metric") return;
+    if (budget_kind() != BudgetKind::LossOfMetric) return;
     each({Member::Searcher, Member::Dataset, Member::Budget}, [&]() -> std::optional<Wrong> {
       const auto& budget = value(Member::Budget);
       if (!budget.number) return std::nullopt;
       const auto& settings = value(Member::Searcher).plugin->settings.settings.values();
       const auto setting = settings.find("metric");
       const auto* given = setting == settings.end() ? nullptr : std::get_if<std::string>(&setting->second);
-      const auto& known = bounded_metrics(value(Member::Dataset).dataset->settings.format);
-      const auto metric = given == nullptr || given->empty() ? known[0] : *given;
-      const double most = metric == "bleu" ? 100 : metric == "mcc" ? 2 : 1;
-      if (*budget.number <= most) return std::nullopt;
+      const auto format = value(Member::Dataset).dataset->settings.format;
+      const auto* metric = find_metric(given == nullptr || given->empty() ? bounded_metrics_of(format).at(0) : *given);
+      if (metric == nullptr || *budget.number <= metric->most_loss) return std::nullopt;
+      const double most = metric->most_loss;
       return Wrong{
           budget.place,
           fmt::format("loss_of_metric = {} is more than {} can lose, which counts {}\n    expected at most {}{}",
-                      *budget.number, metric,
-                      metric == "bleu"  ? "from 0 to 100"
-                      : metric == "mcc" ? "from -1 to 1"
-                                        : "in fractions",
-                      most, *budget.number <= 100 ? fmt::format("; did you mean {}?", *budget.number / 100) : "")};
+                      *budget.number, metric->name, metric->counts, most,
+                      *budget.number <= 100 ? fmt::format("; did you mean {}?", *budget.number / 100) : "")};
     });
   }
 

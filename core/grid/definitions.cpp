@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "cells/families.h"
+#include "cells/formats.h"
 #include "reading.h"
 #include "vocabulary.h"
 #include "words/names.h"
@@ -28,8 +30,7 @@ std::optional<TrainSettings> read_train(const Value& value, const std::string& t
   reader.real("warmup", share, train.warmup);
   reader.real("clip_norm", not_negative, train.clip_norm);
   reader.integer("seed", 0, train.seed);
-  if (const auto* start = reader.find("start"))
-    read_word(*start, "start", {"checkpoint", "scratch"}, train.start, complaints);
+  reader.word("start", train.start);
   reader.real("initializer_range", not_negative, train.initializer_range);
   reader.real("token_deviation", not_negative, train.token_deviation);
   reader.real("patch_deviation", not_negative, train.patch_deviation);
@@ -42,62 +43,63 @@ std::optional<TrainSettings> read_train(const Value& value, const std::string& t
   return train;
 }
 
+bool reads_sounds(const FamilyFacts& family) {
+  return std::any_of(family.reads.begin(), family.reads.end(),
+                     [](const auto format) { return facts_of(format).of_sounds; });
+}
+
 // What the engine cannot train is refused where it is asked for.
 void check_recipe(const ModelSettings& model, const Value& place, Complaints& complaints) {
   const auto& train = *model.train;
-  if (model.family == "whisper") {
-    complaints.add(place.place, "a Whisper model is used as its checkpoint is: 'train' fine-tunes bert and ast only");
+  const auto& family = facts_of(model.family);
+  if (!family.trains) {
+    complaints.add(place.place, fmt::format("a {} model is used as its checkpoint is: 'train' fine-tunes {} only",
+                                            family.title, families_that(&FamilyFacts::trains)));
   }
-  if (train.start == "scratch" && model.family != "ast" && !model.family.empty()) {
+  if (train.start == TrainingStart::Scratch && !family.from_scratch) {
     complaints.add(place.place,
-                   fmt::format("start = \"scratch\" makes the weights of an ast model; this is {}\n    give "
+                   fmt::format("start = \"scratch\" makes the weights of an {} model; this is {}\n    give "
                                "a checkpoint with weights and leave 'start' out",
-                               model.family));
+                               families_that(&FamilyFacts::from_scratch), to_string(model.family)));
   }
   const bool augments =
       train.mixup > 0 || train.frequency_mask > 0 || train.time_mask > 0 || train.shift > 0 || train.noise > 0;
-  if (augments && model.family == "bert") {
+  if (augments && !reads_sounds(family)) {
     complaints.add(place.place,
-                   "mixup, frequency_mask, time_mask, shift and noise augment audio; a bert model reads text");
+                   fmt::format("mixup, frequency_mask, time_mask, shift and noise augment audio; a {} model reads text",
+                               to_string(model.family)));
   }
 }
 
 // Keys that mean nothing for a format are mistakes.
-void refuse_keys_of_other_formats(const Value& table, const std::string& title, const std::string& format,
-                                  Complaints& complaints) {
+void refuse_keys_of_other_formats(const Value& table, const std::string& title, Format format, Complaints& complaints) {
   struct KeyOfFormats {
     const char* key;
-    std::vector<std::string> formats;
+    std::vector<Format> formats;
   };
-  static const std::vector<std::string> audio = {"audio-classification", "audio-tagging", "speech-recognition"};
+  constexpr auto text = Format::TextClassification, classes = Format::AudioClassification, tags = Format::AudioTagging,
+                 speech = Format::SpeechRecognition;
+  static const std::vector<Format> audio = {classes, tags, speech};
   static const std::vector<KeyOfFormats> keys = {
-      {"pair", {"text-classification"}},
-      {"max_tokens", {"text-classification"}},
-      {"text", {"text-classification", "speech-recognition"}},
-      {"label", {"text-classification", "audio-classification", "audio-tagging"}},
-      {"audio", {"audio-tagging"}},
-      {"classes", {"audio-tagging"}},
-      {"bad_files", audio},
-      {"long_audio", audio},
-      {"normalizer", {"speech-recognition"}},
-      {"language", {"speech-recognition"}},
-      {"task", {"speech-recognition"}},
-      {"max_new_tokens", {"speech-recognition"}},
+      {"pair", {text}},         {"max_tokens", {text}}, {"text", {text, speech}}, {"label", {text, classes, tags}},
+      {"audio", {tags}},        {"classes", {tags}},    {"bad_files", audio},     {"long_audio", audio},
+      {"normalizer", {speech}}, {"language", {speech}}, {"task", {speech}},       {"max_new_tokens", {speech}},
   };
-  if (std::find(formats.begin(), formats.end(), format) == formats.end()) return;  // said already
   for (const auto& [key, of] : keys) {
     const auto* entry = table.find(key);
     if (entry == nullptr || std::find(of.begin(), of.end(), format) != of.end()) continue;
-    complaints.add(entry->place, fmt::format("'{}' means nothing to {} data ({})\n    it belongs to {}", key, format,
-                                             title, join(of)));
+    std::vector<std::string> belongs;
+    for (const auto one : of) belongs.emplace_back(to_string(one));
+    complaints.add(entry->place, fmt::format("'{}' means nothing to {} data ({})\n    it belongs to {}", key,
+                                             to_string(format), title, join(belongs)));
   }
 }
 
 void refuse_one_column_twice(const Value& table, const DatasetSettings& dataset, Complaints& complaints) {
   std::vector<std::pair<const char*, std::string>> columns;
-  if (dataset.format == "text-classification") {
+  if (dataset.format == Format::TextClassification) {
     columns = {{"text", dataset.text}, {"pair", dataset.pair}, {"label", dataset.label}};
-  } else if (dataset.format == "speech-recognition") {
+  } else if (dataset.format == Format::SpeechRecognition) {
     columns = {{"path", "path"}, {"text", dataset.text}};
   } else {
     columns = {{"path", "path"}, {"label", dataset.label}};
@@ -163,22 +165,20 @@ void describe(PluginDefinition& plugin, const PluginDescription& description) {
 }  // namespace
 
 void DefinitionReader::read_audio_keys(TableReader& reader, DatasetSettings& dataset) {
-  const auto word = [&](const char* key, const std::vector<std::string>& known, std::string& target) {
-    if (const auto* value = reader.find(key)) read_word(*value, key, known, target, complaints_);
-  };
   if (const auto* value = reader.find("audio")) path(*value, "audio", dataset.audio_folder);
   if (const auto* value = reader.find("classes")) path(*value, "classes", dataset.classes);
-  word("bad_files", {"refuse", "skip"}, dataset.bad_files);
-  word("long_audio", {"refuse", "cut", "chunk"}, dataset.long_audio);
-  if (dataset.long_audio == "chunk" && dataset.format.starts_with("audio-")) {
+  reader.word("bad_files", dataset.bad_files);
+  reader.word("long_audio", dataset.long_audio);
+  const auto& format = facts_of(dataset.format);
+  if (dataset.long_audio == LongAudio::Chunk && format.of_sounds && format.has_classes) {
     complaints_.add(reader.find("long_audio")->place,
                     fmt::format("'chunk' joins what a Whisper model writes of each part; {} data is not written\n"
                                 "    expected refuse or cut",
-                                dataset.format));
+                                to_string(dataset.format)));
   }
-  word("normalizer", {"whisper-english", "whisper-basic", "ascii"}, dataset.normalizer);
+  reader.word("normalizer", dataset.normalizer);
   reader.text("language", dataset.language);
-  word("task", {"transcribe", "translate"}, dataset.task);
+  reader.word("task", dataset.task);
   reader.integer("max_new_tokens", 1, dataset.max_new_tokens);
 }
 
@@ -203,14 +203,15 @@ std::shared_ptr<ModelDefinition> DefinitionReader::model(const Value& table, con
   definition->place = table.place;
   auto& model = definition->settings;
   TableReader reader(table, title_of("model", name), complaints_);
-  bool sound = true;
+  bool sound = true, knows_family = false;
   if (const auto* family = reader.need("family")) {
-    sound &= read_word(*family, "family", families, model.family, complaints_);
+    knows_family = read_word(*family, "family", model.family, complaints_);
   }
+  sound &= knows_family;
   if (const auto* checkpoint = reader.need("checkpoint")) sound &= path(*checkpoint, "checkpoint", model.checkpoint);
   if (const auto* train = reader.find("train")) {
     model.train = read_train(*train, title_of("model", name), complaints_);
-    if (model.train) check_recipe(model, *train, complaints_);
+    if (model.train && knows_family) check_recipe(model, *train, complaints_);
   }
   reader.finish();
   model.name = name;
@@ -227,7 +228,8 @@ std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table,
   definition->place = table.place;
   auto& dataset = definition->settings;
   TableReader reader(table, title_of("dataset", name), complaints_);
-  if (const auto* format = reader.need("format")) read_word(*format, "format", formats, dataset.format, complaints_);
+  const auto* format = reader.need("format");
+  const bool knows_format = format != nullptr && read_word(*format, "format", dataset.format, complaints_);
   for (const auto* split : split_names) {
     if (const auto* value = reader.find(split)) {
       std::string file;
@@ -249,8 +251,10 @@ std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table,
   reader.integer("max_tokens", 1, dataset.max_tokens);
   if (const auto* written = table.find("max_tokens")) definition->max_tokens_place = written->value.place;
   read_audio_keys(reader, dataset);
-  refuse_keys_of_other_formats(table, title_of("dataset", name), dataset.format, complaints_);
-  refuse_one_column_twice(table, dataset, complaints_);
+  if (knows_format) {
+    refuse_keys_of_other_formats(table, title_of("dataset", name), dataset.format, complaints_);
+    refuse_one_column_twice(table, dataset, complaints_);
+  }
   reader.finish();
   dataset.name = name;
   if (name.empty()) {  // .../wordnet/test.tsv is wordnet

@@ -17,7 +17,8 @@ namespace espalier::grid {
 // A set of splits.
 using Splits = unsigned;
 inline constexpr Splits train_split = 1, validation_split = 2, test_split = 4;
-inline constexpr const char* split_names[] = {"train", "validation", "test"};
+inline constexpr const char* split_names[] = {to_string(SplitName::Train), to_string(SplitName::Validation),
+                                              to_string(SplitName::Test)};
 
 struct ModelDefinition {
   ModelSettings settings;
@@ -64,7 +65,7 @@ struct Definitions {
   std::map<std::string, NamedDefinitions<PluginDefinition>> plugins;  // by role
 };
 
-inline constexpr const char* roles[] = {"scorer", "searcher", "recovery"};
+inline constexpr const char* roles[] = {to_string(Role::Scorer), to_string(Role::Searcher), to_string(Role::Recovery)};
 // A scorer and a recovery may be left out.
 inline bool may_be_none(const std::string& role) { return role != "searcher"; }
 

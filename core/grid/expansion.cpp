@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "cells/budgets.h"
 #include "pattern.h"
 #include "seed_notes.h"
 #include "words/names.h"
@@ -262,13 +263,15 @@ class Expander {
   std::uint32_t row(Member member) const { return rows_[static_cast<std::size_t>(member)]; }
   const AxisValue& value(Member member) const { return grid_->axis(member).values[row(member)]; }
 
+  const BudgetFacts& budget() const { return facts_of(from_name<BudgetKind>(grid_->axis(Member::Budget).name)); }
+
   // Those that reasons() speaks of.
   Splits needed_splits() const {
     Splits needed = test_split;
     if (value(Member::Model).model->settings.train) needed |= train_split | validation_split;
     for (const auto member : {Member::Scorer, Member::Searcher, Member::Recovery})
       needed |= value(member).plugin->needs;
-    if (grid_->axis(Member::Budget).name == "loss_of_metric") needed |= validation_split;
+    if (budget().reads_validation) needed |= validation_split;
     return needed;
   }
 
@@ -292,8 +295,8 @@ class Expander {
         reasons.try_emplace(split, "the training of model '" + model.name + "'");
       }
     }
-    if (grid_->axis(Member::Budget).name == "loss_of_metric") {
-      reasons.try_emplace(validation_split, "the budget loss_of_metric");
+    if (budget().reads_validation) {
+      reasons.try_emplace(validation_split, std::string("the budget ") + to_string(budget().kind));
     }
     reasons.try_emplace(test_split, "every table");
     return reasons;

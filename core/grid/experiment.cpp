@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cells/formats.h"
 #include "combinations.h"
 #include "definitions.h"
 #include "document.h"
@@ -160,7 +161,8 @@ void warn_of_shared_splits(const Place& place, const DatasetSettings& dataset, s
       if (!same_file(a->second, b->second)) continue;
       // A folder of sounds has lists of its own that say which belong to which split.
       std::error_code absent;
-      if (dataset.format.starts_with("audio-") && std::filesystem::is_directory(a->second, absent)) continue;
+      const auto& format = facts_of(dataset.format);
+      if (format.of_sounds && format.has_classes && std::filesystem::is_directory(a->second, absent)) continue;
       warnings.push_back(fmt::format("{}: dataset '{}': one file serves as {} and {}: {}", place.text(), dataset.name,
                                      a->first, b->first, a->second));
     }

@@ -1,6 +1,5 @@
 #include "grid_table.h"
 
-#include <espalier/vocabulary.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cells/budgets.h"
 #include "key.h"
 #include "pattern.h"
 #include "ranges.h"
@@ -16,15 +16,8 @@
 #include "words/names.h"
 #include "words/unicode.h"
 
-
 namespace espalier::grid {
 namespace {
-
-constexpr double least_share = std::numeric_limits<double>::denorm_min();
-constexpr Range open_share = {least_share, 1, "a number above 0 and at most 1"};
-constexpr Range share_of_macs = {least_share, 1,
-                                 "a share of the dense model's multiply-adds, a number above 0 and at most 1"};
-constexpr Range share_of_time = {least_share, 1, "a share of the dense model's time, a number above 0 and at most 1"};
 
 template <typename Definition>
 std::vector<std::string> names_of(const NamedDefinitions<Definition>& definitions) {
@@ -67,11 +60,7 @@ class GridReader {
          {"schedule", "recovery", "compute", "softmax_scale", "rounding", "count_output_bias", "seed", "base_seed"}) {
       axis(name, Needed::No);
     }
-    std::string order = "as-written";
-    reader_.word("order", orders, order);
-    grid_.order = order == "random"           ? Order::Random
-                  : order == "coarse-to-fine" ? Order::CoarseToFine
-                                              : Order::AsWritten;
+    reader_.word("order", grid_.order);
     const auto* linked = reader_.find("linked");
     if (const auto* skip = reader_.find("skip")) grid_.skip = read_skip(*skip, complaints_);
     reader_.finish();
@@ -103,26 +92,27 @@ class GridReader {
 
   void budget() {
     std::vector<const Entry*> given;
-    for (const auto& kind : budget_kinds()) {
+    for (const auto& kind : names<BudgetKind>()) {
       if (const auto* entry = reader_.find_entry(kind)) given.push_back(entry);
     }
     if (given.size() == 1) return fill(given[0]->key, &given[0]->value);
     // A schedule by fractions says itself how much goes.
     if (given.empty() && table_.find("schedule") != nullptr) {
       auto& axis = grid_.axis(Member::Budget);
-      axis.name = "sparsity";
+      axis.name = to_string(BudgetKind::Sparsity);
+      const Budget open{std::nullopt, 0};
       AxisValue by_schedule;
-      by_schedule.json = R"({"kind":"schedule","value":0})";
-      by_schedule.names = {"schedule"};
+      by_schedule.json = to_json(open).dump();
+      by_schedule.names = {name_of(open)};
       by_schedule.place = table_.find("schedule")->value.place;
       axis.values.push_back(std::move(by_schedule));
       return;
     }
-    std::vector<std::string> names;
-    for (const auto* entry : given) names.push_back(entry->key);
+    std::vector<std::string> found;
+    for (const auto* entry : given) found.push_back(entry->key);
     complaints_.add(given.empty() ? grid_.place : given[1]->place,
-                    (given.empty() ? "[[grid]] lacks a budget" : "[[grid]] has several budgets: " + join(names)) +
-                        "\n    expected one of " + join(budget_kinds()));
+                    (given.empty() ? "[[grid]] lacks a budget" : "[[grid]] has several budgets: " + join(found)) +
+                        "\n    expected one of " + join(names<BudgetKind>()));
   }
 
   // A schedule leads to a sparsity or a count of heads, or says by its fraction how much goes; with both it ends where the
@@ -130,15 +120,14 @@ class GridReader {
   void check_schedules() {
     const auto& budget = grid_.axis(Member::Budget);
     if (budget.values.empty()) return;
-    if (budget.values[0].names != std::vector<std::string>{"schedule"}) return;
+    if (budget.values[0].number) return;
     const auto* given = table_.find("schedule");
     const auto place = given == nullptr ? grid_.place : given->place;
     for (const auto& value : grid_.axis(Member::Schedule).values) {
-      const bool none = value.json == "null", shaped = value.json.find("\"shape\"") != std::string::npos;
-      if (none || shaped) {
+      if (!value.schedule || value.schedule->shape) {
         complaints_.add(place,
                         fmt::format("schedule '{}' needs a budget, and [[grid]] has none\n    expected one of {}",
-                                    value.names[0], join(budget_kinds())));
+                                    value.names[0], join(names<BudgetKind>())));
       }
     }
   }
@@ -169,8 +158,9 @@ class GridReader {
   // The values of an axis, each range in the place where it is written.
   std::vector<Value> with_ranges(const std::string& name, const Value& value) {
     const auto written = value.kind == Value::Kind::List ? value.items : std::vector<Value>{value};
-    const bool whole = name == "heads" || name == "seed" || name == "base_seed";
-    if (!whole && *member_of(name) != Member::Budget) return written;
+    const auto budget = find_name<BudgetKind>(name);
+    const bool whole = budget ? facts_of(*budget).whole : name == "seed" || name == "base_seed";
+    if (!whole && !budget) return written;
     std::vector<Value> values;
     for (const auto& one : written) {
       if (!add_range(one, name, whole ? Numbers::Whole : Numbers::Real, values, complaints_)) values.push_back(one);
@@ -183,15 +173,16 @@ class GridReader {
     value.kind = Value::Kind::Text;
     if (name == "seed" || name == "base_seed") value.kind = Value::Kind::Integer;
     if (name == "count_output_bias") value.kind = Value::Kind::Bool;
-    value.text = name == "sites"           ? "all"
+    static const CellSettings defaults;
+    value.text = name == "sites"           ? to_string(defaults.sites)
                  : name == "scorer"        ? "none"
                  : name == "searcher"      ? "ranking"
-                 : name == "scope"         ? "global"
+                 : name == "scope"         ? to_string(defaults.scope)
                  : name == "recovery"      ? "none"
                  : name == "schedule"      ? "none"
-                 : name == "compute"       ? "float32"
-                 : name == "softmax_scale" ? "original"
-                 : name == "rounding"      ? "nearest"
+                 : name == "compute"       ? to_string(defaults.compute)
+                 : name == "softmax_scale" ? to_string(defaults.softmax_scale.kind)
+                 : name == "rounding"      ? to_string(defaults.rounding)
                                            : "";
     return value.kind != Value::Kind::Text || !value.text.empty();
   }
@@ -221,11 +212,11 @@ class GridReader {
         resolved.names = {resolved.json};
         return true;
       }
-      case Member::Granularity: return resolve_word(value, "granularity", names<Granularity>(), resolved);
-      case Member::Sites: return resolve_word(value, "site filter", names<SiteFilter>(), resolved);
-      case Member::Scope: return resolve_word(value, "scope", scopes, resolved);
-      case Member::Compute: return resolve_word(value, "compute type", compute_types, resolved);
-      case Member::Rounding: return resolve_word(value, "rounding", roundings, resolved);
+      case Member::Granularity: return resolve_word<Granularity>(value, resolved);
+      case Member::Sites: return resolve_word<SiteFilter>(value, resolved);
+      case Member::Scope: return resolve_word<Scope>(value, resolved);
+      case Member::Compute: return resolve_word<ComputeType>(value, resolved);
+      case Member::Rounding: return resolve_word<Rounding>(value, resolved);
     }
     return false;
   }
@@ -234,12 +225,13 @@ class GridReader {
     return unknown_here(kind, name, known, where_name_belongs(name, kind, definitions_, definition_reader_.plugins()));
   }
 
-  bool resolve_word(const Value& value, std::string_view kind, const std::vector<std::string>& known,
-                    AxisValue& resolved) {
+  template <Worded Enum>
+  bool resolve_word(const Value& value, AxisValue& resolved) {
+    const std::string_view kind = Vocabulary<Enum>::kind;
     std::string word;
     if (!read_text(value, kind, word, complaints_)) return false;
-    if (std::find(known.begin(), known.end(), word) == known.end()) {
-      complaints_.add(value.place, unknown(kind, word, known));
+    if (!find_name<Enum>(word)) {
+      complaints_.add(value.place, unknown(kind, word, names<Enum>()));
       return false;
     }
     resolved.json = json_text(word);
@@ -300,21 +292,18 @@ class GridReader {
     return true;
   }
 
-  bool resolve_budget(const std::string& kind, const Value& value, AxisValue& resolved) {
-    double budget = 0;
-    if (kind == "heads") {
-      std::int64_t heads = 0;
-      if (!read_integer(value, kind, 1, heads, complaints_)) return false;
-      budget = static_cast<double>(heads);
-    } else {
-      const Range& range = kind == "sparsity"  ? share
-                           : kind == "macs"    ? share_of_macs
-                           : kind == "latency" ? share_of_time
-                                               : not_negative;
-      if (!read_real(value, kind, range, budget, complaints_)) return false;
+  bool resolve_budget(const std::string& name, const Value& value, AxisValue& resolved) {
+    Budget budget{find_name<BudgetKind>(name), 0};
+    const auto& facts = facts_of(*budget.kind);
+    if (facts.whole) {
+      std::int64_t count = 0;
+      if (!read_integer(value, name, static_cast<std::int64_t>(facts.range.least), count, complaints_)) return false;
+      budget.value = static_cast<double>(count);
+    } else if (!read_real(value, name, facts.range, budget.value, complaints_)) {
+      return false;
     }
-    resolved.json = fmt::format(R"({{"kind":"{}","value":{}}})", kind, json_number(budget));
-    resolved.number = budget;
+    resolved.json = to_json(budget).dump();
+    resolved.number = budget.value;
     return true;
   }
 
@@ -333,36 +322,33 @@ class GridReader {
     ScheduleSettings schedule;
     TableReader reader(value, "schedule", complaints_);
     if (const auto* steps = reader.need("steps")) read_integer(*steps, "steps", 1, schedule.steps, complaints_);
-    reader.real("fraction", open_share, schedule.fraction);
-    reader.word("of", {"remaining", "all"}, schedule.of);
-    reader.word("shape", {"linear", "geometric"}, schedule.shape);
-    if (schedule.shape.empty() && schedule.fraction == 0) schedule.shape = "linear";
-    const bool shaped = !schedule.shape.empty();
-    if (shaped) schedule.rounding = "nearest";
-    reader.word("rounding", roundings, schedule.rounding);
-    if (shaped && schedule.fraction > 0) {
+    reader.real("fraction", positive_share, schedule.fraction);
+    reader.word("of", schedule.of);
+    reader.word("shape", schedule.shape);
+    if (!schedule.shape && schedule.fraction == 0) schedule.shape = ScheduleShape::Linear;
+    if (schedule.shape) schedule.rounding = Rounding::Nearest;
+    reader.word("rounding", schedule.rounding);
+    if (schedule.shape && schedule.fraction > 0) {
       complaints_.add(
           value.place,
           "'schedule' has a fraction and a shape\n    expected one of the two: a fraction is removed in each "
           "step, a shape leads to the grid's sparsity or heads");
     }
     reader.finish();
-    resolved.json = fmt::format(R"({{"fraction":{},"of":"{}","rounding":"{}",{}"steps":{}}})",
-                                json_number(schedule.fraction), schedule.of, schedule.rounding,
-                                shaped ? fmt::format(R"("shape":"{}",)", schedule.shape) : "", schedule.steps);
-    resolved.names = {shaped ? fmt::format("{}-{}", schedule.steps, schedule.shape)
-                             : fmt::format("{}x{}", schedule.steps, schedule.fraction)};
+    resolved.json = to_json(schedule).dump();
+    resolved.names = {name_of(schedule)};
+    resolved.schedule = schedule;
     return true;
   }
 
   bool resolve_softmax_scale(const Value& value, AxisValue& resolved) {
     if (value.kind == Value::Kind::Text) {
-      return resolve_word(value, "softmax scale", softmax_scales, resolved);
+      return resolve_word<SoftmaxScale::Kind>(value, resolved);
     }
     double scale = 0;
     constexpr Range range = {positive.least, positive.most, "'original', 'pruned-width' or a positive number"};
     if (!read_real(value, "softmax_scale", range, scale, complaints_)) return false;
-    resolved.json = fmt::format(R"("{}")", scale);
+    resolved.json = json_text(to_string(SoftmaxScale{SoftmaxScale::Kind::Number, scale}));
     resolved.number = scale;
     return true;
   }
@@ -481,14 +467,9 @@ class GridReader {
 
 }  // namespace
 
-const std::vector<std::string>& budget_kinds() {
-  static const std::vector<std::string> kinds = {"sparsity", "heads", "macs", "latency", "loss_of_metric"};
-  return kinds;
-}
-
 const std::vector<std::string>& axis_names() {
   static const auto names = [] {
-    std::vector<std::string> all = budget_kinds();
+    auto all = espalier::names<BudgetKind>();
     for (std::size_t i = 0; i < member_count; ++i) {
       if (static_cast<Member>(i) != Member::Budget) all.emplace_back(member_names[i]);
     }
@@ -498,8 +479,7 @@ const std::vector<std::string>& axis_names() {
 }
 
 std::optional<Member> member_of(const std::string& axis) {
-  const auto& kinds = budget_kinds();
-  if (std::find(kinds.begin(), kinds.end(), axis) != kinds.end()) return Member::Budget;
+  if (find_name<BudgetKind>(axis)) return Member::Budget;
   for (std::size_t i = 0; i < member_count; ++i) {
     if (axis == member_names[i] && static_cast<Member>(i) != Member::Budget) return static_cast<Member>(i);
   }

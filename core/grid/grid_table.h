@@ -39,7 +39,6 @@ inline constexpr const char* member_names[member_count] = {"base_seed", "budget"
                                                            "dataset",   "granularity", "model",   "recovery",
                                                            "rounding",  "schedule",    "scope",   "scorer",
                                                            "searcher",  "seed",        "sites",   "softmax_scale"};
-const std::vector<std::string>& budget_kinds();
 // What a grid, a skip pattern and --only may name: every member, and the kinds of budget in place of `budget`.
 const std::vector<std::string>& axis_names();
 // The member an axis name stands for.
@@ -55,6 +54,7 @@ struct AxisValue {
   std::shared_ptr<ModelDefinition> model;
   std::shared_ptr<DatasetDefinition> dataset;
   std::shared_ptr<PluginDefinition> plugin;
+  std::optional<ScheduleSettings> schedule;
 };
 
 struct Axis {
@@ -86,6 +86,18 @@ struct Pattern {
 };
 
 enum class Order { AsWritten, Random, CoarseToFine };
+
+}  // namespace espalier::grid
+
+template <>
+struct espalier::Vocabulary<espalier::grid::Order> {
+  using Order = espalier::grid::Order;
+  static constexpr const char* kind = "order";
+  static constexpr Word<Order> words[] = {
+      {Order::AsWritten, "as-written"}, {Order::Random, "random"}, {Order::CoarseToFine, "coarse-to-fine"}};
+};
+
+namespace espalier::grid {
 
 struct Grid {
   Place place;

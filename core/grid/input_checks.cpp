@@ -7,8 +7,11 @@
 #include <map>
 #include <set>
 
+#include "cells/families.h"
+#include "cells/formats.h"
 #include "inputs/checkpoint_facts.h"
 #include "inputs/table_facts.h"
+#include "words/names.h"
 
 namespace espalier::grid {
 namespace {
@@ -25,14 +28,12 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-bool has_classes(const std::string& format) { return format != "speech-recognition"; }
-
 class Checks {
  public:
   Checks(const fs::path& cache_folder, SplitTables& tables) : tables_(cache_folder, tables) {}
 
   void check(const Meeting& meeting) {
-    const auto* checkpoint = facts_of(*meeting.model);
+    const auto* checkpoint = checkpoint_of(*meeting.model);
     bool sound = true;
     for (Splits i = 0; i < 3; ++i) {
       if ((meeting.splits & (1U << i)) != 0) sound = is_sound(*meeting.dataset, split_names[i]) && sound;
@@ -40,8 +41,8 @@ class Checks {
     if (!sound || checkpoint == nullptr || !checkpoint->problems.empty()) return;
     const bool trained = meeting.model->settings.train.has_value();
     if (!trained && !answers(*meeting.model, *checkpoint, meeting.dataset->settings.format)) return;
-    if (has_classes(meeting.dataset->settings.format)) check_labels(meeting, *checkpoint);
-    if (meeting.model->settings.family == "bert") check_positions(meeting, *checkpoint);
+    if (facts_of(meeting.dataset->settings.format).has_classes) check_labels(meeting, *checkpoint);
+    check_positions(meeting, *checkpoint);
   }
 
   InputFindings found;
@@ -52,10 +53,10 @@ class Checks {
   }
 
   // Null where files are missing, which is said elsewhere.
-  const inputs::CheckpointFacts* facts_of(const ModelDefinition& model) {
+  const inputs::CheckpointFacts* checkpoint_of(const ModelDefinition& model) {
     const auto& settings = model.settings;
     const fs::path folder(settings.checkpoint);
-    const bool from_scratch = settings.train && settings.train->start == "scratch";
+    const bool from_scratch = settings.train && settings.train->start == TrainingStart::Scratch;
     if (!is_file(folder / "config.json") || (!from_scratch && !is_file(folder / "model.safetensors"))) return nullptr;
     const auto [entry, is_new] = checkpoints_.try_emplace({settings.checkpoint, settings.family, !from_scratch});
     if (is_new) {
@@ -63,14 +64,22 @@ class Checks {
       for (const auto& problem : entry->second.problems) {
         complain(fmt::format("{}\n    the checkpoint of model '{}', {}", problem, settings.name, model.place.text()));
       }
-      if (settings.family == "bert" && !is_file(folder / "tokenizer.json") && !is_file(folder / "vocab.txt")) {
-        complain(
-            fmt::format("{}: has no tokenizer: neither tokenizer.json nor vocab.txt\n    the checkpoint of model "
-                        "'{}', {}, which reads texts",
-                        folder.string(), settings.name, model.place.text()));
-      }
+      check_tokenizer(model);
     }
     return &entry->second;
+  }
+
+  void check_tokenizer(const ModelDefinition& model) {
+    const auto& settings = model.settings;
+    const auto& family = facts_of(settings.family);
+    if (!family.can_read(Format::TextClassification)) return;
+    const fs::path folder(settings.checkpoint);
+    for (const auto& files : family.tokenizers) {
+      if (std::all_of(files.begin(), files.end(), [&](const char* file) { return is_file(folder / file); })) return;
+    }
+    complain(fmt::format("{}: has no tokenizer: neither {}\n    the checkpoint of model '{}', {}, which reads texts",
+                         folder.string(), join(family.ways_to_hold_a_tokenizer(), " nor "), settings.name,
+                         model.place.text()));
   }
 
   bool is_sound(const DatasetDefinition& dataset, const std::string& split) {
@@ -87,23 +96,24 @@ class Checks {
   }
 
   // Whether a checkpoint that is used as it is has the head that the data ask for.
-  bool answers(const ModelDefinition& model, const inputs::CheckpointFacts& checkpoint, const std::string& format) {
+  bool answers(const ModelDefinition& model, const inputs::CheckpointFacts& checkpoint, Format format) {
     const auto& settings = model.settings;
-    if (!has_classes(format)) return true;
+    if (!facts_of(format).has_classes) return true;
     if (!checkpoint.has_head.value_or(true)) {
       complain(
           fmt::format("{}: the checkpoint of model '{}' has no classification head, and the model gives no training "
                       "recipe\n    {} holds no '{}'\n    add train = {{ epochs = 2 }} to it, or give a checkpoint "
                       "with a head (espalier train makes one)",
                       model.place.text(), settings.name, (fs::path(settings.checkpoint) / "model.safetensors").string(),
-                      settings.family == "ast" ? "classifier.dense.weight" : "classifier.weight"));
+                      facts_of(settings.family).head));
       return false;
     }
     const auto& type = checkpoint.problem_type;
-    const bool regression = type == "regression" || (format == "text-classification" && checkpoint.labels.size() == 1);
-    if (regression || (format == "text-classification" && type == "multi_label_classification")) {
+    const bool regression =
+        type == "regression" || (format == Format::TextClassification && checkpoint.labels.size() == 1);
+    if (regression || (format == Format::TextClassification && type == "multi_label_classification")) {
       complain(fmt::format("{}: the checkpoint of model '{}' is made for another task than {}\n    {} has {}",
-                           model.place.text(), settings.name, format,
+                           model.place.text(), settings.name, to_string(format),
                            (fs::path(settings.checkpoint) / "config.json").string(),
                            type.empty() ? "one class, which is regression" : "problem_type '" + type + "'"));
       return false;
@@ -149,7 +159,7 @@ class Checks {
   }
 
   inputs::TableFactsMemory tables_;
-  std::map<std::tuple<std::string, std::string, bool>, inputs::CheckpointFacts> checkpoints_;
+  std::map<std::tuple<std::string, Family, bool>, inputs::CheckpointFacts> checkpoints_;
   std::set<std::string> said_;
 };
 

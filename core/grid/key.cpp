@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cells/formats.h"
+#include "words/names.h"
+
 namespace espalier::grid {
 namespace {
 
@@ -24,7 +27,6 @@ bool is_folder(const std::filesystem::path& path) {
 }  // namespace
 
 std::string json_text(const std::string& text) { return json(text).dump(); }
-std::string json_number(double number) { return json(number).dump(); }
 
 void render(AxisValue& value) {
   if (value.model) value.json = to_json(value.model->settings).dump();
@@ -75,9 +77,10 @@ const std::string& KeyParts::digest(const std::string& path, bool checkpoint, bo
 }
 
 KeyPart KeyParts::model(const ModelSettings& model) {
-  const bool from_scratch = model.train && model.train->start == "scratch";
+  const bool from_scratch = model.train && model.train->start == TrainingStart::Scratch;
   const auto& found = digest(model.checkpoint, true, !from_scratch);
-  const bool whole = !found.empty() && (model.family != "whisper" || has_tokenizer(model.checkpoint));
+  const bool whole = !found.empty() && (!facts_of(model.family).can_read(Format::SpeechRecognition) ||
+                                        has_tokenizer(model.checkpoint, facts_of(model.family)));
   json part = to_json(model);
   part.erase("name");
   if (!found.empty()) part["checkpoint"] = found;
@@ -98,10 +101,15 @@ KeyPart KeyParts::plugin(const PluginSettings& plugin) {
   return part;
 }
 
-bool KeyParts::has_tokenizer(const std::filesystem::path& checkpoint) {
-  if (is_file(checkpoint / "tokenizer.json")) return true;
-  if (is_file(checkpoint / "vocab.json") && is_file(checkpoint / "merges.txt")) return true;
-  missing_.insert((checkpoint / "tokenizer.json").string() + " (or vocab.json and merges.txt)");
+bool KeyParts::has_tokenizer(const std::filesystem::path& checkpoint, const FamilyFacts& family) {
+  for (const auto& files : family.tokenizers) {
+    if (std::all_of(files.begin(), files.end(), [&](const char* file) { return is_file(checkpoint / file); }))
+      return true;
+  }
+  auto ways = family.ways_to_hold_a_tokenizer();
+  const auto first = checkpoint / ways.at(0);
+  ways.erase(ways.begin());
+  missing_.insert(first.string() + " (or " + join(ways, " or ") + ")");
   return false;
 }
 
@@ -149,8 +157,7 @@ KeyPart KeyParts::dataset(const DatasetSettings& dataset, Splits used, const std
       text["split"][name] = nullptr;
       continue;
     }
-    const auto found =
-        dataset.format == "text-classification" ? digest(given->second, false, true) : audio(dataset, name);
+    const auto found = facts_of(dataset.format).of_sounds ? audio(dataset, name) : digest(given->second, false, true);
     part.missing = part.missing || found.empty();
     text["split"][name] = found.empty() ? given->second : found;
     if (const auto limit = dataset.limit.find(name); limit != dataset.limit.end()) text["limit"][name] = limit->second;

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "cells/families.h"
 #include "definitions.h"
 #include "grid_table.h"
 #include "tables/split_tables.h"
@@ -14,7 +15,6 @@
 namespace espalier::grid {
 
 std::string json_text(const std::string& text);
-std::string json_number(double number);
 
 // Fills in json and key_json of models, datasets and plugins, once all names are settled.
 void render(AxisValue& value);
@@ -43,7 +43,7 @@ class KeyParts {
   const std::string& digest(const std::string& path, bool checkpoint, bool has_weights);
   // Of a split and every sound file it names.
   std::string audio(const DatasetSettings& dataset, const std::string& split);
-  bool has_tokenizer(const std::filesystem::path& checkpoint);
+  bool has_tokenizer(const std::filesystem::path& checkpoint, const FamilyFacts& family);
 
   SplitTables& tables_;
   std::map<std::string, std::string> known_;  // path -> digest; empty: missing

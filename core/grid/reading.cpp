@@ -33,8 +33,6 @@ std::optional<double> spelled(const std::string& text, bool& percent) {
   return number;
 }
 
-bool lies_in(double number, const Range& range) { return number >= range.least && number <= range.most; }
-
 // What a number of another kind was most likely meant to be: 50 of a share is 0.5, "8" is 8.
 std::string meant_number(const Value& value, const Range& range) {
   bool percent = false;
@@ -44,9 +42,9 @@ std::string meant_number(const Value& value, const Range& range) {
   const bool quoted = value.kind == Value::Kind::Text;
   if (quoted) number = spelled(value.text, percent);
   if (!number) return "";
-  if (quoted && !percent && lies_in(*number, range)) return fmt::format("without quotes: {}", *number);
+  if (quoted && !percent && range.holds(*number)) return fmt::format("without quotes: {}", *number);
   const double share_of_it = *number / 100;
-  if ((percent || (range.most == 1 && *number >= 2 && *number <= 100)) && lies_in(share_of_it, range)) {
+  if ((percent || (range.most == 1 && *number >= 2 && *number <= 100)) && range.holds(share_of_it)) {
     return fmt::format("did you mean {}?", share_of_it);
   }
   return "";
@@ -88,7 +86,7 @@ bool read_integer(const Value& value, std::string_view name, std::int64_t least,
 bool read_real(const Value& value, std::string_view name, const Range& range, double& target, Complaints& complaints) {
   const bool is_number = value.kind == Value::Kind::Integer || value.kind == Value::Kind::Real;
   const double number = value.kind == Value::Kind::Integer ? static_cast<double>(value.integer) : value.real;
-  if (!is_number || !(number >= range.least && number <= range.most)) {
+  if (!is_number || !range.holds(number)) {
     return refuse(value, name, range.words, complaints, meant_number(value, range));
   }
   target = number + 0.0;  // turns -0.0, which would be another text in a key, into 0.0
@@ -140,10 +138,6 @@ void TableReader::integer(const std::string& key, std::int64_t least, std::int64
 
 void TableReader::real(const std::string& key, const Range& range, double& target) {
   if (const auto* value = find(key)) read_real(*value, key, range, target, complaints_);
-}
-
-void TableReader::word(const std::string& key, const std::vector<std::string>& known, std::string& target) {
-  if (const auto* value = find(key)) read_word(*value, key, known, target, complaints_);
 }
 
 void TableReader::finish() {

@@ -2,26 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cells/range.h"
+#include "cells/vocabulary.h"
 #include "document.h"
 
 namespace espalier::grid {
-
-// Which reals are allowed, and how a message says so.
-struct Range {
-  double least;
-  double most;
-  const char* words;
-};
-
-inline constexpr double no_limit = std::numeric_limits<double>::max();  // finite: refuses infinities
-inline constexpr Range share = {0, 1, "a number from 0 to 1"};
-inline constexpr Range positive = {std::numeric_limits<double>::denorm_min(), no_limit, "a positive number"};
-inline constexpr Range not_negative = {0, no_limit, "a number of at least 0"};
 
 // Each reads one value; false and a complaint where it is something else. `name` is what messages call it.
 bool read_text(const Value& value, std::string_view name, std::string& target, Complaints& complaints);
@@ -32,6 +22,13 @@ bool read_real(const Value& value, std::string_view name, const Range& range, do
 // One of the known words; `kind` is what an unknown one is called: "unknown granularity 'haed'".
 bool read_word(const Value& value, std::string_view kind, const std::vector<std::string>& known, std::string& target,
                Complaints& complaints);
+template <Worded Enum>
+bool read_word(const Value& value, std::string_view kind, Enum& target, Complaints& complaints) {
+  std::string name;
+  if (!read_word(value, kind, names<Enum>(), name, complaints)) return false;
+  target = *find_name<Enum>(name);
+  return true;
+}
 bool expect_table(const Value& value, std::string_view name, Complaints& complaints);
 
 // Every key asked for is a known key; finish() refuses the rest.
@@ -48,7 +45,15 @@ class TableReader {
   void boolean(const std::string& key, bool& target);
   void integer(const std::string& key, std::int64_t least, std::int64_t& target);
   void real(const std::string& key, const Range& range, double& target);
-  void word(const std::string& key, const std::vector<std::string>& known, std::string& target);
+  template <Worded Enum>
+  void word(const std::string& key, Enum& target) {
+    if (const auto* value = find(key)) read_word(*value, key, target, complaints_);
+  }
+  template <Worded Enum>
+  void word(const std::string& key, std::optional<Enum>& target) {
+    Enum given{};
+    if (const auto* value = find(key); value != nullptr && read_word(*value, key, given, complaints_)) target = given;
+  }
   void finish();
 
  private:

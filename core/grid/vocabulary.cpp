@@ -1,12 +1,12 @@
 #include "vocabulary.h"
 
-#include <espalier/vocabulary.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "cells/vocabulary.h"
+#include "grid_table.h"
 #include "words/names.h"
-
 
 namespace espalier::grid {
 namespace {
@@ -93,24 +93,20 @@ std::string where_name_belongs(const std::string& name, std::string_view asked_a
   for (const auto& plugin : plugins) {
     if (plugin.name == name) take(plugin.role, fmt::format("it is a {0}: {0} = \"{1}\"", plugin.role, name));
   }
-  struct Words {
-    const char* kind;
-    const char* key;
-    const std::vector<std::string>& words;
+  const auto take_from = [&]<typename Enum>(const char* key, Vocabulary<Enum>) {
+    const std::string kind = Vocabulary<Enum>::kind;
+    if (find_name<Enum>(name))
+      take(kind, fmt::format("it is {} {}: {} = \"{}\"", kind.starts_with('o') ? "an" : "a", kind, key, name));
   };
-  const Words vocabulary[] = {{"granularity", "granularity", names<Granularity>()},
-                              {"site filter", "sites", names<SiteFilter>()},
-                              {"scope", "scope", scopes},
-                              {"compute type", "compute", compute_types},
-                              {"rounding", "rounding", roundings},
-                              {"softmax scale", "softmax_scale", softmax_scales},
-                              {"order", "order", orders},
-                              {"family", "family", families},
-                              {"format", "format", formats}};
-  for (const auto& [kind, key, words] : vocabulary) {
-    if (holds(words, name))
-      take(kind, fmt::format("it is {} {}: {} = \"{}\"", kind[0] == 'o' ? "an" : "a", kind, key, name));
-  }
+  take_from("granularity", Vocabulary<Granularity>());
+  take_from("sites", Vocabulary<SiteFilter>());
+  take_from("scope", Vocabulary<Scope>());
+  take_from("compute", Vocabulary<ComputeType>());
+  take_from("rounding", Vocabulary<Rounding>());
+  take_from("softmax_scale", Vocabulary<SoftmaxScale::Kind>());
+  take_from("order", Vocabulary<Order>());
+  take_from("family", Vocabulary<Family>());
+  take_from("format", Vocabulary<Format>());
   return found;
 }
 

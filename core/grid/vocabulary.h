@@ -1,4 +1,4 @@
-// The closed lists of words and keys of an experiment file, and where a word that was written in the wrong place belongs.
+// Where a word or a key that was written in the wrong place of an experiment file belongs.
 #pragma once
 
 #include <string>
@@ -8,15 +8,6 @@
 #include "definitions.h"
 
 namespace espalier::grid {
-
-inline const std::vector<std::string> families = {"bert", "ast", "whisper"};
-inline const std::vector<std::string> formats = {"text-classification", "audio-classification", "audio-tagging",
-                                                 "speech-recognition"};
-inline const std::vector<std::string> scopes = {"global", "local"};
-inline const std::vector<std::string> compute_types = {"float32", "bfloat16"};
-inline const std::vector<std::string> roundings = {"nearest", "floor", "ceil"};
-inline const std::vector<std::string> orders = {"as-written", "random", "coarse-to-fine"};
-inline const std::vector<std::string> softmax_scales = {"original", "pruned-width"};
 
 // "it is a searcher: searcher = \"a-star\"": a definition of another kind, a plugin of another role, or a word of another
 // key. Empty where the name is known nowhere.

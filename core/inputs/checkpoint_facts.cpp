@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "cells/families.h"
 #include "safetensors_header.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
@@ -49,10 +51,10 @@ std::string text(const json& config, const char* key) {
 
 class Reading {
  public:
-  Reading(const fs::path& folder, const std::string& family)
+  Reading(const fs::path& folder, Family family)
       : config_file_((folder / "config.json").string()),
         weights_file_((folder / "model.safetensors").string()),
-        family_(family) {}
+        family_(facts_of(family)) {}
 
   CheckpointFacts read(bool with_weights) {
     try {
@@ -70,15 +72,15 @@ class Reading {
 
   void read_config() {
     facts_.model_type = text(config_, "model_type");
-    const auto expected = model_type_of(family_);
-    if (!facts_.model_type.empty() && facts_.model_type != expected) {
-      complain("model_type is '" + facts_.model_type + "', expected '" + expected + "' for family " + family_ +
-               "\n    supported families: bert, ast, whisper");
+    if (!facts_.model_type.empty() && facts_.model_type != family_.model_type) {
+      complain("model_type is '" + facts_.model_type + "', expected '" + family_.model_type + "' for family " +
+               to_string(family_.family) + "\n    supported families: " + join(names<Family>()));
       return;
     }
     facts_.problem_type = text(config_, "problem_type");
-    if (family_ != "whisper") read_labels();
-    if (family_ == "bert") facts_.positions = whole(config_, "max_position_embeddings").value_or(512);
+    if (family_.head != nullptr) read_labels();
+    if (const auto& positions = family_.positions)
+      facts_.positions = whole(config_, positions->key).value_or(positions->otherwise);
     read_widths();
   }
 
@@ -102,62 +104,51 @@ class Reading {
   }
 
   void read_widths() {
-    struct Widths {
-      const char *width, *heads;
-      std::int64_t default_width, default_heads;
-    };
-    const std::vector<Widths> all = family_ == "whisper"
-                                        ? std::vector<Widths>{{"d_model", "encoder_attention_heads", 384, 6},
-                                                              {"d_model", "decoder_attention_heads", 384, 6}}
-                                        : std::vector<Widths>{{"hidden_size", "num_attention_heads", 768, 12}};
-    for (const auto& [width_key, heads_key, default_width, default_heads] : all) {
-      const auto width = config_.contains(width_key) ? whole(config_, width_key) : std::optional(default_width);
-      const auto heads = config_.contains(heads_key) ? whole(config_, heads_key) : std::optional(default_heads);
+    std::set<std::string> seen;  // sites of one half of a model have the same heads
+    for (const auto& [kind, layers, width_of, heads_of] : family_.attention) {
+      if (!seen.insert(heads_of.key).second) continue;
+      const auto read = [&](const ConfigNumber& number) {
+        return config_.contains(number.key) ? whole(config_, number.key) : std::optional(number.otherwise);
+      };
+      const auto width = read(width_of), heads = read(heads_of);
       if (!width || *width < 1) {
-        complain(std::string(width_key) + " is no whole number of at least 1");
+        complain(std::string(width_of.key) + " is no whole number of at least 1");
       } else if (!heads || *heads < 1) {
-        complain(std::string(heads_key) + " is no whole number of at least 1");
+        complain(std::string(heads_of.key) + " is no whole number of at least 1");
       } else if (*width % *heads != 0) {
-        complain(std::string(width_key) + " " + std::to_string(*width) + " is not a multiple of " + heads_key + " " +
-                 std::to_string(*heads));
+        complain(std::string(width_of.key) + " " + std::to_string(*width) + " is not a multiple of " + heads_of.key +
+                 " " + std::to_string(*heads));
       }
     }
-    const auto activation = text(config_, family_ == "whisper" ? "activation_function" : "hidden_act");
+    const auto activation = text(config_, family_.activation);
     const std::vector<std::string> known = {"gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "tanh"};
     if (!activation.empty() && std::find(known.begin(), known.end(), activation) == known.end()) {
-      complain((family_ == "whisper" ? "activation_function '" : "hidden_act '") + activation +
+      complain(std::string(family_.activation) + " '" + activation +
                "' is not supported\n    supported: " + join(known));
     }
   }
 
   void read_weights() {
     shapes_ = safetensors_shapes(weights_file_);
-    const std::string signature = family_ == "bert"  ? "embeddings.word_embeddings.weight"
-                                  : family_ == "ast" ? "embeddings.patch_embeddings.projection.weight"
-                                                     : "decoder.embed_tokens.weight";
     const auto found = std::find_if(shapes_.begin(), shapes_.end(),
-                                    [&](const auto& tensor) { return tensor.first.ends_with(signature); });
+                                    [&](const auto& tensor) { return tensor.first.ends_with(family_.embedding); });
     if (found == shapes_.end()) {
-      facts_.problems.push_back(weights_file_ + ": holds no tensor '" + signature +
-                                "': are these weights of a model of "
-                                "family " +
-                                family_ + "?");
+      facts_.problems.push_back(weights_file_ + ": holds no tensor '" + family_.embedding +
+                                "': are these weights of a model of family " + to_string(family_.family) + "?");
       return;
     }
-    if (family_ == "bert") expect(*found, {"vocab_size", "hidden_size"});
-    if (family_ == "whisper") expect(*found, {"vocab_size", "d_model"});
+    expect(*found, family_.extents);
     read_head();
   }
 
   void read_head() {
-    if (family_ == "whisper") return;
-    const std::string name = family_ == "bert" ? "classifier.weight" : "classifier.dense.weight";
-    const auto head = shapes_.find(name);
+    if (family_.head == nullptr) return;
+    const auto head = shapes_.find(family_.head);
     facts_.has_head = head != shapes_.end();
     if (!*facts_.has_head || head->second.empty()) return;
     if (const auto rows = head->second[0]; rows != static_cast<std::int64_t>(facts_.labels.size())) {
-      facts_.problems.push_back(weights_file_ + ": '" + name + "' has " + std::to_string(rows) + " classes, and " +
-                                config_file_ + " names " + std::to_string(facts_.labels.size()) +
+      facts_.problems.push_back(weights_file_ + ": '" + family_.head + "' has " + std::to_string(rows) +
+                                " classes, and " + config_file_ + " names " + std::to_string(facts_.labels.size()) +
                                 " (id2label, num_labels)");
     }
   }
@@ -176,50 +167,42 @@ class Reading {
   }
 
   std::string config_file_, weights_file_;
-  const std::string& family_;
+  const FamilyFacts& family_;
   json config_;
   Shapes shapes_;
   CheckpointFacts facts_;
 };
 
-// Layers times heads. A key that is absent has the default of transformers; 0 where one is no number of this kind.
-std::int64_t heads_of(const json& config, const char* layers_key, std::int64_t layers, const char* heads_key,
-                      std::int64_t heads) {
-  const auto whole_or_0 = [&](const char* key, std::int64_t absent, std::int64_t most) {
-    if (!config.contains(key)) return absent;
-    const auto number = whole(config, key).value_or(0);
+// Layers times heads; 0 where one is no number of this kind.
+std::int64_t heads_of(const json& config, const AttentionFacts& site) {
+  const auto whole_or_0 = [&](const ConfigNumber& wanted, std::int64_t most) {
+    if (!config.contains(wanted.key)) return wanted.otherwise;
+    const auto number = whole(config, wanted.key).value_or(0);
     return number >= 1 && number <= most ? number : 0;
   };
-  return whole_or_0(layers_key, layers, 10'000) * whole_or_0(heads_key, heads, 100'000);
+  return whole_or_0(site.layers, 10'000) * whole_or_0(site.heads, 100'000);
 }
 
 }  // namespace
 
-std::string model_type_of(const std::string& family) {
-  return family == "ast" ? "audio-spectrogram-transformer" : family;
-}
-
-CheckpointFacts checkpoint_facts(const fs::path& folder, const std::string& family, bool with_weights) {
+CheckpointFacts checkpoint_facts(const fs::path& folder, Family family, bool with_weights) {
   return Reading(folder, family).read(with_weights);
 }
 
-std::optional<std::int64_t> head_count(const ModelSettings& model, const std::string& sites) {
+std::optional<std::int64_t> head_count(const ModelSettings& model, SiteFilter sites) {
   json config;
   try {
     config = config_of(fs::path(model.checkpoint) / "config.json");
   } catch (const InputError&) {  // what cannot be read is said where the checkpoint is looked at
     return std::nullopt;
   }
-  if (model.family != "whisper") {
-    const auto heads = heads_of(config, "num_hidden_layers", 12, "num_attention_heads", 12);
-    return heads > 0 ? std::optional(heads) : std::nullopt;
+  std::int64_t heads = 0;
+  for (const auto& site : facts_of(model.family).attention) {
+    const auto found = heads_of(config, site);
+    if (found == 0) return std::nullopt;
+    if (chooses(sites, site.kind)) heads += found;
   }
-  const auto encoder = heads_of(config, "encoder_layers", 4, "encoder_attention_heads", 6);
-  const auto decoder = heads_of(config, "decoder_layers", 4, "decoder_attention_heads", 6);
-  if (encoder == 0 || decoder == 0) return std::nullopt;
-  if (sites == "encoder-self") return encoder;
-  if (sites == "decoder-self" || sites == "decoder-cross") return decoder;
-  return sites == "self" ? encoder + decoder : encoder + 2 * decoder;
+  return heads > 0 ? std::optional(heads) : std::nullopt;
 }
 
 }  // namespace espalier::inputs

@@ -5,8 +5,6 @@
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
-#include <espalier/error.h>
-
 #include <map>
 #include <sstream>
 #include <unordered_map>
@@ -16,7 +14,6 @@
 #include "pattern.h"
 #include "speech/english_spelling.h"
 #include "speech/error_rate.h"
-#include "words/names.h"
 
 namespace espalier::speech {
 namespace {
@@ -195,22 +192,6 @@ std::string ascii(const std::string& text) {
 }
 
 }  // namespace
-
-Normalizer normalizer_from(const std::string& name) {
-  if (name == "whisper-english") return Normalizer::WhisperEnglish;
-  if (name == "whisper-basic") return Normalizer::WhisperBasic;
-  if (name == "ascii") return Normalizer::Ascii;
-  throw SettingsError(unknown_name("normalizer", name, {"whisper-english", "whisper-basic", "ascii"}));
-}
-
-const char* to_string(Normalizer normalizer) {
-  switch (normalizer) {
-    case Normalizer::WhisperEnglish: return "whisper-english";
-    case Normalizer::WhisperBasic: return "whisper-basic";
-    case Normalizer::Ascii: return "ascii";
-  }
-  return "";
-}
 
 std::string normalized(Normalizer normalizer, const std::string& text) {
   switch (normalizer) {

@@ -80,7 +80,7 @@ class TableOfFiles {
   void read_file_of_rows() {
     tables::TableFile table(file_);
     const auto start = table.content().find_first_not_of(" \t\r\n");
-    if (dataset_.format == "audio-tagging" && start != std::string_view::npos && table.content()[start] == '#') {
+    if (dataset_.format == Format::AudioTagging && start != std::string_view::npos && table.content()[start] == '#') {
       read_audioset(table);
     } else {
       read_table(table);
@@ -109,7 +109,7 @@ class TableOfFiles {
   }
 
   void read_table(tables::TableFile& table) {
-    const bool speech = dataset_.format == "speech-recognition";
+    const bool speech = dataset_.format == Format::SpeechRecognition;
     const auto& content = speech ? dataset_.text : dataset_.label;
     const std::string key = speech ? "text" : "label";
     const tables::WantedColumns wanted{{"path", content},
@@ -131,9 +131,9 @@ class TableOfFiles {
     auto& value = found.values[1];
     if (path.empty()) return "its path is empty";
     row.path = beside(path).string();
-    if (dataset_.format == "speech-recognition") {
+    if (dataset_.format == Format::SpeechRecognition) {
       row.text = std::move(value);
-    } else if (dataset_.format == "audio-tagging") {
+    } else if (dataset_.format == Format::AudioTagging) {
       row.labels = split_at(value, ';');
     } else if (trimmed(value).empty()) {
       return "its label ('" + dataset_.label + "') is empty";
@@ -207,7 +207,7 @@ class TableOfFiles {
   }
 
   void read_speech_commands() {
-    if (dataset_.format != "audio-classification" || !is_file(file_ / "testing_list.txt") ||
+    if (dataset_.format != Format::AudioClassification || !is_file(file_ / "testing_list.txt") ||
         !is_file(file_ / "validation_list.txt")) {
       throw InputError(file_.string() +
                        ": is a folder, expected a table, or for audio-classification the Speech Commands folder (with "

@@ -3,6 +3,7 @@
 #include <espalier/error.h>
 
 #include "cells/cell_settings.h"
+#include "cells/formats.h"
 #include "counting.h"
 
 namespace espalier {
@@ -16,15 +17,15 @@ std::int64_t limit_of(const DatasetSettings& dataset, const std::string& split, 
 // All that the rows depend on.
 std::string reading_of(const DatasetSettings& dataset, const std::string& split, TableExtent extent) {
   std::string text = std::to_string(limit_of(dataset, split, extent));
-  for (const auto& part : {dataset.format, split, split_path(dataset, split), dataset.text, dataset.pair, dataset.label,
-                           dataset.audio_folder, dataset.classes})
+  for (const auto& part : {std::string(to_string(dataset.format)), split, split_path(dataset, split), dataset.text,
+                           dataset.pair, dataset.label, dataset.audio_folder, dataset.classes})
     text.append(1, '\0').append(part);
   return text;
 }
 
 SplitTable read(const DatasetSettings& dataset, const std::string& split, TableExtent extent) {
   SplitTable table;
-  if (dataset.format == "text-classification") {
+  if (!facts_of(dataset.format).of_sounds) {
     table.texts = read_text_table(split_path(dataset, split), {dataset.text, dataset.pair, dataset.label},
                                   limit_of(dataset, split, extent));
   } else if (extent == TableExtent::Whole) {
@@ -68,7 +69,7 @@ const std::string& SplitTables::digest(const DatasetSettings& dataset, const std
   const auto reading = reading_of(dataset, split, TableExtent::Limited);
   const auto known = known_digests_.find(reading);
   if (known != known_digests_.end()) return known->second;
-  return known_digests_[reading] = dataset.format == "text-classification"
+  return known_digests_[reading] = !facts_of(dataset.format).of_sounds
                                        ? digests_.of_file(split_path(dataset, split))
                                        : audio_digest(table(dataset, split)->sounds, digests_);
 }

@@ -64,8 +64,8 @@ const audio::FeatureExtractor& AudioTask::extractor() {
     extractor_->require_model(checkpoint_);
   }
   if (extractor_->kind() != audio::FeatureExtractor::Kind::FilterBank) {
-    throw InputError(checkpoint_ + ": reads speech and writes text; it does not classify (" + dataset_.format +
-                     ")\n    expected an ast checkpoint");
+    throw InputError(checkpoint_ + ": reads speech and writes text; it does not classify (" +
+                     to_string(dataset_.format) + ")\n    expected an ast checkpoint");
   }
   return *extractor_;
 }
@@ -88,14 +88,13 @@ const std::vector<std::string>& AudioTask::labels() {
 
 Split AudioTask::read(const std::string& name) {
   const auto file = path_of(name);
-  if (dataset_.long_audio == "chunk") {
+  if (dataset_.long_audio == LongAudio::Chunk) {
     throw SettingsError(
         "long_audio is 'chunk', which joins what a Whisper model writes of each part\n    expected refuse or cut for " +
-        dataset_.format);
+        std::string(to_string(dataset_.format)));
   }
   const auto& classes = labels();
-  auto sounds =
-      read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Cut, cache_folder_, tables(), watch());
+  auto sounds = read_sounds(dataset_, name, extractor(), LongAudio::Cut, cache_folder_, tables(), watch());
   std::vector<std::int64_t> example_of;
   const auto numbers = data::class_numbers(written(sounds, example_of), classes, file);
   Split split;
@@ -144,11 +143,6 @@ at::Tensor AudioTask::training_loss(const nn::Model& model, const Split& split, 
   }
   const auto logits = model.training_logits({&batch, 1}, aim.gates).to(at::kFloat);  // [examples, classes]
   return step_loss(logits, targets, tags(), {&batch, 1}, aim);
-}
-
-std::vector<std::string> AudioTask::ranking_metrics() const {
-  if (tags()) return {"map", "-cross_entropy"};
-  return {"accuracy", "-cross_entropy"};
 }
 
 }  // namespace espalier::tasks

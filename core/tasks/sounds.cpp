@@ -9,23 +9,11 @@
 #include "words/names.h"
 
 namespace espalier::tasks {
-namespace {
-
-using LongAudio = audio::FeaturePolicy::LongAudio;
-
-LongAudio long_audio_of(const DatasetSettings& dataset, LongAudio otherwise) {
-  if (dataset.long_audio == "refuse") return LongAudio::Refuse;
-  if (dataset.long_audio == "cut") return LongAudio::Cut;
-  if (dataset.long_audio == "chunk") return LongAudio::Chunk;
-  return otherwise;
-}
-
-}  // namespace
 
 Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, const audio::FeatureExtractor& extractor,
                    LongAudio long_audio, const std::filesystem::path& cache_folder, SplitTables& tables,
                    const Watch& watch) {
-  const audio::FeaturePolicy policy{dataset.bad_files == "skip", long_audio_of(dataset, long_audio)};
+  const audio::FeaturePolicy policy{dataset.bad_files == BadFiles::Skip, dataset.long_audio.value_or(long_audio)};
   const auto table = tables.table(dataset, split);  // missing files are named or left out with others that are bad
   const auto& rows = table->sounds;
   auto features = audio::FeatureSet::open(rows, extractor, policy, cache_folder, tables.digest(dataset, split),
@@ -69,10 +57,12 @@ Metrics notes_of(const audio::FeatureSet& features) {
 std::string sounds_digest(const DatasetSettings& dataset, const std::string& split,
                           const audio::FeatureExtractor& extractor, SplitTables& tables) {
   const auto limit = dataset.limit.find(split);
-  const nlohmann::json reading = {
-      {"files", tables.digest(dataset, split)}, {"format", dataset.format},
-      {"features", extractor.digest()},         {"limit", limit == dataset.limit.end() ? 0 : limit->second},
-      {"bad_files", dataset.bad_files},         {"long_audio", dataset.long_audio}};
+  const nlohmann::json reading = {{"files", tables.digest(dataset, split)},
+                                  {"format", dataset.format},
+                                  {"features", extractor.digest()},
+                                  {"limit", limit == dataset.limit.end() ? 0 : limit->second},
+                                  {"bad_files", dataset.bad_files},
+                                  {"long_audio", name_or_empty(dataset.long_audio)}};
   return sha256_hex(reading.dump());
 }
 

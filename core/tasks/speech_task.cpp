@@ -153,18 +153,18 @@ const audio::FeatureExtractor& SpeechTask::extractor() {
 void SpeechTask::prepare() {
   if (tokenizer_) return;
   extractor();
-  rules_ = families::decoding_rules(checkpoint_, dataset_.language, dataset_.task, dataset_.max_new_tokens);
-  normalizer_ = !dataset_.normalizer.empty()             ? speech::normalizer_from(dataset_.normalizer)
-                : families::is_multilingual(checkpoint_) ? speech::Normalizer::WhisperBasic
-                                                         : speech::Normalizer::WhisperEnglish;
+  rules_ =
+      families::decoding_rules(checkpoint_, dataset_.language, name_or_empty(dataset_.task), dataset_.max_new_tokens);
+  normalizer_ = dataset_.normalizer                        ? *dataset_.normalizer
+                : families::is_multilingual(checkpoint_) ? Normalizer::WhisperBasic
+                                                         : Normalizer::WhisperEnglish;
   tokenizer_ = std::make_unique<text::ByteLevelBpe>(text::ByteLevelBpe::read(checkpoint_));
 }
 
 Split SpeechTask::read(const std::string& name) {
   path_of(name);
   prepare();
-  auto sounds = read_sounds(dataset_, name, extractor(), audio::FeaturePolicy::LongAudio::Refuse, cache_folder_,
-                            tables(), watch());
+  auto sounds = read_sounds(dataset_, name, extractor(), LongAudio::Refuse, cache_folder_, tables(), watch());
   std::vector<Tokens> references;
   const auto most = static_cast<std::size_t>(std::max<std::int64_t>(rules_.most_tokens - 1, 1));
   std::int64_t shortened = 0;
@@ -200,7 +200,7 @@ Tokens SpeechTask::languages_of(const std::string& name, const Sounds& sounds) {
   if (!rules_.detects_language()) return {};
   std::unique_ptr<nn::Model> read;  // where nobody holds the checkpoint's model
   const auto dense = [&]() -> const nn::Model& {
-    if (dense_ == nullptr) read = families::read_model(checkpoint_, "whisper");
+    if (dense_ == nullptr) read = families::read_model(checkpoint_, to_string(Family::Whisper));
     return dense_ == nullptr ? *read : *dense_;
   };
   return spoken_languages(sounds.features, rules_, listening_digest(name), cache_folder_, dense, watch());
@@ -218,7 +218,7 @@ std::string SpeechTask::compute_digest(const std::string& name) {
   const auto sounds =
       rules_.detects_language() ? listening_digest(name) : sounds_digest(dataset_, name, extractor(), tables());
   const nlohmann::json reading = {{"sounds", sounds},
-                                  {"normalizer", speech::to_string(normalizer_)},
+                                  {"normalizer", normalizer_},
                                   {"prompt", rules_.prompt},
                                   {"suppressed", rules_.suppressed},
                                   {"suppressed_at_begin", rules_.suppressed_at_begin},
@@ -236,7 +236,7 @@ void SpeechTask::require_same_reading(const std::filesystem::path& other) const 
         other.string(), checkpoint_, tokens.vocabulary_size(), own_tokens.vocabulary_size()));
   }
   const auto rules_of = [&](const std::filesystem::path& checkpoint) {
-    return families::decoding_rules(checkpoint, dataset_.language, dataset_.task, dataset_.max_new_tokens);
+    return families::decoding_rules(checkpoint, dataset_.language, name_or_empty(dataset_.task), dataset_.max_new_tokens);
   };
   const auto own = rules_of(checkpoint_), theirs = rules_of(other);
   if (own.prompt != theirs.prompt || own.end != theirs.end ||

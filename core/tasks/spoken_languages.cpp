@@ -42,7 +42,7 @@ Languages detected(const audio::FeatureSet& features, const families::DecodingRu
                    const Watch& watch) {
   const auto* listening = families::speech_model(dense);
   if (listening == nullptr) throw InputError("a " + dense.family() + " model hears no language\n    expected whisper");
-  const nn::ComputeType float32("float32");
+  const nn::ComputeGuard float32(ComputeType::Float32);
   const auto count = features.size();
   watch.tell(fmt::format("detecting the language of {} utterances", count));
   Languages found;

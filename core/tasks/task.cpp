@@ -11,6 +11,8 @@
 
 #include <algorithm>
 
+#include "cells/families.h"
+#include "cells/formats.h"
 #include "data/finiteness.h"
 #include "families/checkpoint_facts.h"
 #include "tasks/audio_task.h"
@@ -49,6 +51,15 @@ std::int64_t examples_a_batch(const nn::Model& model, const data::Examples& exam
   const double bytes = 80.0 * static_cast<double>(model.multiply_adds(longest)) / (12.0 * static_cast<double>(width));
   return std::clamp(static_cast<std::int64_t>(activation_bytes / std::max(bytes, 1.0)), std::int64_t{1},
                     most_examples_a_batch);
+}
+
+// ", or format audio-tagging", where that is what a head of this problem type answers in.
+std::string or_format_of(const std::string& problem_type, const FormatFacts& asked) {
+  for (const auto& facts : all_formats()) {
+    if (facts.problem_type == problem_type && facts.has_classes && facts.of_sounds == asked.of_sounds)
+      return std::string(", or format ") + to_string(facts.format);
+  }
+  return "";
 }
 
 }  // namespace
@@ -112,29 +123,27 @@ std::int64_t Task::limit_of(const std::string& split) const {
 }
 
 bool Task::better(const Metrics& a, const Metrics& b) const {
-  for (const auto& metric : ranking_metrics()) {
-    const bool less = metric.starts_with('-');
-    const auto name = less ? metric.substr(1) : metric;
+  for (const auto& name : ranking_metrics()) {
     const auto of_a = a.find(name), of_b = b.find(name);
     if (of_a == a.end() || of_b == b.end() || of_a->second == of_b->second) continue;
-    return less ? of_a->second < of_b->second : of_a->second > of_b->second;
+    return find_metric(name)->more_is_better == (of_a->second > of_b->second);
   }
   return false;
 }
 
 double Task::quality(const Metrics& metrics, const std::string& metric) const {
-  auto name = metric.empty() ? ranking_metrics().at(0) : metric;
-  bool less = name.starts_with('-');
-  if (less) name.erase(0, 1);
-  // Errors and losses count downwards.
-  for (const auto* of_errors : {"wer", "cer", "cross_entropy"}) less = less || name == of_errors;
+  const auto name = metric.empty() ? ranking_metrics().at(0) : metric;
+  const auto* facts = find_metric(name);
   const auto found = metrics.find(name);
-  if (found == metrics.end()) {
+  if (facts == nullptr || found == metrics.end()) {
     std::vector<std::string> known;
-    for (const auto& [key, value] : metrics) known.push_back(key);
-    throw SettingsError(unknown_name("metric of " + dataset_.format + " data:", name, known));
+    for (const auto& [key, value] : metrics) {
+      if (find_metric(key) != nullptr) known.push_back(key);
+    }
+    throw SettingsError(
+        unknown_name(fmt::format("metric of {} data:", to_string(dataset_.format)), name, std::move(known)));
   }
-  return less ? -found->second : found->second;
+  return facts->more_is_better ? found->second : -found->second;
 }
 
 at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
@@ -163,41 +172,32 @@ at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool ta
   return loss.defined() ? loss + of_teacher : of_teacher;
 }
 
-void require_format(const std::string& checkpoint, const std::string& family, const std::string& format) {
-  static const std::map<std::string, std::vector<std::string>> formats = {
-      {"bert", {"text-classification"}},
-      {"ast", {"audio-classification", "audio-tagging"}},
-      {"whisper", {"speech-recognition"}},
-  };
-  const auto known = formats.find(family);
-  if (known == formats.end() || std::find(known->second.begin(), known->second.end(), format) != known->second.end())
-    return;
-  throw InputError(checkpoint + ": is of family " + family + ", which cannot read " + format + " data\n    it reads " +
-                   join(known->second));
+void require_format(const std::string& checkpoint, const std::string& family, Format format) {
+  const auto known = find_name<Family>(family);
+  if (!known || facts_of(*known).can_read(format)) return;
+  std::vector<std::string> formats;
+  for (const auto one : facts_of(*known).reads) formats.emplace_back(to_string(one));
+  throw InputError(checkpoint + ": is of family " + family + ", which cannot read " + to_string(format) +
+                   " data\n    it reads " + join(formats));
 }
 
-void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, const std::string& format) {
-  if (format == "speech-recognition") return;
+void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, Format format) {
+  const auto& facts = facts_of(format);
+  if (!facts.has_classes) return;
+  const std::string name = to_string(format), fitting = facts.problem_type;
   const auto file = (std::filesystem::path(checkpoint) / "config.json").string();
   const auto type = families::problem_type(checkpoint);
-  const bool tags = format == "audio-tagging";
-  const std::string fitting = tags ? "multi_label_classification" : "single_label_classification";
   const std::string way_out = "\n    espalier train gives the checkpoint a head for classes";
   if (type == "regression") {
-    throw InputError(file + ": problem_type is 'regression', which is not done: " + format +
+    throw InputError(file + ": problem_type is 'regression', which is not done: " + name +
                      " data have classes\n    expected " + fitting + way_out);
   }
   if (!type.empty() && type != fitting) {
-    throw InputError(file + ": problem_type is '" + type.substr(0, 60) + "', which does not fit " + format +
-                     " data\n    expected " + fitting +
-                     (type == "multi_label_classification" && format == "audio-classification"
-                          ? ", or format audio-tagging"
-                      : type == "single_label_classification" ? ", or format audio-classification"
-                                                              : "") +
-                     way_out);
+    throw InputError(file + ": problem_type is '" + type.substr(0, 60) + "', which does not fit " + name +
+                     " data\n    expected " + fitting + or_format_of(type, facts) + way_out);
   }
-  if (labels.size() == 1 && !tags) {
-    throw InputError(file + ": has one output, as a regression has, which is not done: " + format +
+  if (labels.size() == 1 && format != Format::AudioTagging) {
+    throw InputError(file + ": has one output, as a regression has, which is not done: " + name +
                      " data have classes\n    expected two classes or more (id2label or num_labels)" + way_out);
   }
 }
@@ -205,19 +205,18 @@ void require_head(const std::string& checkpoint, const std::vector<std::string>&
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
                                 DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch,
                                 const nn::Model* dense) {
-  const auto format = dataset.format;
-  if (format == "text-classification") {
-    return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch));
+  switch (dataset.format) {
+    case Format::TextClassification:
+      return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch));
+    case Format::AudioClassification:
+    case Format::AudioTagging:
+      return std::make_unique<AudioTask>(std::move(dataset), checkpoint, std::move(labels), digests, cache_folder,
+                                         std::move(watch));
+    case Format::SpeechRecognition:
+      return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch),
+                                          dense);
   }
-  if (format == "audio-classification" || format == "audio-tagging") {
-    return std::make_unique<AudioTask>(std::move(dataset), checkpoint, std::move(labels), digests, cache_folder,
-                                       std::move(watch));
-  }
-  if (format == "speech-recognition") {
-    return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch), dense);
-  }
-  throw SettingsError(unknown_name(
-      "data format", format, {"text-classification", "audio-classification", "audio-tagging", "speech-recognition"}));
+  throw SettingsError(std::string("no task reads ") + to_string(dataset.format) + " data");
 }
 
 std::int64_t examples_with_loss(const Split& split) {

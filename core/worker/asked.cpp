@@ -9,6 +9,7 @@
 #include <set>
 
 #include "audio/sound.h"
+#include "cells/families.h"
 #include "tables/text_table.h"
 #include "words/atomic_file.h"
 #include "words/utf8.h"
@@ -138,7 +139,7 @@ std::string problem_of(const std::string& path, std::int64_t rate, std::int64_t 
 }  // namespace
 
 Asked what_is_asked(const PredictWords& words, const std::string& family) {
-  const bool texts = family == "bert";
+  const bool texts = facts_of(from_name<Family>(family)).can_read(Format::TextClassification);
   if (!words.texts.empty()) {
     if (!texts) {
       throw SettingsError(words.model + ": is of family " + family + ", which reads sounds\n    " +

@@ -50,12 +50,12 @@ ExitCode evaluate(const EvaluateWords& words) {
   const auto dataset = dataset_from_words(words.data, words.data.split);
   const auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
-  tasks::require_format(words.model, model->family(), words.data.format);
+  tasks::require_format(words.model, model->family(), dataset.format);
   if (model->labels().empty() && families::speech_model(*model) == nullptr) {
     throw InputError(words.model +
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }
-  tasks::require_head(words.model, model->labels(), words.data.format);
+  tasks::require_head(words.model, model->labels(), dataset.format);
   if ((words.per_class || words.confusion) && model->labels().empty()) {
     throw SettingsError("--per-class and --confusion are of classes; " + words.model +
                         " writes text\n    its word errors are in the metrics");
@@ -64,7 +64,7 @@ ExitCode evaluate(const EvaluateWords& words) {
   const auto task =
       tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
   const auto& split = task->split(words.data.split);
-  const nn::ComputeType compute(words.compute);
+  const nn::ComputeGuard compute(from_name<ComputeType>(words.compute));
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
   auto answers = nlohmann::json::array();
   // Seconds are those of making the model smaller and of evaluating it.

@@ -44,19 +44,13 @@ Settings settings_from_words(const std::vector<std::string>& words) {
 }
 
 DatasetSettings dataset_from_words(const DataWords& words, const std::string& split) {
-  static const std::vector<std::string> formats = {"text-classification", "audio-classification", "audio-tagging",
-                                                   "speech-recognition"};
-  const auto check = [](const char* kind, const std::string& found, const std::vector<std::string>& known) {
-    if (std::find(known.begin(), known.end(), found) == known.end())
-      throw SettingsError(unknown_name(kind, found, known));
-  };
-  check("data format", words.format, formats);
-  check("--bad-files", words.bad_files, {"refuse", "skip"});
-  if (!words.long_audio.empty()) check("--long-audio", words.long_audio, {"refuse", "cut", "chunk"});
-  if (!words.task.empty()) check("--task", words.task, {"transcribe", "translate"});
   DatasetSettings dataset;
   dataset.name = words.file;
-  dataset.format = words.format;
+  dataset.format = from_name<Format>(words.format, "data format");
+  dataset.bad_files = from_name<BadFiles>(words.bad_files, "--bad-files");
+  dataset.long_audio = from_name_or_empty<LongAudio>(words.long_audio, "--long-audio");
+  dataset.task = from_name_or_empty<SpeechTask>(words.task, "--task");
+  dataset.normalizer = from_name_or_empty<Normalizer>(words.normalizer);
   dataset.split[split] = words.file;
   dataset.text = words.text;
   dataset.pair = words.pair;
@@ -64,11 +58,7 @@ DatasetSettings dataset_from_words(const DataWords& words, const std::string& sp
   dataset.max_tokens = words.max_tokens;
   dataset.audio_folder = words.audio_folder;
   dataset.classes = words.classes;
-  dataset.bad_files = words.bad_files;
-  dataset.long_audio = words.long_audio;
-  dataset.normalizer = words.normalizer;
   dataset.language = words.language;
-  dataset.task = words.task;
   dataset.max_new_tokens = words.max_new_tokens;
   if (words.limit > 0) dataset.limit[split] = words.limit;
   return dataset;

@@ -241,7 +241,7 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
                      "makes one; of tensors (.safetensors) its hidden states are given");
   }
   if (asked.kind != Asked::Kind::Tensors && !speaks && families::problem_type(words.model) == "regression")
-    tasks::require_head(words.model, labels, "text-classification");
+    tasks::require_head(words.model, labels, Format::TextClassification);
   if (!words.mask.empty()) {
     const auto mask = nn::read_mask(words.mask, model->sites(), checkpoint_digest(words.model));
     model = words.compact ? model->compacted(mask) : model->masked(mask);

@@ -36,12 +36,12 @@ Mask mask_from_scores(const PruneWords& words, const nn::Model& model) {
     throw InputError(words.scores + ": the scores are of another model than " + words.model +
                      "\n    score this one: espalier score --model " + words.model);
   }
-  const Budget budget =
-      words.sparsity ? Budget{"sparsity", *words.sparsity} : Budget{"heads", static_cast<double>(*words.heads)};
+  const Budget budget = words.sparsity ? Budget{BudgetKind::Sparsity, *words.sparsity}
+                                       : Budget{BudgetKind::Heads, static_cast<double>(*words.heads)};
   const Mask everything(model.sites());
   return engine::search(*catalog, {model, model, units, everything, scores.values},
                         {words.searcher, complete_settings(searcher.description, settings_from_words(words.set)),
-                         budget, words.rounding, words.scope, words.seed},
+                         budget, from_name<Rounding>(words.rounding), from_name<Scope>(words.scope), words.seed},
                         {})
       .mask;
 }
@@ -66,8 +66,8 @@ ExitCode prune(const PruneWords& words) {
   if (words.format != "masked" && words.format != "compact") {
     throw SettingsError(unknown_name("format", words.format, {"masked", "compact"}));
   }
-  const auto scale = engine::softmax_scale_from(words.softmax_scale);
-  if (words.format == "masked" && scale.kind != nn::SoftmaxScale::Kind::Original) {
+  const auto scale = softmax_scale_from(words.softmax_scale);
+  if (words.format == "masked" && scale.kind != SoftmaxScale::Kind::Original) {
     throw SettingsError("--softmax-scale " + words.softmax_scale +
                         " belongs to --format compact: a masked checkpoint has the widths, and so the scale, of the "
                         "dense one\n    add --format compact, or leave --softmax-scale out");

@@ -20,7 +20,9 @@ ExitCode score(const ScoreWords& words) {
   const auto catalog = open_catalog(words.plugins);
   const auto& plugin = catalog->find("scorer", words.scorer);
   const auto settings = complete_settings(plugin.description, settings_from_words(words.set));
-  const auto granularity = granularity_from(words.granularity);
+  const auto granularity = from_name<Granularity>(words.granularity);
+  const auto sites = from_name<SiteFilter>(words.sites);
+  const auto compute = from_name<ComputeType>(words.compute);
   const bool reads_data = (plugin.traits & needs_data) != 0;
   if (reads_data && words.data.file.empty()) {
     throw SettingsError("scorer '" + words.scorer +
@@ -33,20 +35,19 @@ ExitCode score(const ScoreWords& words) {
   std::unique_ptr<tasks::Task> task;
   const tasks::Split* split = nullptr;
   if (reads_data) {
-    tasks::require_format(words.model, model->family(), words.data.format);
+    tasks::require_format(words.model, model->family(), dataset.format);
     if (model->labels().empty() && families::speech_model(*model) == nullptr) {
       throw InputError(
           words.model + ": has no classification head, so scorer '" + words.scorer +
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
-    tasks::require_head(words.model, model->labels(), words.data.format);
+    tasks::require_head(words.model, model->labels(), dataset.format);
     task = tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
     split = &task->split(words.data.split);
   }
-  const auto values =
-      engine::compute_scores(*catalog, {*model, *model, task.get(), split},
-                             {words.scorer, settings, granularity, words.sites, words.seed, words.compute});
-  const Units units(model->sites(), granularity, words.sites);
+  const auto values = engine::compute_scores(*catalog, {*model, *model, task.get(), split},
+                                             {words.scorer, settings, granularity, sites, words.seed, compute});
+  const Units units(model->sites(), granularity, sites);
   nn::write_scores(words.output, units,
                    {values,
                     {{"scorer", words.scorer},

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cells/families.h"
+#include "cells/metrics.h"
 #include "commands.h"
 #include "engine/base_model.h"
 #include "engine/training.h"
@@ -34,7 +36,7 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
       {"warmup", defaults.warmup, "share of the steps", {}},
       {"clip_norm", defaults.clip_norm, "largest norm of the gradient; 0: none", {}},
       {"seed", defaults.seed, "of weights, order, dropout and augmentation", {}},
-      {"start", defaults.start, "where weights come from", {"checkpoint", "scratch"}},
+      {"start", to_string(defaults.start), "where weights come from", names<TrainingStart>()},
       {"initializer_range", defaults.initializer_range, "deviation of new weights", {}},
       {"token_deviation", defaults.token_deviation, "deviation of new tokens and positions", {}},
       {"patch_deviation", defaults.patch_deviation, "deviation of a new patch convolution; 0: by its size", {}},
@@ -52,7 +54,7 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
   train.warmup = settings.get<double>("warmup");
   train.clip_norm = settings.get<double>("clip_norm");
   train.seed = settings.get<std::int64_t>("seed");
-  train.start = settings.get<std::string>("start");
+  train.start = from_name<TrainingStart>(settings.get<std::string>("start"));
   train.initializer_range = settings.get<double>("initializer_range");
   train.token_deviation = settings.get<double>("token_deviation");
   train.patch_deviation = settings.get<double>("patch_deviation");
@@ -76,13 +78,10 @@ TrainSettings recipe_from(const std::vector<std::string>& words) {
   return train;
 }
 
-std::string in_words(const tasks::Metrics& validation) {
-  std::string words;
-  for (const char* metric : {"accuracy", "map"}) {
-    if (const auto found = validation.find(metric); found != validation.end())
-      words += fmt::format(", validation {} {:.4f}", metric, found->second);
-  }
-  return words;
+std::string in_words(const tasks::Metrics& validation, Format format) {
+  const auto metric = ranking_metrics_of(format).at(0);
+  const auto found = validation.find(metric);
+  return found == validation.end() ? "" : fmt::format(", validation {} {:.4f}", metric, found->second);
 }
 
 // An AST may be made from its config.json alone: whoever has no weights may have meant that.
@@ -93,7 +92,7 @@ void refuse_without_weights(const std::filesystem::path& model) {
     return;
   }
   const auto config = nlohmann::json::parse(read_file(model / "config.json"), nullptr, /*allow_exceptions=*/false);
-  if (!config.is_object() || config.value("model_type", nlohmann::json()) != "audio-spectrogram-transformer") return;
+  if (!config.is_object() || config.value("model_type", nlohmann::json()) != facts_of(Family::Ast).model_type) return;
   throw InputError((model / "model.safetensors").string() +
                    ": not found\n    to make the weights of this ast model anew, from its config.json: --set "
                    "start=scratch");
@@ -108,19 +107,22 @@ ExitCode train(const TrainWords& words) {
                           words.overwrite);
   auto dataset = dataset_from_words(words.data, "train");
   if (!words.validation.empty()) dataset.split["validation"] = words.validation;
-  if (recipe.start == "checkpoint") {
+  auto family = Family::Ast;  // the one whose weights are made from scratch
+  if (recipe.start == TrainingStart::Checkpoint) {
     refuse_without_weights(words.model);
     const auto model = families::read_model(words.model);
     say_skipped(*model, words.model);
-    tasks::require_format(words.model, model->family(), words.data.format);
-    if (families::speech_model(*model) != nullptr) {
-      throw InputError(words.model +
-                       ": a Whisper model is used as its checkpoint is\n    train fine-tunes bert and ast only");
+    family = from_name<Family>(model->family());
+    tasks::require_format(words.model, model->family(), dataset.format);
+    if (!facts_of(family).trains) {
+      throw InputError(words.model + ": a " + facts_of(family).title +
+                       " model is used as its checkpoint is\n    train fine-tunes " +
+                       families_that(&FamilyFacts::trains) + " only");
     }
   }
   DigestMemory digests(cache_folder());
   const auto task = tasks::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
-  const auto start = engine::start_of({"", "", words.model, recipe}, task->labels(), recipe.seed, watch());
+  const auto start = engine::start_of({"", family, words.model, recipe}, task->labels(), recipe.seed, watch());
   engine::TrainingReport report;
   const auto trained =
       engine::fine_tune(*start, *task, recipe, engine::seed_for("training", recipe.seed), report, watch());
@@ -135,7 +137,7 @@ ExitCode train(const TrainWords& words) {
                                   task->split("train").examples->size(), task->labels().size(), report.steps,
                                   report.seconds, report.best_epoch,
                                   best.validation.empty() ? std::string(" (the last: no validation split was given)")
-                                                          : in_words(best.validation))
+                                                          : in_words(best.validation, dataset.format))
                           .c_str());
   return ExitCode::Done;
 }

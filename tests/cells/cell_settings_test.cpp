@@ -12,15 +12,31 @@ namespace {
 
 TEST(CellSettings, SurviveJson) {
   CellSettings cell;
-  cell.model = {"minilm", "bert", "path", TrainSettings{}};
+  cell.model = {"minilm", Family::Bert, "path", TrainSettings{}};
   cell.dataset.split["test"] = "test.tsv";
   cell.dataset.limit["test"] = 10;
-  cell.scorer = {"fisher", "fisher", "1.0.0", {{"samples", std::int64_t{1000}}}};
-  cell.budget = {"sparsity", 0.25};
-  cell.schedule = ScheduleSettings{10, 0.1, "remaining", "ceil"};
+  cell.scorer = {"fisher", "fisher", "1.0.0", Settings({{"samples", std::int64_t{1000}}})};
+  cell.budget = {BudgetKind::Sparsity, 0.25};
+  cell.schedule = ScheduleSettings{10, 0.1, BudgetShare::Remaining, Rounding::Ceil};
   cell.measure.latency = LatencySettings{{1, 8}, 50};
 
   EXPECT_EQ(to_json(cell_from_json(nlohmann::json::parse(to_json(cell).dump()))), to_json(cell));
+}
+
+// A word of another version is no other word: an unknown rounding is not the nearest one.
+TEST(CellSettings, AnUnknownWordIsRefused) {
+  const auto refused = [](const char* place, const char* word) {
+    auto json = to_json(CellSettings{});
+    json[nlohmann::json::json_pointer(place)] = word;
+    return message_of<StoreError>([&] { cell_from_json(json); });
+  };
+  EXPECT_EQ(refused("/rounding", "up"),
+            "the settings of a cell in the database cannot be read: unknown rounding 'up'\n    known: ceil, floor, "
+            "nearest");
+  for (const auto* place : {"/model/family", "/dataset/format", "/granularity", "/sites", "/scope", "/budget/kind",
+                            "/rounding", "/compute", "/softmax_scale"}) {
+    EXPECT_NE(refused(place, "another").find("cannot be read: "), std::string::npos) << place;
+  }
 }
 
 TEST(CellSettings, WhatIsNoCellIsRefused) {

@@ -21,8 +21,8 @@ TEST(BaseModel, IsTrainedOnceAndFoundAgain) {
   EXPECT_FALSE(found.trained_now);
   EXPECT_EQ(trained.digest, found.digest);
   EXPECT_EQ(found.model->labels(), (std::vector<std::string>{"animal", "colour", "number"}));
-  EXPECT_TRUE(is_close(second.dense_evaluation(found, "test", "float32").outputs.at("logits"),
-                       first.dense_evaluation(trained, "test", "float32").outputs.at("logits")));
+  EXPECT_TRUE(is_close(second.dense_evaluation(found, "test", ComputeType::Float32).outputs.at("logits"),
+                       first.dense_evaluation(trained, "test", ComputeType::Float32).outputs.at("logits")));
 }
 
 TEST(BaseModel, DependsOnSeedRecipeAndDataButNotOnPathsOrNames) {
@@ -76,7 +76,7 @@ TEST(BaseModel, ALabelThatTrainingNeverSawIsRefused) {
   engine::BaseModels models(tiny.folder / "cache", Watch{});
   auto& base = models.get(tiny.cell);
 
-  const auto message = message_of<InputError>([&] { models.dense_evaluation(base, "test", "float32"); });
+  const auto message = message_of<InputError>([&] { models.dense_evaluation(base, "test", ComputeType::Float32); });
 
   EXPECT_NE(message.find("odd.tsv:2"), std::string::npos) << message;
   EXPECT_NE(message.find("'color'"), std::string::npos) << message;

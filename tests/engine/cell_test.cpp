@@ -63,7 +63,7 @@ TEST(Cell, CountsHeadsToTheParameter) {
 
 TEST(Cell, MaskedAndRemovedDifferWhereOneProjectionIsPrunedAlone) {
   TinyCell tiny;
-  tiny.cell.granularity = "q-channel";
+  tiny.cell.granularity = Granularity::QChannel;
 
   const auto pruned = tiny.engine()->run(tiny.cell).points[1];
 
@@ -76,7 +76,7 @@ TEST(Cell, MaskedAndRemovedDifferWhereOneProjectionIsPrunedAlone) {
 TEST(Cell, GivesThePredictionsOfThePlainPath) {
   TinyCell tiny;
   for (const char* granularity : {"head", "head-channel", "same-channel", "projection-channel"}) {
-    tiny.cell.granularity = granularity;
+    tiny.cell.granularity = from_name<Granularity>(granularity);
     const auto result = tiny.engine()->run(tiny.cell);
     engine::BaseModels models(tiny.folder / "cache", Watch{});
     auto& base = models.get(tiny.cell);

@@ -37,11 +37,11 @@ inline void use_format(TinyCell& tiny, const std::string& format) {
   auto& cell = tiny.cell;
   const auto folder = tiny.folder / "sounds-model";
   speech ? write_tiny_whisper(folder) : write_tiny_ast(folder);
-  cell.model.family = speech ? "whisper" : "ast";
+  cell.model.family = speech ? Family::Whisper : Family::Ast;
   cell.model.checkpoint = folder.string();
   if (speech) cell.model.train.reset();
-  cell.dataset.format = format;
-  cell.dataset.bad_files = "refuse";
+  cell.dataset.format = from_name<Format>(format);
+  cell.dataset.bad_files = BadFiles::Refuse;
   cell.dataset.split = {{"train", write_tones(tiny.folder, "train", format, 9, 300)},
                         {"validation", write_tones(tiny.folder, "validation", format, 6, 350)},
                         {"test", write_tones(tiny.folder, "test", format, 6, 390)}};

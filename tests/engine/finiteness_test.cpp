@@ -176,8 +176,8 @@ TEST(Divergence, OfARecoveryEndsWithTheLastModelThatGivesNumbers) {
 TEST(Divergence, IsFollowedByFurtherSteps) {
   TinyCell tiny;
   tiny.cell.scorer = tiny.plugin("scorer", "fisher", with({{"split", std::string("train")}}));
-  tiny.cell.schedule = ScheduleSettings{2, 0.3, "remaining", "ceil", ""};
-  tiny.cell.budget = {"schedule", 0};
+  tiny.cell.schedule = ScheduleSettings{2, 0.3, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
+  tiny.cell.budget = {std::nullopt, 0};
   tiny.cell.recovery =
       tiny.plugin("recovery", "finetune", with({{"learning_rate", 1e30}, {"warmup", 0.0}, {"batch", one_step}}));
   const auto result = tiny.engine()->run(tiny.cell);
@@ -193,7 +193,7 @@ TEST(Divergence, OfLearnedGatesIsSaidByThePoint) {
       const std::string mode = joint ? "joint" : searcher == "hard-concrete" ? "gates-only" : "pipelined";
       TinyCell tiny;
       tiny.cell.scorer.name = tiny.cell.scorer.plugin = "none";
-      tiny.cell.budget = {"heads", 3};
+      tiny.cell.budget = {BudgetKind::Heads, 3};
       const char* rate = joint ? "learning_rate" : "gate_learning_rate";
       auto settings = std::map<std::string, SettingValue>{{"mode", mode}, {rate, 1e38}, {"clip_norm", 0.0}};
       settings["epochs"] = std::int64_t{2};
@@ -265,7 +265,7 @@ TEST(Finiteness, OfAnEvaluationIsNotWrittenIntoTheJournal) {
   fs::path journal;
   for (int run = 0; run < 2; ++run) {
     engine::SplitEvaluator evaluator(*model, everything, *base.task,
-                                     {"", "float32", {}, tiny.folder / "kept", "broken"}, watch);
+                                     {"", ComputeType::Float32, {}, tiny.folder / "kept", "broken"}, watch);
     journal = evaluator.journal();
     EXPECT_TRUE(std::isnan(evaluator.evaluate(everything, -std::numeric_limits<double>::infinity()).quality));
     EXPECT_EQ(evaluator.work()["computed"], 1);
@@ -276,7 +276,7 @@ TEST(Finiteness, OfAnEvaluationIsNotWrittenIntoTheJournal) {
   std::ofstream(journal) << R"({"complete":true,"examples":40,"mask":")" << everything.digest()
                          << R"(","quality":null})" << '\n';
   engine::SplitEvaluator evaluator(*base.model, everything, *base.task,
-                                   {"", "float32", {}, tiny.folder / "kept", "broken"}, watch);
+                                   {"", ComputeType::Float32, {}, tiny.folder / "kept", "broken"}, watch);
   EXPECT_TRUE(std::isfinite(evaluator.evaluate(everything, -std::numeric_limits<double>::infinity()).quality));
 }
 

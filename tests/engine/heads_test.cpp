@@ -60,15 +60,16 @@ TEST(Heads, OfRegressionsAndSeveralClassesAreRefused) {
   const auto file = headed.path("headed") + "/config.json";
   const std::string way_out = "\n    espalier train gives the checkpoint a head for classes";
   const auto refused = [&](const std::string& format, const Labels& labels = kinds) {
-    return message_of<InputError>([&] { tasks::require_head(headed.path("headed"), labels, format); });
+    return message_of<InputError>(
+        [&] { tasks::require_head(headed.path("headed"), labels, from_name<Format>(format)); });
   };
-  tasks::require_head(headed.path("headed"), kinds, "text-classification");
+  tasks::require_head(headed.path("headed"), kinds, Format::TextClassification);
   EXPECT_EQ(refused("text-classification", {"LABEL_0"}),
             file +
                 ": has one output, as a regression has, which is not done: text-classification data have classes\n"
                 "    expected two classes or more (id2label or num_labels)" +
                 way_out);
-  tasks::require_head(headed.path("headed"), {"speech"}, "audio-tagging");
+  tasks::require_head(headed.path("headed"), {"speech"}, Format::AudioTagging);
   headed.set("headed", "problem_type", "regression");
   for (const std::string format : {"text-classification", "audio-classification"}) {
     EXPECT_EQ(refused(format), file + ": problem_type is 'regression', which is not done: " + format +
@@ -85,13 +86,13 @@ TEST(Heads, OfRegressionsAndSeveralClassesAreRefused) {
                 ": problem_type is 'multi_label_classification', which does not fit audio-classification data\n"
                 "    expected single_label_classification, or format audio-tagging" +
                 way_out);
-  tasks::require_head(headed.path("headed"), kinds, "audio-tagging");
+  tasks::require_head(headed.path("headed"), kinds, Format::AudioTagging);
   headed.set("headed", "problem_type", "single_label_classification");
-  tasks::require_head(headed.path("headed"), kinds, "text-classification");
+  tasks::require_head(headed.path("headed"), kinds, Format::TextClassification);
   EXPECT_NE(refused("audio-tagging").find("expected multi_label_classification, or format audio-classification"),
             std::string::npos);
   headed.set("headed", "problem_type", nullptr);
-  tasks::require_head(headed.path("headed"), kinds, "audio-classification");
+  tasks::require_head(headed.path("headed"), kinds, Format::AudioClassification);
 }
 
 TEST(Heads, OfAGridsCheckpointAreLookedAt) {
@@ -167,7 +168,7 @@ TEST(Heads, ThatFitByNameAreKeptInTheOrderOfTheData) {
     headed.set("headed", "id2label", {{"0", own[0]}, {"1", own[1]}, {"2", own[2]}});
     std::vector<std::string> said;
     const Watch watch{[&](const std::string& line) { said.push_back(line); }};
-    const ModelSettings model{"m", "bert", headed.path("headed"), TrainSettings{}};
+    const ModelSettings model{"m", Family::Bert, headed.path("headed"), TrainSettings{}};
     const auto kept = engine::start_of(model, given, 7, watch);
     EXPECT_TRUE(is_close(logits(*kept, headed.some()), before.index_select(1, at::tensor(order)))) << given[0];
     EXPECT_TRUE(said.empty()) << said.at(0);
@@ -179,7 +180,7 @@ TEST(Heads, ThatDoNotFitAreReplacedAndSaid) {
   const Headed headed;
   std::vector<std::string> said;
   const Watch watch{[&](const std::string& line) { said.push_back(line); }};
-  const ModelSettings model{"m", "bert", headed.path("headed"), TrainSettings{}};
+  const ModelSettings model{"m", Family::Bert, headed.path("headed"), TrainSettings{}};
   engine::start_of(model, {"a", "b", "c", "d", "e"}, 7, watch);
   ASSERT_EQ(said.size(), 1u);
   EXPECT_EQ(said[0], headed.path("headed") +

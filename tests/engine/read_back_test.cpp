@@ -52,19 +52,19 @@ const std::vector<Kind>& kinds() {
       {"random channels",
        [](TinyCell& tiny) {
          tiny.cell.scorer = tiny.plugin("scorer", "random");
-         tiny.cell.granularity = "projection-channel";
+         tiny.cell.granularity = Granularity::ProjectionChannel;
        }},
       {"evaluations",
        [](TinyCell& tiny) {
          tiny.cell.scorer.name = tiny.cell.scorer.plugin = "none";
          tiny.cell.searcher = tiny.plugin("searcher", "beam");
-         tiny.cell.budget = {"heads", 3};
+         tiny.cell.budget = {BudgetKind::Heads, 3};
        }},
       {"steps with recovery", [](TinyCell& tiny) {
-         tiny.cell.granularity = "head-channel";
-         tiny.cell.scope = "local";
-         tiny.cell.schedule = ScheduleSettings{3, 0.3, "remaining", "ceil", ""};
-         tiny.cell.budget = {"schedule", 0};
+         tiny.cell.granularity = Granularity::HeadChannel;
+         tiny.cell.scope = Scope::Local;
+         tiny.cell.schedule = ScheduleSettings{3, 0.3, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
+         tiny.cell.budget = {std::nullopt, 0};
          tiny.cell.recovery =
              tiny.plugin("recovery", "finetune", with({{"learning_rate", 1e-3}, {"batch", std::int64_t{4}}}));
        }}};
@@ -89,8 +89,9 @@ TEST(ReadBack, GivesTheBitsThatWereComputed) {
 // Which of two units goes may hang on the last bit: scores that single precision cannot tell apart.
 TEST(ReadBack, KeepsEveryBitOfAScore) {
   TinyCell tiny;
-  tiny.cell.granularity = "projection-channel";
-  const engine::ScoreRequest request{"random", {}, Granularity::ProjectionChannel, "all", 3, "float32"};
+  tiny.cell.granularity = Granularity::ProjectionChannel;
+  const engine::ScoreRequest request{"random",        {}, Granularity::ProjectionChannel,
+                                     SiteFilter::All, 3,  ComputeType::Float32};
   const auto scores = [&] {
     engine::BaseModels models(tiny.folder / "cache", {});
     engine::ScoreCache cache(tiny.folder / "cache", bundled_plugins(), {});
@@ -133,7 +134,7 @@ TEST(ReadBack, PrunesTheSameOfTwoHeadsThatAreNearlyEqual) {
   tiny.cell.model.checkpoint = (tiny.folder / "twins").string();
   for (const std::string scope : {"local", "global"}) {
     for (const double heads : {1.0 / 3, 0.5, 2.0 / 3}) {
-      tiny.cell.scope = scope;
+      tiny.cell.scope = from_name<Scope>(scope);
       tiny.cell.budget.value = heads;
       const auto first = run(tiny.cell, tiny.folder / "cache"), again = run(tiny.cell, tiny.folder / "cache");
       expect_same_bits(first.points, again.points, scope);
@@ -178,8 +179,8 @@ TEST(ReadBack, GoesOnWithTheBitsOfOneGo) {
 
 TEST(KnownPoints, ServeACellThatOnlyMeasuresSomethingElse) {
   TinyCell tiny;
-  tiny.cell.schedule = ScheduleSettings{2, 0.3, "remaining", "ceil", ""};
-  tiny.cell.budget = {"schedule", 0};
+  tiny.cell.schedule = ScheduleSettings{2, 0.3, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
+  tiny.cell.budget = {std::nullopt, 0};
   tiny.cell.recovery = tiny.plugin("recovery", "finetune", with({{"batch", std::int64_t{8}}}));
   tiny.cell.measure.latency = LatencySettings{{1}, 3};
   std::vector<std::string> said;

@@ -28,7 +28,7 @@ class Evaluator : public testing::Test {
     return tiny.cell;
   }
   engine::SplitEvaluator make(const std::filesystem::path& folder = {}) {
-    return {*base.model, everything, *base.task, {"", "float32", {}, folder, base.digest}, watch};
+    return {*base.model, everything, *base.task, {"", ComputeType::Float32, {}, folder, base.digest}, watch};
   }
   std::vector<Mask> random_masks(int count) const {
     const Units units(base.model->sites(), Granularity::Head);
@@ -114,8 +114,17 @@ TEST_F(Evaluator, AnIncompleteAnswerServesLowerQuestionsOnlyWhereItSuffices) {
   EXPECT_DOUBLE_EQ(whole.quality, truth);
 }
 
+// Nobody knows which way it counts: were it taken for a metric, errors would be searched upwards.
+TEST_F(Evaluator, OfANumberThatNoMetricIsIsRefused) {
+  const engine::Metrics metrics = {{"accuracy", 0.75}, {"cross_entropy", 0.5}, {"errors", 3}};
+  EXPECT_EQ(base.task->quality(metrics, "cross_entropy"), -0.5);
+  EXPECT_EQ(message_of<SettingsError>([&] { base.task->quality(metrics, "errors"); }),
+            "unknown metric of text-classification data: 'errors'\n    known: accuracy, cross_entropy");
+}
+
 TEST_F(Evaluator, OfAMetricThatIsNotThereSaysWhichThereAre) {
-  engine::SplitEvaluator evaluator(*base.model, everything, *base.task, {"accurcy", "float32", {}, {}, ""}, watch);
+  engine::SplitEvaluator evaluator(*base.model, everything, *base.task, {"accurcy", ComputeType::Float32, {}, {}, ""},
+                                   watch);
   const auto message = message_of<SettingsError>([&] { evaluator.evaluate(everything, no_bound); });
   EXPECT_NE(message.find("accurcy"), std::string::npos) << message;
   EXPECT_NE(message.find("accuracy"), std::string::npos) << message;
@@ -127,7 +136,7 @@ class Searching : public testing::Test {
  protected:
   Searching() {
     tiny.cell.scorer.name = tiny.cell.scorer.plugin = "none";
-    tiny.cell.budget = {"heads", 3};
+    tiny.cell.budget = {BudgetKind::Heads, 3};
   }
   engine::CellResult run() { return tiny.engine()->run(tiny.cell); }
   static std::int64_t heads_left(const engine::Point& point) {
@@ -159,7 +168,7 @@ TEST_F(Searching, LearnedGatesKeepAsManyHeadsAsAsked) {
 }
 
 TEST_F(Searching, JointTrainingChangesTheModelAndPipelinedDoesNot) {
-  tiny.cell.budget = {"heads", 6};  // all of them: what differs is the training alone
+  tiny.cell.budget = {BudgetKind::Heads, 6};  // all of them: what differs is the training alone
   tiny.cell.searcher = tiny.plugin("searcher", "differentiable-subset", Settings({{"mode", std::string("pipelined")}}));
   const auto pipelined = run();
   EXPECT_EQ(pipelined.points[1].predictions, pipelined.points[0].predictions);
@@ -171,7 +180,7 @@ TEST_F(Searching, JointTrainingChangesTheModelAndPipelinedDoesNot) {
 }
 
 TEST_F(Searching, AGuaranteeHoldsWhenItIsEvaluatedAfresh) {
-  tiny.cell.budget = {"loss_of_metric", 0.05};
+  tiny.cell.budget = {BudgetKind::LossOfMetric, 0.05};
   for (const std::string method : {"lazy-greedy", "a-star"}) {
     tiny.cell.searcher =
         tiny.plugin("searcher", "a-star", Settings({{"method", method}, {"heuristic", std::string("single")}}));
@@ -198,7 +207,7 @@ TEST_F(Searching, AGuaranteeHoldsWhenItIsEvaluatedAfresh) {
 }
 
 TEST_F(Searching, ASearchThatIsRepeatedComputesNothingAgain) {
-  tiny.cell.budget = {"loss_of_metric", 0.05};
+  tiny.cell.budget = {BudgetKind::LossOfMetric, 0.05};
   tiny.cell.searcher = tiny.plugin("searcher", "a-star");
   const auto first = nlohmann::json::parse(run().points[1].details)["search"];
   const auto again = nlohmann::json::parse(run().points[1].details)["search"];
@@ -218,7 +227,7 @@ TEST(MultiplyAdds, OfTheWholeModelAreTheShareThatWasAsked) {
     tiny.cell.scorer.name = tiny.cell.scorer.plugin = "none";
     tiny.cell.searcher = tiny.plugin("searcher", "mac-budget", with({{"samples", std::int64_t{60}}}));
     const auto share_of = [&](double asked) {
-      tiny.cell.budget = {"macs", asked};
+      tiny.cell.budget = {BudgetKind::Macs, asked};
       const auto result = tiny.engine()->run(tiny.cell);
       EXPECT_EQ(result.failure, "");
       const auto details = nlohmann::json::parse(result.points.at(1).details);
@@ -228,7 +237,7 @@ TEST(MultiplyAdds, OfTheWholeModelAreTheShareThatWasAsked) {
       return std::pair(share, details["search"]["notes"]["heads"].get<std::int64_t>());
     };
     EXPECT_EQ(share_of(1).first, 1);
-    tiny.cell.budget = {"macs", 0.01};
+    tiny.cell.budget = {BudgetKind::Macs, 0.01};
     const auto refusal = message_of<SettingsError>([&] { tiny.engine()->run(tiny.cell); });
     const std::string before = "macs = 0.01 cannot be met: without any head of the chosen sites the model does ";
     ASSERT_EQ(refusal.find(before), 0u) << refusal;
@@ -261,7 +270,7 @@ TEST_F(Searching, ANumberOfHeadsGuaranteesNothing) {
 TEST_F(Searching, ABoundOnTimeIsPredictedAndMeasured) {
   tiny.cell.scorer = tiny.plugin("scorer", "magnitude");
   tiny.cell.searcher = tiny.plugin("searcher", "latency-aware");
-  tiny.cell.budget = {"latency", 1.0};
+  tiny.cell.budget = {BudgetKind::Latency, 1.0};
   const auto notes = nlohmann::json::parse(run().points[1].details)["search"]["notes"];
   for (const char* name : {"dense_milliseconds", "predicted_milliseconds", "measured_milliseconds"})
     EXPECT_GT(notes[name].get<double>(), 0) << name;

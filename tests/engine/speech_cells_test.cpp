@@ -95,16 +95,16 @@ TEST(SoundsInChunks, AreProvenAndTimedByTheirFirstWindows) {
   speaking.with_a_long_sound("long.wav\tbonjour\n", false);
   CellSettings cell;
   cell.model.name = "tiny";
-  cell.model.family = "whisper";
+  cell.model.family = Family::Whisper;
   cell.model.checkpoint = (speaking.folder / "model").string();
   cell.dataset = speaking.dataset;
-  cell.granularity = "head";
+  cell.granularity = Granularity::Head;
   cell.scorer = {"magnitude", "magnitude", "1",
                  complete_settings(bundled_plugins().find("scorer", "magnitude").description, {})};
   cell.searcher = {"ranking", "ranking", "1",
                    complete_settings(bundled_plugins().find("searcher", "ranking").description, {})};
   cell.recovery.name = cell.recovery.plugin = "none";
-  cell.budget = {"sparsity", 0.5};
+  cell.budget = {BudgetKind::Sparsity, 0.5};
   cell.measure.latency = LatencySettings{};
   cell.measure.latency->repeats = 2;
   const auto result = engine::Engine(bundled_plugins(), speaking.folder / "cache", {}).run(cell);

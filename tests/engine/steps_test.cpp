@@ -21,7 +21,9 @@
 namespace espalier::test {
 namespace {
 
-ScheduleSettings tenths(std::int64_t steps) { return {steps, 0.1, "remaining", "ceil", ""}; }
+ScheduleSettings tenths(std::int64_t steps) {
+  return {steps, 0.1, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
+}
 
 std::vector<std::string> kinds_of(const std::vector<engine::Point>& points) {
   std::vector<std::string> kinds;
@@ -32,7 +34,7 @@ std::vector<std::string> kinds_of(const std::vector<engine::Point>& points) {
 struct ScheduledCell : TinyCell {
   // Whole heads of a model of six; a tenth, rounded up, is one.
   ScheduledCell() {
-    cell.budget = {"schedule", 0};
+    cell.budget = {std::nullopt, 0};
     cell.schedule = tenths(3);
   }
   void recover_by(const std::string& name, const Settings& settings = {}) {
@@ -44,39 +46,39 @@ Settings with(std::map<std::string, SettingValue> values) { return Settings(std:
 
 TEST(Steps, OfNoScheduleIsTheBudgetItself) {
   CellSettings cell;
-  cell.budget = {"heads", 7};
-  cell.rounding = "floor";
+  cell.budget = {BudgetKind::Heads, 7};
+  cell.rounding = Rounding::Floor;
 
   const auto steps = engine::steps_of(cell, 24);
 
   ASSERT_EQ(steps.size(), 1u);
   EXPECT_EQ(steps[0].budget.kind, "heads");
   EXPECT_EQ(steps[0].budget.value, 7);
-  EXPECT_EQ(steps[0].rounding, "floor");
+  EXPECT_EQ(steps[0].rounding, Rounding::Floor);
   EXPECT_FALSE(steps[0].requested.has_value());
 }
 
 TEST(Steps, FollowTheirShape) {
   CellSettings cell;
-  cell.budget = {"sparsity", 0.75};
-  cell.schedule = ScheduleSettings{2, 0, "remaining", "nearest", "linear"};
+  cell.budget = {BudgetKind::Sparsity, 0.75};
+  cell.schedule = ScheduleSettings{2, 0, BudgetShare::Remaining, Rounding::Nearest, ScheduleShape::Linear};
   const auto linear = engine::steps_of(cell, 24);
   EXPECT_DOUBLE_EQ(linear.at(0).requested.value(), 0.375);
   EXPECT_DOUBLE_EQ(linear.at(1).requested.value(), 0.75);
 
-  cell.schedule->shape = "geometric";
+  cell.schedule->shape = ScheduleShape::Geometric;
   const auto geometric = engine::steps_of(cell, 24);
   EXPECT_DOUBLE_EQ(geometric.at(0).requested.value(), 0.5);  // the root of what stays, a fourth
   EXPECT_DOUBLE_EQ(geometric.at(1).requested.value(), 0.75);
 
-  cell.budget = {"schedule", 0};
-  cell.schedule = ScheduleSettings{3, 0.2, "all", "nearest", ""};
+  cell.budget = {std::nullopt, 0};
+  cell.schedule = ScheduleSettings{3, 0.2, BudgetShare::All, Rounding::Nearest, std::nullopt};
   const auto of_all = engine::steps_of(cell, 24);
   EXPECT_NEAR(of_all.at(2).requested.value(), 0.6, 1e-12);
   EXPECT_FALSE(of_all.at(2).of_remaining);
 
-  cell.budget = {"macs", 0.5};
-  cell.schedule->shape = "linear";
+  cell.budget = {BudgetKind::Macs, 0.5};
+  cell.schedule->shape = ScheduleShape::Linear;
   EXPECT_EQ(
       message_of<SettingsError>([&] { engine::steps_of(cell, 24); }),
       "a schedule leads to a sparsity or to a number of heads, and the budget is 'macs'\n    give the grid one of "
@@ -95,23 +97,23 @@ std::vector<double> heads_kept(const CellSettings& cell, std::int64_t units) {
 
 TEST(Steps, LeadToANumberOfHeads) {
   CellSettings cell;
-  cell.budget = {"heads", 12};
+  cell.budget = {BudgetKind::Heads, 12};
   // Twelve heads a step, as the iterated gate gradient of Michel et al. is published for BERT.
-  cell.schedule = ScheduleSettings{11, 0, "remaining", "nearest", "linear"};
+  cell.schedule = ScheduleSettings{11, 0, BudgetShare::Remaining, Rounding::Nearest, ScheduleShape::Linear};
   EXPECT_EQ(heads_kept(cell, 144), (std::vector<double>{132, 120, 108, 96, 84, 72, 60, 48, 36, 24, 12}));
   cell.budget.value = 36;
-  cell.schedule = ScheduleSettings{2, 0, "remaining", "nearest", "geometric"};
+  cell.schedule = ScheduleSettings{2, 0, BudgetShare::Remaining, Rounding::Nearest, ScheduleShape::Geometric};
   EXPECT_EQ(heads_kept(cell, 144), (std::vector<double>{72, 36}));
-  cell.schedule = ScheduleSettings{10, 0.5, "remaining", "ceil", ""};
+  cell.schedule = ScheduleSettings{10, 0.5, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
   EXPECT_EQ(heads_kept(cell, 144), (std::vector<double>{72, 36}));
-  cell.schedule = ScheduleSettings{3, 0.1, "all", "nearest", ""};
+  cell.schedule = ScheduleSettings{3, 0.1, BudgetShare::All, Rounding::Nearest, std::nullopt};
   cell.budget.value = 8;
   EXPECT_EQ(heads_kept(cell, 20), (std::vector<double>{18, 16, 14}));  // too few steps: it ends above the budget
 }
 
 TEST(Steps, ByFractionsEndWhereTheSparsityIsReached) {
   CellSettings cell;
-  cell.budget = {"sparsity", 0.25};
+  cell.budget = {BudgetKind::Sparsity, 0.25};
   cell.schedule = tenths(10);  // 0.1, 0.19, 0.271
 
   const auto steps = engine::steps_of(cell, 24);
@@ -140,7 +142,7 @@ TEST(Schedule, RemovesATenthOfWhatRemainsInEachStep) {
 // What a step removes stays removed.
 TEST(Schedule, NestsItsMasks) {
   ScheduledCell tiny;
-  tiny.cell.granularity = "head-channel";
+  tiny.cell.granularity = Granularity::HeadChannel;
   tiny.cell.scorer = tiny.plugin("scorer", "random");
   tiny.cell.schedule->fraction = 0.2;  // of 24, 18 and 12 channels: bundles of three heads' channels fit
   const auto result = tiny.engine()->run(tiny.cell);
@@ -160,10 +162,11 @@ TEST(Schedule, NestsItsMasks) {
 
 TEST(Schedule, OfASparsityEndsWhereOneShotEnds) {
   TinyCell tiny;
-  tiny.cell.granularity = "projection-channel";
+  tiny.cell.granularity = Granularity::ProjectionChannel;
   const auto one_shot = tiny.engine()->run(tiny.cell).points.back();
   for (const char* shape : {"linear", "geometric"}) {
-    tiny.cell.schedule = ScheduleSettings{4, 0, "remaining", "nearest", shape};
+    tiny.cell.schedule =
+        ScheduleSettings{4, 0, BudgetShare::Remaining, Rounding::Nearest, find_name<ScheduleShape>(shape)};
     const auto stepwise = tiny.engine()->run(tiny.cell).points;
     ASSERT_EQ(stepwise.size(), 5u);
     EXPECT_EQ(stepwise.back().requested_sparsity, 0.5);
@@ -284,7 +287,7 @@ struct Repair {
   }
   engine::Recovered run(const std::string& name, const Settings& settings = {}) {
     return engine::recover(bundled_plugins(), *pruned, *base.model, mask, *base.task,
-                           {name, tiny.plugin("recovery", name, settings).settings, 1, "float32"}, {});
+                           {name, tiny.plugin("recovery", name, settings).settings, 1, ComputeType::Float32}, {});
   }
   at::Tensor logits(const nn::Model& model) {
     const auto batches = base.task->split("test").collated();
@@ -353,7 +356,7 @@ TEST(Recovery, LearnsAFewExamplesByHeart) {
       all.set(key, value);
     const auto recovered =
         engine::recover(bundled_plugins(), *repair.pruned, *repair.base.model, repair.mask, few,
-                        {name, repair.tiny.plugin("recovery", name, all).settings, 1, "float32"}, {});
+                        {name, repair.tiny.plugin("recovery", name, all).settings, 1, ComputeType::Float32}, {});
     const auto& epochs = recovered.trainings.at(0).epochs;
     EXPECT_LT(epochs.back().training_loss, 0.05 * epochs.front().training_loss + 0.01) << name;
   }
@@ -369,7 +372,7 @@ TEST(Recovery, ByDistillationStaysWhereTheTeacherIs) {
            .plugin("recovery", "distill",
                    with({{"task", 0.0}, {"distillation", 1.0}, {"weight_decay", 0.0}, {"learning_rate", 0.1}}))
            .settings,
-       1, "float32"},
+       1, ComputeType::Float32},
       {});
 
   EXPECT_LT(recovered.trainings.at(0).epochs.at(0).training_loss, 1e-6);

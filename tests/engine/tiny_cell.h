@@ -23,23 +23,23 @@ struct TinyCell {
     at::set_num_threads(1);
     write_tiny_bert(folder / "model");
     cell.model.name = "tiny";
-    cell.model.family = "bert";
+    cell.model.family = Family::Bert;
     cell.model.checkpoint = (folder / "model").string();
     cell.model.train = TrainSettings{};
     cell.model.train->epochs = 2;
     cell.model.train->batch = 8;
     cell.model.train->learning_rate = 5e-3;
     cell.dataset.name = "kinds";
-    cell.dataset.format = "text-classification";
+    cell.dataset.format = Format::TextClassification;
     cell.dataset.split = {{"train", write_tiny_table(folder, "train.tsv", 120, 1).string()},
                           {"validation", write_tiny_table(folder, "validation.tsv", 40, 2).string()},
                           {"test", write_tiny_table(folder, "test.tsv", 60, 3).string()}};
     cell.dataset.max_tokens = 16;
-    cell.granularity = "head";
+    cell.granularity = Granularity::Head;
     cell.scorer = plugin("scorer", "magnitude");
     cell.searcher = plugin("searcher", "ranking");
     cell.recovery.name = cell.recovery.plugin = "none";
-    cell.budget = {"sparsity", 0.5};
+    cell.budget = {BudgetKind::Sparsity, 0.5};
   }
 
   PluginSettings plugin(const std::string& role, const std::string& name, const Settings& settings = {}) const {

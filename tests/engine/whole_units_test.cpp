@@ -43,13 +43,13 @@ std::vector<Mask> walk(const CellSettings& cell, const Units& units) {
     const auto step = engine::in_whole_units(planned, cell, units, kept);
     Search asked;
     asked.searcher = cell.searcher.plugin;
-    asked.scope = cell.scope == "local" ? Scope::Local : Scope::Global;
-    asked.budget = {step.budget.kind == "heads" ? SearchBudget::Kind::Heads : SearchBudget::Kind::Sparsity,
+    asked.scope = cell.scope;
+    asked.budget = {step.budget.kind.value(),
                     step.budget.value,
-                    rounding_of(step.rounding),
+                    step.rounding,
                     step.of_remaining ? SearchBudget::Share::Remaining : SearchBudget::Share::All,
                     step.at_most,
-                    rounding_of(cell.rounding)};
+                    cell.rounding};
     kept = search(asked, units, units.remaining(kept), random.uniform(units.count())).intersected(kept);
     masks.push_back(kept);
     if (step.reaches_it) break;
@@ -61,9 +61,9 @@ CellSettings scheduled(const ScheduleSettings& schedule, const Share& target, co
                        const std::string& rounding) {
   CellSettings cell;
   cell.searcher.plugin = "ranking";
-  cell.scope = scope;
-  cell.rounding = rounding;
-  cell.budget = {"sparsity", target.value()};
+  cell.scope = from_name<Scope>(scope);
+  cell.rounding = from_name<Rounding>(rounding);
+  cell.budget = {BudgetKind::Sparsity, target.value()};
   cell.schedule = schedule;
   return cell;
 }
@@ -102,13 +102,13 @@ Counts expected(std::int64_t count, const ScheduleSettings& schedule, const Shar
   Counts left;
   auto now = count;
   for (std::int64_t step = 1; step <= schedule.steps; ++step) {
-    if (fractions_reach(fraction, schedule.of, step, target))
+    if (fractions_reach(fraction, to_string(schedule.of), step, target))
       now = goal;
-    else if (schedule.of == "remaining")
-      now = std::max(goal, now - rounded(now * fraction.part, fraction.of, schedule.rounding));
+    else if (schedule.of == BudgetShare::Remaining)
+      now = std::max(goal, now - rounded(now * fraction.part, fraction.of, to_string(schedule.rounding)));
     else
       now = std::max(goal, std::min(now, count - rounded(count * std::min(fraction.part * step, fraction.of),
-                                                         fraction.of, schedule.rounding)));
+                                                         fraction.of, to_string(schedule.rounding))));
     left.push_back(now);
     if (now == goal) break;
   }
@@ -119,7 +119,8 @@ TEST(WholeUnits, OfTwelveHeadsGoOneByOneToHalf) {
   const Units units(layers(3, 4, 1, 4), Granularity::Head);
   const Share half{1, 2};
   for (const std::string scope : {"local", "global"}) {
-    const auto cell = scheduled({10, 0.1, "remaining", "ceil", ""}, half, scope, "nearest");
+    const auto cell =
+        scheduled({10, 0.1, BudgetShare::Remaining, Rounding::Ceil, std::nullopt}, half, scope, "nearest");
     const auto masks = walk(cell, units);
     const auto left = left_by_pool(units, masks, scope == "local", false);
     if (scope == "local") {
@@ -142,7 +143,8 @@ TEST(WholeUnits, OfASparsityAreNeverPassed) {
           for (const std::string of : {"remaining", "all"}) {
             for (const std::string by_step : roundings) {
               for (const std::string by_cell : roundings) {
-                const ScheduleSettings schedule{6, fraction.value(), of, by_step, ""};
+                const ScheduleSettings schedule{6, fraction.value(), from_name<BudgetShare>(of),
+                                                from_name<Rounding>(by_step), std::nullopt};
                 const auto cell = scheduled(schedule, target, scope, by_cell);
                 const auto wanted = expected(count, schedule, fraction, target, by_cell);
                 for (const auto& left : left_by_pool(units, walk(cell, units), local, false)) {
@@ -166,7 +168,8 @@ TEST(WholeUnits, AlongAShapeAreNeverPassedAndEndAtTheTarget) {
         if (shape == "geometric" && target.part == target.of) continue;  // refused
         for (const std::string by_step : roundings) {
           for (const std::string by_cell : roundings) {
-            const auto cell = scheduled({4, 0, "remaining", by_step, shape}, target, "local", by_cell);
+            const auto cell = scheduled({4, 0, BudgetShare::Remaining, from_name<Rounding>(by_step), shape}, target,
+                                        "local", by_cell);
             const auto goal = count - rounded(count * target.part, target.of, by_cell);
             for (const auto& left : left_by_pool(units, walk(cell, units), true, false)) {
               EXPECT_EQ(left.back(), goal) << count << ' ' << target.value() << ' ' << shape << by_step << by_cell;
@@ -195,7 +198,8 @@ TEST(WholeUnits, OfEachPoolStopAtItsOwnTarget) {
       for (const std::string by_step : roundings) {
         for (const std::string by_cell : roundings) {
           for (const Share target : {Share{1, 4}, Share{1, 2}, Share{2, 3}}) {
-            const auto cell = scheduled({30, 0.1, "remaining", by_step, ""}, target, scope, by_cell);
+            const auto cell = scheduled({30, 0.1, BudgetShare::Remaining, from_name<Rounding>(by_step), std::nullopt},
+                                        target, scope, by_cell);
             const bool local = scope == "local", by_head = local && granularity == Granularity::HeadChannel;
             const bool bundles = !local && granularity == Granularity::HeadChannel;
             const auto all = left_by_pool(units, {Mask(sites)}, local, by_head);
@@ -221,7 +225,7 @@ TEST(WholeUnits, OfChannelGreedyAreNeverPassed) {
   const Units units(layers(3, 2, 6, 12), Granularity::HeadChannel);  // 36 channels of each kind
   for (const std::string by_cell : roundings) {
     for (const Share target : {Share{1, 4}, Share{1, 3}, Share{1, 2}}) {
-      auto cell = scheduled({20, 0.1, "remaining", "ceil", ""}, target, "global", by_cell);
+      auto cell = scheduled({20, 0.1, BudgetShare::Remaining, Rounding::Ceil, std::nullopt}, target, "global", by_cell);
       cell.searcher.plugin = "channel-greedy";
       const auto masks = walk(cell, units);
       for (const auto& left : left_by_pool(units, masks, false, false)) {
@@ -241,8 +245,9 @@ TEST(WholeUnits, OfHeadsAreNeverPassedAndReachTheirNumber) {
         for (const std::string of : {"remaining", "all"}) {
           CellSettings cell;
           cell.searcher.plugin = "ranking";
-          cell.budget = {"heads", static_cast<double>(wanted)};
-          cell.schedule = ScheduleSettings{40, 0.1, of, by_step, ""};
+          cell.budget = {BudgetKind::Heads, static_cast<double>(wanted)};
+          cell.schedule =
+              ScheduleSettings{40, 0.1, from_name<BudgetShare>(of), from_name<Rounding>(by_step), std::nullopt};
           const auto left = left_by_pool(units, walk(cell, units), false, false)[0];
           EXPECT_EQ(left.back(), wanted) << count << of << by_step;
           EXPECT_TRUE(std::is_sorted(left.rbegin(), left.rend()));
@@ -254,13 +259,14 @@ TEST(WholeUnits, OfHeadsAreNeverPassedAndReachTheirNumber) {
 }
 
 TEST(WholeUnits, AreNoShareOfNothing) {
-  CellSettings cell = scheduled({4, 0, "remaining", "nearest", "geometric"}, {1, 1}, "global", "nearest");
+  CellSettings cell = scheduled({4, 0, BudgetShare::Remaining, Rounding::Nearest, ScheduleShape::Geometric}, {1, 1},
+                                "global", "nearest");
   const std::string why =
       ": each step keeps the same share of what is left, and no share of it is nothing\n    use shape = \"linear\", "
       "or ";
   EXPECT_EQ(message_of<SettingsError>([&] { engine::steps_of(cell, 12); }),
             "a geometric schedule cannot lead to sparsity 1" + why + "a sparsity below 1");
-  cell.budget = {"heads", 0};
+  cell.budget = {BudgetKind::Heads, 0};
   EXPECT_EQ(message_of<SettingsError>([&] { engine::steps_of(cell, 12); }),
             "a geometric schedule cannot lead to 0 heads" + why + "keep at least one");
 }

@@ -469,16 +469,16 @@ TEST_F(AudioGrid, SettingsReachTheCell) {
                   "task = \"translate\"\nmax_new_tokens = 20\ntext = \"said\"\nlimit = { test = 1 }\n"))
           .cells.at(0));
 
-  EXPECT_EQ(cell.dataset.bad_files, "skip");
-  EXPECT_EQ(cell.dataset.long_audio, "chunk");
-  EXPECT_EQ(cell.dataset.normalizer, "ascii");
+  EXPECT_EQ(cell.dataset.bad_files, BadFiles::Skip);
+  EXPECT_EQ(cell.dataset.long_audio, LongAudio::Chunk);
+  EXPECT_EQ(cell.dataset.normalizer, Normalizer::Ascii);
   EXPECT_EQ(cell.dataset.language, "German");
-  EXPECT_EQ(cell.dataset.task, "translate");
+  EXPECT_EQ(cell.dataset.task, SpeechTask::Translate);
   EXPECT_EQ(cell.dataset.max_new_tokens, 20);
   EXPECT_EQ(cell.dataset.text, "said");
   EXPECT_EQ(cell.dataset.limit.at("test"), 1);
   EXPECT_EQ(cell.dataset.split.at("test"), (folder_ / "sounds/texts.tsv").string());
-  EXPECT_EQ(settings(read(speech()).cells.at(0)).dataset.bad_files, "refuse");
+  EXPECT_EQ(settings(read(speech()).cells.at(0)).dataset.bad_files, BadFiles::Refuse);
 }
 
 }  // namespace

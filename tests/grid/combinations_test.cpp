@@ -116,7 +116,7 @@ TEST_F(Combinations, ASchedulesBudgetIsSparsityOrHeads) {
        {"{ steps = 4 }", "{ steps = 4, shape = \"geometric\" }", "{ steps = 4, fraction = 0.25 }"}) {
     const auto found = cells("scorer = \"fisher\"\nheads = 4\nschedule = " + schedule);
     ASSERT_EQ(found.size(), 1U);
-    EXPECT_EQ(found[0].budget.kind, "heads");
+    EXPECT_EQ(found[0].budget.kind, BudgetKind::Heads);
     EXPECT_EQ(found[0].schedule->steps, 4);
   }
 }

@@ -9,13 +9,14 @@ namespace espalier::grid {
 namespace {
 
 std::string line_of(const CellSettings& cell) {
-  std::string line = fmt::format("{} {} {} {} {} {} {} {}={:g} {}", cell.model.name, cell.dataset.name,
-                                 cell.granularity, cell.sites, cell.scorer.name, cell.searcher.name, cell.scope,
-                                 cell.budget.kind, cell.budget.value, cell.recovery.name);
+  std::string line =
+      fmt::format("{} {} {} {} {} {} {} {}={:g} {}", cell.model.name, cell.dataset.name, to_string(cell.granularity),
+                  to_string(cell.sites), cell.scorer.name, cell.searcher.name, to_string(cell.scope),
+                  name_of(cell.budget), cell.budget.value, cell.recovery.name);
   if (cell.schedule) line += fmt::format(" schedule={}x{:g}", cell.schedule->steps, cell.schedule->fraction);
-  if (cell.compute != "float32") line += " compute=" + cell.compute;
-  if (cell.softmax_scale != "original") line += " softmax_scale=" + cell.softmax_scale;
-  if (cell.rounding != "nearest") line += " rounding=" + cell.rounding;
+  if (cell.compute != ComputeType::Float32) line += std::string(" compute=") + to_string(cell.compute);
+  if (cell.softmax_scale != SoftmaxScale()) line += " softmax_scale=" + to_string(cell.softmax_scale);
+  if (cell.rounding != Rounding::Nearest) line += std::string(" rounding=") + to_string(cell.rounding);
   if (cell.count_output_bias) line += " count_output_bias";
   return line + fmt::format(" seed={} base_seed={}\n", cell.seed, cell.base_seed);
 }

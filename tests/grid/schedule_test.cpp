@@ -16,28 +16,28 @@ class ScheduleTest : public GridTest {
 TEST_F(ScheduleTest, ByFractionNeedsNoBudget) {
   const auto cell_ = cell("schedule = { steps = 10, fraction = 0.1 }");
 
-  EXPECT_EQ(cell_.budget.kind, "schedule");
+  EXPECT_EQ(cell_.budget.kind, std::nullopt);
   ASSERT_TRUE(cell_.schedule);
   EXPECT_EQ(cell_.schedule->steps, 10);
   EXPECT_EQ(cell_.schedule->fraction, 0.1);
-  EXPECT_EQ(cell_.schedule->of, "remaining");
-  EXPECT_EQ(cell_.schedule->rounding, "ceil");
-  EXPECT_EQ(cell_.schedule->shape, "");
+  EXPECT_EQ(cell_.schedule->of, BudgetShare::Remaining);
+  EXPECT_EQ(cell_.schedule->rounding, Rounding::Ceil);
+  EXPECT_EQ(cell_.schedule->shape, std::nullopt);
 }
 
 TEST_F(ScheduleTest, WithoutFractionLeadsToTheSparsity) {
   const auto linear = cell("sparsity = 0.5\nschedule = { steps = 4 }");
-  EXPECT_EQ(linear.schedule->shape, "linear");
-  EXPECT_EQ(linear.schedule->rounding, "nearest");
+  EXPECT_EQ(linear.schedule->shape, ScheduleShape::Linear);
+  EXPECT_EQ(linear.schedule->rounding, Rounding::Nearest);
   EXPECT_EQ(linear.budget.value, 0.5);
   EXPECT_EQ(
       cell("sparsity = 0.5\nschedule = { steps = 4, shape = \"geometric\", rounding = \"floor\" }").schedule->rounding,
-      "floor");
+      Rounding::Floor);
 }
 
 TEST_F(ScheduleTest, ByFractionMayEndAtASparsity) {
   const auto both = cell("sparsity = 0.5\nschedule = { steps = 10, fraction = 0.1 }");
-  EXPECT_EQ(both.budget.kind, "sparsity");
+  EXPECT_EQ(both.budget.kind, BudgetKind::Sparsity);
   EXPECT_EQ(both.schedule->fraction, 0.1);
 }
 

@@ -11,7 +11,7 @@ namespace {
 class Checkpoint : public testing::Test {
  protected:
   std::vector<std::string> problems(const std::string& config, const std::string& weights = test::bert_weights(),
-                                    const std::string& family = "bert") {
+                                    Family family = Family::Bert) {
     folder_.write("config.json", config);
     folder_.write("model.safetensors", weights);
     auto found = checkpoint_facts(folder_.path(), family, true).problems;
@@ -29,10 +29,10 @@ class Checkpoint : public testing::Test {
 TEST_F(Checkpoint, SaysItsClassesHeadAndPositions) {
   folder_.write("config.json", R"({"model_type":"bert","id2label":{"1":"b","0":"a"},"max_position_embeddings":64})");
   folder_.write("model.safetensors", test::bert_weights());
-  const auto headless = checkpoint_facts(folder_.path(), "bert", true);
+  const auto headless = checkpoint_facts(folder_.path(), Family::Bert, true);
   folder_.write("config.json", R"({"num_labels":1})");
   folder_.write("model.safetensors", test::bert_weights_with_head());
-  const auto with_head = checkpoint_facts(folder_.path(), "bert", true);
+  const auto with_head = checkpoint_facts(folder_.path(), Family::Bert, true);
 
   EXPECT_EQ(headless.labels, (Messages{"a", "b"}));
   EXPECT_EQ(headless.positions, 64);
@@ -47,10 +47,10 @@ TEST_F(Checkpoint, OfAnotherFamilyIsNamed) {
   EXPECT_EQ(problems(R"({"model_type":"whisper"})"),
             (Messages{"config.json: model_type is 'whisper', expected 'bert' for family bert\n    supported families: "
                       "bert, ast, whisper"}));
-  EXPECT_EQ(problems(R"({"model_type":"bert"})", test::bert_weights(), "ast"),
+  EXPECT_EQ(problems(R"({"model_type":"bert"})", test::bert_weights(), Family::Ast),
             (Messages{"config.json: model_type is 'bert', expected 'audio-spectrogram-transformer' for family ast\n    "
                       "supported families: bert, ast, whisper"}));
-  EXPECT_EQ(problems("{}", test::bert_weights(), "ast"),
+  EXPECT_EQ(problems("{}", test::bert_weights(), Family::Ast),
             (Messages{"model.safetensors: holds no tensor 'embeddings.patch_embeddings.projection.weight': are these "
                       "weights of a model of family ast?"}));
 }

@@ -12,7 +12,7 @@ class Facts : public testing::Test {
   DatasetSettings dataset(const std::string& file, const std::string& format = "text-classification") {
     DatasetSettings dataset;
     dataset.name = "d";
-    dataset.format = format;
+    dataset.format = from_name<Format>(format);
     dataset.split["test"] = (folder_ / file).string();
     return dataset;
   }

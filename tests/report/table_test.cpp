@@ -181,7 +181,7 @@ TEST_F(Tables, AchievedSparsityIsSaidWhereItIsNotTheRequested) {
 
 TEST_F(Tables, OnlySeedsAreAveragedUnlessAnotherAxisIsNamed) {
   auto local = with(0.5);
-  local.scope = "local";
+  local.scope = Scope::Local;
   add(with(0.5), done_attempt(0.7));
   add(local, done_attempt(0.6));
 
@@ -206,19 +206,22 @@ TEST_F(Tables, EveryAxisThatVariesBecomesARowAxis) {
   const std::vector<std::pair<std::string, void (*)(CellSettings&)>> axes = {
       {"model", [](CellSettings& cell) { cell.model.name = "large"; }},
       {"dataset", [](CellSettings& cell) { cell.dataset.name = "other"; }},
-      {"granularity", [](CellSettings& cell) { cell.granularity = "head-channel"; }},
-      {"sites", [](CellSettings& cell) { cell.sites = "encoder-self"; }},
+      {"granularity", [](CellSettings& cell) { cell.granularity = Granularity::HeadChannel; }},
+      {"sites", [](CellSettings& cell) { cell.sites = SiteFilter::EncoderSelf; }},
       {"searcher", [](CellSettings& cell) { cell.searcher.name = cell.searcher.plugin = "beam"; }},
       {"scorer", [](CellSettings& cell) { cell.scorer.name = cell.scorer.plugin = "fisher"; }},
-      {"scope", [](CellSettings& cell) { cell.scope = "local"; }},
+      {"scope", [](CellSettings& cell) { cell.scope = Scope::Local; }},
       {"schedule",
        [](CellSettings& cell) {
-         cell.schedule = ScheduleSettings{4, 0.1, "remaining", "ceil", ""};
+         cell.schedule = ScheduleSettings{4, 0.1, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
        }},
       {"recovery", [](CellSettings& cell) { cell.recovery.name = cell.recovery.plugin = "lora"; }},
-      {"rounding", [](CellSettings& cell) { cell.rounding = "floor"; }},
-      {"softmax_scale", [](CellSettings& cell) { cell.softmax_scale = "pruned-width"; }},
-      {"compute", [](CellSettings& cell) { cell.compute = "bfloat16"; }}};
+      {"rounding", [](CellSettings& cell) { cell.rounding = Rounding::Floor; }},
+      {"softmax_scale",
+       [](CellSettings& cell) {
+         cell.softmax_scale = {SoftmaxScale::Kind::PrunedWidth, 0};
+       }},
+      {"compute", [](CellSettings& cell) { cell.compute = ComputeType::BFloat16; }}};
   add(with(0.5), done_attempt(0.9));
   std::vector<std::string> names;
   for (const auto& [axis, change] : axes) {
@@ -524,7 +527,7 @@ TEST_F(Tables, CellsWithoutAProofAreSaid) {
 
 TEST_F(Tables, OtherBudgetsNameTheirColumns) {
   auto settings = sample_settings();
-  settings.budget = {"heads", 6};
+  settings.budget = {BudgetKind::Heads, 6};
   add(settings, done_attempt(0.7));
 
   EXPECT_EQ(table().columns[0][0].text, "heads 6");
@@ -658,8 +661,8 @@ TEST_F(Tables, ACellOfTwoExperimentsCountsOnceInATableOfAll) {
 // A cell of a schedule: two steps, each pruned and then recovered, the second by a training that broke off.
 TEST_F(Tables, StepsAndKindsShowEveryPoint) {
   auto settings = with(0);
-  settings.budget = {"schedule", 0};
-  settings.schedule = ScheduleSettings{2, 0.1, "remaining", "ceil", ""};
+  settings.budget = {std::nullopt, 0};
+  settings.schedule = ScheduleSettings{2, 0.1, BudgetShare::Remaining, Rounding::Ceil, std::nullopt};
   settings.recovery.name = settings.recovery.plugin = "lora";
   auto attempt = done_attempt(0.5);
   auto point = attempt.points.back();

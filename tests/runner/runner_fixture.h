@@ -46,14 +46,14 @@ class RunnerTest : public testing::Test {
     std::vector<grid::PlannedCell> cells;
     for (int seed = 0; seed < count; ++seed) {
       CellSettings cell;
-      cell.model = {"minilm", "bert", "/nowhere", std::nullopt};
+      cell.model = {"minilm", Family::Bert, "/nowhere", std::nullopt};
       cell.dataset.name = "wordnet";
-      cell.dataset.format = "text-classification";
-      cell.granularity = "head";
+      cell.dataset.format = Format::TextClassification;
+      cell.granularity = Granularity::Head;
       cell.scorer = {"magnitude", "magnitude", "1", {}};
       cell.searcher = {"ranking", "ranking", "1", {}};
       cell.recovery = {"none", "none", "", {}};
-      cell.budget = {"sparsity", 0.5};
+      cell.budget = {BudgetKind::Sparsity, 0.5};
       cell.seed = seed;
       const std::string settings = to_json(cell).dump();
       cells.push_back({sha256_hex(settings), settings});

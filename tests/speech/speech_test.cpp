@@ -44,9 +44,9 @@ TEST(Normalizers, AsciiKeepsLettersAndDropsOtherScripts) {
 
 TEST(Normalizers, HaveNames) {
   for (const auto one : {Normalizer::WhisperEnglish, Normalizer::WhisperBasic, Normalizer::Ascii})
-    EXPECT_EQ(normalizer_from(to_string(one)), one);
+    EXPECT_EQ(from_name<Normalizer>(to_string(one)), one);
   EXPECT_EQ(
-      test::message_of<SettingsError>([] { normalizer_from("whisper-englich"); }),
+      test::message_of<SettingsError>([] { from_name<Normalizer>("whisper-englich"); }),
       "unknown normalizer 'whisper-englich'\n    did you mean 'whisper-english'?\n    known: ascii, whisper-basic, "
       "whisper-english");
 }

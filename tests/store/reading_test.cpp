@@ -84,7 +84,7 @@ TEST_F(Reading, ViewsHaveTheirColumns) {
 TEST_F(Reading, ACellsSettingsAreColumns) {
   auto settings = sample_settings();
   settings.scorer = {"mine", "fisher", "2", {}};
-  settings.schedule = ScheduleSettings{10, 0.1, "remaining", "ceil"};
+  settings.schedule = ScheduleSettings{10, 0.1, BudgetShare::Remaining, Rounding::Ceil};
   settings.seed = 3;
   store.insert(sample_experiment(), {sample_cell("key", settings)}, false);
 
@@ -101,7 +101,7 @@ TEST_F(Reading, ACellsSettingsAreColumns) {
 
 TEST_F(Reading, ABudgetThatIsNoSparsityLeavesThatColumnEmpty) {
   auto settings = sample_settings();
-  settings.budget = {"heads", 6};
+  settings.budget = {BudgetKind::Heads, 6};
   store.insert(sample_experiment(), {sample_cell("key", settings)}, false);
 
   const auto cells = store.cells("demo");

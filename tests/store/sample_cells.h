@@ -15,14 +15,14 @@ namespace espalier::test {
 
 inline CellSettings sample_settings() {
   CellSettings settings;
-  settings.model = {"minilm", "bert", "/models/minilm", std::nullopt};
+  settings.model = {"minilm", Family::Bert, "/models/minilm", std::nullopt};
   settings.dataset.name = "wordnet";
-  settings.dataset.format = "text-classification";
-  settings.granularity = "head";
+  settings.dataset.format = Format::TextClassification;
+  settings.granularity = Granularity::Head;
   settings.scorer = {"magnitude", "magnitude", "1", {}};
   settings.searcher = {"ranking", "ranking", "1", {}};
   settings.recovery = {"none", "none", "", {}};
-  settings.budget = {"sparsity", 0.5};
+  settings.budget = {BudgetKind::Sparsity, 0.5};
   return settings;
 }
 

@@ -32,7 +32,7 @@ struct Speaking {
     }
     model = families::read_model(folder / "model");
     dataset.name = "said";
-    dataset.format = "speech-recognition";
+    dataset.format = Format::SpeechRecognition;
     for (const char* split : {"train", "validation", "test"})
       dataset.split[split] = (folder / "model/test.tsv").string();
     dataset.audio_folder = (folder / "model").string();
@@ -70,7 +70,7 @@ struct Speaking {
     folder.write("model/long.wav", file + data);
     folder.write("model/test.tsv",
                  "path\ttext\n" + long_rows + (with_short ? "sound1.wav\tmy dog\nsound4.wav\tstop\n" : ""));
-    dataset.long_audio = "chunk";
+    dataset.long_audio = LongAudio::Chunk;
   }
 
   TempDir folder;

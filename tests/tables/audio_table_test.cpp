@@ -15,7 +15,7 @@ class AudioTable : public testing::Test {
   DatasetSettings dataset(const std::string& format, const std::filesystem::path& file) {
     DatasetSettings made;
     made.name = "d";
-    made.format = format;
+    made.format = from_name<Format>(format);
     made.split["test"] = file.string();
     return made;
   }

@@ -14,7 +14,7 @@ class SplitsOfADataset : public testing::Test {
  protected:
   SplitsOfADataset() {
     dataset.name = "d";
-    dataset.format = "audio-classification";
+    dataset.format = Format::AudioClassification;
     folder.write("a.wav", "1");
     folder.write("b.wav", "2");
     dataset.split["test"] = folder.write("test.tsv", "path\tlabel\na.wav\tyes\nb.wav\tno\nc.wav\tno\n").string();
@@ -51,7 +51,7 @@ TEST_F(SplitsOfADataset, AreReadForEachWayOfReading) {
 }
 
 TEST_F(SplitsOfADataset, AreKnownByTheirFileWhereTheyHoldTexts) {
-  dataset.format = "text-classification";
+  dataset.format = Format::TextClassification;
   dataset.split["test"] = folder.write("texts.tsv", "text\tlabel\none\ta\ntwo\tb\n").string();
   const auto before = table_counts();
   EXPECT_EQ(tables.digest(dataset, "test"), sha256_of_file(folder / "texts.tsv"));

@@ -22,7 +22,7 @@ struct Kinds {
     write_tiny_bert(folder / "model");
     DatasetSettings dataset;
     dataset.name = "kinds";
-    dataset.format = "text-classification";
+    dataset.format = Format::TextClassification;
     dataset.split = {{"train", write_tiny_table(folder, "train.tsv", 120, 1).string()},
                      {"test", write_tiny_table(folder, "test.tsv", 60, 3).string()}};
     dataset.max_tokens = 16;
@@ -74,7 +74,7 @@ TEST(Evaluation, BfloatIsNearFloatAndLeavesNothingBehind) {
   const auto before = base.task->evaluate(*base.model, split).outputs.at("logits");
   at::Tensor bfloat;
   {
-    const nn::ComputeType type("bfloat16");
+    const nn::ComputeGuard type(ComputeType::BFloat16);
     bfloat = base.task->evaluate(*base.model, split).outputs.at("logits");
   }
   const auto after = base.task->evaluate(*base.model, split).outputs.at("logits");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "audio/features.h"
+#include "cells/vocabulary.h"
 #include "tables/audio_table.h"
 
 namespace espalier::audio {
@@ -20,7 +21,8 @@ namespace espalier::audio {
 // What becomes of files that cannot be used, and of those longer than a window.
 struct FeaturePolicy {
   bool skip_bad_files = false;  // else one of them refuses the split
-  enum class LongAudio { Refuse, Cut, Chunk } long_audio = LongAudio::Refuse;
+  using LongAudio = espalier::LongAudio;
+  LongAudio long_audio = LongAudio::Refuse;
 };
 
 class FeatureSet {

@@ -11,6 +11,9 @@
 
 #include <espalier/settings.h>
 
+#include "cells/softmax_scale.h"
+#include "cells/vocabulary.h"
+
 namespace espalier {
 
 // How a base model is fine-tuned. Defaults are the recipe for BERT classification.
@@ -23,10 +26,10 @@ struct TrainSettings {
   double clip_norm = 1.0;  // largest norm of the whole gradient; 0: no clipping
   std::int64_t seed = 0;
 
-  // Where weights start: "checkpoint", or "scratch", made anew from config.json (AST). Then weights are drawn with
-  // deviation initializer_range, class tokens and positions with token_deviation, the patch convolution with
-  // patch_deviation (0: one over the root of what it sums).
-  std::string start = "checkpoint";
+  // Weights from scratch are made anew from config.json (AST): they are drawn with deviation initializer_range,
+  // class tokens and positions with token_deviation, the patch convolution with patch_deviation (0: one over the root of
+  // what it sums).
+  TrainingStart start = TrainingStart::Checkpoint;
   double initializer_range = 0.06, token_deviation = 0.3, patch_deviation = 0;
   // Augmentation of audio features; 0: off.
   double mixup = 0;                                // alpha of the Beta distribution that pairs are mixed by
@@ -38,15 +41,15 @@ struct TrainSettings {
 };
 
 struct ModelSettings {
-  std::string name;                    // as the experiment calls it; not part of the key
-  std::string family;                  // bert, ast or whisper
+  std::string name;  // as the experiment calls it; not part of the key
+  Family family = Family::Bert;
   std::string checkpoint;              // a Hugging Face directory
   std::optional<TrainSettings> train;  // absent: the checkpoint is used as it is
 };
 
 struct DatasetSettings {
   std::string name;
-  std::string format;                        // text-classification, audio-classification, ...
+  Format format = Format::TextClassification;
   std::map<std::string, std::string> split;  // train, validation, test -> path
   std::string text = "text";                 // column names
   std::string pair;                          // empty: no second text
@@ -55,14 +58,14 @@ struct DatasetSettings {
   std::int64_t max_tokens = 128;
 
   // Of audio formats.
-  std::string audio_folder;          // where an AudioSet table's files lie
-  std::string classes;               // class_labels_indices.csv of AudioSet; empty: labels as they are written
-  std::string bad_files = "refuse";  // or "skip": left out and counted
-  std::string long_audio;            // refuse, cut or chunk; empty: AST cuts, Whisper refuses
-  std::string normalizer;            // whisper-english, whisper-basic, ascii; empty: by the checkpoint
-  std::string language;              // of a multilingual checkpoint
-  std::string task;                  // transcribe or translate; empty: transcribe
-  std::int64_t max_new_tokens = 0;   // 0: as many as the checkpoint allows
+  std::string audio_folder;  // where an AudioSet table's files lie
+  std::string classes;       // class_labels_indices.csv of AudioSet; empty: labels as they are written
+  BadFiles bad_files = BadFiles::Refuse;
+  std::optional<LongAudio> long_audio;   // absent: AST cuts, Whisper refuses
+  std::optional<Normalizer> normalizer;  // absent: by the checkpoint
+  std::string language;                  // of a multilingual checkpoint
+  std::optional<SpeechTask> task;        // absent: transcribe
+  std::int64_t max_new_tokens = 0;       // 0: as many as the checkpoint allows
 };
 
 struct PluginSettings {
@@ -73,7 +76,7 @@ struct PluginSettings {
 };
 
 struct Budget {
-  std::string kind;  // sparsity, heads, macs, latency, loss_of_metric
+  std::optional<BudgetKind> kind = BudgetKind::Sparsity;  // absent: a schedule by fractions says how much goes
   double value = 0;
 };
 
@@ -82,9 +85,9 @@ struct Budget {
 struct ScheduleSettings {
   std::int64_t steps = 1;
   double fraction = 0;  // 0 where there is a shape
-  std::string of = "remaining";
-  std::string rounding = "ceil";
-  std::string shape = "";  // linear or geometric; empty: by the fraction
+  BudgetShare of = BudgetShare::Remaining;
+  Rounding rounding = Rounding::Ceil;
+  std::optional<ScheduleShape> shape = std::nullopt;  // absent: by the fraction
 };
 
 struct LatencySettings {
@@ -100,17 +103,17 @@ struct MeasureSettings {
 struct CellSettings {
   ModelSettings model;
   DatasetSettings dataset;
-  std::string granularity;
-  std::string sites = "all";
+  Granularity granularity = Granularity::Head;
+  SiteFilter sites = SiteFilter::All;
   PluginSettings scorer;
   PluginSettings searcher;
   PluginSettings recovery;  // plugin "none": none
-  std::string scope = "global";
+  Scope scope = Scope::Global;
   Budget budget;
-  std::string rounding = "nearest";  // nearest (halves down), floor, ceil
+  Rounding rounding = Rounding::Nearest;
   bool count_output_bias = false;
-  std::string softmax_scale = "original";  // original, pruned-width, or a number
-  std::string compute = "float32";
+  SoftmaxScale softmax_scale;
+  ComputeType compute = ComputeType::Float32;
   std::optional<ScheduleSettings> schedule;
   std::int64_t seed = 0;
   std::int64_t base_seed = 0;
@@ -122,8 +125,15 @@ nlohmann::json to_json(const ModelSettings& model);
 nlohmann::json to_json(const DatasetSettings& dataset);
 nlohmann::json to_json(const PluginSettings& plugin);
 nlohmann::json to_json(const MeasureSettings& measure);
+nlohmann::json to_json(const Budget& budget);
+nlohmann::json to_json(const ScheduleSettings& schedule);
 nlohmann::json to_json(const CellSettings& cell);
 // Throws StoreError where the text is not what to_json wrote.
 CellSettings cell_from_json(const nlohmann::json& json);
+
+// The kind of a budget, or "schedule".
+std::string name_of(const Budget& budget);
+// As patterns and tables call a schedule: "10x0.1", "4-linear".
+std::string name_of(const ScheduleSettings& schedule);
 
 }  // namespace espalier

@@ -38,7 +38,7 @@ class BaseModels {
 
   // The dense model's evaluation of a split, from memory, from the cache folder, or computed now. Throws InputError
   // where its outputs are not numbers.
-  const tasks::Evaluation& dense_evaluation(BaseModel& base, const std::string& split, const std::string& compute);
+  const tasks::Evaluation& dense_evaluation(BaseModel& base, const std::string& split, ComputeType compute);
 
  private:
   // `task`: of a model that is trained, which becomes the base model's.

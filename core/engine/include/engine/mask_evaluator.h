@@ -21,7 +21,7 @@ namespace espalier::engine {
 
 struct EvaluatorSettings {
   std::string metric;  // empty: the task's first
-  std::string compute = "float32";
+  ComputeType compute = ComputeType::Float32;
   nn::SoftmaxScale scale = {};
   std::filesystem::path folder;      // where answers are kept; empty: they are not
   std::string model_digest;          // what the answers are of

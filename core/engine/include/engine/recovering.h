@@ -16,7 +16,7 @@ struct RecoveryRequest {
   std::string recovery;
   Settings settings;  // complete
   std::int64_t seed = 0;
-  std::string compute = "float32";
+  ComputeType compute = ComputeType::Float32;
 };
 
 struct Recovered {

@@ -15,9 +15,9 @@ struct ScoreRequest {
   std::string scorer;
   Settings settings;  // complete
   Granularity granularity = Granularity::Head;
-  std::string sites = "all";
+  SiteFilter sites = SiteFilter::All;
   std::int64_t seed = 0;
-  std::string compute = "float32";
+  ComputeType compute = ComputeType::Float32;
 };
 
 // The loss that a plugin's settings ask for, by the names that the SDK gives them (loss, teacher, temperature); `plugin`

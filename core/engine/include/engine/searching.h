@@ -21,14 +21,14 @@ struct SearchRequest {
   std::string searcher;
   Settings settings;  // complete
   Budget budget;
-  std::string rounding = "nearest";
-  std::string scope = "global";
+  Rounding rounding = Rounding::Nearest;
+  Scope scope = Scope::Global;
   std::int64_t seed = 0;
   bool of_remaining = false;  // a sparsity is a share of what remains
-  std::string compute = "float32";
-  std::string softmax_scale = "original";
+  ComputeType compute = ComputeType::Float32;
+  SoftmaxScale softmax_scale = {};
   double at_most = 1;  // the sparsity that a step's own must not pass
-  std::string at_most_rounding = "nearest";
+  Rounding at_most_rounding = Rounding::Nearest;
 };
 
 // What a search is about.
@@ -54,8 +54,5 @@ struct Found {
 
 Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
              const Watch& watch);
-
-// "original", "pruned-width" or a positive number. Throws SettingsError.
-nn::SoftmaxScale softmax_scale_from(const std::string& text);
 
 }  // namespace espalier::engine

@@ -17,7 +17,7 @@ namespace espalier::engine {
 // What one step asks of the searcher.
 struct StepBudget {
   Budget budget;
-  std::string rounding;
+  Rounding rounding = Rounding::Nearest;
   bool of_remaining = false;        // a sparsity is a share of what remains
   std::optional<double> requested;  // sparsity after the step, where the schedule names one
   double at_most = 1;               // the sparsity that the schedule leads to, rounded as the cell asks

@@ -21,14 +21,11 @@ struct CheckpointFacts {
   std::vector<std::string> problems;      // what is malformed or does not fit, each "FILE: what is wrong"
 };
 
-// What `model_type` of config.json is for a family.
-std::string model_type_of(const std::string& family);
-
 // Of a folder that has the files; `with_weights` also reads the header of model.safetensors.
-CheckpointFacts checkpoint_facts(const std::filesystem::path& folder, const std::string& family, bool with_weights);
+CheckpointFacts checkpoint_facts(const std::filesystem::path& folder, Family family, bool with_weights);
 
 // How many attention heads a model has at the sites of a filter, by its config.json; a key that is absent has the default
 // of transformers. Nothing where the file cannot be read or makes no sense.
-std::optional<std::int64_t> head_count(const ModelSettings& model, const std::string& sites);
+std::optional<std::int64_t> head_count(const ModelSettings& model, SiteFilter sites);
 
 }  // namespace espalier::inputs

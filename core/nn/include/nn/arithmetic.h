@@ -5,18 +5,18 @@
 #include <ATen/ThreadLocalState.h>
 
 #include <cstdint>
-#include <string>
+
+#include "cells/vocabulary.h"
 
 namespace espalier::nn {
 
 // What a cell asks for, for as long as the guard lives: float32, or bfloat16 products on float32 weights.
-class ComputeType {
+class ComputeGuard {
  public:
-  // Throws SettingsError for a compute type that is not known.
-  explicit ComputeType(const std::string& name);
-  ~ComputeType();
-  ComputeType(const ComputeType&) = delete;
-  ComputeType& operator=(const ComputeType&) = delete;
+  explicit ComputeGuard(ComputeType type);
+  ~ComputeGuard();
+  ComputeGuard(const ComputeGuard&) = delete;
+  ComputeGuard& operator=(const ComputeGuard&) = delete;
 
  private:
   bool was_enabled_;

@@ -18,13 +18,12 @@
 #include <string>
 #include <vector>
 
+#include "cells/softmax_scale.h"
+
 namespace espalier::nn {
 
 // The softmax scale of a compacted site: that of the dense width, of the pruned width, or a number (DESIGN: W2).
-struct SoftmaxScale {
-  enum class Kind { Original, PrunedWidth, Number } kind = Kind::Original;
-  double number = 0;
-};
+using espalier::SoftmaxScale;
 
 // A tensor that training may change, under its Hugging Face name (or the name of a fused block of such tensors).
 struct Parameter {

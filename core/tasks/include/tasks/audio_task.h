@@ -22,7 +22,6 @@ class AudioTask final : public Task {
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                            const Aim& aim, Random& random) const override;
   void require_same_reading(const std::filesystem::path& other) const override;
-  std::vector<std::string> ranking_metrics() const override;
 
  protected:
   Split read(const std::string& name) override;
@@ -30,7 +29,7 @@ class AudioTask final : public Task {
   void set_labels(std::vector<std::string> labels) override { labels_ = std::move(labels); }
 
  private:
-  bool tags() const { return dataset_.format == "audio-tagging"; }
+  bool tags() const { return dataset_.format == Format::AudioTagging; }
   const audio::FeatureExtractor& extractor();
 
   std::string checkpoint_;

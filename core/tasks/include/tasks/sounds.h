@@ -19,8 +19,8 @@ struct Sounds {
 
 // Throws InputError for tables and files that cannot be used. `long_audio`: what a dataset that does not say gets.
 Sounds read_sounds(const DatasetSettings& dataset, const std::string& split, const audio::FeatureExtractor& extractor,
-                   audio::FeaturePolicy::LongAudio long_audio, const std::filesystem::path& cache_folder,
-                   SplitTables& tables, const Watch& watch);
+                   LongAudio long_audio, const std::filesystem::path& cache_folder, SplitTables& tables,
+                   const Watch& watch);
 
 // Throws InputError naming both files where two checkpoints make other features of the same sound.
 void require_same_features(const std::filesystem::path& own, const std::filesystem::path& other);

@@ -35,7 +35,6 @@ class SpeechTask final : public Task {
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                            const Aim& aim, Random& random) const override;
   void require_same_reading(const std::filesystem::path& other) const override;
-  std::vector<std::string> ranking_metrics() const override { return {"-wer", "-cross_entropy"}; }
 
   // What a model wrote, as text, in the order of the split; from Evaluation::outputs.
   std::vector<std::string> transcripts(const Outputs& outputs) const;
@@ -59,7 +58,7 @@ class SpeechTask final : public Task {
   std::optional<audio::FeatureExtractor> extractor_;
   std::unique_ptr<text::ByteLevelBpe> tokenizer_;
   families::DecodingRules rules_;
-  speech::Normalizer normalizer_ = speech::Normalizer::WhisperEnglish;
+  Normalizer normalizer_ = Normalizer::WhisperEnglish;
 };
 
 }  // namespace espalier::tasks

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cells/cell_settings.h"
+#include "cells/metrics.h"
 #include "data/examples.h"
 #include "nn/model.h"
 #include "tables/split_tables.h"
@@ -89,15 +90,14 @@ class Task {
   // The mean loss of one training step, differentiable in the model's parameters.
   virtual at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                                    const Aim& aim, Random& random) const = 0;
-  // Whether a is the better model's metrics: the first of these metrics that both have and that differs decides; a minus
-  // sign before its name says that less is better.
+  // Whether a is the better model's metrics: the first of these metrics that both have and that differs decides.
   bool better(const Metrics& a, const Metrics& b) const;
-  virtual std::vector<std::string> ranking_metrics() const = 0;
+  std::vector<std::string> ranking_metrics() const { return ranking_metrics_of(dataset_.format); }
   // Throws InputError naming both files where another checkpoint would read this dataset's examples otherwise: as other
   // tokens, features or prompts.
   virtual void require_same_reading(const std::filesystem::path& other) const = 0;
   // A metric as a number of which more is better; an empty name: the first that ranks. Throws SettingsError for one that
-  // this task does not have.
+  // this task does not have, and for a number that no metric is: nobody knows which way it would be better.
   double quality(const Metrics& metrics, const std::string& metric = "") const;
 
  protected:
@@ -119,11 +119,11 @@ class Task {
 };
 
 // Throws InputError where a family cannot read a format; `checkpoint` names the model.
-void require_format(const std::string& checkpoint, const std::string& family, const std::string& format);
+void require_format(const std::string& checkpoint, const std::string& family, Format format);
 
 // Throws InputError where a checkpoint's own head, of these classes, is not made for a format: regression, one output, one
 // class for several or the reverse.
-void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, const std::string& format);
+void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, Format format);
 
 // The task of a dataset's format. `labels` empty: the classes are those of the train file. `dense`: the checkpoint's
 // model, where it is at hand and outlives the task, so that what has to be heard first need not read it again.

@@ -22,7 +22,6 @@ class TextTask final : public Task {
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                            const Aim& aim, Random& random) const override;
   void require_same_reading(const std::filesystem::path& other) const override;
-  std::vector<std::string> ranking_metrics() const override { return {"accuracy", "-cross_entropy"}; }
 
  protected:
   Split read(const std::string& name) override;
