@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cells/fields.h"
 #include "words/plugin_description.h"
 
 namespace espalier {
@@ -19,30 +20,48 @@ Enum word(const json& entry, const char* key) {
   return from_name<Enum>(entry.at(key).get_ref<const std::string&>());
 }
 
-template <typename Enum>
-std::optional<Enum> word_or_nothing(const json& entry, const char* key) {
-  return entry.contains(key) ? from_name_or_empty<Enum>(entry.at(key).get_ref<const std::string&>()) : std::nullopt;
+template <typename Value>
+void read(const json& entry, Value& value) {
+  if constexpr (Worded<Value>)
+    value = from_name<Value>(entry.get_ref<const std::string&>());
+  else
+    value = entry.get<Value>();
 }
 
-TrainSettings train_from_json(const json& entry) {
-  TrainSettings train;
-  train.epochs = entry.at("epochs");
-  train.batch = entry.at("batch");
-  train.learning_rate = entry.at("learning_rate");
-  train.weight_decay = entry.at("weight_decay");
-  train.warmup = entry.at("warmup");
-  train.clip_norm = entry.at("clip_norm");
-  train.seed = entry.at("seed");
-  train.start = word_or_nothing<TrainingStart>(entry, "start").value_or(train.start);
-  train.initializer_range = entry.value("initializer_range", train.initializer_range);
-  train.token_deviation = entry.value("token_deviation", train.token_deviation);
-  train.patch_deviation = entry.value("patch_deviation", train.patch_deviation);
-  train.mixup = entry.value("mixup", train.mixup);
-  train.frequency_mask = entry.value("frequency_mask", train.frequency_mask);
-  train.time_mask = entry.value("time_mask", train.time_mask);
-  train.shift = entry.value("shift", train.shift);
-  train.noise = entry.value("noise", train.noise);
-  return train;
+template <Worded Enum>
+void read(const json& entry, std::optional<Enum>& value) {
+  value = from_name_or_empty<Enum>(entry.get_ref<const std::string&>());
+}
+
+// What is not there is what it was before there was such a key: its default.
+template <typename Settings>
+Settings fields_from_json(const json& entry, Settings settings = {}) {
+  each_field(settings, [&](const auto& field, auto& value) {
+    if (field.is_always_written() || entry.contains(field.name)) read(entry.at(field.name), value);
+  });
+  return settings;
+}
+
+template <typename Value>
+json json_of(const Value& value) {
+  return value;
+}
+
+template <Worded Enum>
+json json_of(const std::optional<Enum>& value) {
+  return name_or_empty(value);
+}
+
+template <typename Settings>
+json fields_to_json(const Settings& settings) {
+  static const Settings defaults;
+  auto entry = json::object();
+  each_field(settings, [&](const auto& field, const auto& value) {
+    if (field.is_written != nullptr && !field.is_written(settings)) return;
+    if (field.since_default && value == defaults.*field.member) return;
+    entry[field.name] = json_of(value);
+  });
+  return entry;
 }
 
 PluginSettings plugin_settings_from_json(const json& entry) {
@@ -60,24 +79,13 @@ CellSettings read_cell(const json& entry) {
   cell.model.name = model.at("name");
   cell.model.family = word<Family>(model, "family");
   cell.model.checkpoint = model.at("checkpoint");
-  if (!model.at("train").is_null()) cell.model.train = train_from_json(model.at("train"));
+  if (!model.at("train").is_null()) cell.model.train = fields_from_json<TrainSettings>(model.at("train"));
   const auto& dataset = entry.at("dataset");
+  cell.dataset = fields_from_json<DatasetSettings>(dataset);
   cell.dataset.name = dataset.at("name");
   cell.dataset.format = word<Format>(dataset, "format");
   cell.dataset.split = dataset.at("split").get<std::map<std::string, std::string>>();
-  cell.dataset.text = dataset.at("text");
-  cell.dataset.pair = dataset.at("pair");
-  cell.dataset.label = dataset.at("label");
   cell.dataset.limit = dataset.at("limit").get<std::map<std::string, std::int64_t>>();
-  cell.dataset.max_tokens = dataset.at("max_tokens");
-  cell.dataset.audio_folder = dataset.value("audio", "");
-  cell.dataset.classes = dataset.value("classes", "");
-  cell.dataset.bad_files = word_or_nothing<BadFiles>(dataset, "bad_files").value_or(cell.dataset.bad_files);
-  cell.dataset.long_audio = word_or_nothing<LongAudio>(dataset, "long_audio");
-  cell.dataset.normalizer = word_or_nothing<Normalizer>(dataset, "normalizer");
-  cell.dataset.language = dataset.value("language", "");
-  cell.dataset.task = word_or_nothing<SpeechTask>(dataset, "task");
-  cell.dataset.max_new_tokens = dataset.value("max_new_tokens", std::int64_t{0});
   cell.granularity = word<Granularity>(entry, "granularity");
   cell.sites = word<SiteFilter>(entry, "sites");
   cell.scorer = plugin_settings_from_json(entry.at("scorer"));
@@ -89,49 +97,20 @@ CellSettings read_cell(const json& entry) {
   cell.count_output_bias = entry.at("count_output_bias");
   cell.softmax_scale = softmax_scale_from(entry.at("softmax_scale"));
   cell.compute = word<ComputeType>(entry, "compute");
-  if (const auto& schedule = entry.at("schedule"); !schedule.is_null()) {
-    cell.schedule =
-        ScheduleSettings{schedule.at("steps"), schedule.at("fraction"), word<BudgetShare>(schedule, "of"),
-                         word<Rounding>(schedule, "rounding"), word_or_nothing<ScheduleShape>(schedule, "shape")};
-  }
+  if (const auto& schedule = entry.at("schedule"); !schedule.is_null())
+    cell.schedule = fields_from_json<ScheduleSettings>(schedule);
   cell.seed = entry.at("seed");
   cell.base_seed = entry.at("base_seed");
   const auto& measure = entry.at("measure");
-  cell.measure.proof = measure.at("proof");
-  if (const auto& latency = measure.at("latency"); !latency.is_null()) {
-    cell.measure.latency = LatencySettings{latency.at("batch"), latency.at("repeats")};
-  }
+  cell.measure = fields_from_json<MeasureSettings>(measure);
+  if (const auto& latency = measure.at("latency"); !latency.is_null())
+    cell.measure.latency = fields_from_json<LatencySettings>(latency);
   return cell;
 }
 
 }  // namespace
 
-// What is at its default is not written where a key came later than the first cells: their keys stay what they were.
-json to_json(const TrainSettings& train) {
-  static const TrainSettings defaults;
-  json entry = {{"epochs", train.epochs},
-                {"batch", train.batch},
-                {"learning_rate", train.learning_rate},
-                {"weight_decay", train.weight_decay},
-                {"warmup", train.warmup},
-                {"clip_norm", train.clip_norm},
-                {"seed", train.seed}};
-  const auto add = [&](const char* key, auto TrainSettings::*value) {
-    if (train.*value != defaults.*value) entry[key] = train.*value;
-  };
-  add("start", &TrainSettings::start);
-  if (train.start == TrainingStart::Scratch) {
-    entry["initializer_range"] = train.initializer_range;
-    entry["token_deviation"] = train.token_deviation;
-    entry["patch_deviation"] = train.patch_deviation;
-  }
-  add("mixup", &TrainSettings::mixup);
-  add("frequency_mask", &TrainSettings::frequency_mask);
-  add("time_mask", &TrainSettings::time_mask);
-  add("shift", &TrainSettings::shift);
-  add("noise", &TrainSettings::noise);
-  return entry;
-}
+json to_json(const TrainSettings& train) { return fields_to_json(train); }
 
 json to_json(const ModelSettings& model) {
   return {{"name", model.name},
@@ -141,18 +120,11 @@ json to_json(const ModelSettings& model) {
 }
 
 json to_json(const DatasetSettings& dataset) {
-  json entry = {
-      {"name", dataset.name}, {"format", dataset.format}, {"split", dataset.split}, {"text", dataset.text},
-      {"pair", dataset.pair}, {"label", dataset.label},   {"limit", dataset.limit}, {"max_tokens", dataset.max_tokens}};
-  if (dataset.format == Format::TextClassification) return entry;
-  entry.update({{"audio", dataset.audio_folder},
-                {"classes", dataset.classes},
-                {"bad_files", dataset.bad_files},
-                {"long_audio", name_or_empty(dataset.long_audio)},
-                {"normalizer", name_or_empty(dataset.normalizer)},
-                {"language", dataset.language},
-                {"task", name_or_empty(dataset.task)},
-                {"max_new_tokens", dataset.max_new_tokens}});
+  auto entry = fields_to_json(dataset);
+  entry["name"] = dataset.name;
+  entry["format"] = dataset.format;
+  entry["split"] = dataset.split;
+  entry["limit"] = dataset.limit;
   return entry;
 }
 
@@ -164,19 +136,14 @@ json to_json(const PluginSettings& plugin) {
 }
 
 json to_json(const MeasureSettings& measure) {
-  json latency;
-  if (measure.latency) latency = {{"batch", measure.latency->batch}, {"repeats", measure.latency->repeats}};
-  return {{"proof", measure.proof}, {"latency", latency}};
+  auto entry = fields_to_json(measure);
+  entry["latency"] = measure.latency ? fields_to_json(*measure.latency) : json();
+  return entry;
 }
 
 json to_json(const Budget& budget) { return {{"kind", name_of(budget)}, {"value", budget.value}}; }
 
-json to_json(const ScheduleSettings& schedule) {
-  json entry = {
-      {"steps", schedule.steps}, {"fraction", schedule.fraction}, {"of", schedule.of}, {"rounding", schedule.rounding}};
-  if (schedule.shape) entry["shape"] = *schedule.shape;
-  return entry;
-}
+json to_json(const ScheduleSettings& schedule) { return fields_to_json(schedule); }
 
 json to_json(const CellSettings& cell) {
   return {{"model", to_json(cell.model)},

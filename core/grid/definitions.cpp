@@ -23,22 +23,7 @@ std::optional<TrainSettings> read_train(const Value& value, const std::string& t
   if (!expect_table(value, "train", complaints)) return std::nullopt;
   TrainSettings train;
   TableReader reader(value, title + " train", complaints);
-  reader.integer("epochs", 1, train.epochs);
-  reader.integer("batch", 1, train.batch);
-  reader.real("learning_rate", positive, train.learning_rate);
-  reader.real("weight_decay", not_negative, train.weight_decay);
-  reader.real("warmup", share, train.warmup);
-  reader.real("clip_norm", not_negative, train.clip_norm);
-  reader.integer("seed", 0, train.seed);
-  reader.word("start", train.start);
-  reader.real("initializer_range", not_negative, train.initializer_range);
-  reader.real("token_deviation", not_negative, train.token_deviation);
-  reader.real("patch_deviation", not_negative, train.patch_deviation);
-  reader.real("mixup", not_negative, train.mixup);
-  reader.integer("frequency_mask", 0, train.frequency_mask);
-  reader.integer("time_mask", 0, train.time_mask);
-  reader.integer("shift", 0, train.shift);
-  reader.real("noise", not_negative, train.noise);
+  reader.fields(train);
   reader.finish();
   return train;
 }
@@ -71,28 +56,28 @@ void check_recipe(const ModelSettings& model, const Value& place, Complaints& co
   }
 }
 
+// Parts are joined where a text is written.
+void refuse_chunks_of_sounds(const Value& table, const DatasetSettings& dataset, Complaints& complaints) {
+  const auto& format = facts_of(dataset.format);
+  if (dataset.long_audio != LongAudio::Chunk || !format.of_sounds || !format.has_classes) return;
+  complaints.add(table.find("long_audio")->value.place,
+                 fmt::format("'chunk' joins what a Whisper model writes of each part; {} data is not written\n"
+                             "    expected refuse or cut",
+                             to_string(dataset.format)));
+}
+
 // Keys that mean nothing for a format are mistakes.
 void refuse_keys_of_other_formats(const Value& table, const std::string& title, Format format, Complaints& complaints) {
-  struct KeyOfFormats {
-    const char* key;
-    std::vector<Format> formats;
-  };
-  constexpr auto text = Format::TextClassification, classes = Format::AudioClassification, tags = Format::AudioTagging,
-                 speech = Format::SpeechRecognition;
-  static const std::vector<Format> audio = {classes, tags, speech};
-  static const std::vector<KeyOfFormats> keys = {
-      {"pair", {text}},         {"max_tokens", {text}}, {"text", {text, speech}}, {"label", {text, classes, tags}},
-      {"audio", {tags}},        {"classes", {tags}},    {"bad_files", audio},     {"long_audio", audio},
-      {"normalizer", {speech}}, {"language", {speech}}, {"task", {speech}},       {"max_new_tokens", {speech}},
-  };
-  for (const auto& [key, of] : keys) {
-    const auto* entry = table.find(key);
-    if (entry == nullptr || std::find(of.begin(), of.end(), format) != of.end()) continue;
+  const DatasetSettings any;
+  each_field(any, [&](const auto& field, const auto&) {
+    const auto* entry = table.find(field.name);
+    const auto& of = field.formats;
+    if (entry == nullptr || of.empty() || std::find(of.begin(), of.end(), format) != of.end()) return;
     std::vector<std::string> belongs;
     for (const auto one : of) belongs.emplace_back(to_string(one));
-    complaints.add(entry->place, fmt::format("'{}' means nothing to {} data ({})\n    it belongs to {}", key,
+    complaints.add(entry->place, fmt::format("'{}' means nothing to {} data ({})\n    it belongs to {}", field.name,
                                              to_string(format), title, join(belongs)));
-  }
+  });
 }
 
 void refuse_one_column_twice(const Value& table, const DatasetSettings& dataset, Complaints& complaints) {
@@ -164,24 +149,6 @@ void describe(PluginDefinition& plugin, const PluginDescription& description) {
 
 }  // namespace
 
-void DefinitionReader::read_audio_keys(TableReader& reader, DatasetSettings& dataset) {
-  if (const auto* value = reader.find("audio")) path(*value, "audio", dataset.audio_folder);
-  if (const auto* value = reader.find("classes")) path(*value, "classes", dataset.classes);
-  reader.word("bad_files", dataset.bad_files);
-  reader.word("long_audio", dataset.long_audio);
-  const auto& format = facts_of(dataset.format);
-  if (dataset.long_audio == LongAudio::Chunk && format.of_sounds && format.has_classes) {
-    complaints_.add(reader.find("long_audio")->place,
-                    fmt::format("'chunk' joins what a Whisper model writes of each part; {} data is not written\n"
-                                "    expected refuse or cut",
-                                to_string(dataset.format)));
-  }
-  reader.word("normalizer", dataset.normalizer);
-  reader.text("language", dataset.language);
-  reader.word("task", dataset.task);
-  reader.integer("max_new_tokens", 1, dataset.max_new_tokens);
-}
-
 bool DefinitionReader::path(const Value& value, const std::string& key, std::string& target) {
   std::string text;
   if (!read_text(value, key, text, complaints_)) return false;
@@ -236,9 +203,7 @@ std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table,
       if (path(*value, split, file)) dataset.split[split] = file;
     }
   }
-  reader.text("text", dataset.text);
-  reader.text("pair", dataset.pair);
-  reader.text("label", dataset.label);
+  reader.fields(dataset, [&](const Value& value, const char* key, std::string& target) { path(value, key, target); });
   if (const auto* limit = reader.find("limit"); limit != nullptr && expect_table(*limit, "limit", complaints_)) {
     TableReader limits(*limit, title_of("dataset", name) + " limit", complaints_);
     for (const auto* split : split_names) {
@@ -248,12 +213,11 @@ std::shared_ptr<DatasetDefinition> DefinitionReader::dataset(const Value& table,
     }
     limits.finish();
   }
-  reader.integer("max_tokens", 1, dataset.max_tokens);
   if (const auto* written = table.find("max_tokens")) definition->max_tokens_place = written->value.place;
-  read_audio_keys(reader, dataset);
   if (knows_format) {
     refuse_keys_of_other_formats(table, title_of("dataset", name), dataset.format, complaints_);
     refuse_one_column_twice(table, dataset, complaints_);
+    refuse_chunks_of_sounds(table, dataset, complaints_);
   }
   reader.finish();
   dataset.name = name;
@@ -367,22 +331,13 @@ MeasureSettings read_measure(const Value& table, Complaints& complaints) {
   MeasureSettings measure;
   if (!expect_table(table, "measure", complaints)) return measure;
   TableReader reader(table, "[measure]", complaints);
-  reader.boolean("proof", measure.proof);
+  reader.fields(measure);
   if (const auto* latency = reader.find("latency");
       latency != nullptr && expect_table(*latency, "latency", complaints)) {
     measure.latency.emplace();
     TableReader inner(*latency, "[measure] latency", complaints);
-    inner.integer("repeats", 1, measure.latency->repeats);
-    if (const auto* batch = inner.need("batch")) {
-      const bool is_list = batch->kind == Value::Kind::List;
-      if (is_list && batch->items.empty()) {
-        complaints.add(batch->place, "'batch' is an empty list, expected batch sizes such as [1, 8]");
-      }
-      for (const auto& item : is_list ? batch->items : std::vector<Value>{*batch}) {
-        std::int64_t size = 0;
-        if (read_integer(item, "batch", 1, size, complaints)) measure.latency->batch.push_back(size);
-      }
-    }
+    inner.need("batch");
+    inner.fields(*measure.latency);
     inner.finish();
   }
   reader.finish();

@@ -69,8 +69,6 @@ inline constexpr const char* roles[] = {to_string(Role::Scorer), to_string(Role:
 // A scorer and a recovery may be left out.
 inline bool may_be_none(const std::string& role) { return role != "searcher"; }
 
-class TableReader;
-
 class DefinitionReader {
  public:
   // Relative paths start at the folder; those of an included file at its own.
@@ -92,7 +90,6 @@ class DefinitionReader {
 
  private:
   bool path(const Value& value, const std::string& key, std::string& target);
-  void read_audio_keys(TableReader& reader, DatasetSettings& dataset);
   const PluginDescription* find_plugin(const std::string& role, const std::string& name) const;
 
   std::filesystem::path folder_;

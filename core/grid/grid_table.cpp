@@ -321,13 +321,10 @@ class GridReader {
     }
     ScheduleSettings schedule;
     TableReader reader(value, "schedule", complaints_);
-    if (const auto* steps = reader.need("steps")) read_integer(*steps, "steps", 1, schedule.steps, complaints_);
-    reader.real("fraction", positive_share, schedule.fraction);
-    reader.word("of", schedule.of);
-    reader.word("shape", schedule.shape);
+    reader.need("steps");
+    reader.fields(schedule);
     if (!schedule.shape && schedule.fraction == 0) schedule.shape = ScheduleShape::Linear;
-    if (schedule.shape) schedule.rounding = Rounding::Nearest;
-    reader.word("rounding", schedule.rounding);
+    if (schedule.shape && value.find("rounding") == nullptr) schedule.rounding = Rounding::Nearest;
     if (schedule.shape && schedule.fraction > 0) {
       complaints_.add(
           value.place,

@@ -140,6 +140,18 @@ void TableReader::real(const std::string& key, const Range& range, double& targe
   if (const auto* value = find(key)) read_real(*value, key, range, target, complaints_);
 }
 
+void TableReader::integers(const std::string& key, std::int64_t least, std::vector<std::int64_t>& target) {
+  const auto* value = find(key);
+  if (value == nullptr) return;
+  const bool is_list = value->kind == Value::Kind::List;
+  if (is_list && value->items.empty())
+    complaints_.add(value->place, fmt::format("'{}' is an empty list, expected {} sizes such as [1, 8]", key, key));
+  for (const auto& item : is_list ? value->items : std::vector<Value>{*value}) {
+    std::int64_t number = 0;
+    if (read_integer(item, key, least, number, complaints_)) target.push_back(number);
+  }
+}
+
 void TableReader::finish() {
   for (const auto& entry : table_.entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;

@@ -5,8 +5,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "cells/fields.h"
 #include "cells/range.h"
 #include "cells/vocabulary.h"
 #include "document.h"
@@ -53,6 +55,35 @@ class TableReader {
   void word(const std::string& key, std::optional<Enum>& target) {
     Enum given{};
     if (const auto* value = find(key); value != nullptr && read_word(*value, key, given, complaints_)) target = given;
+  }
+  // One whole number or a list of them.
+  void integers(const std::string& key, std::int64_t least, std::vector<std::int64_t>& target);
+  // Every field of these settings that the table has; read_path(value, key, target) reads those that name a place.
+  template <typename Settings, typename ReadPath>
+  void fields(Settings& settings, const ReadPath& read_path) {
+    each_field(settings, [&](const auto& field, auto& target) {
+      using Target = std::remove_cvref_t<decltype(target)>;
+      const auto least = static_cast<std::int64_t>(field.range.least);
+      if constexpr (std::is_same_v<Target, bool>) {
+        boolean(field.name, target);
+      } else if constexpr (std::is_same_v<Target, std::int64_t>) {
+        integer(field.name, least, target);
+      } else if constexpr (std::is_same_v<Target, std::vector<std::int64_t>>) {
+        integers(field.name, least, target);
+      } else if constexpr (std::is_same_v<Target, double>) {
+        real(field.name, field.range, target);
+      } else if constexpr (!std::is_same_v<Target, std::string>) {
+        word(field.name, target);
+      } else if (*field.path == '\0') {
+        text(field.name, target);
+      } else if (const auto* value = find(field.name)) {
+        read_path(*value, field.name, target);
+      }
+    });
+  }
+  template <typename Settings>
+  void fields(Settings& settings) {
+    fields(settings, [](const Value&, const char*, std::string&) {});
   }
   void finish();
 

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
+#include "cells/fields.h"
 #include "cells/vocabulary.h"
 #include "grid_table.h"
 #include "words/names.h"
@@ -21,46 +23,33 @@ struct KeysOfTable {
   std::vector<std::string> keys;
 };
 
+std::vector<std::string> joined(std::vector<std::string> some, const std::vector<std::string>& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
+
+std::vector<std::string> without(std::vector<std::string> some, const std::vector<std::string>& others) {
+  std::erase_if(some, [&](const std::string& one) { return holds(others, one); });
+  return some;
+}
+
+// A key that two tables have is looked for in the first of them that has it.
 const std::vector<KeysOfTable>& tables() {
-  static const std::vector<KeysOfTable> all = {
-      {"the experiment", "the top of the file", {"name", "question", "include", "espalier"}},
-      {"[model.", "[model.NAME]", {"family", "checkpoint", "train"}},
-      {" train",
-       "[model.NAME] train = { ... }",
-       {"epochs", "batch", "learning_rate", "weight_decay", "warmup", "clip_norm", "start", "initializer_range",
-        "token_deviation", "patch_deviation", "mixup", "frequency_mask", "time_mask", "shift", "noise"}},
-      {"[dataset.",
-       "[dataset.NAME]",
-       {"format", "train", "validation", "test", "text", "pair", "label", "limit", "max_tokens", "audio", "classes",
-        "bad_files", "long_audio", "normalizer", "language", "task", "max_new_tokens"}},
-      {"[measure]", "[measure]", {"proof", "latency"}},
-      {"[measure] latency", "[measure] latency = { ... }", {"repeats"}},
-      {"schedule", "schedule = { ... }", {"steps", "fraction", "of", "shape"}},
-      {"[[grid]]",
-       "[[grid]]",
-       {"model",
-        "dataset",
-        "granularity",
-        "sites",
-        "scorer",
-        "searcher",
-        "scope",
-        "sparsity",
-        "heads",
-        "macs",
-        "loss_of_metric",
-        "schedule",
-        "recovery",
-        "compute",
-        "softmax_scale",
-        "rounding",
-        "count_output_bias",
-        "seed",
-        "base_seed",
-        "order",
-        "linked",
-        "skip"}},
-  };
+  static const auto all = [] {
+    const auto grid = joined(axis_names(), {"order", "linked", "skip"});
+    const auto train = without(field_names<TrainSettings>(), grid);
+    const std::vector<std::string> of_splits(std::begin(split_names), std::end(split_names));
+    const auto dataset = joined({"format", "limit"}, joined(of_splits, field_names<DatasetSettings>()));
+    return std::vector<KeysOfTable>{
+        {"the experiment", "the top of the file", {"name", "question", "include", "espalier"}},
+        {"[model.", "[model.NAME]", {"family", "checkpoint", "train"}},
+        {" train", "[model.NAME] train = { ... }", train},
+        {"[dataset.", "[dataset.NAME]", dataset},
+        {"[measure]", "[measure]", joined(field_names<MeasureSettings>(), {"latency"})},
+        {"[measure] latency", "[measure] latency = { ... }", without(field_names<LatencySettings>(), train)},
+        {"schedule", "schedule = { ... }", without(field_names<ScheduleSettings>(), grid)},
+        {"[[grid]]", "[[grid]]", without(grid, {"latency"})}};
+  }();
   return all;
 }
 
