@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <memory>
 
+#include "input.h"
+
 namespace espalier::worker {
 namespace {
 
@@ -20,46 +22,12 @@ void add_plugins(CLI::App& app, PluginPaths& plugins) {
   app.add_option("--plugins", plugins.extra, "A plugin file, or a folder of them; may be repeated")->type_name("PATH");
 }
 
-void add_dataset(CLI::App& app, DataWords& data, bool required) {
-  app.add_option("--data", data.file, "Table (.tsv or .csv with a header, or .jsonl), or the Speech Commands folder")
-      ->required(required)
-      ->type_name("FILE");
-  app.add_option("--format", data.format,
-                 "text-classification, audio-classification, audio-tagging or speech-recognition")
-      ->capture_default_str();
-  app.add_option("--split", data.split, "Which split of a folder with official lists")
-      ->check(CLI::IsMember({"train", "validation", "test"}))
-      ->capture_default_str();
-  app.add_option("--text", data.text, "Column of the text")->capture_default_str();
-  app.add_option("--pair", data.pair, "Column of a second text");
-  app.add_option("--label", data.label, "Column of the label")->capture_default_str();
-  app.add_option("--limit", data.limit, "First so many rows; 0: all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app.add_option("--max-tokens", data.max_tokens, "Longer texts are cut")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--audio", data.audio_folder, "Folder of the files of an AudioSet table")->type_name("DIR");
-  app.add_option("--classes", data.classes, "Names of AudioSet's classes (class_labels_indices.csv)")
-      ->type_name("FILE");
-  app.add_option("--bad-files", data.bad_files, "Sound files that cannot be used: refuse, or skip and count")
-      ->capture_default_str();
-  app.add_option("--long-audio", data.long_audio,
-                 "Longer than the model's window: refuse, cut or chunk (default: Whisper refuses, AST cuts)");
-  app.add_option("--normalizer", data.normalizer,
-                 "whisper-english, whisper-basic or ascii (default: by the checkpoint)");
-  app.add_option("--language", data.language, "Language of a multilingual Whisper: a code or an English name");
-  app.add_option("--task", data.task, "transcribe (default) or translate; of a multilingual Whisper");
-  app.add_option("--max-new-tokens", data.max_new_tokens, "Transcripts are cut there; 0: the checkpoint's limit")
-      ->check(CLI::NonNegativeNumber);
-}
-
 }  // namespace
 
 Deed add_train(CLI::App& app) {
   const auto words = std::make_shared<TrainWords>();
   app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
-  add_dataset(app, words->data, true);
+  add_data_options(app, words->data, true);
   app.add_option("--validation", words->validation, "Table that the best epoch is chosen on")->type_name("FILE");
   app.add_option("--set", words->set, "epochs, batch, learning_rate, weight_decay, warmup, clip_norm, seed")
       ->type_name("NAME=VALUE");
@@ -71,7 +39,7 @@ Deed add_train(CLI::App& app) {
 Deed add_score(CLI::App& app) {
   const auto words = std::make_shared<ScoreWords>();
   app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
-  add_dataset(app, words->data, false);
+  add_data_options(app, words->data, false);
   app.add_option("--scorer", words->scorer, "Name of a scorer plugin (espalier plugins lists them)")->required();
   app.add_option("--set", words->set, "A setting of the scorer")->type_name("NAME=VALUE");
   app.add_option("--granularity", words->granularity, "head, head-channel, same-channel, q-channel, ...")
@@ -110,7 +78,7 @@ Deed add_prune(CLI::App& app) {
 Deed add_evaluate(CLI::App& app) {
   const auto words = std::make_shared<EvaluateWords>();
   app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
-  add_dataset(app, words->data, true);
+  add_data_options(app, words->data, true);
   app.add_option("--mask", words->masks, "Mask file; may be repeated")->type_name("FILE");
   app.add_flag("--plain", words->plain, "Zero the weights instead of leaving pruned heads out");
   app.add_option("--compute", words->compute, "float32 or bfloat16")->capture_default_str();

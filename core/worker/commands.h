@@ -9,9 +9,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "cells/cell_settings.h"
 
 namespace CLI {
 class App;
@@ -32,15 +35,11 @@ struct PluginPaths {
 // What every command that reads a dataset takes.
 struct DataWords {
   std::string file;
-  std::string format = "text-classification";
-  std::string text = "text";
-  std::string pair;
-  std::string label = "label";
-  std::string split = "test";  // which split of a folder that holds several
-  std::string audio_folder, classes, bad_files = "refuse", long_audio, normalizer, language, task;
-  std::int64_t max_new_tokens = 0;
-  std::int64_t limit = 0;  // first so many rows; 0: all
-  std::int64_t max_tokens = 128;
+  std::string format = to_string(Format::TextClassification);
+  std::string split = to_string(SplitName::Test);  // which split of a folder that holds several
+  std::int64_t limit = 0;                          // first so many rows; 0: all
+  DatasetSettings dataset;                         // what else is given; words of closed lists are in `words`
+  std::map<std::string, std::string> words;        // by field
 };
 
 struct CellsWords {

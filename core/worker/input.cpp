@@ -2,10 +2,12 @@
 
 #include <espalier/error.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <type_traits>
 
-#include "cells/cell_settings.h"
+#include "cells/fields.h"
 #include "families/families.h"
 #include "words/digest.h"
 #include "words/names.h"
@@ -25,6 +27,33 @@ SettingValue value_from(const std::string& text) {
   return text;
 }
 
+// max_new_tokens is --max-new-tokens.
+std::string option_of(std::string field) {
+  std::replace(field.begin(), field.end(), '_', '-');
+  return "--" + field;
+}
+
+template <Worded Enum>
+std::string name_of(Enum value) {
+  return to_string(value);
+}
+template <Worded Enum>
+std::string name_of(const std::optional<Enum>& value) {
+  return name_or_empty(value);
+}
+
+template <Worded Enum>
+void read(const std::string& name, const std::string& kind, Enum& value) {
+  value = from_name<Enum>(name, kind);
+}
+template <Worded Enum>
+void read(const std::string& name, const std::string& kind, std::optional<Enum>& value) {
+  value = from_name_or_empty<Enum>(name, kind);
+}
+
+template <typename Value>
+constexpr bool is_a_word = !std::is_same_v<Value, std::string> && !std::is_arithmetic_v<Value>;
+
 }  // namespace
 
 std::unique_ptr<loader::PluginCatalog> open_catalog(const PluginPaths& plugins) {
@@ -43,24 +72,56 @@ Settings settings_from_words(const std::vector<std::string>& words) {
   return settings;
 }
 
+void add_data_options(CLI::App& command, DataWords& words, bool required) {
+  command
+      .add_option("--data", words.file, "Table (.tsv or .csv with a header, or .jsonl), or the Speech Commands folder")
+      ->required(required)
+      ->type_name("FILE");
+  command
+      .add_option("--format", words.format,
+                  "text-classification, audio-classification, audio-tagging or speech-recognition")
+      ->capture_default_str();
+  command.add_option("--split", words.split, "Which split of a folder with official lists")
+      ->check(CLI::IsMember(names<SplitName>()))
+      ->capture_default_str();
+  command.add_option("--limit", words.limit, "First so many rows; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  each_field(words.dataset, [&](const auto& field, auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    const auto option = option_of(field.name);
+    if constexpr (is_a_word<Value>) {
+      auto& word = words.words[field.name] = name_of(value);
+      auto* added = command.add_option(option, word, field.says);
+      if (!word.empty()) added->capture_default_str();
+    } else {
+      auto* added = command.add_option(option, value, field.says);
+      if (*field.path != '\0') added->type_name(field.path);
+      if (value != Value()) added->capture_default_str();
+      // 0 is the default of a few, and means that nothing was said.
+      if constexpr (std::is_arithmetic_v<Value>) {
+        if (value == 0)
+          added->check(CLI::NonNegativeNumber);
+        else
+          added->check(CLI::PositiveNumber);
+      }
+    }
+  });
+}
+
 DatasetSettings dataset_from_words(const DataWords& words, const std::string& split) {
-  DatasetSettings dataset;
+  auto dataset = words.dataset;
   dataset.name = words.file;
   dataset.format = from_name<Format>(words.format, "data format");
-  dataset.bad_files = from_name<BadFiles>(words.bad_files, "--bad-files");
-  dataset.long_audio = from_name_or_empty<LongAudio>(words.long_audio, "--long-audio");
-  dataset.task = from_name_or_empty<SpeechTask>(words.task, "--task");
-  dataset.normalizer = from_name_or_empty<Normalizer>(words.normalizer);
   dataset.split[split] = words.file;
-  dataset.text = words.text;
-  dataset.pair = words.pair;
-  dataset.label = words.label;
-  dataset.max_tokens = words.max_tokens;
-  dataset.audio_folder = words.audio_folder;
-  dataset.classes = words.classes;
-  dataset.language = words.language;
-  dataset.max_new_tokens = words.max_new_tokens;
   if (words.limit > 0) dataset.limit[split] = words.limit;
+  each_field(dataset, [&](const auto& field, auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    if constexpr (is_a_word<Value>) {
+      const bool by_itself = std::is_same_v<Value, std::optional<Normalizer>>;  // messages call it a normalizer
+      read(words.words.at(field.name), by_itself ? field.name : option_of(field.name), value);
+    }
+  });
   return dataset;
 }
 

@@ -10,6 +10,10 @@
 #include "nn/model.h"
 #include "tasks/task.h"
 
+namespace CLI {
+class App;
+}
+
 namespace espalier::worker {
 
 std::unique_ptr<loader::PluginCatalog> open_catalog(const PluginPaths& plugins);
@@ -17,7 +21,10 @@ std::unique_ptr<loader::PluginCatalog> open_catalog(const PluginPaths& plugins);
 // "name=value" words as settings: true, false, integers and numbers by their look, everything else as text.
 Settings settings_from_words(const std::vector<std::string>& words);
 
-// Throws InputError when the format is one this program does not read.
+// The options of every command that reads a dataset, made from the descriptions of a dataset's fields. What is added keeps
+// references to `words`.
+void add_data_options(CLI::App& command, DataWords& words, bool required);
+// Throws SettingsError for words that are not known.
 DatasetSettings dataset_from_words(const DataWords& words, const std::string& split);
 
 // What a checkpoint is known by in masks and score files.

@@ -85,14 +85,14 @@ void predict_tensors(const PredictWords& words, const nn::Model& model) {
 // As a dataset without references, which the task of its format reads: the first class stands for the unknown one.
 DatasetSettings dataset_of(const PredictWords& words, const Asked& asked, const nn::Model& model,
                            const fs::path& table) {
-  DataWords data;
+  DatasetSettings data;
   const bool speaks = families::speech_model(model) != nullptr, texts = asked.kind == Asked::Kind::Texts;
-  data.file = table.string();
-  data.format = speaks ? "speech-recognition" : texts ? "text-classification" : "audio-tagging";
-  data.bad_files = "refuse";
-  data.long_audio = !words.long_audio.empty() ? words.long_audio : speaks ? "chunk" : "";
+  data.name = data.split["test"] = table.string();
+  data.format = speaks ? Format::SpeechRecognition : texts ? Format::TextClassification : Format::AudioTagging;
+  data.long_audio = from_name_or_empty<LongAudio>(words.long_audio, "--long-audio");
+  if (speaks && !data.long_audio) data.long_audio = LongAudio::Chunk;
   data.language = words.language;
-  data.task = words.task;
+  data.task = from_name_or_empty<SpeechTask>(words.task, "--task");
   data.max_new_tokens = words.max_new_tokens;
   data.max_tokens = words.max_tokens;
   const bool pairs = std::any_of(asked.all.begin(), asked.all.end(), [](const auto& one) { return !one.pair.empty(); });
@@ -109,7 +109,7 @@ DatasetSettings dataset_of(const PredictWords& words, const Asked& asked, const 
     lines += row.dump() + "\n";
   }
   write_file(table, lines);
-  return dataset_from_words(data, "test");
+  return data;
 }
 
 // One class or several, as transformers' pipelines decide.

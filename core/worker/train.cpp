@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cells/families.h"
+#include "cells/fields.h"
 #include "cells/metrics.h"
 #include "commands.h"
 #include "engine/base_model.h"
@@ -22,55 +23,34 @@
 namespace espalier::worker {
 namespace {
 
-// The recipe's keys, declared like a plugin's settings, so that they are checked in the same words.
+// The recipe's fields, declared like a plugin's settings, so that they are checked in the same words.
 TrainSettings recipe_from(const std::vector<std::string>& words) {
-  const TrainSettings defaults;
+  TrainSettings train;
   PluginDescription recipe;
   recipe.role = "recipe";
   recipe.name = "train";
-  recipe.settings = {
-      {"epochs", defaults.epochs, "passes over the train split", {}},
-      {"batch", defaults.batch, "examples a step", {}},
-      {"learning_rate", defaults.learning_rate, "peak learning rate", {}},
-      {"weight_decay", defaults.weight_decay, "of weights, not of biases and layer norms", {}},
-      {"warmup", defaults.warmup, "share of the steps", {}},
-      {"clip_norm", defaults.clip_norm, "largest norm of the gradient; 0: none", {}},
-      {"seed", defaults.seed, "of weights, order, dropout and augmentation", {}},
-      {"start", to_string(defaults.start), "where weights come from", names<TrainingStart>()},
-      {"initializer_range", defaults.initializer_range, "deviation of new weights", {}},
-      {"token_deviation", defaults.token_deviation, "deviation of new tokens and positions", {}},
-      {"patch_deviation", defaults.patch_deviation, "deviation of a new patch convolution; 0: by its size", {}},
-      {"mixup", defaults.mixup, "alpha of the mixing of pairs; 0: none", {}},
-      {"frequency_mask", defaults.frequency_mask, "widest band of mel bins that is blanked", {}},
-      {"time_mask", defaults.time_mask, "widest band of frames that is blanked", {}},
-      {"shift", defaults.shift, "furthest roll of frames", {}},
-      {"noise", defaults.noise, "largest amplitude of noise on features", {}}};
+  each_field(train, [&](const auto& field, const auto& value) {
+    if constexpr (Worded<std::remove_cvref_t<decltype(value)>>)
+      recipe.settings.push_back(
+          {field.name, to_string(value), field.says, names<std::remove_cvref_t<decltype(value)>>()});
+    else
+      recipe.settings.push_back({field.name, value, field.says, {}});
+  });
   const auto settings = complete_settings(recipe, settings_from_words(words));
-  TrainSettings train;
-  train.epochs = settings.get<std::int64_t>("epochs");
-  train.batch = settings.get<std::int64_t>("batch");
-  train.learning_rate = settings.get<double>("learning_rate");
-  train.weight_decay = settings.get<double>("weight_decay");
-  train.warmup = settings.get<double>("warmup");
-  train.clip_norm = settings.get<double>("clip_norm");
-  train.seed = settings.get<std::int64_t>("seed");
-  train.start = from_name<TrainingStart>(settings.get<std::string>("start"));
-  train.initializer_range = settings.get<double>("initializer_range");
-  train.token_deviation = settings.get<double>("token_deviation");
-  train.patch_deviation = settings.get<double>("patch_deviation");
-  train.mixup = settings.get<double>("mixup");
-  train.frequency_mask = settings.get<std::int64_t>("frequency_mask");
-  train.time_mask = settings.get<std::int64_t>("time_mask");
-  train.shift = settings.get<std::int64_t>("shift");
-  train.noise = settings.get<double>("noise");
-  const bool augmentation_fits = train.mixup >= 0 && train.frequency_mask >= 0 && train.time_mask >= 0 &&
-                                 train.shift >= 0 && train.noise >= 0 && train.initializer_range >= 0 &&
-                                 train.token_deviation >= 0 && train.patch_deviation >= 0;
-  if (!augmentation_fits) {
+  bool is_sound = true, augmentation_fits = true;
+  each_field(train, [&](const auto& field, auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    if constexpr (Worded<Value>) {
+      value = from_name<Value>(settings.get<std::string>(field.name));
+    } else {
+      value = settings.get<Value>(field.name);
+      auto& fits = field.is_always_written() ? is_sound : augmentation_fits;
+      fits = fits && field.range.holds(static_cast<double>(value));
+    }
+  });
+  if (!augmentation_fits)
     throw SettingsError("--set: mixup, frequency_mask, time_mask, shift, noise and deviations are 0 or more");
-  }
-  if (train.epochs < 1 || train.batch < 1 || !(train.learning_rate > 0) || !(train.weight_decay >= 0) ||
-      !(train.warmup >= 0 && train.warmup <= 1) || !(train.clip_norm >= 0) || train.seed < 0) {
+  if (!is_sound) {
     throw SettingsError(
         "--set: a training setting is out of range\n    expected epochs and batch of 1 or more, learning_rate above 0, "
         "weight_decay and clip_norm of 0 or more, warmup from 0 to 1, seed of 0 or more");
