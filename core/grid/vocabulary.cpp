@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "cells/budgets.h"
+#include "cells/field_list.h"
 #include "cells/fields.h"
 #include "cells/vocabulary.h"
+#include "grid/experiment.h"
 #include "grid_table.h"
 #include "words/names.h"
 
@@ -68,7 +71,85 @@ std::string if_defined(const NamedDefinitions<Definition>& known, const std::str
                      found->second.place.text(), name);
 }
 
+std::vector<KeyLine> joined(std::vector<KeyLine> some, const std::vector<KeyLine>& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
+
+std::vector<KeyLine> keys_of_splits() {
+  std::vector<KeyLine> lines;
+  for (const auto* split : split_names)
+    lines.push_back({split, "the path of a file", "", "the split's table; of sounds also a folder"});
+  lines.push_back({"limit", "a table of integers by split", "", "only the first so many rows, `{ train = 4000 }`"});
+  return lines;
+}
+
+template <typename Enum>
+KeyLine axis_of(const char* key, Enum otherwise, const char* says) {
+  return {key, words_of(names<Enum>()), fmt::format("\"{}\"", to_string(otherwise)), says};
+}
+
+std::vector<KeyLine> keys_of_budgets() {
+  std::vector<KeyLine> lines;
+  for (const auto& budget : all_budgets())
+    lines.push_back({to_string(budget.kind), budget.range.words, "", budget.says});
+  return lines;
+}
+
+std::vector<KeyLine> keys_of_grid() {
+  static const CellSettings defaults;
+  std::vector<KeyLine> lines = {
+      {"model", "a name of `[model.NAME]`, or a table as there", "", "needed"},
+      {"dataset", "a name of `[dataset.NAME]`, or a table as there", "", "needed"},
+      {"granularity", words_of(names<Granularity>()), "", "needed: what is kept or pruned as one"},
+      axis_of("sites", defaults.sites, "which attention sites are pruned; `all` are those of attention"),
+      {"scorer", "a name of `[scorer.NAME]` or of a plugin", "\"none\"", "what each unit is worth"},
+      {"searcher", "a name of `[searcher.NAME]` or of a plugin", "\"ranking\"", "what makes a mask of that"},
+      axis_of("scope", defaults.scope, "whether all sites compete, or each gives the same share")};
+  lines = joined(std::move(lines), keys_of_budgets());
+  const std::vector<KeyLine> rest = {
+      {"schedule", "`none` or a table, below", "\"none\"", "pruning in steps"},
+      {"recovery", "a name of `[recovery.NAME]` or of a plugin", "\"none\"", "what trains after pruning"},
+      axis_of("compute", defaults.compute, "the arithmetic of products"),
+      {"softmax_scale", words_of(names<SoftmaxScale::Kind>()) + ", or a positive number", "\"original\"",
+       "what attention scores of pruned heads are divided by"},
+      axis_of("rounding", defaults.rounding, "of a share, to whole units"),
+      {"count_output_bias", "true or false", "false", "whether biases of O count as parameters of attention"},
+      {"seed", "an integer of at least 0", "0", "of scorer, searcher and recovery"},
+      {"base_seed", "an integer of at least 0", "0", "of the training of the base model"}};
+  lines = joined(std::move(lines), rest);
+  lines.push_back(axis_of("order", Order::AsWritten, "in which cells are run"));
+  lines.push_back({"linked", "a list of lists of axes", "", "axes that advance together"});
+  lines.push_back({"skip", "a list of patterns", "", "cells that are left out"});
+  return lines;
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> documented_keys() {
+  const std::vector<KeyLine> top = {
+      {"espalier", "`1`", "", "needed: the version of the format"},
+      {"name", "letters, digits, `-`, `_` and `.`, at most 200", "", "needed: the experiment's name"},
+      {"question", "a text", "", "what is asked"},
+      {"include", "a path or a list of them", "", "files of definitions that experiments share"}};
+  const std::vector<KeyLine> model = {
+      {"family", words_of(names<Family>()), "", "needed"},
+      {"checkpoint", "the path of a folder", "", "needed: a Hugging Face checkpoint"},
+      {"train", "a table, below", "", "the recipe of a base model; without it the checkpoint is used as it is"}};
+  const std::vector<KeyLine> format = {{"format", words_of(names<Format>()), "", "needed"}};
+  const std::vector<KeyLine> plugin = {
+      {"plugin", "the name of a plugin", "NAME", "every other key is one of its settings: `espalier plugins NAME`"}};
+  const std::vector<KeyLine> latency = {{"latency", "a table, below", "", "passes of the model that are timed"}};
+  return {{"The top of the file", as_markdown(top)},
+          {"[model.NAME]", as_markdown(model)},
+          {"[model.NAME] train", as_markdown(key_lines<TrainSettings>())},
+          {"[dataset.NAME]", as_markdown(joined(joined(format, keys_of_splits()), key_lines<DatasetSettings>()))},
+          {"[scorer.NAME], [searcher.NAME], [recovery.NAME]", as_markdown(plugin)},
+          {"[measure]", as_markdown(joined(key_lines<MeasureSettings>(), latency))},
+          {"[measure] latency", as_markdown(key_lines<LatencySettings>())},
+          {"[[grid]]", as_markdown(keys_of_grid())},
+          {"schedule", as_markdown(key_lines<ScheduleSettings>())}};
+}
 
 std::string where_name_belongs(const std::string& name, std::string_view asked_as, const Definitions& definitions,
                                const std::vector<PluginDescription>& plugins) {

@@ -11,6 +11,7 @@ namespace espalier {
 struct BudgetFacts {
   BudgetKind kind;
   Range range;
+  const char* says;
   bool whole;             // counted, not measured
   bool under_a_schedule;  // steps can lead to it
   bool reads_validation;  // to know whether it is met

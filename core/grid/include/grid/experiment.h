@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grid/cells.h"
@@ -45,5 +46,8 @@ struct Experiment {
 // each as "FILE:LINE:COLUMN: what is wrong" with details on indented lines. The whole file is checked before
 // options.only leaves cells out.
 Experiment read_experiment(const std::filesystem::path& file, const ReadOptions& options);
+
+// The keys of each table of an experiment file, as tables of Markdown under their titles: docs/experiment-file.md has them.
+std::vector<std::pair<std::string, std::string>> documented_keys();
 
 }  // namespace espalier::grid
