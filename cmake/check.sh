@@ -146,7 +146,7 @@ check_sanitizers() {
   local targets=(espalier_tests_without_tensors)
   remedy="run 'bash cmake/quickstart.sh setup' first, or read the message of CMake above"
   configured asan || return 1
-  [ -z "$all" ] || targets+=(sdk_test nn_test)
+  [ -z "$all" ] || targets+=(sdk_test nn_test families_test)
   remedy="mend what the compiler names"
   quietly cmake --build build-asan --parallel "$jobs" --target "${targets[@]}" || return 1
   remedy="the report above names the line; one test again: ctest --preset asan -R NAME"

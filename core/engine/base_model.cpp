@@ -81,7 +81,7 @@ std::string some_of(std::vector<std::string> names) {
 }
 
 void check_labels(const nn::Model& model, const CellSettings& cell) {
-  if (!model.labels().empty() || families::speech_model(model) != nullptr) {
+  if (model.task_kind() != nn::TaskKind::None) {
     tasks::require_head(cell.model.checkpoint, model.labels(), cell.dataset.format);
     return;
   }

@@ -19,7 +19,6 @@
 #include "engine/searching.h"
 #include "engine/steps.h"
 #include "engine/untouched.h"
-#include "families/speech.h"
 #include "loader/at_work.h"
 #include "nn/arithmetic.h"
 #include "nn/mask_file.h"
@@ -141,7 +140,7 @@ struct Engine::State {
     auto& batches = proof_rows[base.digest + base.task->split_digest("test")];
     if (batches.empty()) {
       const auto& examples = *base.task->split("test").examples;
-      const auto count = families::speech_model(*base.model) == nullptr ? proof_examples : proof_utterances;
+      const auto count = base.model->task_kind() == nn::TaskKind::Speech ? proof_utterances : proof_examples;
       auto groups = data::bucketed(examples, count, count);
       // Where nothing has a loss, the first windows do.
       if (groups.empty()) groups = {{typical_example(examples)}};

@@ -198,6 +198,36 @@ AttentionSite read_site(const SiteFrame& frame, const SiteWidths* widths, double
   return regrouped(site, grouped(heads, site.model_width()));
 }
 
+SitesOfFile::SitesOfFile(std::vector<SitePlace> places, const CheckpointConfig& config, std::int64_t model_width,
+                         std::string width_key)
+    : places_(std::move(places)),
+      config_(config),
+      model_width_(model_width),
+      width_key_(std::move(width_key)),
+      parts_(places_.size()) {}
+
+void SitesOfFile::want(WantedTensors& wanted, std::size_t site) {
+  const auto& [frame, kind, linears, has_bias] = places_.at(site);
+  const auto* widths = config_.widths_of(frame);
+  const auto [qk, vo] = rows_of(frame, widths);
+  const auto because = width_key_ + (widths == nullptr                     ? ""
+                                     : config_.source.contains("espalier") ? ", espalier"
+                                                                           : ", pruned_heads");
+  auto& parts = parts_[site];
+  wanted.linear(linears[0], parts.query, qk, model_width_, because, has_bias[0]);
+  wanted.linear(linears[1], parts.key, qk, model_width_, because, has_bias[1]);
+  wanted.linear(linears[2], parts.value, vo, model_width_, because, has_bias[2]);
+  wanted.linear(linears[3], parts.output, model_width_, vo, because, has_bias[3]);
+}
+
+AttentionSite SitesOfFile::read(std::size_t site) {
+  const auto& frame = places_.at(site).frame;
+  const double scale = 1 / std::sqrt(static_cast<double>(frame.head_dim));
+  auto attention = read_site(frame, config_.widths_of(frame), scale, parts_[site]);
+  parts_[site] = {};
+  return attention;
+}
+
 SiteLinears site_linears(const AttentionSite& site) {
   std::vector<HeadGroup> single;
   for (const auto& group : site.groups) {

@@ -76,6 +76,41 @@ SiteRows rows_of(const SiteFrame& frame, const SiteWidths* widths);
 // The site with fused Q, K and V. `widths` null: dense, with `scale`.
 AttentionSite read_site(const SiteFrame& frame, const SiteWidths* widths, double scale, const SiteLinears& parts);
 
+// The sites of a file that config.json describes.
+class SitesOfFile {
+ public:
+  // `width_key`: the key that gives the model's width, for messages.
+  SitesOfFile(std::vector<SitePlace> places, const CheckpointConfig& config, std::int64_t model_width,
+              std::string width_key);
+
+  // Q, K, V and O of a site.
+  void want(WantedTensors& wanted, std::size_t site);
+  // The sites of `weights`, once their tensors are given.
+  template <typename Weights>
+  void read_into(Weights& weights) {
+    std::size_t next = 0;
+    Weights::each_site(weights, [&](AttentionSite& site) { site = read(next++); });
+  }
+
+ private:
+  AttentionSite read(std::size_t site);
+
+  std::vector<SitePlace> places_;
+  const CheckpointConfig& config_;
+  std::int64_t model_width_;
+  std::string width_key_;
+  std::vector<SiteLinears> parts_;
+};
+
+// What a checkpoint's file holds.
+template <typename Weights>
+struct Checkpoint {
+  Weights weights;
+  std::string prefix;                // of the encoder's names in a checkpoint with a head, or ""
+  std::vector<std::string> skipped;  // tensors of the file that the model does not use
+  std::int64_t elements = 0;         // numbers in those that it uses
+};
+
 // The same back: heads in ascending order, without padding.
 SiteLinears site_linears(const AttentionSite& site);
 

@@ -196,4 +196,32 @@ std::map<std::string, SiteWidths> read_site_widths(const ConfigKeys& keys, const
   return all;
 }
 
+void read_site_widths(const ConfigKeys& keys, const std::vector<SitePlace>& places, CheckpointConfig& config) {
+  std::vector<SiteFrame> frames;
+  for (const auto& place : places) frames.push_back(place.frame);
+  for (auto& [name, widths] : read_site_widths(keys, frames)) config.widths[name] = std::move(widths);
+}
+
+const SiteWidths* CheckpointConfig::widths_of(const SiteFrame& frame) const {
+  const auto found = widths.find(frame.name);
+  return found == widths.end() ? nullptr : &found->second;
+}
+
+void read_encoder(const ConfigKeys& keys, EncoderConfig& config) {
+  config.hidden_size = keys.whole("hidden_size", config.hidden_size, 1, 1'000'000);
+  config.heads = keys.whole("num_attention_heads", config.heads, 1, 100'000);
+  config.layers = keys.whole("num_hidden_layers", config.layers, 1, 10'000);
+  config.intermediate_size = keys.whole("intermediate_size", config.intermediate_size, 1, 10'000'000);
+  config.layer_norm_epsilon = keys.real("layer_norm_eps", config.layer_norm_epsilon, 0, 1);
+  config.hidden_dropout = keys.real("hidden_dropout_prob", config.hidden_dropout, 0, 1);
+  config.attention_dropout = keys.real("attention_probs_dropout_prob", config.attention_dropout, 0, 1);
+  config.initializer_range = keys.real("initializer_range", config.initializer_range, 0, 1e6);
+  if (config.hidden_size % config.heads != 0) {
+    throw InputError(keys.path() + ": hidden_size " + std::to_string(config.hidden_size) +
+                     " is not a multiple of num_attention_heads " + std::to_string(config.heads));
+  }
+  config.activation = keys.activation("hidden_act", "gelu");
+  config.labels = labels_of(keys);
+}
+
 }  // namespace espalier::families

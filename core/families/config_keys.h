@@ -1,7 +1,10 @@
-// Reading config.json: checked numbers, class names, and the widths of a compacted checkpoint. Every complaint names the
-// file and the key.
+// Reading config.json: checked numbers, class names, sites, and the widths of a compacted checkpoint. Every complaint names
+// the file and the key.
 #pragma once
 
+#include <espalier/units.h>
+
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -59,8 +62,40 @@ struct SiteFrame {
   std::int64_t heads = 0, head_dim = 0;
 };
 
+// A site as config.json describes it, before its weights are read. Names are those without the checkpoint's prefix.
+struct SitePlace {
+  SiteFrame frame;
+  SiteKind kind = SiteKind::EncoderSelf;
+  std::array<std::string, 4> linears;  // the modules of Q, K, V and O
+  std::array<bool, 4> has_bias = {true, true, true, true};
+};
+
+// What every family's config.json gives.
+struct CheckpointConfig {
+  std::vector<std::string> labels;           // as a checkpoint with a head has them
+  std::map<std::string, SiteWidths> widths;  // by site without prefix; absent: dense
+  nlohmann::ordered_json source;             // the file as it is
+
+  // Null: dense.
+  const SiteWidths* widths_of(const SiteFrame& frame) const;
+};
+
+// An encoder of equal layers, under the keys that BERT and its like give it.
+struct EncoderConfig : CheckpointConfig {
+  std::int64_t hidden_size = 768, heads = 12, layers = 12, intermediate_size = 3072;
+  double layer_norm_epsilon = 1e-12, hidden_dropout = 0, attention_dropout = 0, initializer_range = 0.02;
+  Activation activation = Activation::Gelu;
+
+  std::int64_t head_dim() const { return hidden_size / heads; }
+  std::int64_t classes() const { return static_cast<std::int64_t>(labels.size()); }
+};
+// Keys that are absent leave what `config` has.
+void read_encoder(const ConfigKeys& keys, EncoderConfig& config);
+
 // "espalier": {"format": 1, "sites": {NAME: {"heads": [...], "qk": [...], "vo": [...], "scale": [...]}}}, by the names
 // of `frames`; sites of the file may have a prefix. Empty where the key is absent.
 std::map<std::string, SiteWidths> read_site_widths(const ConfigKeys& keys, const std::vector<SiteFrame>& frames);
+// The same into a configuration, for its sites.
+void read_site_widths(const ConfigKeys& keys, const std::vector<SitePlace>& places, CheckpointConfig& config);
 
 }  // namespace espalier::families

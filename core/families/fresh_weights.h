@@ -17,6 +17,9 @@ namespace espalier::families {
 Linear fresh_linear(std::int64_t out, std::int64_t in, double deviation, const at::Tensor& like,
                     at::Generator& generator);
 
+// These rows of a layer, in this order.
+Linear rows_of_linear(const Linear& layer, const std::vector<std::int64_t>& rows);
+
 // Throws InputError where a head cannot be made for these labels: none, or one twice.
 void check_labels(const std::vector<std::string>& labels);
 

@@ -51,7 +51,7 @@ ExitCode evaluate(const EvaluateWords& words) {
   const auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
   tasks::require_format(words.model, model->family(), dataset.format);
-  if (model->labels().empty() && families::speech_model(*model) == nullptr) {
+  if (model->task_kind() == nn::TaskKind::None) {
     throw InputError(words.model +
                      ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
   }

@@ -86,7 +86,7 @@ void predict_tensors(const PredictWords& words, const nn::Model& model) {
 DatasetSettings dataset_of(const PredictWords& words, const Asked& asked, const nn::Model& model,
                            const fs::path& table) {
   DatasetSettings data;
-  const bool speaks = families::speech_model(model) != nullptr, texts = asked.kind == Asked::Kind::Texts;
+  const bool speaks = model.task_kind() == nn::TaskKind::Speech, texts = asked.kind == Asked::Kind::Texts;
   data.name = data.split["test"] = table.string();
   data.format = speaks ? Format::SpeechRecognition : texts ? Format::TextClassification : Format::AudioTagging;
   data.long_audio = from_name_or_empty<LongAudio>(words.long_audio, "--long-audio");
@@ -228,7 +228,7 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
   }
   auto model = families::read_model(words.model);
   say_skipped(*model, words.model);
-  const bool speaks = families::speech_model(*model) != nullptr;
+  const bool speaks = model->task_kind() == nn::TaskKind::Speech;
   if (must_write_text && !speaks) {
     throw InputError(words.model + ": is of family " + model->family() +
                      ", which writes no text\n    expected whisper; espalier predict names classes");

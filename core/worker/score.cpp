@@ -7,7 +7,6 @@
 #include "commands.h"
 #include "engine/scoring.h"
 #include "families/families.h"
-#include "families/speech.h"
 #include "input.h"
 #include "nn/mask_file.h"
 #include "output.h"
@@ -36,7 +35,7 @@ ExitCode score(const ScoreWords& words) {
   const tasks::Split* split = nullptr;
   if (reads_data) {
     tasks::require_format(words.model, model->family(), dataset.format);
-    if (model->labels().empty() && families::speech_model(*model) == nullptr) {
+    if (model->task_kind() == nn::TaskKind::None) {
       throw InputError(
           words.model + ": has no classification head, so scorer '" + words.scorer +
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");

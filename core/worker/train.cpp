@@ -13,7 +13,6 @@
 #include "engine/base_model.h"
 #include "engine/training.h"
 #include "families/families.h"
-#include "families/speech.h"
 #include "input.h"
 #include "output.h"
 #include "words/atomic_file.h"

@@ -16,6 +16,7 @@ class Cheat : public nn::Model {
  public:
   explicit Cheat(const nn::Model& real) : real_(real) {}
   const std::string& family() const override { return real_.family(); }
+  nn::TaskKind task_kind() const override { return real_.task_kind(); }
   const std::vector<Site>& sites() const override { return real_.sites(); }
   const std::vector<std::string>& labels() const override { return real_.labels(); }
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override {

@@ -1,59 +1,43 @@
 // The Audio Spectrogram Transformer as the engine sees it: an encoder of spectrograms, headless or with a head.
 #pragma once
 
-#include <nn/model.h>
-
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "ast_checkpoint.h"
 #include "ast_config.h"
+#include "ast_fresh.h"
 #include "ast_weights.h"
-#include "nn/network.h"
+#include "encoder_classifier.h"
 
 namespace espalier::families {
 
-class Ast final : public Network {
+class Ast final : public EncoderClassifier<Ast, AstConfig, AstWeights> {
  public:
-  Ast(std::shared_ptr<const AstConfig> config, AstWeights weights, std::string prefix,
-      std::vector<std::string> skipped);
+  static constexpr auto facts = Family::Ast;
+  static constexpr const char* encoder_prefix = ast_prefix;
+  static constexpr const char *headless = "ASTModel", *headed = "ASTForAudioClassification";
+  static constexpr const char* head_tensors = "classifier.layernorm.* and classifier.dense.*";
+  static constexpr auto read_config = ast_config;
+  static constexpr auto read_weights = ast_checkpoint;
+  static constexpr auto fresh_weights = ast_fresh_weights;
+  static constexpr std::int64_t read_tokens = 2;  // class and distillation
+
+  using EncoderClassifier::EncoderClassifier;
   ~Ast() override;
 
-  const std::string& family() const override;
-  const std::vector<std::string>& labels() const override { return labels_; }
-  std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override;
-  at::Tensor logits(std::span<const Batch> batches) const override;
-  at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates) const override;
-  std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override;
-  std::int64_t multiply_adds(std::int64_t tokens) const override;
   Operations operations(std::int64_t tokens) const override;
-  std::vector<Operations> site_operations(std::int64_t tokens) const override;
-  void save(const std::filesystem::path& folder) const override;
 
-  std::vector<AttentionSite> attention() const override;
-  std::unique_ptr<Network> with_attention(std::vector<AttentionSite> attention) const override;
-  std::unique_ptr<Network> changed(const Change& change) const override;
-  at::Tensor losses_of(const Batch& batch, const Pass& pass) const override;
-  void run_sites(const Batch& batch, const Pass& pass) const override;
-  const at::Tensor& sample_tensor() const override { return weights_.positions; }
-  const std::vector<std::string>& skipped() const override { return skipped_; }
-
- protected:
-  void visit(const Visit& visit) const override;
-  std::string full_name(const std::string& name) const override;
-
- private:
-  std::unique_ptr<Ast> with(AstWeights weights) const;
-  // In pieces whose activations stay in the cache.
-  template <typename Compute>
-  at::Tensor in_pieces(const at::Tensor& features, Compute&& compute) const;
-
-  std::shared_ptr<const AstConfig> config_;
-  AstWeights weights_;
-  std::string prefix_;
-  std::vector<std::string> labels_, skipped_;
+  // Features of each batch, [B, frames, mel bins].
+  std::vector<at::Tensor> whole(const std::vector<const Inputs*>& batches) const;
+  std::vector<at::Tensor> pieces(const std::vector<const Inputs*>& batches) const;
+  at::Tensor encoded(const at::Tensor& features, const Pass& pass) const;
+  at::Tensor classified(const at::Tensor& features, const Pass& pass) const;
+  std::vector<std::int64_t> encoded_shape(const Inputs& inputs) const;
+  std::int64_t pass_tokens(std::int64_t) const { return config().tokens(); }
+  std::int64_t fixed_multiply_adds(std::int64_t tokens) const;
+  static void give_head(AstWeights& weights, const AstConfig& config, const std::vector<std::int64_t>& rows,
+                        at::Generator& generator);
 };
-
-std::unique_ptr<Model> read_ast(const std::filesystem::path& folder, nlohmann::ordered_json config);
 
 }  // namespace espalier::families

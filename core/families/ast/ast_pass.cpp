@@ -102,13 +102,6 @@ Tensor ast_encode(const AstWeights& weights, const AstConfig& config, const Tens
   return weights.norm(hidden);
 }
 
-void require_head(const AstWeights& weights, const char* what) {
-  if (weights.head) return;
-  throw InputError(std::string("the checkpoint has no classification head, which ") + what +
-                   " needs\n    expected tensors classifier.layernorm.* and classifier.dense.*; train a head first "
-                   "(espalier train)");
-}
-
 Tensor ast_classify(const AstWeights& weights, const AstConfig& config, const Tensor& features, const Pass& pass) {
   const auto examples = features.size(0);
   Tensor first;  // [B*2, D]

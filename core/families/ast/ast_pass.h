@@ -14,8 +14,6 @@ at::Tensor ast_features(const Inputs& inputs, const AstConfig& config, const Ast
 // features [B, frames, mel bins] -> [B * tokens, D], after the last norm.
 at::Tensor ast_encode(const AstWeights& weights, const AstConfig& config, const at::Tensor& features,
                       const Pass& pass = {});
-// Throws InputError, naming what needs it, where there is no classification head.
-void require_head(const AstWeights& weights, const char* what);
 // features [B, frames, mel bins] -> [B, classes]
 at::Tensor ast_classify(const AstWeights& weights, const AstConfig& config, const at::Tensor& features,
                         const Pass& pass = {});

@@ -9,7 +9,7 @@
 
 #include "nn/attention.h"
 #include "nn/layers.h"
-#include "nn/network.h"
+#include "tensor_visitor.h"
 
 namespace espalier::families {
 
@@ -31,40 +31,40 @@ struct AstWeights {
   std::vector<AstLayer> layers;
   LayerNorm norm;
   std::optional<AstHead> head;
-};
 
-// Calls visit(name, tensor, role) for every tensor, names without prefix; Q, K and V of a site are one,
-// "...attention.qkv".
-template <typename Weights, typename Visit>
-void for_each_ast_tensor(Weights& weights, Visit&& visit) {
-  using Role = Network::Role;
-  const auto linear = [&](const std::string& name, auto& layer, Role weight = Role::Weight, Role bias = Role::Plain) {
-    visit(name + ".weight", layer.weight, weight);
-    if (layer.bias.defined()) visit(name + ".bias", layer.bias, bias);
-  };
-  const auto norm = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Role::Plain);
-    visit(name + ".bias", layer.bias, Role::Plain);
-  };
-  visit("embeddings.cls_token", weights.class_token, Role::Plain);
-  visit("embeddings.distillation_token", weights.distillation_token, Role::Plain);
-  visit("embeddings.position_embeddings", weights.positions, Role::Plain);
-  linear("embeddings.patch_embeddings.projection", weights.patches);
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    const std::string name = "encoder.layer." + std::to_string(i);
-    auto& layer = weights.layers[i];
-    norm(name + ".layernorm_before", layer.before);
-    linear(name + ".attention.attention.qkv", layer.attention.qkv, Role::SiteWeight, Role::SiteBias);
-    linear(name + ".attention.output.dense", layer.attention.output, Role::SiteWeight, Role::SiteBias);
-    norm(name + ".layernorm_after", layer.after);
-    linear(name + ".intermediate.dense", layer.intermediate);
-    linear(name + ".output.dense", layer.output);
+  bool has_head() const { return head.has_value(); }
+  const at::Tensor& sample() const { return positions; }
+
+  template <typename Self, typename Visit>
+  static void each_site(Self& self, Visit&& visit) {
+    for (auto& layer : self.layers) visit(layer.attention);
   }
-  norm("layernorm", weights.norm);
-  if (weights.head) {
-    norm("classifier.layernorm", weights.head->norm);
-    linear("classifier.dense", weights.head->dense);
+
+  // Calls visit(name, tensor, role) for every tensor, names without prefix; Q, K and V of a site are one,
+  // "...attention.qkv".
+  template <typename Self, typename Visit>
+  static void each_tensor(Self& self, Visit&& visit) {
+    const TensorVisitor show(visit);
+    using Role = Network::Role;
+    show.tensor("embeddings.cls_token", self.class_token, Role::Plain);
+    show.tensor("embeddings.distillation_token", self.distillation_token, Role::Plain);
+    show.tensor("embeddings.position_embeddings", self.positions, Role::Plain);
+    show.linear("embeddings.patch_embeddings.projection", self.patches);
+    for (std::size_t i = 0; i < self.layers.size(); ++i) {
+      const std::string name = "encoder.layer." + std::to_string(i);
+      auto& layer = self.layers[i];
+      show.norm(name + ".layernorm_before", layer.before);
+      show.site(name + ".attention.attention.qkv", name + ".attention.output.dense", layer.attention);
+      show.norm(name + ".layernorm_after", layer.after);
+      show.linear(name + ".intermediate.dense", layer.intermediate);
+      show.linear(name + ".output.dense", layer.output);
+    }
+    show.norm("layernorm", self.norm);
+    if (self.head) {
+      show.norm("classifier.layernorm", self.head->norm);
+      show.linear("classifier.dense", self.head->dense);
+    }
   }
-}
+};
 
 }  // namespace espalier::families

@@ -44,35 +44,31 @@ void read_pruned_heads(const ConfigKeys& keys, BertConfig& config) {
       widths.vo.push_back(config.head_dim());
       widths.scale.push_back(1 / std::sqrt(static_cast<double>(config.head_dim())));
     }
-    config.widths[bert_site(*layer)] = std::move(widths);
+    config.widths[config.site_places().at(static_cast<std::size_t>(*layer)).frame.name] = std::move(widths);
   }
 }
 
 }  // namespace
 
-std::string bert_site(std::int64_t layer) { return "encoder.layer." + std::to_string(layer) + ".attention.self"; }
+std::vector<SitePlace> BertConfig::site_places() const {
+  std::vector<SitePlace> places;
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const auto attention = "encoder.layer." + std::to_string(i) + ".attention.", self = attention + "self";
+    places.push_back({.frame = {self, heads, head_dim()},
+                      .linears = {self + ".query", self + ".key", self + ".value", attention + "output.dense"}});
+  }
+  return places;
+}
 
 BertConfig bert_config(const std::filesystem::path& path, Json json) {
   const ConfigKeys keys(path.string(), json);
   BertConfig config;
-  config.hidden_size = keys.whole("hidden_size", 768, 1, 1'000'000);
-  config.heads = keys.whole("num_attention_heads", 12, 1, 100'000);
-  config.layers = keys.whole("num_hidden_layers", 12, 1, 10'000);
-  config.intermediate_size = keys.whole("intermediate_size", 3072, 1, 10'000'000);
+  read_encoder(keys, config);
   config.positions = keys.whole("max_position_embeddings", 512, 1, 100'000'000);
   config.token_types = keys.whole("type_vocab_size", 2, 1, 1'000'000);
   config.vocabulary = keys.whole("vocab_size", 30522, 1, 1'000'000'000);
-  config.layer_norm_epsilon = keys.real("layer_norm_eps", 1e-12, 0, 1);
-  config.hidden_dropout = keys.real("hidden_dropout_prob", 0.1, 0, 1);
-  config.attention_dropout = keys.real("attention_probs_dropout_prob", 0.1, 0, 1);
   config.classifier_dropout =
       keys.has("classifier_dropout") ? keys.real("classifier_dropout", 0.1, 0, 1) : config.hidden_dropout;
-  config.initializer_range = keys.real("initializer_range", 0.02, 0, 1e6);
-  if (config.hidden_size % config.heads != 0) {
-    throw InputError(keys.path() + ": hidden_size " + std::to_string(config.hidden_size) +
-                     " is not a multiple of num_attention_heads " + std::to_string(config.heads));
-  }
-  config.activation = keys.activation("hidden_act", "gelu");
   const auto positions =
       keys.has("position_embedding_type") ? keys.text("position_embedding_type", "absolute") : "absolute";
   if (positions != "absolute")
@@ -80,11 +76,8 @@ BertConfig bert_config(const std::filesystem::path& path, Json json) {
                      " is not supported, expected 'absolute'");
   refuse_true(keys, "is_decoder");
   refuse_true(keys, "add_cross_attention");
-  config.labels = labels_of(keys);
   if (keys.has("pruned_heads")) read_pruned_heads(keys, config);
-  std::vector<SiteFrame> frames;
-  for (std::int64_t i = 0; i < config.layers; ++i) frames.push_back({bert_site(i), config.heads, config.head_dim()});
-  for (auto& [name, widths] : read_site_widths(keys, frames)) config.widths[name] = std::move(widths);
+  read_site_widths(keys, config.site_places(), config);
   config.source = std::move(json);
   return config;
 }

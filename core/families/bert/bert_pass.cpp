@@ -118,6 +118,33 @@ Tensor first_token_output(const BertLayer& layer, const BertConfig& config, cons
 
 }  // namespace
 
+std::vector<std::vector<Inputs>> chunked(const std::vector<const Inputs*>& batches, std::int64_t tokens_a_piece) {
+  std::vector<std::vector<Inputs>> chunks(1);
+  std::int64_t tokens = 0;
+  for (const auto* inputs : batches) {
+    const auto ids = inputs->find("input_ids");
+    const bool regular = ids != inputs->end() && ids->second.defined() && ids->second.dim() == 2 &&
+                         ids->second.numel() > 0 && std::all_of(inputs->begin(), inputs->end(), [&](const auto& entry) {
+                           return entry.second.defined() && entry.second.sizes() == ids->second.sizes();
+                         });
+    const auto examples = regular ? ids->second.size(0) : 1, length = regular ? ids->second.size(1) : 0;
+    std::int64_t done = 0;
+    while (done < examples) {
+      const auto room = length == 0 ? examples : (tokens_a_piece - tokens) / length;
+      if (room <= 0 && tokens > 0) {
+        chunks.emplace_back();
+        tokens = 0;
+        continue;
+      }
+      const auto count = std::min(std::max<std::int64_t>(room, 1), examples - done);
+      chunks.back().push_back(regular ? examples_of(*inputs, done, count) : *inputs);
+      tokens += count * length;
+      done += count;
+    }
+  }
+  return chunks;
+}
+
 PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& config, const BertWeights& weights) {
   PackedInputs packed;
   std::vector<Tensor> words, positions, token_types, first;
@@ -160,17 +187,11 @@ PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& c
 }
 
 Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass) {
+  if (inputs.examples == 0) return weights.words.new_empty({0, config.hidden_size});
   auto hidden = embed(weights, config, inputs, pass.dropout);  // [N, D]
   std::int64_t site = 0;
   for (const auto& layer : weights.layers) hidden = layer_output(layer, config, hidden, inputs, pass, site++);
   return hidden;
-}
-
-void require_head(const BertWeights& weights, const char* what) {
-  if (weights.classifier) return;
-  throw InputError(
-      std::string("the checkpoint has no classification head, which ") + what +
-      " needs\n    expected tensors classifier.weight and classifier.bias; train a head first (espalier train)");
 }
 
 Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs, const Pass& pass) {

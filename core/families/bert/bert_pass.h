@@ -22,14 +22,15 @@ struct PackedInputs {
   std::int64_t examples = 0;
 };
 
+// Pieces of about so many tokens, in order. Inputs that do not fit together are left for pack() to refuse.
+std::vector<std::vector<Inputs>> chunked(const std::vector<const Inputs*>& batches, std::int64_t tokens_a_piece);
+
 // Throws InputError: unknown names, dtypes, shapes, ids and lengths outside the model's.
 PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& config, const BertWeights& weights);
 
-// [N, D], after the last layer.
+// [N, D], after the last layer; [0, D] where there is no example.
 at::Tensor encode(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,
                   const Pass& pass = {});
-// Throws InputError, naming what needs it, where there is no classification head.
-void require_head(const BertWeights& weights, const char* what);
 // [examples, classes]
 at::Tensor classify(const BertWeights& weights, const BertConfig& config, const PackedInputs& inputs,
                     const Pass& pass = {});

@@ -9,7 +9,7 @@
 
 #include "nn/attention.h"
 #include "nn/layers.h"
-#include "nn/network.h"
+#include "tensor_visitor.h"
 
 namespace espalier::families {
 
@@ -25,40 +25,36 @@ struct BertWeights {
   LayerNorm embedding_norm;
   std::vector<BertLayer> layers;
   std::optional<Linear> pooler, classifier;  // a headless checkpoint may bring a pooler that its outputs do not use
-};
 
-// Calls visit(name, tensor, role) for every tensor, names without prefix; Q, K and V of a site are one, "...self.qkv".
-template <typename Weights, typename Visit>
-void for_each_tensor(Weights& weights, Visit&& visit) {
-  using Role = Network::Role;
-  const auto linear = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Role::Weight);
-    visit(name + ".bias", layer.bias, Role::Plain);
-  };
-  const auto site = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Role::SiteWeight);
-    visit(name + ".bias", layer.bias, Role::SiteBias);
-  };
-  const auto norm = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Role::Plain);
-    visit(name + ".bias", layer.bias, Role::Plain);
-  };
-  visit("embeddings.word_embeddings.weight", weights.words, Role::Weight);
-  visit("embeddings.position_embeddings.weight", weights.positions, Role::Weight);
-  visit("embeddings.token_type_embeddings.weight", weights.token_types, Role::Weight);
-  norm("embeddings.LayerNorm", weights.embedding_norm);
-  for (std::size_t i = 0; i < weights.layers.size(); ++i) {
-    const std::string name = "encoder.layer." + std::to_string(i);
-    auto& layer = weights.layers[i];
-    site(name + ".attention.self.qkv", layer.attention.qkv);
-    site(name + ".attention.output.dense", layer.attention.output);
-    norm(name + ".attention.output.LayerNorm", layer.attention_norm);
-    linear(name + ".intermediate.dense", layer.intermediate);
-    linear(name + ".output.dense", layer.output);
-    norm(name + ".output.LayerNorm", layer.output_norm);
+  bool has_head() const { return classifier.has_value(); }
+  const at::Tensor& sample() const { return words; }
+
+  template <typename Self, typename Visit>
+  static void each_site(Self& self, Visit&& visit) {
+    for (auto& layer : self.layers) visit(layer.attention);
   }
-  if (weights.pooler) linear("pooler.dense", *weights.pooler);
-  if (weights.classifier) linear("classifier", *weights.classifier);
-}
+
+  // Calls visit(name, tensor, role) for every tensor, names without prefix; Q, K and V of a site are one, "...self.qkv".
+  template <typename Self, typename Visit>
+  static void each_tensor(Self& self, Visit&& visit) {
+    const TensorVisitor show(visit);
+    using Role = Network::Role;
+    show.tensor("embeddings.word_embeddings.weight", self.words, Role::Weight);
+    show.tensor("embeddings.position_embeddings.weight", self.positions, Role::Weight);
+    show.tensor("embeddings.token_type_embeddings.weight", self.token_types, Role::Weight);
+    show.norm("embeddings.LayerNorm", self.embedding_norm);
+    for (std::size_t i = 0; i < self.layers.size(); ++i) {
+      const std::string name = "encoder.layer." + std::to_string(i);
+      auto& layer = self.layers[i];
+      show.site(name + ".attention.self.qkv", name + ".attention.output.dense", layer.attention);
+      show.norm(name + ".attention.output.LayerNorm", layer.attention_norm);
+      show.linear(name + ".intermediate.dense", layer.intermediate);
+      show.linear(name + ".output.dense", layer.output);
+      show.norm(name + ".output.LayerNorm", layer.output_norm);
+    }
+    if (self.pooler) show.linear("pooler.dense", *self.pooler);
+    if (self.classifier) show.linear("classifier", *self.classifier);
+  }
+};
 
 }  // namespace espalier::families

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "whisper_checkpoint.h"
 #include "whisper_decoding.h"
 #include "whisper_pass.h"
 
@@ -22,17 +21,6 @@ constexpr std::int64_t most_memory_bytes = std::int64_t{3} << 29;
 // Sinusoids of the encoder's positions are no parameters: transformers freezes them as well.
 constexpr const char* frozen = "model.encoder.embed_positions.weight";
 
-std::vector<Site> sites_of(const WhisperConfig& config, const WhisperWeights& weights) {
-  static constexpr SiteKind kinds[] = {SiteKind::EncoderSelf, SiteKind::DecoderSelf, SiteKind::DecoderCross};
-  const auto places = whisper_sites(config);
-  std::vector<Site> sites;
-  for_each_whisper_site(weights, [&](const AttentionSite& site) {
-    const auto& place = places[sites.size()];
-    sites.push_back(site_of(site, place.frame.name, kinds[static_cast<std::size_t>(place.place)]));
-  });
-  return sites;
-}
-
 Tensor joined(const std::vector<Tensor>& parts) { return parts.size() == 1 ? parts[0] : at::cat(parts); }
 
 }  // namespace
@@ -41,64 +29,28 @@ SpeechModel::~SpeechModel() = default;
 
 const SpeechModel* speech_model(const Model& model) { return dynamic_cast<const SpeechModel*>(&model); }
 
-Whisper::Whisper(std::shared_ptr<const WhisperConfig> config, WhisperWeights weights, std::vector<std::string> skipped)
-    : config_(std::move(config)), weights_(std::move(weights)), skipped_(std::move(skipped)) {
-  set_sites(sites_of(*config_, weights_));
-}
-
 Whisper::~Whisper() = default;
-
-const std::string& Whisper::family() const {
-  static const std::string name = "whisper";
-  return name;
-}
-
-std::unique_ptr<Whisper> Whisper::with(WhisperWeights weights) const {
-  return std::make_unique<Whisper>(config_, std::move(weights), skipped_);
-}
-
-std::vector<AttentionSite> Whisper::attention() const {
-  std::vector<AttentionSite> sites;
-  for_each_whisper_site(weights_, [&](const AttentionSite& site) { sites.push_back(site); });
-  return sites;
-}
-
-std::unique_ptr<Network> Whisper::with_attention(std::vector<AttentionSite> attention) const {
-  auto weights = weights_;
-  std::size_t next = 0;
-  for_each_whisper_site(weights, [&](AttentionSite& site) { site = std::move(attention.at(next++)); });
-  return with(std::move(weights));
-}
-
-std::unique_ptr<Network> Whisper::changed(const Change& change) const {
-  auto weights = weights_;
-  for_each_whisper_tensor(weights,
-                          [&](const std::string& name, Tensor& tensor, Role) { tensor = change(name, tensor); });
-  return with(std::move(weights));
-}
-
-void Whisper::visit(const Visit& visit) const { for_each_whisper_tensor(weights_, visit); }
 
 bool Whisper::trains(const std::string& name) const { return name != frozen; }
 
 std::map<std::string, Tensor> Whisper::outputs(const std::map<std::string, Tensor>& inputs) const {
   const at::NoGradGuard no_gradients;
-  const auto [features, tokens] = whisper_inputs(inputs, *config_, weights_);
-  const auto memory = whisper_encode(weights_, *config_, features);                                  // [B*S, D]
-  const auto logits = whisper_logits(weights_, whisper_decode(weights_, *config_, tokens, memory));  // [B*T, V]
-  return {{"logits", logits.view({tokens.size(0), tokens.size(1), config_->vocabulary})}};
+  const auto [features, tokens] = whisper_inputs(inputs, config(), weights());
+  const auto memory = whisper_encode(weights(), config(), features);                                   // [B*S, D]
+  const auto logits = whisper_logits(weights(), whisper_decode(weights(), config(), tokens, memory));  // [B*T, V]
+  return {{"logits", logits.view({tokens.size(0), tokens.size(1), config().vocabulary})}};
 }
 
 Tensor Whisper::asked_logits(std::span<const Batch> batches, const Pass& pass) const {
   std::vector<Tensor> parts;
   for (const auto& batch : batches) {
-    const auto inputs = whisper_inputs(batch.inputs, *config_, weights_);
-    const auto targets = whisper_targets(batch.labels, inputs, *config_);
-    const auto memory = whisper_encode(weights_, *config_, inputs.features, pass);        // [B*S, D]
-    const auto states = whisper_decode(weights_, *config_, inputs.tokens, memory, pass);  // [B*T, D]
-    parts.push_back(whisper_logits(weights_, states.index_select(0, targets.rows)));      // [asked, V]
+    const auto inputs = whisper_inputs(batch.inputs, config(), weights());
+    const auto targets = whisper_targets(batch.labels, inputs, config());
+    const auto memory = whisper_encode(weights(), config(), inputs.features, pass);        // [B*S, D]
+    const auto states = whisper_decode(weights(), config(), inputs.tokens, memory, pass);  // [B*T, D]
+    parts.push_back(whisper_logits(weights(), states.index_select(0, targets.rows)));      // [asked, V]
   }
-  return parts.empty() ? weights_.tokens.new_empty({0, config_->vocabulary}) : joined(parts);
+  return parts.empty() ? weights().tokens.new_empty({0, config().vocabulary}) : joined(parts);
 }
 
 Tensor Whisper::logits(std::span<const Batch> batches) const { return asked_logits(batches, {}); }
@@ -109,32 +61,32 @@ Tensor Whisper::training_logits(std::span<const Batch> batches, const Gates* gat
 }
 
 Tensor Whisper::losses_of(const Batch& batch, const Pass& pass) const {
-  const auto inputs = whisper_inputs(batch.inputs, *config_, weights_);
-  const auto targets = whisper_targets(batch.labels, inputs, *config_);
-  const auto memory = whisper_encode(weights_, *config_, inputs.features, pass);        // [B*S, D]
-  const auto states = whisper_decode(weights_, *config_, inputs.tokens, memory, pass);  // [B*T, D]
-  if (pass.loss == nullptr || pass.loss->kind == Loss::Kind::Task) return whisper_losses(weights_, states, targets);
-  const auto logits = whisper_logits(weights_, states.index_select(0, targets.rows));  // [asked, V]
+  const auto inputs = whisper_inputs(batch.inputs, config(), weights());
+  const auto targets = whisper_targets(batch.labels, inputs, config());
+  const auto memory = whisper_encode(weights(), config(), inputs.features, pass);        // [B*S, D]
+  const auto states = whisper_decode(weights(), config(), inputs.tokens, memory, pass);  // [B*T, D]
+  if (pass.loss == nullptr || pass.loss->kind == Loss::Kind::Task) return whisper_losses(weights(), states, targets);
+  const auto logits = whisper_logits(weights(), states.index_select(0, targets.rows));  // [asked, V]
   return mean_of_examples(row_losses(logits, targets.labels, *pass.loss, teacher_logits(batch, pass)), targets);
 }
 
 void Whisper::run_sites(const Batch& batch, const Pass& pass) const {
-  const auto [features, tokens] = whisper_inputs(batch.inputs, *config_, weights_);
-  whisper_decode(weights_, *config_, tokens, whisper_encode(weights_, *config_, features, pass), pass);
+  const auto [features, tokens] = whisper_inputs(batch.inputs, config(), weights());
+  whisper_decode(weights(), config(), tokens, whisper_encode(weights(), config(), features, pass), pass);
 }
 
 void Whisper::with_memories(const Tensor& features, const UseMemories& use) const {
   const auto examples = features.size(0);
   const auto fitting = std::max<std::int64_t>(
-      1, most_memory_bytes / std::max<std::int64_t>(1, whisper_memory_bytes(weights_, *config_)));
+      1, most_memory_bytes / std::max<std::int64_t>(1, whisper_memory_bytes(weights(), config())));
   const auto parts = std::max<std::int64_t>(1, (examples + fitting - 1) / fitting);
   for (std::int64_t part = 0; part < parts; ++part) {
     const auto begin = examples * part / parts, end = examples * (part + 1) / parts;
     std::vector<HeldMemory> memories(static_cast<std::size_t>(end - begin));
     std::vector<const HeldMemory*> pointers;
     for_each_example(end - begin, [&](std::int64_t i) {
-      const auto states = whisper_encode(weights_, *config_, features.narrow(0, begin + i, 1));  // [S, D]
-      memories[static_cast<std::size_t>(i)] = whisper_memory(weights_, states);
+      const auto states = whisper_encode(weights(), config(), features.narrow(0, begin + i, 1));  // [S, D]
+      memories[static_cast<std::size_t>(i)] = whisper_memory(weights(), states);
     });
     for (const auto& memory : memories) pointers.push_back(&memory);
     use(pointers, begin);
@@ -144,32 +96,32 @@ void Whisper::with_memories(const Tensor& features, const UseMemories& use) cons
 Heard Whisper::hear(const Batch& batch, const DecodingRules& rules) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
-  check_rules(rules, *config_);
-  const auto inputs = whisper_inputs(batch.inputs, *config_, weights_);
+  check_rules(rules, config());
+  const auto inputs = whisper_inputs(batch.inputs, config(), weights());
   WhisperTargets targets;
-  if (batch.labels.defined()) targets = whisper_targets(batch.labels, inputs, *config_);
+  if (batch.labels.defined()) targets = whisper_targets(batch.labels, inputs, config());
   Heard heard;
   std::vector<Tensor> states;
   with_memories(inputs.features, [&](const std::vector<const HeldMemory*>& memories, std::int64_t begin) {
     const auto count = static_cast<std::int64_t>(memories.size());
     if (batch.labels.defined())
-      states.push_back(WhisperReader(weights_, *config_, memories).read(inputs.tokens.narrow(0, begin, count)));
-    auto written = whisper_transcribe(weights_, *config_, memories, rules);
+      states.push_back(WhisperReader(weights(), config(), memories).read(inputs.tokens.narrow(0, begin, count)));
+    auto written = whisper_transcribe(weights(), config(), memories, rules);
     std::move(written.begin(), written.end(), std::back_inserter(heard.transcriptions));
   });
-  if (batch.labels.defined()) heard.losses = whisper_losses(weights_, joined(states), targets);
+  if (batch.labels.defined()) heard.losses = whisper_losses(weights(), joined(states), targets);
   return heard;
 }
 
 std::vector<std::int64_t> Whisper::languages(const Tensor& features, const DecodingRules& rules) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
-  check_rules(rules, *config_);
+  check_rules(rules, config());
   if (!rules.detects_language()) throw SettingsError("the decoding rules give the language: none is to be detected");
-  const auto inputs = whisper_inputs({{"input_features", features}}, *config_, weights_);
+  const auto inputs = whisper_inputs({{"input_features", features}}, config(), weights());
   std::vector<std::int64_t> found;
   with_memories(inputs.features, [&](const std::vector<const HeldMemory*>& memories, std::int64_t) {
-    const auto some = whisper_languages(weights_, *config_, memories, rules);
+    const auto some = whisper_languages(weights(), config(), memories, rules);
     found.insert(found.end(), some.begin(), some.end());
   });
   return found;
@@ -182,34 +134,34 @@ std::unique_ptr<Model> Whisper::with_head(const std::vector<std::string>&, std::
 }
 
 std::int64_t Whisper::multiply_adds(std::int64_t tokens) const {
-  const auto positions = config_->source_positions;
-  auto count = config_->frames() * weights_.first_convolution.weight.numel() +
-               positions * weights_.second_convolution.weight.numel();
+  const auto positions = config().source_positions;
+  auto count = config().frames() * weights().first_convolution.weight.numel() +
+               positions * weights().second_convolution.weight.numel();
   const auto feed_forward = [](const WhisperFeedForward& block) {
     return block.inner.weight.numel() + block.outer.weight.numel();
   };
-  for (const auto& layer : weights_.encoder)
+  for (const auto& layer : weights().encoder)
     count += layer.self.site.multiply_adds(positions, positions) + positions * feed_forward(layer.feed_forward);
-  for (const auto& layer : weights_.decoder) {
+  for (const auto& layer : weights().decoder) {
     count += layer.self.site.multiply_adds(tokens, tokens) + layer.cross.site.multiply_adds(tokens, positions) +
              tokens * feed_forward(layer.feed_forward);
   }
-  return count + tokens * weights_.head_weight().numel();
+  return count + tokens * weights().head_weight().numel();
 }
 
 Operations Whisper::operations(std::int64_t tokens) const {
-  const WhisperShape shape{.mel_bins = config_->mel_bins,
-                           .source_positions = config_->source_positions,
+  const WhisperShape shape{.mel_bins = config().mel_bins,
+                           .source_positions = config().source_positions,
                            .tokens = tokens,
-                           .width = config_->width,
-                           .encoder_layers = config_->encoder.layers,
-                           .encoder_intermediate = config_->encoder.intermediate_size,
-                           .decoder_layers = config_->decoder.layers,
-                           .decoder_intermediate = config_->decoder.intermediate_size,
-                           .vocabulary = config_->vocabulary};
+                           .width = config().width,
+                           .encoder_layers = config().encoder.layers,
+                           .encoder_intermediate = config().encoder.intermediate_size,
+                           .decoder_layers = config().decoder.layers,
+                           .decoder_intermediate = config().decoder.intermediate_size,
+                           .vocabulary = config().vocabulary};
   std::vector<AttentionSite> encoder_self, decoder_self, decoder_cross;
-  for (const auto& layer : weights_.encoder) encoder_self.push_back(layer.self.site);
-  for (const auto& layer : weights_.decoder) {
+  for (const auto& layer : weights().encoder) encoder_self.push_back(layer.self.site);
+  for (const auto& layer : weights().decoder) {
     decoder_self.push_back(layer.self.site);
     decoder_cross.push_back(layer.cross.site);
   }
@@ -217,30 +169,15 @@ Operations Whisper::operations(std::int64_t tokens) const {
 }
 
 std::vector<Operations> Whisper::site_operations(std::int64_t tokens) const {
-  const auto positions = config_->source_positions;
+  const auto positions = config().source_positions;
   std::vector<Operations> operations;
-  for_each_whisper_site(weights_, [&](const AttentionSite& site) {
+  WhisperWeights::each_site(weights(), [&](const AttentionSite& site) {
     const auto& kind = sites()[operations.size()].kind;
     const auto queries = kind == SiteKind::EncoderSelf ? positions : tokens;
     const auto keys = kind == SiteKind::DecoderSelf ? tokens : positions;
     operations.push_back(operations_of_sites({&site, 1}, queries, keys).front());
   });
   return operations;
-}
-
-void Whisper::save(const std::filesystem::path& folder) const {
-  const at::NoGradGuard no_gradients;
-  write_whisper(folder, *config_, weights_);
-}
-
-std::unique_ptr<Model> read_whisper(const std::filesystem::path& folder, nlohmann::ordered_json json) {
-  const c10::InferenceMode ordinary(false);
-  auto config = std::make_shared<WhisperConfig>(whisper_config(folder / "config.json", std::move(json)));
-  auto checkpoint = whisper_checkpoint(folder / "model.safetensors", *config);
-  auto model =
-      std::make_unique<Whisper>(std::move(config), std::move(checkpoint.weights), std::move(checkpoint.skipped));
-  model->check_counts(folder / "model.safetensors", checkpoint.elements);
-  return model;
 }
 
 }  // namespace espalier::families

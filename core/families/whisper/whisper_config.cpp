@@ -20,20 +20,22 @@ WhisperConfig::Stack stack(const ConfigKeys& keys, const std::string& name, std:
 
 }  // namespace
 
-std::vector<WhisperSite> whisper_sites(const WhisperConfig& config) {
-  using Place = WhisperSite::Place;
-  std::vector<WhisperSite> sites;
-  const auto add = [&](Place place, const WhisperConfig::Stack& stack, std::int64_t layer, const char* name) {
-    const std::string path = place == Place::EncoderSelf ? "model.encoder.layers." : "model.decoder.layers.";
-    sites.push_back(
-        {place, layer, {path + std::to_string(layer) + "." + name, stack.heads, config.width / stack.heads}});
+std::vector<SitePlace> WhisperConfig::site_places() const {
+  std::vector<SitePlace> places;
+  const auto add = [&](SiteKind kind, const Stack& stack, const std::string& name) {
+    places.push_back({.frame = {name, stack.heads, width / stack.heads},
+                      .kind = kind,
+                      .linears = {name + ".q_proj", name + ".k_proj", name + ".v_proj", name + ".out_proj"},
+                      .has_bias = {true, false, true, true}});
   };
-  for (std::int64_t i = 0; i < config.encoder.layers; ++i) add(Place::EncoderSelf, config.encoder, i, "self_attn");
-  for (std::int64_t i = 0; i < config.decoder.layers; ++i) {
-    add(Place::DecoderSelf, config.decoder, i, "self_attn");
-    add(Place::DecoderCross, config.decoder, i, "encoder_attn");
+  for (std::int64_t i = 0; i < encoder.layers; ++i)
+    add(SiteKind::EncoderSelf, encoder, "model.encoder.layers." + std::to_string(i) + ".self_attn");
+  for (std::int64_t i = 0; i < decoder.layers; ++i) {
+    const auto layer = "model.decoder.layers." + std::to_string(i);
+    add(SiteKind::DecoderSelf, decoder, layer + ".self_attn");
+    add(SiteKind::DecoderCross, decoder, layer + ".encoder_attn");
   }
-  return sites;
+  return places;
 }
 
 WhisperConfig whisper_config(const std::filesystem::path& path, nlohmann::ordered_json json) {
@@ -52,9 +54,7 @@ WhisperConfig whisper_config(const std::filesystem::path& path, nlohmann::ordere
   config.attention_dropout = keys.real("attention_dropout", 0, 0, 1);
   config.activation_dropout = keys.real("activation_dropout", 0, 0, 1);
   config.activation = keys.activation("activation_function", "gelu");
-  std::vector<SiteFrame> frames;
-  for (const auto& site : whisper_sites(config)) frames.push_back(site.frame);
-  config.widths = read_site_widths(keys, frames);
+  read_site_widths(keys, config.site_places(), config);
   config.source = std::move(json);
   return config;
 }

@@ -8,7 +8,7 @@
 
 #include "nn/attention.h"
 #include "nn/layers.h"
-#include "nn/network.h"
+#include "tensor_visitor.h"
 
 namespace espalier::families {
 
@@ -45,59 +45,57 @@ struct WhisperWeights {
   at::Tensor head;  // [vocabulary, D]; undefined: the token embeddings
 
   const at::Tensor& head_weight() const { return head.defined() ? head : tokens; }
+  bool has_head() const { return false; }  // of classes
+  const at::Tensor& sample() const { return tokens; }
+
+  // Attention blocks in the order of a pass.
+  template <typename Self, typename Visit>
+  static void each_block(Self& self, Visit&& visit) {
+    for (auto& layer : self.encoder) visit(layer.self);
+    for (auto& layer : self.decoder) {
+      visit(layer.self);
+      visit(layer.cross);
+    }
+  }
+  template <typename Self, typename Visit>
+  static void each_site(Self& self, Visit&& visit) {
+    each_block(self, [&](auto& block) { visit(block.site); });
+  }
+
+  // Calls visit(name, tensor, role) for every tensor; Q, K and V of a site are one, "...self_attn.qkv".
+  template <typename Self, typename Visit>
+  static void each_tensor(Self& self, Visit&& visit) {
+    const TensorVisitor show(visit);
+    using Role = Network::Role;
+    const auto attention = [&](const std::string& name, auto& block) {
+      show.site(name + ".qkv", name + ".out_proj", block.site);
+      show.norm(name + "_layer_norm", block.norm);
+    };
+    const auto feed_forward = [&](const std::string& name, auto& block) {
+      show.linear(name + ".fc1", block.inner);
+      show.linear(name + ".fc2", block.outer);
+      show.norm(name + ".final_layer_norm", block.norm);
+    };
+    show.linear("model.encoder.conv1", self.first_convolution);
+    show.linear("model.encoder.conv2", self.second_convolution);
+    show.tensor("model.encoder.embed_positions.weight", self.source_positions, Role::Plain);
+    for (std::size_t i = 0; i < self.encoder.size(); ++i) {
+      const auto name = "model.encoder.layers." + std::to_string(i);
+      attention(name + ".self_attn", self.encoder[i].self);
+      feed_forward(name, self.encoder[i].feed_forward);
+    }
+    show.norm("model.encoder.layer_norm", self.encoder_norm);
+    show.tensor("model.decoder.embed_tokens.weight", self.tokens, Role::Weight);
+    show.tensor("model.decoder.embed_positions.weight", self.target_positions, Role::Weight);
+    for (std::size_t i = 0; i < self.decoder.size(); ++i) {
+      const auto name = "model.decoder.layers." + std::to_string(i);
+      attention(name + ".self_attn", self.decoder[i].self);
+      attention(name + ".encoder_attn", self.decoder[i].cross);
+      feed_forward(name, self.decoder[i].feed_forward);
+    }
+    show.norm("model.decoder.layer_norm", self.decoder_norm);
+    if (self.head.defined()) show.tensor("proj_out.weight", self.head, Role::Weight);
+  }
 };
-
-// Sites in the order of a pass; Weights is WhisperWeights or const.
-template <typename Weights, typename Visit>
-void for_each_whisper_site(Weights& weights, Visit&& visit) {
-  for (auto& layer : weights.encoder) visit(layer.self.site);
-  for (auto& layer : weights.decoder) {
-    visit(layer.self.site);
-    visit(layer.cross.site);
-  }
-}
-
-// Calls visit(name, tensor, role) for every tensor; Q, K and V of a site are one, "...self_attn.qkv".
-template <typename Weights, typename Visit>
-void for_each_whisper_tensor(Weights& weights, Visit&& visit) {
-  using Role = Network::Role;
-  const auto linear = [&](const std::string& name, auto& layer, Role weight = Role::Weight, Role bias = Role::Plain) {
-    visit(name + ".weight", layer.weight, weight);
-    if (layer.bias.defined()) visit(name + ".bias", layer.bias, bias);
-  };
-  const auto norm = [&](const std::string& name, auto& layer) {
-    visit(name + ".weight", layer.weight, Role::Plain);
-    visit(name + ".bias", layer.bias, Role::Plain);
-  };
-  const auto attention = [&](const std::string& name, auto& block) {
-    linear(name + ".qkv", block.site.qkv, Role::SiteWeight, Role::SiteBias);
-    linear(name + ".out_proj", block.site.output, Role::SiteWeight, Role::SiteBias);
-    norm(name + "_layer_norm", block.norm);
-  };
-  const auto feed_forward = [&](const std::string& name, auto& block) {
-    linear(name + ".fc1", block.inner);
-    linear(name + ".fc2", block.outer);
-    norm(name + ".final_layer_norm", block.norm);
-  };
-  linear("model.encoder.conv1", weights.first_convolution);
-  linear("model.encoder.conv2", weights.second_convolution);
-  visit("model.encoder.embed_positions.weight", weights.source_positions, Role::Plain);
-  for (std::size_t i = 0; i < weights.encoder.size(); ++i) {
-    const auto name = "model.encoder.layers." + std::to_string(i);
-    attention(name + ".self_attn", weights.encoder[i].self);
-    feed_forward(name, weights.encoder[i].feed_forward);
-  }
-  norm("model.encoder.layer_norm", weights.encoder_norm);
-  visit("model.decoder.embed_tokens.weight", weights.tokens, Role::Weight);
-  visit("model.decoder.embed_positions.weight", weights.target_positions, Role::Weight);
-  for (std::size_t i = 0; i < weights.decoder.size(); ++i) {
-    const auto name = "model.decoder.layers." + std::to_string(i);
-    attention(name + ".self_attn", weights.decoder[i].self);
-    attention(name + ".encoder_attn", weights.decoder[i].cross);
-    feed_forward(name, weights.decoder[i].feed_forward);
-  }
-  norm("model.decoder.layer_norm", weights.decoder_norm);
-  if (weights.head.defined()) visit("proj_out.weight", weights.head, Role::Weight);
-}
 
 }  // namespace espalier::families

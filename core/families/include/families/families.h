@@ -11,6 +11,9 @@
 
 namespace espalier::families {
 
+// As Espalier calls them, in one order.
+std::vector<std::string> family_names();
+
 // Reads a Hugging Face directory (config.json, model.safetensors). Throws InputError naming the file inside and all that
 // does not fit. `family` empty: by model_type.
 std::unique_ptr<nn::Model> read_model(const std::filesystem::path& folder, const std::string& family = "");
@@ -22,7 +25,7 @@ struct FreshWeights {
   double token_deviation = 0.3;     // of class and distillation tokens and of positions
   double patch_deviation = 0;       // of the patch convolution; 0: one over the root of what it sums
 };
-// An AST with new weights of the sizes that config.json gives. Throws InputError for other families.
+// A model with new weights of the sizes that config.json gives. Throws InputError for families that are not made anew.
 std::unique_ptr<nn::Model> model_from_scratch(const std::filesystem::path& folder,
                                               const std::vector<std::string>& labels, const FreshWeights& fresh,
                                               std::uint64_t seed);

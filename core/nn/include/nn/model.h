@@ -60,11 +60,19 @@ struct SiteInput {
   bool causal = false;   // a token sees those up to itself
 };
 
+// What a model answers.
+enum class TaskKind {
+  None,     // it has no head
+  Classes,  // of an example, by a classification head
+  Speech,   // what is said
+};
+
 class Model {
  public:
   virtual ~Model();
 
   virtual const std::string& family() const = 0;
+  virtual TaskKind task_kind() const = 0;
   virtual const std::vector<Site>& sites() const = 0;          // of the dense model
   virtual const std::vector<std::string>& labels() const = 0;  // class names in order; empty for a headless model
 

@@ -1,0 +1,161 @@
+// What encoders share that may end in a classification head.
+//
+// A family is a class FAMILY : EncoderClassifier<FAMILY, CONFIG, WEIGHTS> with an EncoderConfig, and weights whose `layers`
+// hold attention, intermediate and output. Beside what FamilyNetwork asks for, FAMILY says
+//   Packed                       inputs, checked and ready to be computed together
+//   whole(batches)               all inputs: what is computed at once where gradients are recorded
+//   pieces(batches)              the same in pieces whose activations stay in the cache
+//   encoded(packed, pass)        [N, D], after the last layer
+//   classified(packed, pass)     [examples, classes]; the last layer answers for the tokens that are read only
+//   encoded_shape(inputs)        [B, T, D] of inputs that are checked
+//   pass_tokens(tokens)          how many tokens a pass has where so many are asked for
+//   read_tokens                  how many of them the head reads
+//   fixed_multiply_adds(tokens)  of what stands before the layers and behind them
+//   give_head(weights, config, rows, generator)  a head for the labels of config: these rows of the old one, else new
+//   head_tensors                 what the head is called in files, for messages
+#pragma once
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <c10/core/InferenceMode.h>
+#include <espalier/error.h>
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "families/families.h"
+#include "family_network.h"
+#include "fresh_weights.h"
+
+namespace espalier::families {
+
+// Activations of so many tokens stay in the cache.
+inline constexpr std::int64_t piece_tokens = 1024;
+
+template <typename Derived, typename Config, typename Weights>
+class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
+ public:
+  using Base = FamilyNetwork<Derived, Config, Weights>;
+  using Base::Base;
+
+  std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override {
+    const at::NoGradGuard no_gradients;
+    const auto pieces = self().pieces({&inputs});
+    if (this->weights().has_head()) return {{"logits", classified_all(pieces, {})}};
+    const auto hidden = joined(pieces, [&](const auto& piece) { return self().encoded(piece, {}); });  // [N, D]
+    return {{"last_hidden_state", hidden.view(self().encoded_shape(inputs))}};
+  }
+
+  at::Tensor logits(std::span<const Batch> batches) const override {
+    require_head("this");
+    const auto inputs = inputs_of(batches);
+    return classified_all(at::GradMode::is_enabled() ? self().whole(inputs) : self().pieces(inputs), {});
+  }
+
+  at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates) const override {
+    require_head("training");
+    const auto table = gate_table(gates, this->attention(), this->sample_tensor());
+    return classified_all(self().whole(inputs_of(batches)),
+                          {.gates = table ? &*table : nullptr, .dropout = Dropout::On});
+  }
+
+  at::Tensor losses_of(const Batch& batch, const Pass& pass) const override {
+    require_head("a task loss");
+    return classification_losses(classified_all(self().whole({&batch.inputs}), pass), batch, pass);
+  }
+
+  void run_sites(const Batch& batch, const Pass& pass) const override {
+    for (const auto& packed : self().whole({&batch.inputs})) self().encoded(packed, pass);
+  }
+
+  std::unique_ptr<Model> with_head(const std::vector<std::string>& labels, std::uint64_t seed) const override {
+    const c10::InferenceMode ordinary(false);
+    const at::NoGradGuard no_gradients;
+    check_labels(labels);
+    auto config = std::make_shared<Config>(this->config());
+    config->labels = labels;
+    config->source.erase("problem_type");  // that of the head which was there before
+    auto weights = this->weights();
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+    Derived::give_head(weights, *config, rows_by_name(this->labels(), labels), generator);
+    // A checkpoint with a head names its encoder; so do the sites, before saving as after.
+    return std::make_unique<Derived>(std::move(config), std::move(weights), Derived::encoder_prefix, this->skipped());
+  }
+
+  std::int64_t multiply_adds(std::int64_t asked) const override {
+    const auto tokens = self().pass_tokens(asked);
+    const auto& layers = this->weights().layers;
+    auto count = self().fixed_multiply_adds(tokens);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const bool read_only = this->weights().has_head() && i + 1 == layers.size();
+      const auto asking = read_only ? Derived::read_tokens : tokens;
+      count += layers[i].attention.multiply_adds(asking, tokens) +
+               asking * (layers[i].intermediate.weight.numel() + layers[i].output.weight.numel());
+    }
+    return count;
+  }
+
+  std::vector<Operations> site_operations(std::int64_t asked) const override {
+    const auto tokens = self().pass_tokens(asked);
+    return operations_of_sites(this->attention(), tokens, tokens);
+  }
+
+ protected:
+  EncoderShape encoder_shape(std::int64_t tokens) const {
+    const auto& config = this->config();
+    return {self().pass_tokens(tokens), config.hidden_size, config.intermediate_size, config.layers};
+  }
+
+ private:
+  const Derived& self() const { return static_cast<const Derived&>(*this); }
+
+  template <typename Pieces>
+  at::Tensor classified_all(const Pieces& pieces, const Pass& pass) const {
+    return joined(pieces, [&](const auto& piece) { return self().classified(piece, pass); });
+  }
+
+  template <typename Pieces, typename Compute>
+  static at::Tensor joined(const Pieces& pieces, Compute&& compute) {
+    std::vector<at::Tensor> parts;
+    for (const auto& piece : pieces) parts.push_back(compute(piece));
+    return parts.size() == 1 ? parts[0] : at::cat(parts);
+  }
+
+  static std::vector<const Inputs*> inputs_of(std::span<const Batch> batches) {
+    std::vector<const Inputs*> all;
+    for (const auto& batch : batches) all.push_back(&batch.inputs);
+    return all;
+  }
+
+  void require_head(const char* what) const {
+    if (this->weights().has_head()) return;
+    throw InputError(std::string("the checkpoint has no classification head, which ") + what +
+                     " needs\n    expected tensors " + Derived::head_tensors + "; train a head first (espalier train)");
+  }
+};
+
+// A model of this family with new weights and a head for these labels; `json`: the folder's config.json.
+template <typename Derived>
+std::unique_ptr<Model> fresh_family(const std::filesystem::path& folder, nlohmann::ordered_json json,
+                                    const std::vector<std::string>& labels, const FreshWeights& fresh,
+                                    std::uint64_t seed) {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  check_labels(labels);
+  auto config = std::make_shared<decltype(Derived::read_config({}, {}))>(
+      Derived::read_config(folder / "config.json", std::move(json)));
+  config->labels = labels;
+  config->source.erase("problem_type");
+  config->widths.clear();
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  auto weights = Derived::fresh_weights(*config, fresh, generator);
+  return std::make_unique<Derived>(std::move(config), std::move(weights), Derived::encoder_prefix,
+                                   std::vector<std::string>());
+}
+
+}  // namespace espalier::families
