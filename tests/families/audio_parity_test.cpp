@@ -4,9 +4,9 @@
 #include <ATen/Parallel.h>
 #include <espalier/error.h>
 #include <gtest/gtest.h>
-#include <nn/network.h>
 #include <nn/mask_file.h>
 #include <nn/model.h>
+#include <nn/network.h>
 #include <nn/safetensors.h>
 #include <torch/csrc/autograd/autograd.h>
 #include "families/families.h"

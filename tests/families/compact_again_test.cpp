@@ -5,9 +5,9 @@
 #include <ATen/autocast_mode.h>
 #include <espalier/error.h>
 #include <gtest/gtest.h>
-#include <nn/network.h>
 #include <nn/mask_file.h>
 #include <nn/model.h>
+#include <nn/network.h>
 #include <nn/safetensors.h>
 #include "families/families.h"
 #include "families/speech.h"
