@@ -3,14 +3,14 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <espalier/error.h>
+#include <families/families.h>
+#include <families/speech.h>
 #include <gtest/gtest.h>
 #include <nn/mask_file.h>
 #include <nn/model.h>
 #include <nn/network.h>
 #include <nn/safetensors.h>
 #include <torch/csrc/autograd/autograd.h>
-#include "families/families.h"
-#include "families/speech.h"
 
 #include "support/message_of.h"
 #include "support/temp_dir.h"

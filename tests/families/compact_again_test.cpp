@@ -4,13 +4,13 @@
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <espalier/error.h>
+#include <families/families.h>
+#include <families/speech.h>
 #include <gtest/gtest.h>
 #include <nn/mask_file.h>
 #include <nn/model.h>
 #include <nn/network.h>
 #include <nn/safetensors.h>
-#include "families/families.h"
-#include "families/speech.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // generation_config.json to decoding rules, in the order in which transformers 4.57 builds its first tokens.
 #include <espalier/error.h>
+#include <families/speech.h>
 #include <words/names.h>
-#include "families/speech.h"
 
 #include <algorithm>
 #include <cctype>

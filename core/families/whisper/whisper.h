@@ -1,8 +1,8 @@
 // Whisper as the engine sees it: a speech model with an encoder, a decoder and three kinds of sites.
 #pragma once
 
+#include <families/speech.h>
 #include <nn/model.h>
-#include "families/speech.h"
 
 #include <functional>
 #include <memory>
