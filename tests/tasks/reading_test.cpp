@@ -20,7 +20,7 @@ TEST(Reading, OfTextsTakesTheTokenizerThatTheCheckpointHas) {
       "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
       "post_processor": {"type": "RobertaProcessing", "cls": ["<s>", 0], "sep": ["</s>", 2]}})");
   DatasetSettings dataset;
-  dataset.format = "text-classification";
+  dataset.format = Format::TextClassification;
   dataset.pair = "pair";
   dataset.split["test"] = folder.write("test.tsv", "text\tpair\tlabel\naba\tb\tno\nb\tb\tyes\n").string();
   DigestMemory digests(folder / "cache");
@@ -41,8 +41,7 @@ TEST(Reading, OfASplitOpensItsTableOnceAndDigestsItOnce) {
   write_tone(folder, "low.wav", 300);
   write_tone(folder, "high.wav", 900);
   DatasetSettings dataset;
-  dataset.format = "audio-classification";
-  dataset.bad_files = "refuse";
+  dataset.format = Format::AudioClassification;
   dataset.split["train"] = folder.write("train.tsv", "path\tlabel\nlow.wav\tcalm\nhigh.wav\tloud\n").string();
   DigestMemory digests(folder / "cache");
   tasks::AudioTask task(dataset, (folder / "model").string(), {}, digests, folder / "cache", {});
