@@ -102,7 +102,7 @@ std::vector<KeyLine> keys_of_grid() {
       {"model", "a name of `[model.NAME]`, or a table as there", "", "needed"},
       {"dataset", "a name of `[dataset.NAME]`, or a table as there", "", "needed"},
       {"granularity", words_of(names<Granularity>()), "", "needed: what is kept or pruned as one"},
-      axis_of("sites", defaults.sites, "which attention sites are pruned; `all` are those of attention"),
+      axis_of("sites", defaults.sites, "which attention sites are pruned; `all`: every one"),
       {"scorer", "a name of `[scorer.NAME]` or of a plugin", "\"none\"", "what each unit is worth"},
       {"searcher", "a name of `[searcher.NAME]` or of a plugin", "\"ranking\"", "what makes a mask of that"},
       axis_of("scope", defaults.scope, "whether all sites compete, or each gives the same share")};

@@ -138,8 +138,8 @@ void each_field_of(const DatasetSettings*, const Visit& visit) {
 template <typename Visit>
 void each_field_of(const ScheduleSettings*, const Visit& visit) {
   using Of = ScheduleSettings;
-  visit(field("steps", &Of::steps, "how many").at_least(1));
-  visit(field("fraction", &Of::fraction, "what each step removes; with a shape none").in(positive_share));
+  visit(field("steps", &Of::steps, "needed: how many steps").at_least(1));
+  visit(field("fraction", &Of::fraction, "the share that each step removes; not beside a shape").in(positive_share));
   visit(field("of", &Of::of, "of what remains, or of all there is"));
   visit(field("shape", &Of::shape, "the way to the budget, in place of a fraction").written_unless_default());
   visit(field("rounding", &Of::rounding, "of what a step removes, to whole units"));
@@ -153,7 +153,7 @@ void each_field_of(const MeasureSettings*, const Visit& visit) {
 
 template <typename Visit>
 void each_field_of(const LatencySettings*, const Visit& visit) {
-  visit(field("batch", &LatencySettings::batch, "sizes of the batches that are timed").at_least(1));
+  visit(field("batch", &LatencySettings::batch, "needed: sizes of the batches that are timed").at_least(1));
   visit(field("repeats", &LatencySettings::repeats, "passes that are timed of each").at_least(1));
 }
 
