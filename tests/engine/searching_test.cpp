@@ -116,7 +116,7 @@ TEST_F(Evaluator, AnIncompleteAnswerServesLowerQuestionsOnlyWhereItSuffices) {
 
 // Nobody knows which way it counts: were it taken for a metric, errors would be searched upwards.
 TEST_F(Evaluator, OfANumberThatNoMetricIsIsRefused) {
-  const engine::Metrics metrics = {{"accuracy", 0.75}, {"cross_entropy", 0.5}, {"errors", 3}};
+  const tasks::Metrics metrics = {{"accuracy", 0.75}, {"cross_entropy", 0.5}, {"errors", 3}};
   EXPECT_EQ(base.task->quality(metrics, "cross_entropy"), -0.5);
   EXPECT_EQ(message_of<SettingsError>([&] { base.task->quality(metrics, "errors"); }),
             "unknown metric of text-classification data: 'errors'\n    known: accuracy, cross_entropy");
