@@ -9,10 +9,8 @@ namespace espalier::cli {
 ExitCode show(const ShowArguments& arguments) {
   const auto source = source_of(arguments.database);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  const auto known = store.show(arguments.key);
-  std::string text = arguments.json ? known : report::cell_page(known);
-  if (text.empty() || text.back() != '\n') text += '\n';
-  print(text);
+  const auto known = store.read(arguments.key);
+  print(arguments.json ? json_text(to_json(known)) + '\n' : report::cell_page(known));
   return ExitCode::Done;
 }
 

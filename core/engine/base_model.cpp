@@ -13,11 +13,11 @@
 #include <set>
 #include <thread>
 
-#include "engine/recovering.h"
 #include "families/families.h"
 #include "families/speech.h"
 #include "nn/arithmetic.h"
 #include "nn/safetensors.h"
+#include "recovering.h"
 #include "words/atomic_file.h"
 #include "words/class_names.h"
 #include "words/names.h"

@@ -32,28 +32,26 @@ std::string variable(const char* name) {
 
 }  // namespace
 
-std::string environment_json(const std::vector<std::string>& command_line) {
+nlohmann::json environment_json(const std::vector<std::string>& command_line) {
   utsname machine{};
   uname(&machine);
   const auto& context = at::globalContext();
   constexpr const char* precisions[] = {"highest", "high", "medium"};
-  const nlohmann::json environment = {
-      {"espalier", version()},
-      {"commit", commit()},
-      {"results_version", results_version},
-      {"build", ESPALIER_BUILD},
-      {"cuda_built", at::hasCUDA()},
-      {"device", "cpu"},
-      {"processor", processor_name()},
-      {"cpu_capability", at::get_cpu_capability()},
-      {"threads", at::get_num_threads()},
-      {"omp_wait_policy", variable("OMP_WAIT_POLICY")},
-      {"deterministic_algorithms", context.deterministicAlgorithms()},
-      {"float32_matmul_precision", precisions[static_cast<int>(context.float32MatmulPrecision())]},
-      {"command_line", command_line},
-      {"host", machine.nodename},
-      {"system", std::string(machine.sysname) + " " + machine.release + " " + machine.machine}};
-  return environment.dump();
+  return {{"espalier", version()},
+          {"commit", commit()},
+          {"results_version", results_version},
+          {"build", ESPALIER_BUILD},
+          {"cuda_built", at::hasCUDA()},
+          {"device", "cpu"},
+          {"processor", processor_name()},
+          {"cpu_capability", at::get_cpu_capability()},
+          {"threads", at::get_num_threads()},
+          {"omp_wait_policy", variable("OMP_WAIT_POLICY")},
+          {"deterministic_algorithms", context.deterministicAlgorithms()},
+          {"float32_matmul_precision", precisions[static_cast<int>(context.float32MatmulPrecision())]},
+          {"command_line", command_line},
+          {"host", machine.nodename},
+          {"system", std::string(machine.sysname) + " " + machine.release + " " + machine.machine}};
 }
 
 std::int64_t peak_memory_bytes() {

@@ -1,4 +1,4 @@
-#include "engine/latency.h"
+#include "latency.h"
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -20,8 +20,6 @@ double milliseconds_of(const nn::Model& model, const Batch& batch) {
 }
 
 }  // namespace
-
-std::string Latency::verdict() const { return ratio_high < 1 ? "faster" : ratio_low > 1 ? "slower" : "same"; }
 
 MedianInterval median_interval(std::vector<double> values) {
   if (values.empty()) return {};

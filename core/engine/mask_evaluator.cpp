@@ -1,4 +1,4 @@
-#include "engine/mask_evaluator.h"
+#include "mask_evaluator.h"
 
 #include <ATen/ops/empty.h>
 
@@ -171,10 +171,8 @@ void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, s
   ::close(file);
 }
 
-nlohmann::json SplitEvaluator::work() const {
-  return {{"evaluations", evaluations()}, {"computed", computed_}, {"known", known_},
-          {"stopped", stopped_},          {"examples", examples_}, {"examples_asked", examples_asked_},
-          {"seconds", seconds()}};
+EvaluationWork SplitEvaluator::work() const {
+  return {evaluations(), computed_, known_, stopped_, examples_, examples_asked_, seconds()};
 }
 
 }  // namespace espalier::engine

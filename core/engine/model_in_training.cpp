@@ -1,4 +1,4 @@
-#include "engine/model_in_training.h"
+#include "model_in_training.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "engine/recovering.h"
 #include "loader/visit.h"
+#include "recovering.h"
 
 namespace espalier::engine {
 

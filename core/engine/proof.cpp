@@ -1,4 +1,4 @@
-#include "engine/proof.h"
+#include "proof.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "nn/arithmetic.h"
@@ -76,86 +75,98 @@ std::int64_t tokens_of(const Batch& batch) {
   return 0;
 }
 
-}  // namespace
-
-Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
-  const c10::InferenceMode inference;
-  const nn::ComputeGuard float32(ComputeType::Float32);
-  Proof proof;
-  for (const auto& batch : examples) proof.examples += batch.size();
-  const auto masked = dense.masked(mask);
-  const auto compacted = dense.compacted(mask);
-  const auto masked_logits = masked->logits(examples);        // [examples, classes]
-  const auto compacted_logits = compacted->logits(examples);  // [examples, classes]
-  proof.largest_difference = largest_difference(masked_logits, compacted_logits);
-  proof.spread = spread_of(masked_logits);
+// Notes where the logits differ by more than rounding does.
+void compare_logits(const at::Tensor& masked, const at::Tensor& compacted, Proof& proof) {
+  proof.largest_difference = largest_difference(masked, compacted);
+  proof.spread = spread_of(masked);
   // Logits that are all alike have no spread; then the difference is measured against their size.
-  const double scale = std::max(proof.spread, masked_logits.abs().max().item<double>() * 1e-2);
+  const double scale = std::max(proof.spread, masked.abs().max().item<double>() * 1e-2);
   if (!(proof.largest_difference <= proof_tolerance * scale)) {
     proof.failure = fmt::format("masked and compacted logits differ by {:.3g}, more than {:g} of their spread {:.3g}",
                                 proof.largest_difference, proof_tolerance, scale);
   }
+}
 
-  // One batch of several tokens each: with a single token every query attends to itself, whatever it asks.
-  const auto& probe = *std::max_element(examples.begin(), examples.end(),
-                                        [](const Batch& a, const Batch& b) { return tokens_of(a) < tokens_of(b); });
+// What the three models make of one site's input.
+struct SiteOutputs {
+  SiteProof answer;
+  std::int64_t site = 0;
+  double size = 0;  // of the dense site's output
+};
+
+// Of the sites that a mask touches.
+std::vector<SiteOutputs> site_outputs(const nn::Model& dense, const nn::Model& masked, const nn::Model& compacted,
+                                      const Mask& held, const Batch& probe) {
   const auto inputs = dense.site_inputs(probe);
   const Mask everything(dense.sites());
-  const auto held = mask.intersected(everything);
-  std::map<std::int64_t, double> sizes;  // of the outputs of sites that the mask touches
-  std::set<std::int64_t> unchanged;
-  for (std::int64_t site = 0; site < mask.size(); ++site) {
+  std::vector<SiteOutputs> outputs;
+  for (std::int64_t site = 0; site < held.size(); ++site) {
     bool touched = false;
     for (const auto projection : all_projections) {
       touched = touched || !held.site(site).of(projection).equal(everything.site(site).of(projection));
     }
     if (!touched) continue;
     const auto& input = inputs[static_cast<std::size_t>(site)];
-    const auto plain = dense.site_output(site, input);     // [examples, tokens, width]
-    const auto zeroed = masked->site_output(site, input);  // [examples, tokens, width]
-    const auto small = compacted->site_output(site, input);
-    SiteProof answer;
-    answer.site = dense.sites()[static_cast<std::size_t>(site)].name;
-    answer.difference_from_dense = largest_difference(plain, zeroed);
-    answer.difference_from_zeroed = largest_difference(zeroed, small);
-    sizes[site] = std::max(plain.abs().max().item<double>(), 1e-6);
-    if (!(answer.difference_from_dense > 0)) unchanged.insert(site);
-    proof.sites.push_back(answer);
+    const auto plain = dense.site_output(site, input);    // [examples, tokens, width]
+    const auto zeroed = masked.site_output(site, input);  // [examples, tokens, width]
+    const auto small = compacted.site_output(site, input);
+    auto& output = outputs.emplace_back();
+    output.answer.site = dense.sites()[static_cast<std::size_t>(site)].name;
+    output.answer.difference_from_dense = largest_difference(plain, zeroed);
+    output.answer.difference_from_zeroed = largest_difference(zeroed, small);
+    output.site = site;
+    output.size = std::max(plain.abs().max().item<double>(), 1e-6);
+  }
+  return outputs;
+}
+
+// Whether a site answers to the mask; what is wrong is noted where nothing was before. `expected`: by how much it should
+// have changed; null where it did.
+void judge(const SiteOutputs& output, const double* expected, Proof& proof) {
+  auto answer = output.answer;
+  const bool agrees = answer.difference_from_zeroed <= proof_tolerance * output.size;
+  const bool changed = expected == nullptr || *expected <= unseen_change * output.size;
+  answer.answered = agrees && changed;
+  if (!answer.answered && proof.failure.empty()) {
+    proof.failure =
+        changed
+            ? fmt::format("{}: the compacted site differs from the zeroed one by {:.3g}", answer.site,
+                          answer.difference_from_zeroed)
+            : fmt::format("{}: what the mask removes contributes up to {:.3g}, yet the site's output did not change",
+                          answer.site, *expected);
+  }
+  proof.sites.push_back(std::move(answer));
+}
+
+}  // namespace
+
+Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
+  const c10::InferenceMode inference;
+  const nn::ComputeGuard float32(ComputeType::Float32);
+  Proof proof;
+  proof.tolerance = proof_tolerance;
+  for (const auto& batch : examples) proof.examples += batch.size();
+  const auto masked = dense.masked(mask);
+  const auto compacted = dense.compacted(mask);
+  // [examples, classes] each
+  compare_logits(masked->logits(examples), compacted->logits(examples), proof);
+
+  // One batch of several tokens each: with a single token every query attends to itself, whatever it asks.
+  const auto& probe = *std::max_element(examples.begin(), examples.end(),
+                                        [](const Batch& a, const Batch& b) { return tokens_of(a) < tokens_of(b); });
+  const auto held = mask.intersected(Mask(dense.sites()));
+  const auto outputs = site_outputs(dense, *masked, *compacted, held, probe);
+  std::set<std::int64_t> unchanged;
+  for (const auto& output : outputs) {
+    if (!(output.answer.difference_from_dense > 0)) unchanged.insert(output.site);
   }
   const auto expected = literal_changes(dense, held, probe, unchanged);
-  auto answer = proof.sites.begin();
-  for (const auto& [site, size] : sizes) {
-    const bool agrees = answer->difference_from_zeroed <= proof_tolerance * size;
-    const auto change = expected.find(site);
-    const bool changed = change == expected.end() || change->second <= unseen_change * size;
-    answer->answered = agrees && changed;
-    if (!answer->answered && proof.failure.empty()) {
-      proof.failure = changed ? fmt::format("{}: the compacted site differs from the zeroed one by {:.3g}",
-                                            answer->site, answer->difference_from_zeroed)
-                              : fmt::format(
-                                    "{}: what the mask removes contributes up to {:.3g}, yet the site's output did not "
-                                    "change",
-                                    answer->site, change->second);
-    }
-    ++answer;
+  for (const auto& output : outputs) {
+    const auto change = expected.find(output.site);
+    judge(output, change == expected.end() ? nullptr : &change->second, proof);
   }
   proof.passed = proof.failure.empty();
   return proof;
-}
-
-std::string to_json_text(const Proof& proof) {
-  auto sites = nlohmann::json::array();
-  for (const auto& site : proof.sites) {
-    sites.push_back({{"site", site.site},
-                     {"difference_from_dense", site.difference_from_dense},
-                     {"difference_from_zeroed", site.difference_from_zeroed},
-                     {"answered", site.answered}});
-  }
-  return nlohmann::json{
-      {"passed", proof.passed}, {"examples", proof.examples},   {"largest_difference", proof.largest_difference},
-      {"spread", proof.spread}, {"tolerance", proof_tolerance}, {"failure", proof.failure},
-      {"sites", sites}}
-      .dump();
 }
 
 }  // namespace espalier::engine

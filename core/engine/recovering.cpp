@@ -1,12 +1,12 @@
-#include "engine/recovering.h"
+#include "recovering.h"
 
 #include <espalier/error.h>
 
 #include <algorithm>
 
-#include "engine/model_in_training.h"
 #include "families/families.h"
 #include "loader/visit.h"
+#include "model_in_training.h"
 #include "nn/arithmetic.h"
 #include "words/class_names.h"
 #include "words/names.h"

@@ -5,11 +5,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "engine/recovering.h"
 #include "engine/untouched.h"
 #include "loader/visit.h"
 #include "nn/arithmetic.h"
 #include "nn/mask_file.h"
+#include "recovering.h"
 #include "words/version.h"
 
 namespace espalier::engine {

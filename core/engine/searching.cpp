@@ -3,13 +3,15 @@
 #include <espalier/error.h>
 
 #include <cmath>
+#include <functional>
 #include <optional>
 
 #include "engine/base_model.h"
-#include "engine/latency.h"
-#include "engine/model_in_training.h"
 #include "engine/scoring.h"
+#include "latency.h"
 #include "loader/visit.h"
+#include "mask_evaluator.h"
+#include "model_in_training.h"
 #include "nn/arithmetic.h"
 #include "words/printable.h"
 
@@ -85,47 +87,36 @@ class ModelCosts final : public MaskCosts {
 };
 
 // What a searcher says is kept with the cell, so it is bounded, and text that can be written as JSON.
-class JsonReport final : public SearchReport {
+class KeptReport final : public SearchReport {
  public:
-  explicit JsonReport(const Watch& watch) : watch_(watch) {}
+  explicit KeptReport(const Watch& watch) : watch_(watch) {}
   void say(const std::string& line) override {
     watch_.check();
     watch_.tell(printable_line(line, longest_line));
   }
-  void note(const std::string& name, double value) override { note_json(name, number(value)); }
-  void note(const std::string& name, const std::string& value) override { note_json(name, printable(value)); }
+  void note(const std::string& name, double value) override { keep(name, value); }
+  void note(const std::string& name, const std::string& value) override { keep(name, printable(value)); }
   void step(const std::map<std::string, double>& values) override {
-    if (json["trajectory"].size() >= most_steps || values.size() > most_notes) {
-      json["left_out_steps"] = json.value("left_out_steps", std::int64_t{0}) + 1;
+    if (record.trajectory.size() >= most_steps || values.size() > most_notes) {
+      ++record.left_out_steps;
       return;
     }
-    auto entry = nlohmann::json::object();
-    for (const auto& [name, value] : values) entry[printable_line(name)] = number(value);
-    json["trajectory"].push_back(std::move(entry));
+    auto& kept = record.trajectory.emplace_back();
+    for (const auto& [name, value] : values) kept[printable_line(name)] = value;
   }
-  nlohmann::json json;
+  SearchRecord record;
 
  private:
   static constexpr std::size_t longest_line = 500, most_notes = 1000, most_steps = 100'000;
 
-  void note_json(const std::string& name, nlohmann::json value) {
-    auto& notes = json["notes"];
+  void keep(const std::string& name, std::variant<double, std::string> note) {
     const auto key = printable_line(name);
-    if (notes.size() < most_notes || notes.contains(key)) notes[key] = std::move(value);
-  }
-  // Whole numbers as such: a table of heads reads better without ".0".
-  static nlohmann::json number(double value) {
-    if (std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e15)
-      return static_cast<std::int64_t>(value);
-    return value;
+    if (record.notes.size() < most_notes || record.notes.contains(key)) record.notes[key] = std::move(note);
   }
   const Watch& watch_;
 };
 
-}  // namespace
-
-Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
-             const Watch& watch) {
+SearchBudget budget_of(const SearchRequest& request) {
   SearchBudget budget;
   if (!request.budget.kind) throw SettingsError("searcher '" + request.searcher + "' was given no budget");
   budget.kind = *request.budget.kind;
@@ -134,16 +125,43 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   budget.at_most = request.at_most;
   budget.at_most_rounding = request.at_most_rounding;
   if (request.of_remaining) budget.of = SearchBudget::Share::Remaining;
+  return budget;
+}
+
+void refuse_without_data(const std::string& searcher, std::uint32_t traits) {
+  if ((traits & needs_data) != 0) refuse(searcher, "looks at examples");
+  if ((traits & trains) != 0) refuse(searcher, "trains");
+  if ((traits & evaluates) != 0) refuse(searcher, "evaluates masks");
+}
+
+EvaluatorSettings evaluator_settings(const SearchSource& source, const SearchRequest& request,
+                                     std::function<void()> check) {
+  const auto metric = request.settings.has("metric") ? request.settings.get<std::string>("metric") : std::string();
+  return {metric, request.compute, request.softmax_scale, source.folder, source.model_digest, std::move(check)};
+}
+
+// What the searcher trained, once it has gone. Throws PluginError where weights are no numbers.
+void take_model(Found& found, ModelInTraining& model, const std::string& searcher) {
+  found.model = model.release();
+  found.record.trainings = model.reports();
+  std::vector<at::Tensor> tensors;
+  if (found.model) {
+    for (const auto& parameter : found.model->parameters()) tensors.push_back(parameter.tensor);
+  }
+  if (!all_finite(tensors)) throw PluginError("searcher '" + searcher + "' left weights that are not finite");
+}
+
+}  // namespace
+
+Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
+             const Watch& watch) {
+  const auto budget = budget_of(request);
   const auto& plugin = catalog.find("searcher", request.searcher);
   Untouched shown;
   shown.add(source.dense, source.dense_weights);
   shown.add(source.model, nullptr);
   loader::Visit<Searcher> searcher(catalog, request.searcher, request.settings);
-  if (source.task == nullptr) {
-    if ((plugin.traits & needs_data) != 0) refuse(request.searcher, "looks at examples");
-    if ((plugin.traits & trains) != 0) refuse(request.searcher, "trains");
-    if ((plugin.traits & evaluates) != 0) refuse(request.searcher, "evaluates masks");
-  }
+  if (source.task == nullptr) refuse_without_data(request.searcher, plugin.traits);
   const auto prunable = source.model.prunable(
       loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense, source.task));
   Random random(seed_for("searcher " + request.searcher, request.seed));
@@ -161,17 +179,14 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
 
   std::optional<SplitEvaluator> on_split;
   if ((plugin.traits & evaluates) != 0) {
-    const auto metric = request.settings.has("metric") ? request.settings.get<std::string>("metric") : std::string();
     on_split.emplace(source.model, source.kept, *source.task,
-                     EvaluatorSettings{metric, request.compute, request.softmax_scale, source.folder,
-                                       source.model_digest, [&] { shown.check(searcher.who()); }},
-                     watch);
+                     evaluator_settings(source, request, [&] { shown.check(searcher.who()); }), watch);
   }
   NoEvaluator no_evaluator(request.searcher);
   MaskEvaluator& evaluator = on_split ? static_cast<MaskEvaluator&>(*on_split) : no_evaluator;
 
   ModelCosts costs(source, request, watch);
-  JsonReport report(watch);
+  KeptReport report(watch);
   // A copy: the scores are kept, and serve other cells.
   const auto own_scores = source.scores.defined() ? source.scores.clone() : source.scores;
   SearchTask task{*prunable,  source.units, source.units.remaining(source.kept),
@@ -183,21 +198,12 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
   searcher.leave();
   shown.check(searcher.who());
-  found.report = std::move(report.json);
+  found.record = std::move(report.record);
   if (on_split) {
-    found.report.update(on_split->work());
+    found.record.work = on_split->work();
     found.journal = on_split->journal();
   }
-  if (model) {
-    found.model = model->release();
-    found.trainings = model->reports();
-    std::vector<at::Tensor> tensors;
-    if (found.model) {
-      for (const auto& parameter : found.model->parameters()) tensors.push_back(parameter.tensor);
-    }
-    if (!all_finite(tensors)) throw PluginError("searcher '" + request.searcher + "' left weights that are not finite");
-    for (const auto& training : found.trainings) found.report["trainings"].push_back(to_json(training));
-  }
+  if (model) take_model(found, *model, request.searcher);
   return found;
 }
 

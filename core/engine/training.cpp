@@ -19,7 +19,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numbers>
 
 #include "data/finiteness.h"
@@ -187,12 +186,6 @@ std::string what_diverged(const Training& training, const EpochReport& epoch, co
   return {};
 }
 
-void forget_gradients(const Training& training) {
-  for (const auto& group : training.groups) {
-    for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
-  }
-}
-
 }  // namespace
 
 bool all_finite(const std::vector<at::Tensor>& tensors) {
@@ -224,97 +217,131 @@ std::int64_t optimiser_steps(const TrainingPlan& plan, std::int64_t examples) {
   return (batches_an_epoch + plan.accumulate - 1) / plan.accumulate * plan.epochs;
 }
 
+namespace {
+
+// One run of the loop.
+class TrainingRun {
+ public:
+  TrainingRun(Training& training, const TrainingPlan& plan, tasks::Task& task, std::uint64_t seed, const Watch& watch)
+      : training_(training),
+        plan_(plan),
+        task_(task),
+        watch_(watch),
+        optimiser_(training.groups, plan),
+        best_(training.groups),
+        shuffle_(seed) {
+    auto dropout_generator = at::globalContext().defaultGenerator(at::kCPU);
+    dropout_generator.set_current_seed(shuffle_.next());
+    const auto examples = tasks::examples_with_loss(task.split("train"));
+    batches_an_epoch_ = (examples + plan.batch - 1) / plan.batch;
+    steps_ = optimiser_steps(plan, examples);
+    best_.take();  // to come back to if nothing better comes
+  }
+
+  TrainingReport run() {
+    for (std::int64_t epoch = 1; epoch <= plan_.epochs && report_.divergence.empty(); ++epoch) pass(epoch);
+    best_.restore();
+    for (const auto& group : training_.groups) {
+      for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
+    }
+    report_.seconds = seconds_since(begun_);
+    return std::move(report_);
+  }
+
+ private:
+  // One epoch over the train split.
+  void pass(std::int64_t epoch) {
+    loss_sum_ = 0;
+    seen_ = 0;
+    const auto batches = data::training_steps(*task_.split("train").examples, plan_.batch, shuffle_);
+    for (const auto& batch : batches) {
+      watch_.check();
+      if (!add_gradients(batch)) return;
+      if (seen_ % plan_.accumulate == 0 || seen_ == batches_an_epoch_) step(epoch);
+    }
+    end_epoch(epoch, batches.empty() ? std::vector<data::Rows>() : batches.back());
+  }
+
+  // False where the loss is no number.
+  bool add_gradients(const std::vector<data::Rows>& batch) {
+    // The last step of an epoch may average fewer batches.
+    const auto together = std::min(plan_.accumulate, batches_an_epoch_ - seen_ / plan_.accumulate * plan_.accumulate);
+    const auto loss = training_.loss(batch, shuffle_, {report_.steps, steps_});
+    const double value = loss.item<double>();
+    if (!std::isfinite(value)) {
+      diverge(fmt::format("the loss is {} at step {} of {}", value, report_.steps + 1, steps_));
+      return false;
+    }
+    (together == 1 ? loss : loss / static_cast<double>(together)).backward();
+    loss_sum_ += value;
+    ++seen_;
+    return true;
+  }
+
+  void step(std::int64_t epoch) {
+    optimiser_.step(rate_at(report_.steps, steps_, plan_));
+    if (training_.after_step) training_.after_step();
+    ++report_.steps;
+    if (seconds_since(last_said_) <= 5) return;
+    last_said_ = Clock::now();
+    const double done = static_cast<double>(report_.steps) / static_cast<double>(steps_);
+    const double elapsed = seconds_since(begun_);
+    watch_.tell(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left",
+                            epoch, plan_.epochs, report_.steps, steps_, loss_sum_ / static_cast<double>(seen_),
+                            static_cast<double>(report_.steps * plan_.batch * plan_.accumulate) / elapsed,
+                            elapsed / done - elapsed));
+  }
+
+  void end_epoch(std::int64_t epoch, const std::vector<data::Rows>& last_batch) {
+    EpochReport now{epoch, loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, seen_)), {}};
+    if (training_.validate) now.validation = training_.validate();
+    if (const auto what = what_diverged(training_, now, last_batch, report_.steps, steps_); !what.empty()) {
+      diverge(what);
+      return;
+    }
+    watch_.tell(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, plan_.epochs, now.training_loss,
+                            training_.validate ? ", validation " + in_words(task_, now.validation) : std::string()));
+    const bool chooses = training_.validate && plan_.best_on_validation;
+    const bool is_best =
+        !chooses || report_.best_epoch == 0 ||
+        task_.better(now.validation, report_.epochs[static_cast<std::size_t>(report_.best_epoch - 1)].validation);
+    report_.epochs.push_back(std::move(now));
+    if (!is_best) return;
+    report_.best_epoch = epoch;
+    if (epoch == plan_.epochs)
+      best_.drop();
+    else
+      best_.take();
+  }
+
+  void diverge(const std::string& what) {
+    const double peak = training_.groups.empty() ? 0 : training_.groups.front().learning_rate;
+    report_.divergence = fmt::format("{}\n    lower the learning rate (found {}) or raise the warm-up (found {})", what,
+                                     peak, plan_.warmup);
+  }
+
+  Training& training_;
+  const TrainingPlan& plan_;
+  tasks::Task& task_;
+  const Watch& watch_;
+  const Clock::time_point begun_ = Clock::now();
+  Clock::time_point last_said_ = begun_;
+  Optimiser optimiser_;
+  Snapshot best_;
+  Random shuffle_;
+  std::int64_t batches_an_epoch_ = 0, steps_ = 0;
+  // Of the epoch so far.
+  double loss_sum_ = 0;
+  std::int64_t seen_ = 0;
+  TrainingReport report_;
+};
+
+}  // namespace
+
 TrainingReport train(Training& training, const TrainingPlan& plan, tasks::Task& task, std::uint64_t seed,
                      const Watch& watch) {
   check(plan, training.groups);
-  const auto begun = Clock::now();
-  TrainingReport report;
-  Optimiser optimiser(training.groups, plan);
-  Random shuffle(seed);
-  auto dropout_generator = at::globalContext().defaultGenerator(at::kCPU);
-  dropout_generator.set_current_seed(shuffle.next());
-
-  const auto& split = task.split("train");
-  const bool chooses = training.validate && plan.best_on_validation;
-  const auto examples = tasks::examples_with_loss(split);
-  const std::int64_t batches_an_epoch = (examples + plan.batch - 1) / plan.batch;
-  const std::int64_t steps = optimiser_steps(plan, examples);
-  Snapshot best(training.groups);
-  best.take();  // to come back to if nothing better comes
-  auto last_said = begun;
-  const double peak = training.groups.empty() ? 0 : training.groups.front().learning_rate;
-  const auto diverge = [&](const std::string& what) {
-    report.divergence = fmt::format("{}\n    lower the learning rate (found {}) or raise the warm-up (found {})", what,
-                                    peak, plan.warmup);
-  };
-  for (std::int64_t epoch = 1; epoch <= plan.epochs && report.divergence.empty(); ++epoch) {
-    double loss_sum = 0;
-    std::int64_t seen = 0;
-    const auto batches = data::training_steps(*split.examples, plan.batch, shuffle);
-    for (const auto& batch : batches) {
-      watch.check();
-      // The last step of an epoch may average fewer batches.
-      const auto together = std::min(plan.accumulate, batches_an_epoch - seen / plan.accumulate * plan.accumulate);
-      const auto loss = training.loss(batch, shuffle, {report.steps, steps});
-      const double value = loss.item<double>();
-      if (!std::isfinite(value)) {
-        diverge(fmt::format("the loss is {} at step {} of {}", value, report.steps + 1, steps));
-        break;
-      }
-      (together == 1 ? loss : loss / static_cast<double>(together)).backward();
-      loss_sum += value;
-      ++seen;
-      if (seen % plan.accumulate != 0 && seen != batches_an_epoch) continue;
-      optimiser.step(rate_at(report.steps, steps, plan));
-      if (training.after_step) training.after_step();
-      ++report.steps;
-      if (seconds_since(last_said) > 5) {
-        last_said = Clock::now();
-        const double done = static_cast<double>(report.steps) / static_cast<double>(steps);
-        const double elapsed = seconds_since(begun);
-        watch.tell(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left",
-                               epoch, plan.epochs, report.steps, steps, loss_sum / static_cast<double>(seen),
-                               static_cast<double>(report.steps * plan.batch * plan.accumulate) / elapsed,
-                               elapsed / done - elapsed));
-      }
-    }
-    if (!report.divergence.empty()) break;
-    EpochReport now{epoch, loss_sum / static_cast<double>(std::max<std::int64_t>(1, seen)), {}};
-    if (training.validate) now.validation = training.validate();
-    const auto last_batch = batches.empty() ? std::vector<data::Rows>() : batches.back();
-    if (const auto what = what_diverged(training, now, last_batch, report.steps, steps); !what.empty()) {
-      diverge(what);
-      break;
-    }
-    watch.tell(fmt::format("training: epoch {} of {} done, loss {:.4f}{}", epoch, plan.epochs, now.training_loss,
-                           training.validate ? ", validation " + in_words(task, now.validation) : std::string()));
-    const bool is_best =
-        !chooses || report.best_epoch == 0 ||
-        task.better(now.validation, report.epochs[static_cast<std::size_t>(report.best_epoch - 1)].validation);
-    report.epochs.push_back(now);
-    if (!is_best) continue;
-    report.best_epoch = epoch;
-    if (epoch == plan.epochs)
-      best.drop();
-    else
-      best.take();
-  }
-  best.restore();
-  forget_gradients(training);
-  report.seconds = seconds_since(begun);
-  return report;
-}
-
-nlohmann::json to_json(const TrainingReport& report) {
-  auto epochs = nlohmann::json::array();
-  for (const auto& epoch : report.epochs) {
-    epochs.push_back(
-        {{"epoch", epoch.epoch}, {"training_loss", epoch.training_loss}, {"validation", epoch.validation}});
-  }
-  nlohmann::json json = {
-      {"epochs", epochs}, {"best_epoch", report.best_epoch}, {"steps", report.steps}, {"seconds", report.seconds}};
-  if (!report.divergence.empty()) json["divergence"] = report.divergence;
-  return json;
+  return TrainingRun(training, plan, task, seed, watch).run();
 }
 
 std::unique_ptr<nn::Model> fine_tune(const nn::Model& start, tasks::Task& task, const TrainSettings& settings,

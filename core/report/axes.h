@@ -32,7 +32,7 @@ bool is_axis_of_latency(const std::string& axis);
 bool names_itself(const std::string& axis, const AxisValue& value);
 // What an unpruned model depends on.
 bool is_axis_of_dense(const std::string& axis);
-// What only ResultStore::points_in_detail() has.
+// Of what is left in closed form, and of what finding it took.
 bool is_detail(const std::string& name);
 // Values of a whole cell rather than of one of its points; an unpruned model has none.
 bool is_value_of_cell(const std::string& value);

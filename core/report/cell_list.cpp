@@ -73,7 +73,7 @@ const std::vector<std::string>& columns_of_point() {
 
 std::unordered_map<std::string, Measured> measured_cells(const store::ResultStore& store) {
   std::unordered_map<std::string, Measured> cells;
-  const NamedRows points(store.points_in_detail("")), metrics(store.metrics("")), latencies(store.latencies(""));
+  const NamedRows points(store.points("")), metrics(store.metrics("")), latencies(store.latencies(""));
   for (std::size_t row = 0; row < points.size(); ++row) {
     if (points.number(row, "last") != 1.0) continue;
     auto& cell = cells[points.text(row, "key")];

@@ -130,12 +130,6 @@ std::vector<std::string> notes_of_files(const CellRows& cells) {
   return notes;
 }
 
-bool needs_details(const TableRequest& request, const std::vector<std::string>& values) {
-  return std::any_of(values.begin(), values.end(), is_detail) ||
-         std::any_of(request.rows.begin(), request.rows.end(), is_detail) ||
-         std::any_of(request.columns.begin(), request.columns.end(), is_detail);
-}
-
 MeasuredRows measured_rows(const store::ResultStore& store, const std::string& experiment, CellRows cells,
                            const TableRequest& request, const std::vector<std::string>& columns,
                            const std::vector<std::string>& values) {
@@ -143,7 +137,7 @@ MeasuredRows measured_rows(const store::ResultStore& store, const std::string& e
     return std::any_of(request.rows.begin(), request.rows.end(), is) || std::any_of(columns.begin(), columns.end(), is);
   };
   const bool timed = std::any_of(values.begin(), values.end(), is_latency) || any(is_axis_of_latency);
-  auto points = needs_details(request, values) ? store.points_in_detail(experiment) : store.points(experiment);
+  auto points = store.points(experiment);
   auto latencies = timed ? store.latencies(experiment) : store::Rows{{"key", "batch"}, {}};
   return MeasuredRows(std::move(cells), std::move(points), std::move(latencies), any(tells_points_apart),
                       any([](const std::string& axis) { return axis == "experiment"; }));

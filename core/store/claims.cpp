@@ -1,10 +1,8 @@
 // Who computes what: leases are taken and ended by single statements or short immediate transactions, so that a cell is
 // never handed out twice and a worker that came too late writes nothing.
-#include <nlohmann/json.hpp>
-
+#include "attempts.h"
 #include "connection.h"
 #include "store/worker_name.h"
-#include "words/digest.h"
 
 namespace espalier::store {
 namespace {
@@ -59,131 +57,6 @@ void end_expired(ResultStore::State& state) {
     if (whereabouts(cell.worker) == Whereabouts::Alive) continue;
     end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out",
                 /*counts=*/false, 0);
-  }
-}
-
-// What is shown later is read as JSON, so nothing else is let in.
-void check_json(const ResultStore::State& state, const char* what, const std::string& text) {
-  if (text.empty() || nlohmann::json::accept(text)) return;
-  throw StoreError(state.file.string() + ": an attempt's " + what + " is no JSON and is not recorded");
-}
-
-std::int64_t environment_id(ResultStore::State& state, const std::string& content) {
-  auto& insert = state.statement(
-      "INSERT INTO environment (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = digest "
-      "RETURNING id");
-  insert.bind(1, sha256_hex(content));
-  insert.bind(2, content);
-  insert.executeStep();
-  const auto id = insert.getColumn(0).getInt64();
-  insert.reset();
-  return id;
-}
-
-void insert_predictions(ResultStore::State& state, const PointRecord& point) {
-  if (point.predictions.empty()) return;
-  std::string bits((point.predictions.size() + 7) / 8, '\0');
-  bool binary = true;
-  for (std::size_t i = 0; i < point.predictions.size(); ++i) {
-    binary = binary && (point.predictions[i] == '0' || point.predictions[i] == '1');
-    if (point.predictions[i] == '1') bits[i / 8] = static_cast<char>(bits[i / 8] | (0x80 >> (i % 8)));
-  }
-  const auto& kept = binary ? bits : point.predictions;
-  auto& insert = state.statement(
-      "INSERT INTO predictions (digest, length, encoding, outcomes) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO "
-      "NOTHING");
-  insert.bind(1, point.predictions_digest);
-  insert.bind(2, static_cast<std::int64_t>(point.predictions.size()));
-  insert.bind(3, binary ? "bits" : "bytes");
-  insert.bind(4, kept.data(), static_cast<int>(kept.size()));
-  insert.exec();
-}
-
-std::int64_t insert_point(ResultStore::State& state, std::int64_t attempt_id, std::int64_t number,
-                          const PointRecord& point) {
-  insert_predictions(state, point);
-  auto& insert = state.statement(R"sql(
-INSERT INTO point (attempt_id, number, step, kind, requested_sparsity, achieved_sparsity, parameters_dense,
-                   parameters_masked, parameters_removed, parameters_total, multiply_adds_dense, multiply_adds_done,
-                   mask_digest, split, examples, proof_passed, proof, predictions_digest, details)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id)sql");
-  const auto text_or_null = [&](int place, const std::string& text) {
-    if (!text.empty()) insert.bind(place, text);
-  };
-  insert.bind(1, attempt_id);
-  insert.bind(2, number);
-  insert.bind(3, point.step);
-  insert.bind(4, point.kind);
-  if (point.requested_sparsity) insert.bind(5, *point.requested_sparsity);
-  insert.bind(6, point.achieved_sparsity);
-  insert.bind(7, point.parameters_dense);
-  insert.bind(8, point.parameters_masked);
-  insert.bind(9, point.parameters_removed);
-  insert.bind(10, point.parameters_total);
-  insert.bind(11, point.multiply_adds_dense);
-  insert.bind(12, point.multiply_adds_done);
-  text_or_null(13, point.mask_digest);
-  text_or_null(14, point.split);
-  insert.bind(15, point.examples);
-  if (point.proof_passed) insert.bind(16, *point.proof_passed ? 1 : 0);
-  text_or_null(17, point.proof);
-  text_or_null(18, point.predictions_digest);
-  text_or_null(19, point.details);
-  insert.executeStep();
-  const auto id = insert.getColumn(0).getInt64();
-  insert.reset();
-  for (const auto& [name, value] : point.metrics) {
-    auto& metric = state.statement("INSERT INTO metric (point_id, name, value) VALUES (?, ?, ?)");
-    metric.bind(1, id);
-    metric.bind(2, name);
-    metric.bind(3, value);  // a value that is no number becomes NULL
-    metric.exec();
-  }
-  for (const auto& latency : point.latency) {
-    auto& row = state.statement(
-        "INSERT INTO latency (point_id, batch, length, dense_milliseconds, pruned_milliseconds, repeats, ratio, "
-        "ratio_low, ratio_high, verdict, threads, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    row.bind(1, id);
-    row.bind(2, latency.batch);
-    row.bind(3, latency.length);
-    row.bind(4, latency.dense_milliseconds);
-    row.bind(5, latency.pruned_milliseconds);
-    row.bind(6, latency.repeats);
-    row.bind(7, latency.ratio);
-    row.bind(8, latency.ratio_low);
-    row.bind(9, latency.ratio_high);
-    row.bind(10, latency.verdict);
-    row.bind(11, latency.threads);
-    row.bind(12, latency.device);
-    row.exec();
-  }
-  return id;
-}
-
-void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const AttemptRecord& attempt) {
-  for (const auto& artifact : attempt.artifacts) {
-    auto& row = state.statement("INSERT INTO artifact (attempt_id, kind, digest, path) VALUES (?, ?, ?, ?)");
-    row.bind(1, attempt_id);
-    row.bind(2, artifact.kind);
-    row.bind(3, artifact.digest);
-    row.bind(4, artifact.path);
-    row.exec();
-  }
-  for (const auto& plugin : attempt.plugins) {
-    auto& insert = state.statement(
-        "INSERT INTO plugin (role, name, version, file_digest) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
-    auto& join = state.statement(
-        "INSERT INTO attempt_plugin (attempt_id, plugin_id) SELECT ?5, id FROM plugin WHERE role = ?1 AND name = ?2 "
-        "AND version = ?3 AND file_digest = ?4 ON CONFLICT DO NOTHING");
-    for (auto* statement : {&insert, &join}) {
-      statement->bind(1, plugin.role);
-      statement->bind(2, plugin.name);
-      statement->bind(3, plugin.version);
-      statement->bind(4, plugin.file_digest);
-    }
-    insert.exec();
-    join.bind(5, attempt_id);
-    join.exec();
   }
 }
 
@@ -242,13 +115,7 @@ void ResultStore::release(const Claim& claim) {
   });
 }
 
-bool ResultStore::finish(const Claim& claim, const AttemptRecord& attempt) {
-  check_json(*state_, "timing", attempt.timing);
-  check_json(*state_, "environment", attempt.environment);
-  for (const auto& point : attempt.points) {
-    check_json(*state_, "proof", point.proof);
-    check_json(*state_, "details", point.details);
-  }
+bool ResultStore::finish(const Claim& claim, const Attempt& attempt) {
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const bool done = attempt.outcome == Outcome::Done;
@@ -257,7 +124,7 @@ UPDATE cell SET state = :state, worker = NULL, lease_until = NULL, seconds = :se
                 attempt_id = (SELECT id FROM attempt WHERE cell_id = :cell AND number = :attempt), point_id = NULL
 WHERE id = :cell AND worker = :worker AND attempts = :attempt AND state = 'running' RETURNING attempt_id)sql");
     finish.bind(":state", done ? "done" : "failed");
-    finish.bind(":seconds", attempt.seconds);
+    finish.bind(":seconds", attempt.seconds.value_or(0));
     finish.bind(":finished", now_seconds());
     finish.bind(":message", attempt.message);
     finish.bind(":cell", claim.cell_id);
@@ -267,22 +134,20 @@ WHERE id = :cell AND worker = :worker AND attempts = :attempt AND state = 'runni
     const auto attempt_id = held ? finish.getColumn(0).getInt64() : 0;
     finish.reset();
     if (!held) return false;
-    const auto environment = attempt.environment.empty() ? 0 : environment_id(*state_, attempt.environment);
+    const auto environment =
+        attempt.environment.is_null() ? 0 : id_of_content(*state_, "environment", json_text(attempt.environment));
     auto& end = state_->statement(
         "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id "
         "= ?");
     end.bind(1, done ? "done" : "failed");
     end.bind(2, now_seconds());
-    end.bind(3, attempt.seconds);
+    end.bind(3, attempt.seconds.value_or(0));
     end.bind(4, attempt.message);
-    if (!attempt.timing.empty()) end.bind(5, attempt.timing);
+    if (attempt.timing) end.bind(5, json_text(to_json(*attempt.timing)));
     if (environment != 0) end.bind(6, environment);
     end.bind(7, attempt_id);
     end.exec();
-    std::int64_t number = 0, last = 0;
-    for (const auto& point : attempt.points) last = insert_point(*state_, attempt_id, number++, point);
-    insert_provenance(*state_, attempt_id, attempt);
-    if (last != 0) {
+    if (const auto last = insert_results(*state_, attempt_id, attempt); last != 0) {
       auto& link = state_->statement("UPDATE cell SET point_id = ? WHERE id = ?");
       link.bind(1, last);
       link.bind(2, claim.cell_id);

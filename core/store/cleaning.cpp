@@ -113,10 +113,10 @@ std::int64_t ResultStore::remove_stale(const std::string& experiment, const std:
   });
 }
 
-std::vector<ArtifactRecord> ResultStore::artifacts() const {
+std::vector<Artifact> ResultStore::artifacts() const {
   return translated(state_->file, [&] {
     auto& select = state_->statement("SELECT DISTINCT kind, digest, path FROM artifact ORDER BY 1, 2, 3");
-    std::vector<ArtifactRecord> artifacts;
+    std::vector<Artifact> artifacts;
     while (select.executeStep()) {
       artifacts.push_back(
           {select.getColumn(0).getString(), select.getColumn(1).getString(), select.getColumn(2).getString()});

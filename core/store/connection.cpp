@@ -14,6 +14,7 @@
 #include "file_system.h"
 #include "schema.h"
 #include "store/worker_name.h"
+#include "views.h"
 
 namespace espalier::store {
 namespace {
@@ -52,24 +53,31 @@ void refuse_newer(SQLite::Database& database, const fs::path& file) {
                    "\n    use the Espalier that wrote it, or a newer one");
 }
 
+void bring_views_up_to_date(SQLite::Database& database) {
+  if (has_current_views(database)) return;
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  make_views(database);
+  transaction.commit();
+}
+
 // Each step in a transaction of its own; whoever comes second finds the work done.
 void apply_migrations(SQLite::Database& database) {
   const auto known = static_cast<std::int64_t>(migrations().size());
   while (true) {
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto version = pragma(database, "user_version");
-    if (version >= known) return;
+    if (version >= known) break;
     database.exec(migrations()[static_cast<std::size_t>(version)].sql);
     database.exec("PRAGMA user_version = " + std::to_string(version + 1));
     database.exec("PRAGMA application_id = " + std::to_string(application_id));
     transaction.commit();
   }
+  bring_views_up_to_date(database);
 }
 
 void migrate(SQLite::Database& database, const fs::path& file) {
   const auto before = pragma(database, "user_version");
-  if (before == static_cast<std::int64_t>(migrations().size())) return;
-  if (before > 0) {
+  if (before > 0 && before < static_cast<std::int64_t>(migrations().size())) {
     const auto backup = file.string() + ".version-" + std::to_string(before);
     std::error_code ignored;
     if (!fs::exists(backup, ignored)) {
@@ -84,7 +92,8 @@ void migrate(SQLite::Database& database, const fs::path& file) {
   apply_migrations(database);
 }
 
-// A database of an earlier version that is only read stays as it is: what is read is a copy in memory, brought up to date.
+// A database of an earlier version, or with earlier views, that is only read stays as it is: what is read is a copy in
+// memory, brought up to date.
 std::unique_ptr<SQLite::Database> up_to_date_copy(SQLite::Database& database) {
   auto copy = std::make_unique<SQLite::Database>(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   SQLite::Backup backup(*copy, database);
@@ -241,7 +250,7 @@ std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_c
 SQLite::Statement& ResultStore::State::statement(const std::string& sql) {
   auto& prepared = statements[sql];
   if (!prepared) prepared = std::make_unique<SQLite::Statement>(*database, sql);
-  prepared->reset();
+  prepared->tryReset();  // a statement that failed says so again
   prepared->clearBindings();
   return *prepared;
 }
@@ -309,7 +318,8 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode)
       throw StoreError(file.string() +
                        ": is empty: nothing was ever recorded in it\n    'espalier run FILE' fills it, or remove it");
     }
-    if (version < static_cast<std::int64_t>(migrations().size())) return up_to_date_copy(*database);
+    if (version < static_cast<std::int64_t>(migrations().size()) || !has_current_views(*database))
+      return up_to_date_copy(*database);
     return database;
   });
 }

@@ -1,12 +1,16 @@
-// One open database: the settings every connection needs, the schema brought up to date, errors in our words.
+// One open database: the settings every connection needs, the schema brought up to date, values in and out, errors in our
+// words.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <espalier/error.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "store/result_store.h"
@@ -36,6 +40,45 @@ auto translated(const std::filesystem::path& file, const Call& call) {
   } catch (const SQLite::Exception& error) {
     throw_translated(file, error);
   }
+}
+
+// Values into the parameters of a statement, and out of the columns of a row. What is absent is NULL: an empty text, an
+// empty optional, what is no number.
+inline void bind_value(SQLite::Statement& statement, int place, std::int64_t value) { statement.bind(place, value); }
+inline void bind_value(SQLite::Statement& statement, int place, double value) { statement.bind(place, value); }
+inline void bind_value(SQLite::Statement& statement, int place, bool value) { statement.bind(place, value ? 1 : 0); }
+inline void bind_value(SQLite::Statement& statement, int place, const std::string& text) {
+  if (!text.empty()) statement.bind(place, text);
+}
+template <typename T>
+void bind_value(SQLite::Statement& statement, int place, const std::optional<T>& value) {
+  if (value) bind_value(statement, place, *value);
+}
+
+// All of a statement's parameters in their order, from the place on.
+template <typename... Values>
+void bind_from(SQLite::Statement& statement, int place, const Values&... values) {
+  (bind_value(statement, place++, values), ...);
+}
+
+inline void read_value(const SQLite::Column& column, std::int64_t& value) { value = column.getInt64(); }
+inline void read_value(const SQLite::Column& column, bool& value) { value = column.getInt64() != 0; }
+inline void read_value(const SQLite::Column& column, std::string& text) { text = column.getString(); }
+inline void read_value(const SQLite::Column& column, double& value) {
+  value = column.isNull() ? std::numeric_limits<double>::quiet_NaN() : column.getDouble();
+}
+template <typename T>
+void read_value(const SQLite::Column& column, std::optional<T>& value) {
+  if (column.isNull()) return;
+  value.emplace();
+  read_value(column, *value);
+}
+
+// The columns of a row, from the first on.
+template <typename... Values>
+void read_row(SQLite::Statement& row, Values&... values) {
+  int place = 0;
+  (read_value(row.getColumn(place++), values), ...);
 }
 
 std::unique_ptr<SQLite::Database> open_database(const std::filesystem::path& file, Mode mode);

@@ -1,8 +1,8 @@
 // Cells on their way in: unpacked into columns once, so that reading many stays quick.
 #include <nlohmann/json.hpp>
 
+#include "attempts.h"
 #include "connection.h"
-#include "words/digest.h"
 
 namespace espalier::store {
 namespace {
@@ -93,18 +93,6 @@ void set_source(ResultStore::State& state, const std::string& key, std::int64_t 
   statement.exec();
 }
 
-std::int64_t source_id(ResultStore::State& state, const std::string& content) {
-  auto& insert = state.statement(
-      "INSERT INTO source (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = digest "
-      "RETURNING id");
-  insert.bind(1, sha256_hex(content));
-  insert.bind(2, content);
-  insert.executeStep();
-  const auto id = insert.getColumn(0).getInt64();
-  insert.reset();
-  return id;
-}
-
 std::int64_t register_experiment(ResultStore::State& state, const ExperimentRecord& experiment) {
   auto& insert = state.statement(R"sql(
 INSERT INTO experiment (name, question, file, file_digest, created) VALUES (?, ?, ?, ?, ?)
@@ -145,7 +133,7 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
       }
       if (!cell.source.empty()) {
         const auto [source, is_first] = sources.try_emplace(cell.source, 0);
-        if (is_first) source->second = source_id(*state_, cell.source);
+        if (is_first) source->second = id_of_content(*state_, "source", cell.source);
         set_source(*state_, cell.key, source->second);
       }
       if (!is_new && retry_failed && cell.asked) {

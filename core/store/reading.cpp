@@ -208,10 +208,10 @@ std::vector<ExperimentRecord> ResultStore::experiments() const {
   });
 }
 
-std::vector<PluginRecord> ResultStore::plugins() const {
+std::vector<UsedPlugin> ResultStore::plugins() const {
   return translated(state_->file, [&] {
     auto& select = state_->statement("SELECT role, name, version, file_digest FROM plugin ORDER BY id");
-    std::vector<PluginRecord> plugins;
+    std::vector<UsedPlugin> plugins;
     while (select.executeStep()) {
       plugins.push_back({select.getColumn(0).getString(), select.getColumn(1).getString(),
                          select.getColumn(2).getString(), select.getColumn(3).getString()});
@@ -220,7 +220,7 @@ std::vector<PluginRecord> ResultStore::plugins() const {
   });
 }
 
-std::vector<std::string> ResultStore::done_with(const PluginRecord& plugin) const {
+std::vector<std::string> ResultStore::done_with(const UsedPlugin& plugin) const {
   return translated(state_->file, [&] {
     auto& select = state_->statement(R"sql(
 SELECT cell.key FROM cell JOIN attempt_plugin ON attempt_plugin.attempt_id = cell.attempt_id
@@ -240,27 +240,6 @@ ORDER BY cell.key)sql");
 Rows ResultStore::points(const std::string& experiment) const {
   return translated(state_->file,
                     [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
-}
-
-Rows ResultStore::points_in_detail(const std::string& experiment) const {
-  // The database may be anyone's: what is no JSON, or of another form, counts as absent.
-  return translated(state_->file, [&] {
-    return rows_of(*state_, R"sql(
-SELECT * FROM (
-  SELECT points.*,
-         CASE WHEN json_valid(point.details) THEN
-           (SELECT sum(json_extract(site.value, '$.heads')) FROM json_each(point.details, '$.sites') AS site
-            WHERE site.type = 'object') END AS heads_kept,
-         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.search.evaluations') END AS evaluations,
-         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.operations.flops') END AS flops,
-         CASE WHEN json_valid(point.details) THEN json_extract(point.details, '$.operations.macs') END AS multiply_adds
-  FROM points
-  JOIN cell ON cell.key = points.key
-  JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind
-  WHERE points.state = 'done')
-WHERE true)sql",
-                   experiment);
-  });
 }
 
 Rows ResultStore::failed_cells(const std::string& experiment) const {

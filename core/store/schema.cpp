@@ -317,10 +317,30 @@ JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AN
 JOIN latency ON latency.point_id = point.id;
 )sql";
 
+// What was dug out of a point's details before, as columns. What is no JSON, or of another form, counts as absent. The
+// views are made from code since then (views.h).
+constexpr const char* version_4 = R"sql(
+ALTER TABLE point ADD COLUMN heads_kept INTEGER;
+ALTER TABLE point ADD COLUMN evaluations INTEGER;
+ALTER TABLE point ADD COLUMN flops INTEGER;
+ALTER TABLE point ADD COLUMN multiply_adds INTEGER;
+
+UPDATE point SET
+  heads_kept = (SELECT sum(json_extract(site.value, '$.heads')) FROM json_each(point.details, '$.sites') AS site
+                WHERE site.type = 'object' AND json_type(site.value, '$.heads') = 'integer'),
+  evaluations = CASE json_type(details, '$.search.evaluations')
+                WHEN 'integer' THEN json_extract(details, '$.search.evaluations') END,
+  flops = CASE json_type(details, '$.operations.flops')
+          WHEN 'integer' THEN json_extract(details, '$.operations.flops') END,
+  multiply_adds = CASE json_type(details, '$.operations.macs')
+                  WHEN 'integer' THEN json_extract(details, '$.operations.macs') END
+WHERE json_valid(details);
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3}};
+  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3}, {version_4}};
   return steps;
 }
 

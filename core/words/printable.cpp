@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "words/utf8.h"
+
 namespace espalier {
 namespace {
 

@@ -1,7 +1,5 @@
 #include "words/utf8.h"
 
-#include "words/printable.h"
-
 namespace espalier {
 
 std::optional<std::size_t> invalid_utf8(std::string_view text) {

@@ -115,8 +115,8 @@ class Cells {
 
   void fail(const store::Claim& claim, const std::string& message) {
     child_->kill();
-    store::AttemptRecord record;
-    record.outcome = store::Outcome::Failed;
+    Attempt record;
+    record.outcome = Outcome::Failed;
     record.message = printable(message);
     store_->finish(claim, record);
     say("cell " + claim.key.substr(0, 12) + ": failed: " + record.message);

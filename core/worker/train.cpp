@@ -102,7 +102,7 @@ ExitCode train(const TrainWords& words) {
   DigestMemory digests(cache_folder());
   const auto task = tasks::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
   const auto start = engine::start_of({"", family, words.model, recipe}, task->labels(), recipe.seed, watch());
-  engine::TrainingReport report;
+  TrainingReport report;
   const auto trained =
       engine::fine_tune(*start, *task, recipe, engine::seed_for("training", recipe.seed), report, watch());
   make_folder(words.output);  // not before there is something to keep

@@ -25,7 +25,7 @@ TEST(Cell, YieldsADenseAndAProvenPrunedPoint) {
   EXPECT_EQ(dense.achieved_sparsity, 0);
   EXPECT_EQ(pruned.kind, "pruned");
   EXPECT_EQ(pruned.requested_sparsity, 0.5);
-  EXPECT_TRUE(pruned.proof_passed.value()) << pruned.proof;
+  EXPECT_TRUE(pruned.proof_passed.value()) << pruned.proof->failure;
   EXPECT_EQ(pruned.examples, 60);
   EXPECT_EQ(pruned.predictions.size(), 60u);
   EXPECT_TRUE(pruned.metrics.contains("accuracy"));
@@ -69,7 +69,7 @@ TEST(Cell, MaskedAndRemovedDifferWhereOneProjectionIsPrunedAlone) {
 
   EXPECT_EQ(pruned.parameters_masked, 12 * 13);       // half of 24 Q channels of 12 weights and a bias
   EXPECT_EQ(pruned.parameters_removed, 2 * 12 * 13);  // their K partners are dead
-  EXPECT_TRUE(pruned.proof_passed.value()) << pruned.proof;
+  EXPECT_TRUE(pruned.proof_passed.value()) << pruned.proof->failure;
 }
 
 // The fast path leaves pruned heads out; the plain path zeroes their weights.
@@ -121,7 +121,7 @@ TEST(Cell, SeedsThatNobodyUsesShareOneComputation) {
   engine->run(tiny.cell);
   tiny.cell.seed = 7;
 
-  const auto timing = nlohmann::json::parse(engine->run(tiny.cell).timing);
+  const auto timing = to_json(engine->run(tiny.cell).timing);
 
   EXPECT_TRUE(timing["cached"]["base_model"].get<bool>());
   EXPECT_TRUE(timing["cached"]["scores"].get<bool>());

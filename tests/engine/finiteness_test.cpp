@@ -11,11 +11,11 @@
 #include <nlohmann/json.hpp>
 
 #include "data/finiteness.h"
-#include "engine/mask_evaluator.h"
-#include "engine/recovering.h"
 #include "engine/training.h"
 #include "family_cells.h"
+#include "mask_evaluator.h"
 #include "nn/safetensors.h"
+#include "recovering.h"
 #include "support/message_of.h"
 
 namespace espalier::test {
@@ -39,7 +39,7 @@ void write_overflowing(const fs::path& from, const fs::path& to) {
   nn::write_safetensors(to / "model.safetensors", file);
 }
 
-void expect_numbers(const engine::Point& point) {
+void expect_numbers(const Point& point) {
   EXPECT_EQ(data::examples_not_finite(point.metrics), 0);
   for (const auto& [name, value] : point.metrics) EXPECT_TRUE(std::isfinite(value)) << name;
 }
@@ -164,7 +164,7 @@ TEST(Divergence, OfARecoveryEndsWithTheLastModelThatGivesNumbers) {
           for (const auto& point : result.points) expect_numbers(point);
           // As it was before the training.
           EXPECT_EQ(result.points[2].predictions, result.points[1].predictions);
-          const auto training = nlohmann::json::parse(result.timing)["recovery"][0][0];
+          const auto training = to_json(result.timing)["recovery"][0][0];
           EXPECT_NE(training["divergence"].get<std::string>().find("lower the learning rate"), std::string::npos);
         }
       }
@@ -201,7 +201,7 @@ TEST(Divergence, OfLearnedGatesIsSaidByThePoint) {
       const auto result = tiny.engine()->run(tiny.cell);
       ASSERT_EQ(result.points.size(), 2u) << searcher << mode;
       EXPECT_EQ(result.failure, "");
-      const auto search = nlohmann::json::parse(result.points[1].details)["search"];
+      const auto search = to_json(result.points[1].details.value())["search"];
       const bool diverged = search["notes"]["training_diverged"] == 1;
       EXPECT_EQ(result.points[1].kind, diverged ? "diverged" : "pruned") << searcher << mode;
       EXPECT_TRUE(diverged || !joint) << searcher;
@@ -268,7 +268,7 @@ TEST(Finiteness, OfAnEvaluationIsNotWrittenIntoTheJournal) {
                                      {"", ComputeType::Float32, {}, tiny.folder / "kept", "broken"}, watch);
     journal = evaluator.journal();
     EXPECT_TRUE(std::isnan(evaluator.evaluate(everything, -std::numeric_limits<double>::infinity()).quality));
-    EXPECT_EQ(evaluator.work()["computed"], 1);
+    EXPECT_EQ(evaluator.work().computed, 1);
   }
   EXPECT_FALSE(fs::exists(journal));
   // As an earlier version left it.

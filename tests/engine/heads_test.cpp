@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base_model.h"
-#include "engine/recovering.h"
 #include "engine/scoring.h"
 #include "families/families.h"
+#include "recovering.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 #include "tasks/text_task.h"

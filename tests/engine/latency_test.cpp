@@ -1,4 +1,4 @@
-#include "engine/latency.h"
+#include "latency.h"
 
 #include <gtest/gtest.h>
 
@@ -41,7 +41,7 @@ TEST(Latency, MillisecondsAndRatioComeFromOneEstimator) {
 }
 
 TEST(Latency, VerdictsNeedTheWholeInterval) {
-  engine::Latency latency;
+  Latency latency;
   latency.ratio_low = 0.7, latency.ratio_high = 0.9;
   EXPECT_EQ(latency.verdict(), "faster");
   latency.ratio_high = 1.1;

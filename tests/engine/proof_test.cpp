@@ -1,5 +1,5 @@
 // A proof must be able to fail: models that cheat are caught.
-#include "engine/proof.h"
+#include "proof.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -140,7 +140,7 @@ struct Silent {
   std::vector<Projection> zero, removed;
 };
 
-engine::Proof proof_of(Proving& proving, const nn::Model& model, const Silent& silent) {
+Proof proof_of(Proving& proving, const nn::Model& model, const Silent& silent) {
   Mask zero(model.sites()), removed(model.sites());
   for (const auto projection : silent.zero) zero.site(0).of(projection)[1].fill_(false);
   for (const auto projection : silent.removed) removed.site(0).of(projection)[1].fill_(false);

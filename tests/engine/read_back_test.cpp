@@ -16,7 +16,7 @@
 namespace espalier::test {
 namespace {
 
-using Points = std::vector<engine::Point>;
+using Points = std::vector<Point>;
 
 engine::CellResult run(const CellSettings& cell, const std::filesystem::path& cache) {
   return engine::Engine(bundled_plugins(), cache, {}).run(cell);
@@ -204,7 +204,7 @@ TEST(KnownPoints, ServeACellThatOnlyMeasuresSomethingElse) {
   expect_same_bits(first.points, more.points, "one more batch size");
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(more.points[i].latency.size(), i == 1 || i == 3 ? 2u : 0u) << i;
   EXPECT_EQ(more.points[1].proof, first.points[1].proof);
-  EXPECT_EQ(nlohmann::json::parse(more.timing)["cached"]["points"], true);
+  EXPECT_EQ(to_json(more.timing)["cached"]["points"], true);
 
   tiny.cell.measure.latency.reset();
   tiny.cell.measure.proof = false;
@@ -232,7 +232,7 @@ TEST(KnownPoints, WithoutProofsServeNoCellThatAsksForThem) {
   tiny.cell.measure.proof = true;
   const auto proven = run(tiny.cell, tiny.folder / "cache");
   EXPECT_TRUE(proven.points.at(1).proof_passed.value());
-  EXPECT_FALSE(nlohmann::json::parse(proven.timing)["cached"].contains("points"));
+  EXPECT_FALSE(to_json(proven.timing)["cached"].contains("points"));
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base_model.h"
-#include "engine/mask_evaluator.h"
 #include "families/families.h"
 #include "family_cells.h"
+#include "mask_evaluator.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 
@@ -77,7 +77,7 @@ TEST_F(Evaluator, StopsOnlyWhereTheBoundIsCertainlyMissed) {
       }
     }
     const auto work = evaluator.work();
-    EXPECT_LE(work["examples"], work["examples_asked"]);
+    EXPECT_LE(work.examples, work.examples_asked);
   }
   EXPECT_GT(stopped, 5);
 }
@@ -90,15 +90,15 @@ TEST_F(Evaluator, AnswersAreKeptAcrossSearches) {
   {
     auto evaluator = make(folder);
     for (const auto& mask : masks) first.push_back(evaluator.evaluate(mask, no_bound).quality);
-    EXPECT_EQ(evaluator.work()["computed"], 5);
+    EXPECT_EQ(evaluator.work().computed, 5);
     journal = evaluator.journal();
   }
   std::ofstream(journal, std::ios::app) << "{\"mask\": \"torn";  // as a killed process leaves it
   auto again = make(folder);
   for (std::size_t i = 0; i < masks.size(); ++i) EXPECT_DOUBLE_EQ(again.evaluate(masks[i], no_bound).quality, first[i]);
-  EXPECT_EQ(again.work()["computed"], 0);
+  EXPECT_EQ(again.work().computed, 0);
   EXPECT_EQ(again.evaluations(), 5);
-  EXPECT_EQ(again.work()["known"], 5);
+  EXPECT_EQ(again.work().known, 5);
   EXPECT_EQ(again.evaluate(masks[0], 2.0).complete, true) << "what is known whole stays whole";
 }
 
@@ -139,9 +139,9 @@ class Searching : public testing::Test {
     tiny.cell.budget = {BudgetKind::Heads, 3};
   }
   engine::CellResult run() { return tiny.engine()->run(tiny.cell); }
-  static std::int64_t heads_left(const engine::Point& point) {
+  static std::int64_t heads_left(const Point& point) {
     std::int64_t heads = 0;
-    const auto details = nlohmann::json::parse(point.details);
+    const auto details = to_json(point.details.value());
     for (const auto& site : details["sites"]) heads += site["heads"].get<std::int64_t>();
     return heads;
   }
@@ -159,7 +159,7 @@ TEST_F(Searching, LearnedGatesKeepAsManyHeadsAsAsked) {
       EXPECT_EQ(result.failure, "");
       EXPECT_TRUE(result.points[1].proof_passed.value());
       EXPECT_EQ(heads_left(result.points[1]), 3) << mode << ' ' << estimator;
-      const auto search = nlohmann::json::parse(result.points[1].details)["search"];
+      const auto search = to_json(result.points[1].details.value())["search"];
       EXPECT_EQ(search["trainings"].size(), 1u);
       EXPECT_GT(search["trainings"][0]["steps"], 0);
       EXPECT_EQ(result.plugins.size(), 1u) << "no scorer takes part";
@@ -185,7 +185,7 @@ TEST_F(Searching, AGuaranteeHoldsWhenItIsEvaluatedAfresh) {
     tiny.cell.searcher =
         tiny.plugin("searcher", "a-star", Settings({{"method", method}, {"heuristic", std::string("single")}}));
     const auto result = run();
-    const auto search = nlohmann::json::parse(result.points[1].details)["search"];
+    const auto search = to_json(result.points[1].details.value())["search"];
     EXPECT_EQ(search["notes"]["guarantee_met"], 1);
     EXPECT_GE(search["evaluations"], 6);
     EXPECT_FALSE(search["trajectory"].empty());
@@ -193,7 +193,7 @@ TEST_F(Searching, AGuaranteeHoldsWhenItIsEvaluatedAfresh) {
     engine::BaseModels models(tiny.folder / "fresh", {});
     auto& base = models.get(tiny.cell);
     const auto& validation = base.task->split("validation");
-    const auto kept = nlohmann::json::parse(result.points[1].details)["sites"];
+    const auto kept = to_json(result.points[1].details.value())["sites"];
     Mask mask(base.model->sites());
     for (std::int64_t site = 0; site < mask.size(); ++site) {
       for (std::int64_t head = 0; head < 3; ++head) {
@@ -209,8 +209,8 @@ TEST_F(Searching, AGuaranteeHoldsWhenItIsEvaluatedAfresh) {
 TEST_F(Searching, ASearchThatIsRepeatedComputesNothingAgain) {
   tiny.cell.budget = {BudgetKind::LossOfMetric, 0.05};
   tiny.cell.searcher = tiny.plugin("searcher", "a-star");
-  const auto first = nlohmann::json::parse(run().points[1].details)["search"];
-  const auto again = nlohmann::json::parse(run().points[1].details)["search"];
+  const auto first = to_json(run().points[1].details.value())["search"];
+  const auto again = to_json(run().points[1].details.value())["search"];
   EXPECT_GT(first["computed"], 0);
   EXPECT_EQ(again["computed"], 0);
   EXPECT_EQ(again["evaluations"], first["evaluations"]);
@@ -230,7 +230,7 @@ TEST(MultiplyAdds, OfTheWholeModelAreTheShareThatWasAsked) {
       tiny.cell.budget = {BudgetKind::Macs, asked};
       const auto result = tiny.engine()->run(tiny.cell);
       EXPECT_EQ(result.failure, "");
-      const auto details = nlohmann::json::parse(result.points.at(1).details);
+      const auto details = to_json(result.points.at(1).details.value());
       const auto& operations = details["operations"];
       const double share = operations["macs"].get<double>() / operations["macs_dense"].get<double>();
       EXPECT_NEAR(details["search"]["notes"]["macs_kept_share"].get<double>(), share, 1e-9);
@@ -261,7 +261,7 @@ TEST(MultiplyAdds, OfTheWholeModelAreTheShareThatWasAsked) {
 TEST_F(Searching, ANumberOfHeadsGuaranteesNothing) {
   for (const std::string searcher : {"a-star", "beam"}) {
     tiny.cell.searcher = tiny.plugin("searcher", searcher);
-    const auto notes = nlohmann::json::parse(run().points.at(1).details)["search"]["notes"];
+    const auto notes = to_json(run().points.at(1).details.value())["search"]["notes"];
     EXPECT_EQ(notes["heads_pruned"], 3);
     EXPECT_FALSE(notes.contains("guarantee_met")) << searcher;
   }
@@ -271,7 +271,7 @@ TEST_F(Searching, ABoundOnTimeIsPredictedAndMeasured) {
   tiny.cell.scorer = tiny.plugin("scorer", "magnitude");
   tiny.cell.searcher = tiny.plugin("searcher", "latency-aware");
   tiny.cell.budget = {BudgetKind::Latency, 1.0};
-  const auto notes = nlohmann::json::parse(run().points[1].details)["search"]["notes"];
+  const auto notes = to_json(run().points[1].details.value())["search"]["notes"];
   for (const char* name : {"dense_milliseconds", "predicted_milliseconds", "measured_milliseconds"})
     EXPECT_GT(notes[name].get<double>(), 0) << name;
 }

@@ -6,9 +6,9 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "engine/latency.h"
-#include "engine/recovering.h"
 #include "engine/scoring.h"
+#include "latency.h"
+#include "recovering.h"
 #include "support/message_of.h"
 #include "support/speaking.h"
 #include "tiny_cell.h"

@@ -25,7 +25,7 @@ struct Training {
   DigestMemory digests;
   tasks::TextTask task;
   std::unique_ptr<nn::Model> start;
-  engine::TrainingReport report;
+  TrainingReport report;
 };
 
 TEST(Training, LearnsATaskThatCanBeLearnt) {
@@ -118,7 +118,7 @@ struct ByHand {
       return (weight * ++slope).sum();
     };
   }
-  engine::TrainingReport run() { return engine::train(by_hand, plan, training.task, 1, {}); }
+  TrainingReport run() { return engine::train(by_hand, plan, training.task, 1, {}); }
 
   Training training;
   TrainingPlan plan;

@@ -124,7 +124,7 @@ TEST(Untouched, BoundsAndCleansWhatASearcherReports) {
   auto cell = world.tiny.cell;
   cell.searcher = misbehaving("searcher", "greedy-searcher", "notes");
 
-  const auto details = world.host.run(cell).points.back().details;
+  const auto details = json_text(to_json(world.host.run(cell).points.back().details.value()));
 
   EXPECT_LT(details.size(), 100'000U);
   EXPECT_NE(details.find("\\\\xff"), std::string::npos) << details.substr(0, 500);

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <map>
 
-#include "engine/steps.h"
 #include "plugins/searching.h"
+#include "steps.h"
 #include "support/message_of.h"
 
 namespace espalier::test {

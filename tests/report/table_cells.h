@@ -22,7 +22,7 @@ using test::sample_settings;
 class Tables : public ::testing::Test {
  protected:
   // One cell, claimed at once unless it is to wait.
-  void add(const CellSettings& settings, const std::optional<store::AttemptRecord>& attempt = std::nullopt) {
+  void add(const CellSettings& settings, const std::optional<Attempt>& attempt = std::nullopt) {
     cells_.push_back(sample_cell(std::to_string(cells_.size()), settings));
     store.insert(sample_experiment(), {cells_.back()}, false);
     if (attempt) {

@@ -12,16 +12,11 @@ CellSettings searched(const std::string& searcher, const std::string& scorer, Bu
   return settings;
 }
 
-store::AttemptRecord keeping(double accuracy, int first, int second, int evaluations = 0) {
+Attempt keeping(double accuracy, int first, int second, int evaluations = 0) {
   auto attempt = done_attempt(accuracy);
-  const auto sites = [](int a, int b) {
-    return R"("sites":[{"site":"a","heads":)" + std::to_string(a) + R"(},{"site":"b","heads":)" + std::to_string(b) +
-           "}]";
-  };
-  attempt.points[0].details = "{" + sites(12, 12) + "}";
-  attempt.points[1].details =
-      "{" + sites(first, second) +
-      (evaluations > 0 ? R"(,"search":{"evaluations":)" + std::to_string(evaluations) + "}" : "") + "}";
+  attempt.points[0].details.emplace().sites = {{"a", 12}, {"b", 12}};
+  attempt.points[1].details.emplace().sites = {{"a", first}, {"b", second}};
+  if (evaluations > 0) attempt.points[1].details->search.emplace().work.emplace().evaluations = evaluations;
   return attempt;
 }
 

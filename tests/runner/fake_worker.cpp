@@ -82,14 +82,14 @@ int describe(const std::vector<std::string>& words) {
   return 0;
 }
 
-espalier::store::AttemptRecord attempt(bool fails) {
-  espalier::store::AttemptRecord record;
-  record.outcome = fails ? espalier::store::Outcome::Failed : espalier::store::Outcome::Done;
+espalier::Attempt attempt(bool fails) {
+  espalier::Attempt record;
+  record.outcome = fails ? espalier::Outcome::Failed : espalier::Outcome::Done;
   if (fails) record.message = "the fake fails here\n    as it was told";
   record.seconds = 0.5;
-  record.timing = "{}";
-  record.environment = "{}";
-  espalier::store::PointRecord dense;
+  record.timing = espalier::Timing();
+  record.environment = json::object();
+  espalier::Point dense;
   dense.kind = "dense";
   dense.split = "test";
   dense.parameters_dense = dense.parameters_total = 100;

@@ -42,9 +42,8 @@ inline std::vector<store::NewCell> sample_cells(std::size_t count) {
   return cells;
 }
 
-inline store::PointRecord sample_point(const std::string& kind, double achieved,
-                                       std::map<std::string, double> metrics) {
-  store::PointRecord point;
+inline Point sample_point(const std::string& kind, double achieved, std::map<std::string, double> metrics) {
+  Point point;
   point.kind = kind;
   if (kind != "dense") point.requested_sparsity = 0.5;
   point.achieved_sparsity = achieved;
@@ -60,19 +59,18 @@ inline store::PointRecord sample_point(const std::string& kind, double achieved,
   point.metrics = std::move(metrics);
   if (kind != "dense") {
     point.proof_passed = true;
-    point.proof = R"({"passed":true,"examples":8,"largest_difference":2e-6,"spread":3.5,"tolerance":1e-4,"failure":"",)"
-                  R"("sites":[{"site":"a","answered":true},{"site":"b","answered":true}]})";
+    point.proof = Proof{true, 8, 2e-6, 3.5, 1e-4, {{"a", 0.5, 0, true}, {"b", 0.5, 0, true}}, ""};
   }
   point.predictions = "11010010";
   point.predictions_digest = "outcomes";
   return point;
 }
 
-inline store::AttemptRecord done_attempt(double accuracy, double achieved = 0.5, double dense_accuracy = 0.9) {
-  store::AttemptRecord attempt;
+inline Attempt done_attempt(double accuracy, double achieved = 0.5, double dense_accuracy = 0.9) {
+  Attempt attempt;
   attempt.seconds = 1.5;
-  attempt.timing = R"({"seconds":{"scores":1.0,"search":0.5},"cached":{"scores":true},"peak_memory_bytes":1048576})";
-  attempt.environment = R"({"espalier":"1.0","threads":1})";
+  attempt.timing = Timing{{{"scores", 1.0}, {"search", 0.5}}, {{"scores", true}}, 0, {}, 1048576};
+  attempt.environment = {{"espalier", "1.0"}, {"threads", 1}};
   attempt.points = {sample_point("dense", 0, {{"accuracy", dense_accuracy}}),
                     sample_point("pruned", achieved, {{"accuracy", accuracy}})};
   attempt.artifacts = {{"base-model", "abc", "/cache/base"}};
@@ -80,9 +78,9 @@ inline store::AttemptRecord done_attempt(double accuracy, double achieved = 0.5,
   return attempt;
 }
 
-inline store::AttemptRecord failed_attempt(const std::string& message) {
-  store::AttemptRecord attempt;
-  attempt.outcome = store::Outcome::Failed;
+inline Attempt failed_attempt(const std::string& message) {
+  Attempt attempt;
+  attempt.outcome = Outcome::Failed;
   attempt.message = message;
   attempt.seconds = 0.5;
   return attempt;

@@ -3,12 +3,11 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "cells/cell_settings.h"
-#include "engine/mask_evaluator.h"
+#include "cells/point.h"
 #include "engine/training.h"
 #include "engine/untouched.h"
 #include "loader/plugin_catalog.h"
@@ -47,8 +46,7 @@ struct SearchSource {
 struct Found {
   Mask mask;
   std::unique_ptr<nn::Model> model;  // what the searcher trained; null: the model is as it was
-  std::vector<TrainingReport> trainings;
-  nlohmann::json report;          // notes, trajectory, work; null where there is nothing to say
+  SearchRecord record;
   std::filesystem::path journal;  // of evaluations; empty: none
 };
 

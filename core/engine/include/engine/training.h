@@ -6,33 +6,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "cells/cell_settings.h"
+#include "cells/point.h"
 #include "nn/model.h"
 #include "tasks/task.h"
 
 namespace espalier::engine {
-
-struct EpochReport {
-  std::int64_t epoch = 0;  // from 1
-  double training_loss = 0;
-  std::map<std::string, double> validation;  // metrics; empty without a validation split
-};
-
-struct TrainingReport {
-  std::vector<EpochReport> epochs;
-  std::int64_t best_epoch = 0;
-  std::int64_t steps = 0;
-  double seconds = 0;
-  std::string divergence;  // where something stopped being a number, and what to do; empty: nothing did
-};
-
-nlohmann::json to_json(const TrainingReport& report);
 
 // Where a training is: optimiser steps made, of all.
 struct TrainingStep {

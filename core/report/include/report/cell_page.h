@@ -3,9 +3,10 @@
 
 #include <string>
 
+#include "store/cell_record.h"
+
 namespace espalier::report {
 
-// `shown` is what ResultStore::show gave. Throws StoreError where it is not.
-std::string cell_page(const std::string& shown);
+std::string cell_page(const store::CellRecord& cell);
 
 }  // namespace espalier::report

@@ -12,6 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "cells/attempt.h"
+#include "store/cell_record.h"
+
 namespace espalier::store {
 
 // A cell to be inserted: its key and its resolved settings as JSON (cells/cell_settings.h).
@@ -36,65 +39,6 @@ struct Claim {
   std::string settings;      // JSON
   std::int64_t attempt = 0;  // 1 for the first
   std::string worker;
-};
-
-struct LatencyRecord {
-  std::int64_t batch = 0;
-  std::int64_t length = 0;
-  double dense_milliseconds = 0;
-  double pruned_milliseconds = 0;
-  std::int64_t repeats = 0;
-  double ratio = 1, ratio_low = 1, ratio_high = 1;  // pruned over dense, with its 95 % interval
-  std::string verdict = "";                         // faster, same or slower
-  std::int64_t threads = 0;
-  std::string device = "";
-};
-
-// One measured state on a cell's way.
-struct PointRecord {
-  std::int64_t step = 0;
-  std::string kind;  // dense, pruned, recovered
-  std::optional<double> requested_sparsity;
-  double achieved_sparsity = 0;          // removed share of the Q, K, V, O weights and Q, K, V biases, after closure
-  std::int64_t parameters_dense = 0;     // of the attention sites, as the sparsity counts them
-  std::int64_t parameters_masked = 0;    // what the mask itself switches off
-  std::int64_t parameters_removed = 0;   // what compaction removes (closure)
-  std::int64_t parameters_total = 0;     // of the whole model, after compaction
-  std::int64_t multiply_adds_dense = 0;  // of the evaluation, computed the plain way on the dense model
-  std::int64_t multiply_adds_done = 0;   // of the evaluation, as it was computed
-  std::string mask_digest;               // empty for the dense point
-  std::string split;                     // what the metrics were measured on
-  std::int64_t examples = 0;
-  std::map<std::string, double> metrics;  // accuracy, macro_f1, mcc, cross_entropy, ...
-  std::optional<bool> proof_passed;       // absent: no proof was asked for
-  std::string proof;                      // JSON: differences, tolerance, sites, probes; empty without proof
-  std::string predictions;                // one outcome an example, compressed by the writer; may be empty
-  std::string predictions_digest;
-  std::string details;  // JSON: heads and channels kept a site
-  std::vector<LatencyRecord> latency;
-};
-
-struct ArtifactRecord {
-  std::string kind;  // base-model, scores, mask
-  std::string digest;
-  std::string path;  // where it was kept
-};
-
-struct PluginRecord {
-  std::string role, name, version, file_digest;
-};
-
-enum class Outcome { Done, Failed };
-
-struct AttemptRecord {
-  Outcome outcome = Outcome::Done;
-  std::string message;      // of a failure: first line says what failed
-  double seconds = 0;       // of the whole attempt
-  std::string timing;       // JSON: seconds by stage (base_model, scores, search, proof, evaluation, other), cache hits
-  std::string environment;  // JSON: versions, compiler, device, threads, flags, seeds, command line, host
-  std::vector<PointRecord> points;
-  std::vector<ArtifactRecord> artifacts;
-  std::vector<PluginRecord> plugins;
 };
 
 struct Counts {
@@ -157,7 +101,7 @@ class ResultStore {
   void release(const Claim& claim);
   // Commits attempt, points, artifacts, plugins and environment in one transaction; false when the claim is lost, and
   // then nothing is written.
-  bool finish(const Claim& claim, const AttemptRecord& attempt);
+  bool finish(const Claim& claim, const Attempt& attempt);
   // A worker is known to be gone: its running attempt ends as failed with this message; the cell goes back to waiting,
   // or to failed when it has used up its attempts. Returns the keys of the cells that it held.
   std::vector<std::string> worker_died(const std::string& worker, const std::string& message,
@@ -166,9 +110,9 @@ class ResultStore {
   void release_dead_workers();
 
   // Every plugin file that a recorded attempt used.
-  std::vector<PluginRecord> plugins() const;
+  std::vector<UsedPlugin> plugins() const;
   // Keys of the done cells whose result was computed with this plugin file.
-  std::vector<std::string> done_with(const PluginRecord& plugin) const;
+  std::vector<std::string> done_with(const UsedPlugin& plugin) const;
   // Lets done cells wait again. What they gave stays recorded, and is replaced when they are done once more.
   void let_wait_again(const std::vector<std::string>& keys);
 
@@ -185,10 +129,7 @@ class ResultStore {
   std::map<std::string, double> mean_seconds() const;
   std::vector<ExperimentRecord> experiments() const;
 
-  Rows points(const std::string& experiment) const;  // view `points`
-  // The same with columns more, read from the points' details: `heads_kept`, heads of which anything is left; `evaluations`,
-  // of the search; `flops` and `multiply_adds`, in closed form, of what is left.
-  Rows points_in_detail(const std::string& experiment) const;
+  Rows points(const std::string& experiment) const;        // view `points`
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
   // The same with columns more: `settings` and `source`, as JSON; `files`, JSON from role to the digest of the plugin's
@@ -207,10 +148,10 @@ class ResultStore {
   // Removes them with all that was recorded of them, and gives the space back. Throws StoreError while a cell is running.
   std::int64_t remove_stale(const std::string& experiment, const std::vector<std::string>* keys);
   // What attempts left in the cache.
-  std::vector<ArtifactRecord> artifacts() const;
+  std::vector<Artifact> artifacts() const;
 
-  // Everything known of the cell whose key starts with `prefix`, as JSON. Throws StoreError when none or several do.
-  std::string show(const std::string& prefix) const;
+  // Everything known of the cell whose key starts with `prefix`. Throws StoreError when none or several do.
+  CellRecord read(const std::string& prefix) const;
 
  private:
   std::unique_ptr<State> state_;

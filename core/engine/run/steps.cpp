@@ -1,4 +1,4 @@
-#include "engine/steps.h"
+#include "steps.h"
 
 #include <espalier/error.h>
 #include <espalier/searcher.h>
@@ -10,7 +10,6 @@
 #include <tuple>
 
 #include "cells/budgets.h"
-#include "engine/point_json.h"
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
 #include "words/atomic_file.h"

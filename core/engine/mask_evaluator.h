@@ -9,11 +9,11 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "cells/point.h"
 #include "nn/model.h"
 #include "tasks/task.h"
 
@@ -44,8 +44,7 @@ class SplitEvaluator final : public MaskEvaluator {
   double seconds() const override;
   double resolution() const override;
 
-  // evaluations, computed, known, stopped, examples (computed) of examples_asked, seconds.
-  nlohmann::json work() const;
+  EvaluationWork work() const;
   // The file of the answers; empty where none are kept.
   const std::filesystem::path& journal() const { return journal_; }
 

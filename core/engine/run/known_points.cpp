@@ -1,10 +1,9 @@
-#include "engine/known_points.h"
+#include "known_points.h"
 
 #include <espalier/error.h>
 
 #include <nlohmann/json.hpp>
 
-#include "engine/point_json.h"
 #include "words/atomic_file.h"
 
 namespace espalier::engine {
@@ -29,7 +28,7 @@ std::optional<std::vector<Point>> KnownPoints::read(const MeasureSettings& asked
       point.latency.clear();
       point.multiply_adds_done = 0;
       if (!asked.proof) {
-        point.proof.clear();
+        point.proof.reset();
         point.proof_passed = std::nullopt;
       }
       points.push_back(std::move(point));

@@ -2,29 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "cells/cell_settings.h"
+#include "cells/point.h"
 #include "nn/model.h"
 #include "tasks/task.h"
 
 namespace espalier::engine {
-
-struct Latency {
-  std::int64_t batch = 0;
-  std::int64_t length = 0;         // tokens of each example; of sounds, those of the reference, or 1
-  double dense_milliseconds = 0;   // the median
-  double pruned_milliseconds = 0;  // the dense median times the ratio, so that both say the same
-  // Pruned over dense, pair by pair: the median, and its 95 % interval by order statistics.
-  double ratio = 1, ratio_low = 1, ratio_high = 1;
-  std::int64_t repeats = 0;
-  std::int64_t threads = 0;
-  std::string device;
-
-  // "faster" or "slower" where the interval leaves 1 out, else "same".
-  std::string verdict() const;
-};
 
 // Median and 95 % interval of a sample (binomial order statistics; the extremes where there are fewer than six values).
 struct MedianInterval {
