@@ -14,15 +14,15 @@ namespace {
 
 // What a searcher asks of a grid.
 std::string demands(const PluginDescription& searcher) {
-  std::string text = searcher.needs_scores ? "needs a scorer" : "takes no scorer";
-  if (!searcher.budgets.empty()) text += "; budgets " + join(searcher.budgets);
+  std::string text = searcher.has(needs_scores) ? "needs a scorer" : "takes no scorer";
+  if (const auto budgets = searcher.budgets(); !budgets.empty()) text += "; budgets " + join(budgets);
   return text;
 }
 
 std::string as_text(const PluginDescription& plugin) {
   std::string text = fmt::format("{} {}  {}\n    {}\n", plugin.role, plugin.name, plugin.version, plugin.summary);
   if (plugin.role == "searcher") text += "    " + demands(plugin) + "\n";
-  if (plugin.heads_only) text += "    granularity head\n";
+  if (plugin.has(heads_only)) text += "    granularity head\n";
   std::size_t widest = 0;
   for (const auto& setting : plugin.settings) widest = std::max(widest, setting.name.size());
   for (const auto& setting : plugin.settings) {

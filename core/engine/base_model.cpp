@@ -100,8 +100,8 @@ void check_teachers(const CellSettings& cell, tasks::Task& task) {
       return given == nullptr ? otherwise : *given;
     };
     // Scorers and searchers look at a teacher under one of their losses.
-    if (plugin == &cell.recovery || text("loss", "task") == "distillation")
-      require_teacher(text("teacher", "dense"), to_string(cell.model.family), task.labels(), task);
+    if (plugin == &cell.recovery || text(host::loss, "task") == "distillation")
+      require_teacher(text(host::teacher, "dense"), to_string(cell.model.family), task.labels(), task);
   }
 }
 

@@ -72,8 +72,8 @@ Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned,
   shown.add(dense, dense_weights);
   loader::Visit<Recovery> recovery(catalog, request.recovery, request.settings);
   const tasks::Split* split =
-      (plugin.traits & needs_data) != 0 ? &task.split(request.settings.get<std::string>("split")) : nullptr;
-  tasks::ScoringBatches batches(split, pruned, request.settings, plugin.traits);
+      plugin.has(needs_data) ? &task.split(request.settings.get<std::string>(host::split)) : nullptr;
+  tasks::ScoringBatches batches(split, pruned, request.settings, plugin.description);
   Random random(seed_for("recovery " + request.recovery, request.seed));
   const nn::ComputeGuard compute(request.compute);
   ModelInTraining model(pruned, dense, task, seed_for("recovery training " + request.recovery, request.seed), watch);

@@ -30,14 +30,14 @@ at::Tensor heads_from_channels(const Units& heads, const Units& channels, const 
 
 // The split that a scorer reads, or empty.
 std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
-  return (plugin.traits & needs_data) != 0 ? settings.get<std::string>("split") : std::string();
+  return plugin.has(needs_data) ? settings.get<std::string>(host::split) : std::string();
 }
 
 // Units on which the scorer is asked, so that one answer serves several granularities.
 Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
-  const bool sums = (plugin.traits & sums_over_channels) != 0;
-  return sums && !plugin.description.heads_only && granularity == Granularity::Head ? Granularity::HeadChannel
-                                                                                    : granularity;
+  return plugin.has(sums_over_channels) && !plugin.has(heads_only) && granularity == Granularity::Head
+             ? Granularity::HeadChannel
+             : granularity;
 }
 
 }  // namespace
@@ -47,24 +47,24 @@ nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::
   const auto text = [&](const char* name, const char* otherwise) {
     return settings.has(name) ? settings.get<std::string>(name) : std::string(otherwise);
   };
-  const auto kind = text("loss", "task");
+  const auto kind = text(host::loss, "task");
   if (kind == "bce") return {nn::Loss::Kind::Bce};
   if (kind != "distillation") return {};
   // Rounding would be left, and scores made of it.
-  if (&model == &dense && text("teacher", "dense") == "dense") {
+  if (&model == &dense && text(host::teacher, "dense") == "dense") {
     throw SettingsError(
         plugin +
         " is to learn from the dense model, which is the one it looks at: that loss has no gradient\n    "
         "use loss = \"task\", or name another checkpoint as teacher");
   }
-  return {nn::Loss::Kind::Distillation, settings.has("temperature") ? settings.get<double>("temperature") : 2,
-          teacher_of(text("teacher", "dense"), dense, task)};
+  return {nn::Loss::Kind::Distillation, settings.has(host::temperature) ? settings.get<double>(host::temperature) : 2,
+          teacher_of(text(host::teacher, "dense"), dense, task)};
 }
 
 at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
                           const ScoreRequest& request) {
   const auto& plugin = catalog.find("scorer", request.scorer);
-  if (plugin.description.heads_only && request.granularity != Granularity::Head) {
+  if (plugin.has(heads_only) && request.granularity != Granularity::Head) {
     throw SettingsError("scorer '" + request.scorer + "' scores whole heads, and was asked for granularity " +
                         to_string(request.granularity) + "\n    use granularity head, or another scorer");
   }
@@ -75,7 +75,7 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   const auto prunable = source.model.prunable(
       loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense, source.task));
   const Units units(source.model.sites(), request.granularity, request.sites);
-  tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.traits);
+  tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.description);
   Random random(seed_for("scorer " + request.scorer, request.seed));
   const nn::ComputeGuard compute(request.compute);
   const auto evaluate = [&](const Mask& mask) {
@@ -106,10 +106,10 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
                               {"settings", to_json(request.settings)},
                               {"granularity", to_string(fine.granularity)},
                               {"sites", to_string(request.sites)},
-                              {"seed", (plugin.traits & uses_randomness) != 0 ? request.seed : 0},
+                              {"seed", plugin.has(uses_randomness) ? request.seed : 0},
                               {"compute", split_name.empty() ? "" : to_string(request.compute)},
                               {"results_version", results_version}};
-  if (const auto teacher = request.settings.values().find("teacher");
+  if (const auto teacher = request.settings.values().find(host::teacher);
       teacher != request.settings.values().end() && teacher->second != SettingValue("dense"))
     made_from["teacher"] = DigestMemory(cache_folder_).of_checkpoint(std::get<std::string>(teacher->second));
   Answer answer;

@@ -116,6 +116,11 @@ class KeptReport final : public SearchReport {
   const Watch& watch_;
 };
 
+// What a searcher reads; null: nothing.
+const tasks::Split* split_of(const loader::Plugin& plugin, const Settings& settings, tasks::Task* task) {
+  return plugin.has(needs_data) ? &task->split(settings.get<std::string>(host::split)) : nullptr;
+}
+
 SearchBudget budget_of(const SearchRequest& request) {
   SearchBudget budget;
   if (!request.budget.kind) throw SettingsError("searcher '" + request.searcher + "' was given no budget");
@@ -128,15 +133,16 @@ SearchBudget budget_of(const SearchRequest& request) {
   return budget;
 }
 
-void refuse_without_data(const std::string& searcher, std::uint32_t traits) {
-  if ((traits & needs_data) != 0) refuse(searcher, "looks at examples");
-  if ((traits & trains) != 0) refuse(searcher, "trains");
-  if ((traits & evaluates) != 0) refuse(searcher, "evaluates masks");
+void refuse_without_data(const std::string& searcher, const loader::Plugin& plugin) {
+  if (plugin.has(needs_data)) refuse(searcher, "looks at examples");
+  if (plugin.has(trains)) refuse(searcher, "trains");
+  if (plugin.has(evaluates)) refuse(searcher, "evaluates masks");
 }
 
 EvaluatorSettings evaluator_settings(const SearchSource& source, const SearchRequest& request,
                                      std::function<void()> check) {
-  const auto metric = request.settings.has("metric") ? request.settings.get<std::string>("metric") : std::string();
+  const auto metric =
+      request.settings.has(host::metric) ? request.settings.get<std::string>(host::metric) : std::string();
   return {metric, request.compute, request.softmax_scale, source.folder, source.model_digest, std::move(check)};
 }
 
@@ -161,13 +167,12 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   shown.add(source.dense, source.dense_weights);
   shown.add(source.model, nullptr);
   loader::Visit<Searcher> searcher(catalog, request.searcher, request.settings);
-  if (source.task == nullptr) refuse_without_data(request.searcher, plugin.traits);
+  if (source.task == nullptr) refuse_without_data(request.searcher, plugin);
   const auto prunable = source.model.prunable(
       loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense, source.task));
   Random random(seed_for("searcher " + request.searcher, request.seed));
-  const tasks::Split* split =
-      (plugin.traits & needs_data) != 0 ? &source.task->split(request.settings.get<std::string>("split")) : nullptr;
-  tasks::ScoringBatches batches(split, source.model, request.settings, plugin.traits);
+  const auto* split = split_of(plugin, request.settings, source.task);
+  tasks::ScoringBatches batches(split, source.model, request.settings, plugin.description);
 
   std::optional<ModelInTraining> model;
   if (source.task != nullptr) {
@@ -178,7 +183,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   TrainableModel& trainable = model ? static_cast<TrainableModel&>(*model) : no_training;
 
   std::optional<SplitEvaluator> on_split;
-  if ((plugin.traits & evaluates) != 0) {
+  if (plugin.has(evaluates)) {
     on_split.emplace(source.model, source.kept, *source.task,
                      evaluator_settings(source, request, [&] { shown.check(searcher.who()); }), watch);
   }

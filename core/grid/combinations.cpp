@@ -131,10 +131,10 @@ class Combinations {
     each({Member::Searcher, Member::Scorer}, [&]() -> std::optional<Wrong> {
       const auto& searcher = *value(Member::Searcher).plugin;
       const auto& scorer = *value(Member::Scorer).plugin;
-      if (searcher.needs_scores != scorer.is_none()) return std::nullopt;
+      if (searcher.has(needs_scores) != scorer.is_none()) return std::nullopt;
       const auto& name = searcher.settings.name;
       return Wrong{value(Member::Scorer).place,
-                   searcher.needs_scores
+                   searcher.has(needs_scores)
                        ? fmt::format("searcher '{}' needs scores, and the grid gives it scorer 'none'\n    give it a "
                                      "scorer, or put it into a [[grid]] of its own, or skip the pair",
                                      name)
@@ -161,7 +161,7 @@ class Combinations {
     each({Member::Searcher, Member::Granularity}, [&]() -> std::optional<Wrong> {
       const auto& searcher = *value(Member::Searcher).plugin;
       const auto& granularity = value(Member::Granularity).names[0];
-      if (!searcher.heads_only || granularity == "head") return std::nullopt;
+      if (!searcher.has(heads_only) || granularity == "head") return std::nullopt;
       return Wrong{value(Member::Granularity).place,
                    fmt::format("searcher '{}' chooses among whole heads, and the grid gives it granularity '{}'\n    "
                                "expected granularity 'head', or another searcher",
@@ -173,7 +173,7 @@ class Combinations {
     each({Member::Scorer, Member::Granularity}, [&]() -> std::optional<Wrong> {
       const auto& scorer = *value(Member::Scorer).plugin;
       const auto& granularity = value(Member::Granularity).names[0];
-      if (!scorer.heads_only || granularity == "head") return std::nullopt;
+      if (!scorer.has(heads_only) || granularity == "head") return std::nullopt;
       return Wrong{value(Member::Granularity).place,
                    fmt::format("scorer '{}' scores whole heads, and the grid gives it granularity '{}'\n    expected "
                                "granularity 'head', or another scorer",
@@ -186,15 +186,15 @@ class Combinations {
       const auto& searcher = *value(Member::Searcher).plugin;
       const bool is_bound = budget_kind() == BudgetKind::LossOfMetric;
       const auto& settings = searcher.settings.settings.values();
-      const auto setting = settings.find("metric");
-      if (setting == settings.end() || !(is_bound || searcher.evaluates)) return std::nullopt;
+      const auto setting = settings.find(host::metric);
+      if (setting == settings.end() || !(is_bound || searcher.has(evaluates))) return std::nullopt;
       const auto* metric = std::get_if<std::string>(&setting->second);
       const auto& format = value(Member::Dataset).dataset->settings.format;
       auto known = bounded_metrics_of(format);
       if (metric == nullptr || metric->empty() || std::find(known.begin(), known.end(), *metric) != known.end()) {
         return std::nullopt;
       }
-      const auto written = searcher.places.find("metric");
+      const auto written = searcher.places.find(host::metric);
       const auto& place = written == searcher.places.end() ? value(Member::Searcher).place : written->second;
       const auto* facts = find_metric(*metric);
       if (facts == nullptr || !facts->is_of(format)) {
@@ -261,7 +261,7 @@ class Combinations {
       const auto& budget = value(Member::Budget);
       if (!budget.number) return std::nullopt;
       const auto& settings = value(Member::Searcher).plugin->settings.settings.values();
-      const auto setting = settings.find("metric");
+      const auto setting = settings.find(host::metric);
       const auto* given = setting == settings.end() ? nullptr : std::get_if<std::string>(&setting->second);
       const auto format = value(Member::Dataset).dataset->settings.format;
       const auto* metric = find_metric(given == nullptr || given->empty() ? bounded_metrics_of(format).at(0) : *given);

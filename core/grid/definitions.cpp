@@ -119,7 +119,7 @@ std::string plain(const Value& value) {
 }
 
 Splits split_of(const Settings& settings, Splits otherwise) {
-  const auto found = settings.values().find("split");
+  const auto found = settings.values().find(host::split);
   if (found == settings.values().end()) return otherwise;
   if (found->second == SettingValue("train")) return train_split;
   if (found->second == SettingValue("validation")) return validation_split;
@@ -129,21 +129,18 @@ Splits split_of(const Settings& settings, Splits otherwise) {
 // A searcher's evaluator and the choice of the best epoch look at validation; a recovery trains, and so do some searchers.
 void find_splits(PluginDefinition& plugin, const PluginDescription& description) {
   const bool is_recovery = plugin.role == "recovery";
-  if (is_recovery || description.needs_data) {
+  if (is_recovery || description.has(needs_data)) {
     plugin.needs = split_of(plugin.settings.settings, is_recovery ? train_split : validation_split);
   }
-  if (description.trains) plugin.needs |= train_split;
-  if (description.evaluates) plugin.needs |= validation_split;
+  if (description.has(trains)) plugin.needs |= train_split;
+  if (description.has(evaluates)) plugin.needs |= validation_split;
   plugin.uses = plugin.needs;
-  if (is_recovery || description.trains) plugin.uses |= validation_split;
+  if (is_recovery || description.has(trains)) plugin.uses |= validation_split;
 }
 
 void describe(PluginDefinition& plugin, const PluginDescription& description) {
-  plugin.needs_scores = description.needs_scores;
-  plugin.uses_randomness = description.uses_randomness;
-  plugin.evaluates = description.evaluates;
-  plugin.heads_only = description.heads_only;
-  plugin.budgets = description.budgets;
+  plugin.traits = description.traits;
+  plugin.budgets = description.budgets();
   find_splits(plugin, description);
 }
 
@@ -259,7 +256,7 @@ std::shared_ptr<PluginDefinition> DefinitionReader::bare_plugin(const std::strin
 }
 
 bool names_checkpoint(const std::string& setting, const SettingValue& value) {
-  return setting == "teacher" && value != SettingValue("dense");
+  return setting == host::teacher && value != SettingValue("dense");
 }
 
 std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& role, const Value& table,

@@ -39,12 +39,10 @@ struct PluginDefinition {
   Splits needs = 0;                     // splits that it cannot do without
   Splits uses = 0;                      // those, and what it reads where the dataset has them
   std::map<std::string, Place> places;  // of its settings, where they are written
-  bool heads_only = false;
-  bool uses_randomness = false;  // its answer depends on the seed
-  // Of searchers.
-  bool needs_scores = false, evaluates = false;
-  std::vector<std::string> budgets;  // kinds that it understands; empty: unknown before it is asked
+  std::uint32_t traits = no_traits;
+  std::vector<std::string> budgets;  // kinds that a searcher understands; empty: unknown before it is asked
 
+  bool has(PluginTraits trait) const { return (traits & trait) != 0; }
   bool is_none() const { return settings.plugin == "none"; }
 };
 

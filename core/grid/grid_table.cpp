@@ -82,7 +82,7 @@ class GridReader {
   void need_scorer() {
     if (table_.find("scorer") != nullptr || table_.find("skip") != nullptr) return;
     for (const auto& searcher : grid_.axis(Member::Searcher).values) {
-      if (!searcher.plugin->needs_scores) continue;
+      if (!searcher.plugin->has(needs_scores)) continue;
       complaints_.add(grid_.place,
                       fmt::format("searcher '{}' needs scores, and [[grid]] lacks the key 'scorer'\n"
                                   "    known: {}",

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t most_notes = 5;
 
-bool draws(const AxisValue& value) { return value.plugin->uses_randomness; }
+bool draws(const AxisValue& value) { return value.plugin->has(uses_randomness); }
 
 }  // namespace
 

@@ -176,7 +176,7 @@ void check_setting(const std::string& of, const Setting& setting) {
     throw PluginError(of + "declares a setting called '" + setting.name +
                       "', which is a word of the experiment file itself\n    give it another name");
   }
-  for (const char* text : {setting.doc, setting.text, setting.choices}) {
+  for (const char* text : {setting.doc, setting.text, setting.choices, setting.in_file_order}) {
     if (is_line(text)) continue;
     throw PluginError(of + "the documentation, default or choices of setting '" + setting.name +
                       "' are no line that can be printed, of at most " + std::to_string(longest_line) + " bytes");
@@ -203,6 +203,19 @@ void describe_choices(const std::string& of, const Setting& setting, SettingDesc
   }
 }
 
+// Values with which the answer depends on the batches are values that the setting may have.
+void describe_file_order(const std::string& of, const Setting& setting, SettingDescription& described) {
+  described.in_file_order = split_at_bars(setting.in_file_order);
+  const auto values =
+      setting.type == Setting::Type::Bool ? std::vector<std::string>{"true", "false"} : described.choices;
+  for (const auto& value : described.in_file_order) {
+    if (!value.empty() && (values.empty() || std::find(values.begin(), values.end(), value) != values.end())) continue;
+    throw PluginError(of + "setting '" + setting.name + "' makes the answer depend on the batches where it is '" +
+                      printable_line(value) + "', which it cannot be\n    expected of in_file_order_if " +
+                      (values.empty() ? std::string("values with '|' between them") : "some of " + join(values)));
+  }
+}
+
 void describe_settings(const fs::path& file, const PluginCard& card, PluginDescription& plugin) {
   const auto of = file.string() + ": " + plugin.role + " '" + plugin.name + "': ";
   if (card.setting_count > most_settings) {
@@ -215,7 +228,7 @@ void describe_settings(const fs::path& file, const PluginCard& card, PluginDescr
     const bool whole = setting != nullptr && setting->type >= Setting::Type::Bool &&
                        setting->type <= Setting::Type::Text && setting->name != nullptr && *setting->name != '\0' &&
                        setting->text != nullptr && setting->doc != nullptr && *setting->doc != '\0' &&
-                       setting->choices != nullptr;
+                       setting->choices != nullptr && setting->in_file_order != nullptr;
     if (!whole) {
       throw PluginError(file.string() + ": setting " + std::to_string(i + 1) + " of '" + plugin.name +
                         "' lacks its name, type, default or documentation");
@@ -226,6 +239,7 @@ void describe_settings(const fs::path& file, const PluginCard& card, PluginDescr
     }
     SettingDescription described{setting->name, default_of(*setting), setting->doc, {}};
     describe_choices(of, *setting, described);
+    describe_file_order(of, *setting, described);
     plugin.settings.push_back(std::move(described));
     defaults.set(setting->name, plugin.settings.back().default_value);
   }
@@ -238,25 +252,12 @@ void describe_settings(const fs::path& file, const PluginCard& card, PluginDescr
 }
 
 void describe_traits(const fs::path& file, const PluginCard& card, PluginDescription& plugin) {
-  if (const auto unknown = card.traits & ~std::uint32_t{all_traits}; unknown != 0) {
+  if (const auto unknown = card.traits & ~known_traits(); unknown != 0) {
     throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name +
                       "' has traits that are not known (bits " + std::to_string(unknown) +
                       ")\n    expected a combination of espalier::PluginTraits");
   }
-  plugin.needs_data = (card.traits & needs_data) != 0;
-  plugin.needs_scores = (card.traits & needs_scores) != 0;
-  plugin.uses_randomness = (card.traits & uses_randomness) != 0;
-  plugin.trains = (card.traits & trains) != 0;
-  plugin.evaluates = (card.traits & evaluates) != 0;
-  plugin.heads_only = (card.traits & heads_only) != 0;
-  static const std::vector<std::pair<std::uint32_t, const char*>> budgets = {{budget_sparsity, "sparsity"},
-                                                                             {budget_heads, "heads"},
-                                                                             {budget_macs, "macs"},
-                                                                             {budget_latency, "latency"},
-                                                                             {budget_loss, "loss_of_metric"}};
-  for (const auto& [trait, name] : budgets) {
-    if ((card.traits & trait) != 0) plugin.budgets.emplace_back(name);
-  }
+  plugin.traits = card.traits;
 }
 
 // Role, name, version and summary are those of a plugin that can be asked for, recorded and printed.
@@ -304,8 +305,8 @@ PluginDescription describe(const fs::path& file, const PluginCard& card) {
   plugin.summary = card.summary;
   describe_traits(file, card, plugin);
   describe_settings(file, card, plugin);
-  const auto is_split = [](const SettingDescription& setting) { return setting.name == "split"; };
-  if (plugin.needs_data && std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
+  const auto is_split = [](const SettingDescription& setting) { return setting.name == host::split; };
+  if (plugin.has(needs_data) && std::none_of(plugin.settings.begin(), plugin.settings.end(), is_split)) {
     throw PluginError(file.string() + ": " + plugin.role + " '" + plugin.name +
                       "' reads data but declares no setting 'split'\n    add "
                       "espalier::Setting{\"split\", \"validation\", \"...\", \"train|validation\"}");
@@ -327,7 +328,6 @@ Plugin load_plugin(const fs::path& file) {
   const auto& card = read_card(file, open(file));
   Plugin plugin;
   plugin.description = describe(file, card);
-  plugin.traits = card.traits;
   plugin.file = file;
   plugin.file_digest = plugin.description.file_digest = sha256_of_file(file);
   plugin.card = &card;

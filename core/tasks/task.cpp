@@ -29,15 +29,6 @@ constexpr std::int64_t most_examples_a_batch = 64;
 // What their activations may take.
 constexpr double activation_bytes = 1e9;
 
-bool depends_on_batches(const Settings& settings, std::uint32_t traits) {
-  if ((traits & in_file_order) != 0) return true;
-  const auto is = [&](const char* name, const char* value) {
-    const auto found = settings.values().find(name);
-    return found != settings.values().end() && found->second == SettingValue(std::string(value));
-  };
-  return is("squares", "per-batch") || is("absolute", "batch");
-}
-
 std::int64_t integer_or(const Settings& settings, const char* name, std::int64_t otherwise) {
   return settings.has(name) ? settings.get<std::int64_t>(name) : otherwise;
 }
@@ -239,17 +230,17 @@ std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {
 }
 
 ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings,
-                               std::uint32_t traits)
+                               const PluginDescription& plugin)
     : split_(split) {
-  const auto samples = integer_or(settings, "samples", 0);
-  const auto batch = integer_or(settings, "batch", 32);
+  const auto samples = integer_or(settings, host::samples, 0);
+  const auto batch = integer_or(settings, host::batch, 32);
   if (samples < 0 || batch < 1) {
     throw SettingsError("a scorer's samples must be 0 (all) or more and its batch 1 or more; found samples = " +
                         std::to_string(samples) + ", batch = " + std::to_string(batch));
   }
   if (split == nullptr) return;
   const auto& examples = *split->examples;
-  order_ = depends_on_batches(settings, traits) ? data::in_file_order(examples, samples, batch)
+  order_ = depends_on_batches(plugin, settings) ? data::in_file_order(examples, samples, batch)
                                                 : data::bucketed(examples, examples_a_batch(model, examples), samples);
 }
 

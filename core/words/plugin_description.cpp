@@ -2,6 +2,7 @@
 
 #include <espalier/error.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -134,6 +135,23 @@ Settings complete_settings(const PluginDescription& plugin, const Settings& give
   return complete;
 }
 
+std::vector<std::string> PluginDescription::budgets() const {
+  std::vector<std::string> names;
+  for (const auto& trait : plugin_traits) {
+    if (trait.is_budget && has(trait.bit)) names.emplace_back(trait.name);
+  }
+  return names;
+}
+
+bool depends_on_batches(const PluginDescription& plugin, const Settings& settings) {
+  if (plugin.has(in_file_order)) return true;
+  return std::any_of(plugin.settings.begin(), plugin.settings.end(), [&](const SettingDescription& setting) {
+    const auto given = settings.values().find(setting.name);
+    const auto value = as_text(given == settings.values().end() ? setting.default_value : given->second);
+    return std::find(setting.in_file_order.begin(), setting.in_file_order.end(), value) != setting.in_file_order.end();
+  });
+}
+
 nlohmann::json to_json(const SettingValue& value) {
   return std::visit([](const auto& held) { return nlohmann::json(held); }, value);
 }
@@ -161,22 +179,17 @@ nlohmann::json to_json(const PluginDescription& plugin) {
                                                                                  : "text";
     if (!setting.choices.empty()) json["choices"] = setting.choices;
     if (setting.range) json["range"] = setting.range->text;
+    if (!setting.in_file_order.empty()) json["in_file_order"] = setting.in_file_order;
     settings.push_back(json);
   }
-  return {{"name", plugin.name},
-          {"role", plugin.role},
-          {"version", plugin.version},
-          {"summary", plugin.summary},
-          {"settings", settings},
-          {"needs_data", plugin.needs_data},
-          {"needs_scores", plugin.needs_scores},
-          {"uses_randomness", plugin.uses_randomness},
-          {"trains", plugin.trains},
-          {"evaluates", plugin.evaluates},
-          {"heads_only", plugin.heads_only},
-          {"budgets", plugin.budgets},
-          {"file", plugin.file},
-          {"file_digest", plugin.file_digest}};
+  nlohmann::json json{{"name", plugin.name},         {"role", plugin.role},
+                      {"version", plugin.version},   {"summary", plugin.summary},
+                      {"settings", settings},        {"file", plugin.file},
+                      {"budgets", plugin.budgets()}, {"file_digest", plugin.file_digest}};
+  for (const auto& trait : plugin_traits) {
+    if (!trait.is_budget) json[trait.name] = plugin.has(trait.bit);
+  }
+  return json;
 }
 
 PluginDescription plugin_from_json(const nlohmann::json& json) {
@@ -185,13 +198,12 @@ PluginDescription plugin_from_json(const nlohmann::json& json) {
   plugin.role = json.at("role");
   plugin.version = json.at("version");
   plugin.summary = json.at("summary");
-  plugin.needs_data = json.at("needs_data");
-  plugin.needs_scores = json.at("needs_scores");
-  plugin.uses_randomness = json.at("uses_randomness");
-  plugin.trains = json.at("trains");
-  plugin.evaluates = json.at("evaluates");
-  plugin.heads_only = json.at("heads_only");
-  plugin.budgets = json.at("budgets").get<std::vector<std::string>>();
+  const auto budgets = json.at("budgets").get<std::vector<std::string>>();
+  for (const auto& trait : plugin_traits) {
+    const bool has = trait.is_budget ? std::find(budgets.begin(), budgets.end(), trait.name) != budgets.end()
+                                     : json.at(trait.name).get<bool>();
+    if (has) plugin.traits |= trait.bit;
+  }
   plugin.file = json.at("file");
   plugin.file_digest = json.value("file_digest", "");
   for (const auto& entry : json.at("settings")) {
@@ -204,6 +216,7 @@ PluginDescription plugin_from_json(const nlohmann::json& json) {
     }
     setting.choices = entry.value("choices", std::vector<std::string>{});
     setting.range = range_from(entry.value("range", ""));
+    setting.in_file_order = entry.value("in_file_order", std::vector<std::string>{});
     plugin.settings.push_back(setting);
   }
   return plugin;

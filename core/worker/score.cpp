@@ -22,7 +22,7 @@ ExitCode score(const ScoreWords& words) {
   const auto granularity = from_name<Granularity>(words.granularity);
   const auto sites = from_name<SiteFilter>(words.sites);
   const auto compute = from_name<ComputeType>(words.compute);
-  const bool reads_data = (plugin.traits & needs_data) != 0;
+  const bool reads_data = plugin.has(needs_data);
   if (reads_data && words.data.file.empty()) {
     throw SettingsError("scorer '" + words.scorer +
                         "' reads data, and none is given\n    add --data FILE --format text-classification");

@@ -104,8 +104,9 @@ TEST(Scoring, BatchesFollowTheFileWhereTheAnswerDependsOnThem) {
       Settings({{"squares", std::string("per-batch")}, {"samples", std::int64_t{20}}, {"batch", std::int64_t{8}}}));
   const auto per_sample = scoring.request("fisher", Settings({{"samples", std::int64_t{20}}}));
 
-  tasks::ScoringBatches in_order(&split, *scoring.base.model, per_batch.settings, 0);
-  tasks::ScoringBatches bucketed(&split, *scoring.base.model, per_sample.settings, 0);
+  const auto& fisher = bundled_plugins().find("scorer", "fisher").description;
+  tasks::ScoringBatches in_order(&split, *scoring.base.model, per_batch.settings, fisher);
+  tasks::ScoringBatches bucketed(&split, *scoring.base.model, per_sample.settings, fisher);
 
   EXPECT_EQ(in_order.next()->rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
   EXPECT_EQ(bucketed.examples(), 20);
@@ -115,6 +116,23 @@ TEST(Scoring, BatchesFollowTheFileWhereTheAnswerDependsOnThem) {
     for (const auto row : batch->rows) EXPECT_LT(row, 20);
   }
   EXPECT_EQ(examples, 20);
+  // The word is the card's: a plugin that says nothing of it is given rows by length.
+  tasks::ScoringBatches unmarked(&split, *scoring.base.model, per_batch.settings, PluginDescription{});
+  EXPECT_NE(unmarked.next()->rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+}
+
+TEST(Scoring, CardsSayWhichValuesMakeTheAnswerDependOnBatches) {
+  const auto depends = [](const char* scorer, const char* setting, const char* value) {
+    return depends_on_batches(bundled_plugins().find("scorer", scorer).description,
+                              Settings({{setting, std::string(value)}}));
+  };
+
+  EXPECT_TRUE(depends("fisher", "squares", "per-batch"));
+  EXPECT_FALSE(depends("fisher", "squares", "per-sample"));
+  EXPECT_TRUE(depends("gate-gradient", "absolute", "batch"));
+  EXPECT_FALSE(depends("gate-gradient", "absolute", "sample"));
+  EXPECT_FALSE(depends("gate-gradient", "absolute", "token"));
+  EXPECT_TRUE(depends("taylor", "absolute", "token"));
 }
 
 TEST(Scoring, UnknownScorerNamesTheNearest) {

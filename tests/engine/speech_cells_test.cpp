@@ -26,7 +26,9 @@ TEST(SoundsInChunks, HaveNoLossAnywhere) {
   EXPECT_TRUE(speaking.was_said("1 of 3 utterances are heard in chunks"));
   EXPECT_EQ(tasks::examples_with_loss(split), 2);
   for (const std::uint32_t traits : {0u, std::uint32_t{in_file_order}}) {
-    tasks::ScoringBatches batches(&split, *speaking.model, {}, traits);
+    PluginDescription plugin;
+    plugin.traits = traits;
+    tasks::ScoringBatches batches(&split, *speaking.model, {}, plugin);
     EXPECT_EQ(batches.examples(), 2);
     while (const auto batch = batches.next()) {
       for (const auto row : batch->rows) EXPECT_NE(row, 0);

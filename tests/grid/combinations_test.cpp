@@ -260,7 +260,7 @@ TEST_F(SplitsOfSearchers, AreNeededByWhatTheyDo) {
   EXPECT_EQ(missing(train, "searcher = \"gates\"\nheads = 4"), Lines{});
   EXPECT_EQ(missing(train, "searcher = \"a-star\"\nheads = 4"), Lines{no_validation + "'a-star' but not given)"});
   EXPECT_EQ(missing(validation, "searcher = \"a-star\"\nheads = 4"), Lines{});
-  for (auto& plugin : options_.plugins) plugin.evaluates = plugin.trains = plugin.name == "gates";
+  for (auto& plugin : options_.plugins) plugin.traits = plugin.name == "gates" ? trains | evaluates : no_traits;
   EXPECT_EQ(missing("", "searcher = \"gates\"\nheads = 4"),
             (Lines{no_train + "'gates' but not given)", no_validation + "'gates' but not given)"}));
 }

@@ -29,7 +29,7 @@ inline std::vector<PluginDescription> test_plugins() {
     plugin.file = std::string(name) + ".so";
     return plugin;
   };
-  add("scorer", "random", {}).uses_randomness = true;
+  add("scorer", "random", {}).traits = uses_randomness;
   add("scorer", "magnitude", {{"norm", Integer{1}, "which norm", {"1", "2"}}});
   auto& fisher = add("scorer", "fisher",
                      {{"squares", std::string("per-sample"), "what is squared", {"per-sample", "per-batch"}},
@@ -37,27 +37,22 @@ inline std::vector<PluginDescription> test_plugins() {
                       {"split", std::string("validation"), "which split", {"train", "validation"}},
                       {"damping", 1e-6, "added to each score", {}}});
   fisher.version = "1.1.0";
-  fisher.needs_data = true;
+  fisher.traits = needs_data;
   add("searcher", "ranking",
       {{"keep_one", false, "never empty a site", {}},
        {"keep_one_head", false, "an emptied site keeps a head", {}},
        {"rescue", std::string("best"), "which one", {"best", "first"}}})
-      .needs_scores = true;
+      .traits = needs_scores;
   auto& lookahead = add("searcher", "lookahead", {{"width", Integer{4}, "states kept", {}}});
-  lookahead.needs_scores = true;
-  lookahead.evaluates = true;
+  lookahead.traits = needs_scores | evaluates;
   // Searchers without scores: one that evaluates masks, one that learns gates.
   auto& a_star =
       add("searcher", "a-star", {{"metric", std::string(), "what may be lost; empty: the task's first", {}}});
-  a_star.evaluates = true;
-  a_star.heads_only = true;
-  a_star.budgets = {"heads", "loss_of_metric"};
-  auto& gates = add("searcher", "gates", {});
-  gates.trains = true;
-  gates.budgets = {"sparsity", "heads"};
+  a_star.traits = evaluates | heads_only | budget_heads | budget_loss;
+  add("searcher", "gates", {}).traits = trains | budget_sparsity | budget_heads;
   add("recovery", "lora",
       {{"rank", Integer{16}, "rank of the update", {}}, {"epochs", Integer{1}, "passes over the data", {}}})
-      .needs_data = true;
+      .traits = needs_data;
   return plugins;
 }
 

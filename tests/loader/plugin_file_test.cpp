@@ -38,7 +38,7 @@ TEST(PluginFile, AGoodOneIsDescribed) {
   EXPECT_EQ(plugin.description.name, "steady");
   EXPECT_EQ(plugin.description.version, "1.0.0");
   EXPECT_EQ(plugin.description.summary, "Scores in the units' order");
-  EXPECT_FALSE(plugin.description.needs_data);
+  EXPECT_FALSE(plugin.has(needs_data));
   EXPECT_EQ(plugin.description.file, plugin_file("steady").string());
   EXPECT_EQ(plugin.file_digest, sha256_of_file(plugin_file("steady")));
   ASSERT_EQ(plugin.description.settings.size(), 1u);
@@ -199,6 +199,13 @@ TEST(PluginFile, HasRangesThatHoldTheirDefaults) {
                    {"expected for instance 1.. or 0..1"}));
   EXPECT_TRUE(says(refusal_of("default_out_of_range"), ": a default is not among the values that its setting allows",
                    {"setting 'rank' of scorer 'default-out-of-range' is 0, expected an integer of at least 1 (what)"}));
+}
+
+TEST(PluginFile, NamesValuesThatDependOnBatchesAndCanBe) {
+  EXPECT_TRUE(says(refusal_of("odd_file_order"),
+                   ": scorer 'odd-file-order': setting 'squares' makes the answer depend on the batches where it is "
+                   "'per-bach', which it cannot be",
+                   {"expected of in_file_order_if some of per-sample, per-batch"}));
 }
 
 TEST(PluginFile, TheRoleMustBeKnown) {

@@ -412,7 +412,7 @@ TEST(RankingOfProjectionChannels, EachProjectionHasItsOwnBudget) {
 }
 
 TEST(Ranking, SaysWhichBudgetsAreUnderstood) {
-  const auto budgets = [](const char* searcher) { return bundled().find("searcher", searcher).description.budgets; };
+  const auto budgets = [](const char* searcher) { return bundled().find("searcher", searcher).description.budgets(); };
 
   EXPECT_EQ(budgets("ranking"), (std::vector<std::string>{"sparsity", "heads"}));
   EXPECT_EQ(budgets("channel-greedy"), std::vector<std::string>{"sparsity"});

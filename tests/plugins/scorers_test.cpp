@@ -48,10 +48,9 @@ Settings norm(std::int64_t p) { return Settings({{"norm", p}}); }
 
 TEST(Bundled, AllAreThereAndNoneIsRefused) {
   EXPECT_TRUE(bundled().refusals().empty()) << bundled().refusals()[0].message;
-  for (const char* name : on_data) EXPECT_TRUE(bundled().find("scorer", name).description.needs_data) << name;
-  for (const char* name : {"magnitude", "random"})
-    EXPECT_FALSE(bundled().find("scorer", name).description.needs_data) << name;
-  EXPECT_TRUE(bundled().find("searcher", "ranking").description.needs_scores);
+  for (const char* name : on_data) EXPECT_TRUE(bundled().find("scorer", name).has(needs_data)) << name;
+  for (const char* name : {"magnitude", "random"}) EXPECT_FALSE(bundled().find("scorer", name).has(needs_data)) << name;
+  EXPECT_TRUE(bundled().find("searcher", "ranking").has(needs_scores));
 }
 
 TEST(Magnitude, OfHeads) {
@@ -199,7 +198,7 @@ TEST(Fisher, OfAHeadIsTheSumOfItsChannels) {
   auto sums = at::zeros({heads.count()}, at::kDouble);
   for (std::int64_t i = 0; i < pairs.count(); ++i) sums[pairs[i].site * 2 + pairs[i].head] += of_pairs[i];
 
-  EXPECT_TRUE((bundled().find("scorer", "fisher").traits & sums_over_channels) != 0);
+  EXPECT_TRUE(bundled().find("scorer", "fisher").has(sums_over_channels));
   EXPECT_TRUE(is_close(of_heads, sums, {1e-12, 0}));
 }
 
@@ -251,7 +250,7 @@ TEST(Scorers, OfAttentionAreOfHeadsAlone) {
   for (const auto& plugin : bundled().plugins()) {
     const auto& description = plugin.description;
     if (description.role != "scorer") continue;
-    EXPECT_EQ(description.heads_only, description.name == "confidence" || description.name == "entropy")
+    EXPECT_EQ(description.has(heads_only), description.name == "confidence" || description.name == "entropy")
         << description.name;
   }
 }
@@ -419,7 +418,7 @@ TEST(Taylor, OfAHeadIsTheSumOfItsChannels) {
   const auto batch = batch_of_gradients({1, 1});
   const auto of_pairs = scores_of("taylor", {}, model, Units(model.sites(), Granularity::HeadChannel), {batch});
 
-  EXPECT_TRUE((bundled().find("scorer", "taylor").traits & sums_over_channels) != 0);
+  EXPECT_TRUE(bundled().find("scorer", "taylor").has(sums_over_channels));
   EXPECT_TRUE(is_close(of_pairs, doubles({29, 4, 102, 4})));
   EXPECT_TRUE(
       is_close(scores_of("taylor", {}, model, Units(model.sites(), Granularity::Head), {batch}), doubles({131, 8})));

@@ -48,6 +48,8 @@ json plugin(const std::string& name, const std::string& role, bool needs_scores)
           {"needs_data", false},
           {"needs_scores", needs_scores},
           {"uses_randomness", false},
+          {"sums_over_channels", false},
+          {"in_file_order", false},
           {"trains", false},
           {"evaluates", false},
           {"heads_only", false},

@@ -86,7 +86,7 @@ TEST_P(SpeechLosses, AreWhatScorersAndTrainingSee) {
   Speaking speaking(GetParam().language, GetParam().forced);
   const auto expected = golden()[GetParam().name];
   const auto& split = speaking.split();
-  tasks::ScoringBatches batches(&split, *speaking.model, {}, 0);
+  tasks::ScoringBatches batches(&split, *speaking.model, {}, PluginDescription{});
   std::int64_t seen = 0;
   while (const auto batch = batches.next()) {
     const auto losses = speaking.model->losses(*batch);

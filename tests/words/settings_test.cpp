@@ -96,9 +96,38 @@ TEST(Settings, AWrongTypeIsNamed) {
             "setting 'samples' is a text, expected an integer");
 }
 
+TEST(PluginDescription, SaysWhetherItsAnswerDependsOnBatches) {
+  auto plugin = fisher();
+  const Settings per_batch({{"squares", std::string("per-batch")}});
+  EXPECT_FALSE(depends_on_batches(plugin, per_batch));
+  plugin.settings[0].in_file_order = {"per-batch"};
+  EXPECT_TRUE(depends_on_batches(plugin, per_batch));
+  EXPECT_FALSE(depends_on_batches(plugin, Settings({{"squares", std::string("per-sample")}})));
+  EXPECT_FALSE(depends_on_batches(plugin, {}));  // the default
+  plugin.traits = in_file_order;
+  EXPECT_TRUE(depends_on_batches(plugin, {}));
+}
+
+TEST(PluginDescription, KnowsEachTraitByABitOfItsOwn) {
+  std::uint32_t seen = 0;
+  for (const auto& trait : plugin_traits) {
+    EXPECT_EQ(seen & trait.bit, 0u) << trait.name;
+    seen |= trait.bit;
+  }
+  EXPECT_EQ(seen, known_traits());
+}
+
+TEST(PluginDescription, HasTheBudgetsOfItsTraits) {
+  PluginDescription plugin;
+  EXPECT_TRUE(plugin.budgets().empty());
+  plugin.traits = budget_loss | budget_heads | trains;
+  EXPECT_EQ(plugin.budgets(), (std::vector<std::string>{"heads", "loss_of_metric"}));
+}
+
 TEST(PluginDescription, SurvivesJson) {
   auto plugin = fisher();
-  plugin.needs_data = true;
+  plugin.traits = known_traits();
+  plugin.settings[0].in_file_order = {"per-batch"};
   plugin.file = "plugins/fisher.so";
   plugin.file_digest = "0123";
   plugin.settings[1].range = range_from("0..");
@@ -106,6 +135,7 @@ TEST(PluginDescription, SurvivesJson) {
   const auto again = plugin_from_json(nlohmann::json::parse(to_json(plugin).dump()));
 
   EXPECT_EQ(to_json(again), to_json(plugin));
+  EXPECT_EQ(again.traits, plugin.traits);
   EXPECT_TRUE(std::holds_alternative<double>(again.settings[2].default_value));
 }
 

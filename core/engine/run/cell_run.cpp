@@ -102,8 +102,8 @@ void CellRun::dense() {
 
 void CellRun::plan() {
   const auto& searcher = caches_.catalog.find("searcher", cell_.searcher.plugin);
-  ranks_ = (searcher.traits & needs_scores) != 0;
-  trains_itself_ = (searcher.traits & trains) != 0;
+  ranks_ = searcher.has(needs_scores);
+  trains_itself_ = searcher.has(trains);
   recovers_ = cell_.recovery.plugin != "none";
   if (ranks_ && cell_.scorer.plugin == "none")
     throw SettingsError("searcher '" + cell_.searcher.plugin + "' ranks scores, and the cell has no scorer");

@@ -20,7 +20,7 @@ class Fisher final : public espalier::Scorer {
   explicit Fisher(const espalier::Settings& settings)
       : squares_(settings.get<std::string>("squares") == "per-batch" ? espalier::Squares::PerBatch
                                                                      : espalier::Squares::PerSample),
-        batch_(settings.get<std::int64_t>("batch")),
+        batch_(settings.get<std::int64_t>(espalier::host::batch)),
         damping_(settings.get<double>("damping")),
         weighted_(settings.get<bool>("weighted")) {}
 
@@ -81,10 +81,12 @@ ESPALIER_SCORER(Fisher, "fisher", "1.1.0", "Fisher information: mean squared gra
                 espalier::needs_data | espalier::sums_over_channels,
                 espalier::Setting{"squares", "per-sample",
                                   "squared per example, or per mini-batch mean as the paper's code",
-                                  "per-sample|per-batch"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "validation", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 64, "examples a mini-batch (per-batch)", "1.."},
+                                  "per-sample|per-batch"}
+                    .in_file_order_if("per-batch"),
+                espalier::Setting{espalier::host::samples, 1000, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::split, "validation", "split the gradients come from",
+                                  "train|validation"},
+                espalier::Setting{espalier::host::batch, 64, "examples a mini-batch (per-batch)", "1.."},
                 espalier::Setting{"damping", 1e-6, "added to every weight after averaging", "0.."},
                 espalier::Setting{"weighted", false, "times half the squared weight, as optimal brain damage"},
                 ESPALIER_LOSS_SETTINGS)

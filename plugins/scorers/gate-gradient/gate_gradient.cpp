@@ -30,7 +30,7 @@ class GateGradient final : public espalier::Scorer {
         averages_(settings.get<std::string>("reduction") == "mean"),
         last_by_examples_(settings.get<std::string>("last_site") == "examples"),
         by_site_(settings.get<std::string>("normalise") == "site"),
-        distils_(settings.get<std::string>("loss") == "distillation") {
+        distils_(settings.get<std::string>(espalier::host::loss) == "distillation") {
     // Elsewhere batches are as large as it suits the host.
     if (averages_ && absolute_ != "batch") {
       throw espalier::SettingsError("gate-gradient: reduction = \"mean\" needs absolute = \"batch\", and was given \"" +
@@ -98,15 +98,15 @@ class GateGradient final : public espalier::Scorer {
 
 }  // namespace
 
-ESPALIER_SCORER(GateGradient, "gate-gradient", "1.2.0", "Mean absolute gradient of the loss at each unit's gate",
-                espalier::needs_data,
-                espalier::Setting{"absolute", "sample", "where the absolute value is taken", "token|sample|batch"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 32, "examples a batch (absolute = batch)", "1.."},
-                espalier::Setting{"reduction", "sum", "of the losses of a batch (absolute = batch)", "sum|mean"},
-                espalier::Setting{"last_site", "tokens", "what the last site is divided by (absolute = token)",
-                                  "tokens|examples"},
-                espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores",
-                                  "none|site"},
-                ESPALIER_LOSS_SETTINGS)
+ESPALIER_SCORER(
+    GateGradient, "gate-gradient", "1.2.0", "Mean absolute gradient of the loss at each unit's gate",
+    espalier::needs_data,
+    espalier::Setting{"absolute", "sample", "where the absolute value is taken", "token|sample|batch"}.in_file_order_if(
+        "batch"),
+    espalier::Setting{espalier::host::samples, 1000, "first rows of the split; 0: all", "0.."},
+    espalier::Setting{espalier::host::split, "train", "split the gradients come from", "train|validation"},
+    espalier::Setting{espalier::host::batch, 32, "examples a batch (absolute = batch)", "1.."},
+    espalier::Setting{"reduction", "sum", "of the losses of a batch (absolute = batch)", "sum|mean"},
+    espalier::Setting{"last_site", "tokens", "what the last site is divided by (absolute = token)", "tokens|examples"},
+    espalier::Setting{"normalise", "none", "site: divide by the Euclidean norm of the site's scores", "none|site"},
+    ESPALIER_LOSS_SETTINGS)

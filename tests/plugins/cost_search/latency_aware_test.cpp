@@ -353,8 +353,8 @@ TEST(LatencyAware, RefusesWhatItCannotMeet) {
 TEST(LatencyAware, SaysWhatItNeeds) {
   const auto& plugin = bundled().find("searcher", "latency-aware").description;
 
-  EXPECT_TRUE(plugin.needs_scores && plugin.heads_only && !plugin.needs_data && !plugin.evaluates);
-  EXPECT_EQ(plugin.budgets, (std::vector<std::string>{"latency"}));
+  EXPECT_TRUE(plugin.has(needs_scores) && plugin.has(heads_only) && !plugin.has(needs_data) && !plugin.has(evaluates));
+  EXPECT_EQ(plugin.budgets(), (std::vector<std::string>{"latency"}));
 }
 
 }  // namespace

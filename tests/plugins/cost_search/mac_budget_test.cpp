@@ -489,9 +489,10 @@ TEST(MacBudget, SaysWhatItNeeds) {
   for (const auto& setting : bundled().find("scorer", "mask-fisher").description.settings)
     of_scorer[setting.name] = setting.default_value;
 
-  EXPECT_TRUE(plugin.needs_data && plugin.heads_only && !plugin.needs_scores && !plugin.uses_randomness);
-  EXPECT_EQ(plugin.budgets, (std::vector<std::string>{"sparsity", "heads", "macs"}));
-  EXPECT_NE(bundled().find("searcher", "mac-budget").traits & in_file_order, 0u);
+  EXPECT_TRUE(plugin.has(needs_data) && plugin.has(heads_only) && !plugin.has(needs_scores) &&
+              !plugin.has(uses_randomness));
+  EXPECT_EQ(plugin.budgets(), (std::vector<std::string>{"sparsity", "heads", "macs"}));
+  EXPECT_TRUE(plugin.has(in_file_order));
   EXPECT_EQ(defaults["rearrange"], SettingValue(true));
   defaults.erase("rearrange");
   EXPECT_EQ(defaults, of_scorer);

@@ -45,9 +45,9 @@ Values with(Values values, const Values& more) {
 TEST(DifferentiableSubset, SaysWhatItNeeds) {
   const auto& plugin = bundled().find("searcher", "differentiable-subset").description;
 
-  EXPECT_TRUE(plugin.trains && plugin.uses_randomness && plugin.heads_only);
-  EXPECT_FALSE(plugin.needs_scores || plugin.needs_data || plugin.evaluates);
-  EXPECT_EQ(plugin.budgets, (std::vector<std::string>{"sparsity", "heads"}));
+  EXPECT_TRUE(plugin.has(trains) && plugin.has(uses_randomness) && plugin.has(heads_only));
+  EXPECT_FALSE(plugin.has(needs_scores) || plugin.has(needs_data) || plugin.has(evaluates));
+  EXPECT_EQ(plugin.budgets(), (std::vector<std::string>{"sparsity", "heads"}));
 }
 
 TEST(DifferentiableSubset, ImportancesBeginXavierUniformInThePapersRows) {

@@ -119,9 +119,9 @@ constexpr const char* graded_best[] = {"0000 1000", "0010 1000", "0010 1010", "1
 TEST(HardConcrete, SaysWhatItNeeds) {
   const auto& plugin = bundled().find("searcher", "hard-concrete").description;
 
-  EXPECT_TRUE(plugin.trains && plugin.uses_randomness && plugin.heads_only);
-  EXPECT_FALSE(plugin.needs_scores || plugin.needs_data || plugin.evaluates);
-  EXPECT_EQ(plugin.budgets, (std::vector<std::string>{"sparsity", "heads"}));
+  EXPECT_TRUE(plugin.has(trains) && plugin.has(uses_randomness) && plugin.has(heads_only));
+  EXPECT_FALSE(plugin.has(needs_scores) || plugin.has(needs_data) || plugin.has(evaluates));
+  EXPECT_EQ(plugin.budgets(), (std::vector<std::string>{"sparsity", "heads"}));
 }
 
 TEST(HardConcrete, GatesAreSampledFromWhatIsLearned) {

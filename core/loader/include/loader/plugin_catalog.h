@@ -18,10 +18,11 @@ namespace espalier::loader {
 
 struct Plugin {
   PluginDescription description;
-  std::uint32_t traits = 0;
   std::string file_digest;
   std::filesystem::path file;
   const PluginCard* card = nullptr;
+
+  bool has(PluginTraits trait) const { return description.has(trait); }
 };
 
 struct Refusal {

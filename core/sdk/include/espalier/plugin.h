@@ -17,8 +17,8 @@
 #include <espalier/export.h>
 #include <espalier/settings.h>
 
-// Raised with every change to a type of the SDK.
-#define ESPALIER_ABI 4
+// Raised with every change to a type of the SDK; the libraries carry it as their SOVERSION.
+#define ESPALIER_ABI 5
 
 #if __cplusplus > 202002L
 #define ESPALIER_STANDARD 23
@@ -61,26 +61,6 @@
 
 namespace espalier {
 
-// What the host must know before it calls a plugin; combined with |.
-enum PluginTraits : std::uint32_t {
-  no_traits = 0,
-  needs_data = 1,          // reads batches; has a setting `split`
-  needs_scores = 2,        // ranks what a scorer gave
-  uses_randomness = 4,     // its answer depends on the seed
-  sums_over_channels = 8,  // a head's score is the sum of its channels' scores, so finer scores serve coarser units
-  in_file_order = 16,  // its value depends on the batches: the first `samples` rows in file order, `batch` at a time
-  // Of searchers. Budgets that are understood; with none of these bits, a budget is first refused by the search itself.
-  budget_sparsity = 32,
-  budget_heads = 64,
-  budget_macs = 128,
-  budget_latency = 256,
-  budget_loss = 512,
-  heads_only = 1024,  // of scorers and searchers: understands granularity head alone
-  trains = 2048,      // calls train(): needs the train split
-  evaluates = 4096,   // calls evaluate(): needs the validation split
-  all_traits = 8191,
-};
-
 struct PluginCard {
   std::uint32_t abi;   // ESPALIER_ABI; first, and never moves
   std::uint32_t size;  // sizeof(PluginCard); second, and never moves
@@ -89,7 +69,7 @@ struct PluginCard {
   const char* name;    // kebab-case, equal to the file's stem
   const char* version;
   const char* summary;
-  std::uint32_t traits;
+  std::uint32_t traits;  // PluginTraits
   std::uint32_t setting_count;
   const Setting* settings;
   void* (*create)(const Settings& settings);  // a new instance, as a pointer to the role's class; the host deletes it

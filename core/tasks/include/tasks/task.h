@@ -19,6 +19,7 @@
 #include "data/examples.h"
 #include "nn/model.h"
 #include "tables/split_tables.h"
+#include "words/plugin_description.h"
 #include "words/watch.h"
 
 namespace espalier::tasks {
@@ -146,7 +147,7 @@ std::int64_t multiply_adds_of(const nn::Model& model, const Split& split);
 // many as memory allows, unless the answer depends on the batches; then rows in file order, `batch` at a time.
 class ScoringBatches final : public BatchStream {
  public:
-  ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings, std::uint32_t traits);
+  ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings, const PluginDescription& plugin);
   std::optional<Batch> next() override;
   void rewind() override { next_ = 0; }
   std::int64_t examples() const override;

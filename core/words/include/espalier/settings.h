@@ -1,4 +1,4 @@
-// Settings of a plugin: which ones it declares, and the values a cell gives it.
+// What a plugin says on its card: traits, and the settings that it declares; and the values that a cell gives those.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,13 @@ struct Setting {
   constexpr Setting(const char* its_name, const char* value, const char* its_doc, const char* allowed = "")
       : name(its_name), type(Type::Text), text(value), doc(its_doc), choices(allowed) {}
 
+  // With these values ('|' between) the answer depends on the batches, as it always does with the trait in_file_order.
+  constexpr Setting in_file_order_if(const char* values) const {
+    Setting changed = *this;
+    changed.in_file_order = values;
+    return changed;
+  }
+
   const char* name = "";
   Type type = Type::None;
   std::int64_t integer = 0;
@@ -39,7 +46,67 @@ struct Setting {
   const char* text = "";
   const char* doc = "";
   const char* choices = "";
+  const char* in_file_order = "";
 };
+
+// Names of settings that the host carries out, wherever a plugin declares them.
+namespace host {
+inline constexpr const char* split = "split";      // which rows `batches` gives: "train" or "validation",
+inline constexpr const char* samples = "samples";  // the first so many, 0: all,
+inline constexpr const char* batch = "batch";      // so many at a time
+inline constexpr const char* loss = "loss";        // what losses and gradients are of: "task", "bce", "distillation"
+inline constexpr const char* teacher = "teacher";  // of a distillation: "dense", or a checkpoint folder
+inline constexpr const char* temperature = "temperature";  // of a distillation
+inline constexpr const char* metric = "metric";  // what a searcher's evaluate() measures; empty: the task's first
+}  // namespace host
+
+// What the host must know before it calls a plugin; combined with |.
+enum PluginTraits : std::uint32_t {
+  no_traits = 0,
+  needs_data = 1,          // reads batches; has a setting `split`
+  needs_scores = 2,        // ranks what a scorer gave
+  uses_randomness = 4,     // its answer depends on the seed
+  sums_over_channels = 8,  // a head's score is the sum of its channels' scores, so finer scores serve coarser units
+  in_file_order = 16,  // its value depends on the batches: the first `samples` rows in file order, `batch` at a time
+  // Of searchers. Budgets that are understood; with none of these bits, a budget is first refused by the search itself.
+  budget_sparsity = 32,
+  budget_heads = 64,
+  budget_macs = 128,
+  budget_latency = 256,
+  budget_loss = 512,
+  heads_only = 1024,  // of scorers and searchers: understands granularity head alone
+  trains = 2048,      // calls train(): needs the train split
+  evaluates = 4096,   // calls evaluate(): needs the validation split
+};
+
+// A new trait is a bit above and a row here; a budget's name is that of the experiment file.
+struct PluginTrait {
+  PluginTraits bit;
+  const char* name;
+  bool is_budget = false;
+};
+inline constexpr PluginTrait plugin_traits[] = {
+    {needs_data, "needs_data"},
+    {needs_scores, "needs_scores"},
+    {uses_randomness, "uses_randomness"},
+    {sums_over_channels, "sums_over_channels"},
+    {in_file_order, "in_file_order"},
+    {budget_sparsity, "sparsity", true},
+    {budget_heads, "heads", true},
+    {budget_macs, "macs", true},
+    {budget_latency, "latency", true},
+    {budget_loss, "loss_of_metric", true},
+    {heads_only, "heads_only"},
+    {trains, "trains"},
+    {evaluates, "evaluates"},
+};
+
+// The bits that there are.
+constexpr std::uint32_t known_traits() {
+  std::uint32_t all = 0;
+  for (const auto& trait : plugin_traits) all |= trait.bit;
+  return all;
+}
 
 // The values of one plugin instance; every declared setting is filled in by the host before a plugin sees them.
 class ESPALIER_WORDS_API Settings {

@@ -1,6 +1,7 @@
 // What espalier knows of a plugin without loading it: the worker describes each file once, as JSON.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -27,8 +28,9 @@ struct SettingDescription {
   std::string name;
   SettingValue default_value;
   std::string doc;
-  std::vector<std::string> choices;        // empty: any value of the default's type
-  std::optional<SettingRange> range = {};  // of numbers
+  std::vector<std::string> choices;             // empty: any value of the default's type
+  std::optional<SettingRange> range = {};       // of numbers
+  std::vector<std::string> in_file_order = {};  // values with which the answer depends on the batches
 };
 
 struct PluginDescription {
@@ -37,21 +39,21 @@ struct PluginDescription {
   std::string version;
   std::string summary;
   std::vector<SettingDescription> settings;
-  bool needs_data = false;       // it reads a split
-  bool needs_scores = false;     // a searcher that ranks scores
-  bool uses_randomness = false;  // its answer depends on the seed
-  bool heads_only = false;       // understands granularity head alone
-  // Of searchers.
-  bool trains = false;               // needs the train split
-  bool evaluates = false;            // needs the validation split
-  std::vector<std::string> budgets;  // that it understands; empty: unknown before it is asked
+  std::uint32_t traits = no_traits;  // the bits of its card
   std::string file;
   std::string file_digest;
+
+  bool has(PluginTraits trait) const { return (traits & trait) != 0; }
+  // Of a searcher: the kinds of budgets that it understands; empty: unknown before it is asked.
+  ESPALIER_WORDS_API std::vector<std::string> budgets() const;
 };
 
 // Fills in defaults, converts integers to reals where declared so. Throws SettingsError naming every undeclared
 // setting (with the nearest declared one), wrong type and value that is not allowed.
 ESPALIER_WORDS_API Settings complete_settings(const PluginDescription& plugin, const Settings& given);
+
+// Whether the plugin's answer depends on which rows are in a batch together: by a trait, or by the value of a setting.
+ESPALIER_WORDS_API bool depends_on_batches(const PluginDescription& plugin, const Settings& settings);
 
 ESPALIER_WORDS_API nlohmann::json to_json(const SettingValue& value);
 ESPALIER_WORDS_API nlohmann::json to_json(const Settings& settings);
