@@ -38,7 +38,7 @@ at::Tensor with_gradient(const at::Tensor& value, const at::Tensor& input, Backw
 TrainingPlan training_plan(const Settings& settings) {
   TrainingPlan plan;
   plan.epochs = settings.get<std::int64_t>("epochs");
-  plan.batch = settings.get<std::int64_t>("batch");
+  plan.batch = settings.get<std::int64_t>(host::batch);
   plan.accumulate = settings.get<std::int64_t>("accumulate");
   plan.optimiser = settings.get<std::string>("optimiser");
   plan.momentum = settings.get<double>("momentum");

@@ -28,7 +28,7 @@ class BatchGate final : public espalier::Scorer {
 
 ESPALIER_SCORER(BatchGate, "batch-gate", "1.0.0", "Absolute gradient of a batch's mean loss at each unit's gate",
                 espalier::needs_data | espalier::in_file_order,
-                espalier::Setting{"split", "train", "split the batches come from", "train|validation"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"batch", 32, "examples a batch", "1.."},
+                espalier::Setting{espalier::host::split, "train", "split the batches come from", "train|validation"},
+                espalier::Setting{espalier::host::samples, 1000, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::batch, 32, "examples a batch", "1.."},
                 espalier::Setting{"power", 1.0, "of each absolute gradient, before they are added", "0<.."})

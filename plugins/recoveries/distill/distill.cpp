@@ -11,11 +11,11 @@ namespace {
 class Distill final : public espalier::Recovery {
  public:
   explicit Distill(const espalier::Settings& settings) : settings_(settings) {
-    objective_.loss = settings.get<std::string>("loss");
+    objective_.loss = settings.get<std::string>(espalier::host::loss);
     objective_.task = settings.get<double>("task");
     objective_.distillation = settings.get<double>("distillation");
-    objective_.temperature = settings.get<double>("temperature");
-    objective_.teacher = settings.get<std::string>("teacher");
+    objective_.temperature = settings.get<double>(espalier::host::temperature);
+    objective_.teacher = settings.get<std::string>(espalier::host::teacher);
     if (objective_.task + objective_.distillation == 0)
       throw espalier::SettingsError("distill: task and distillation are both 0, so that nothing is trained on");
   }
@@ -36,5 +36,6 @@ ESPALIER_RECOVERY(Distill, "distill", "1.0.0", "Trains all weights that are left
                   espalier::uses_randomness, ESPALIER_TRAINING_SETTINGS("sgd", 1e-4, 1e-4, 4),
                   espalier::Setting{"task", 0.5, "weight of the task's loss", "0.."},
                   espalier::Setting{"distillation", 0.5, "weight of the teacher's", "0.."},
-                  espalier::Setting{"temperature", 2.0, "that softens both sides", "0<.."},
-                  espalier::Setting{"teacher", "dense", "dense: the model before pruning; or a checkpoint folder"})
+                  espalier::Setting{espalier::host::temperature, 2.0, "that softens both sides", "0<.."},
+                  espalier::Setting{espalier::host::teacher, "dense",
+                                    "dense: the model before pruning; or a checkpoint folder"})

@@ -9,7 +9,7 @@ class Finetune final : public espalier::Recovery {
 
   void recover(espalier::RecoveryTask& task) override {
     espalier::Objective objective;
-    objective.loss = settings_.get<std::string>("loss");
+    objective.loss = settings_.get<std::string>(espalier::host::loss);
     task.model.train(espalier::training_plan(settings_), espalier::parameter_groups(task.model.tensors(), settings_),
                      objective);
   }

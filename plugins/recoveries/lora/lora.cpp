@@ -50,7 +50,7 @@ class Lora final : public espalier::Recovery {
       return merged;
     };
     espalier::Objective objective;
-    objective.loss = settings_.get<std::string>("loss");
+    objective.loss = settings_.get<std::string>(espalier::host::loss);
     task.model.train(espalier::training_plan(settings_), {group}, objective, {.weights = weights});
   }
 

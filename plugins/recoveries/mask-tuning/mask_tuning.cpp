@@ -74,5 +74,5 @@ class MaskTuning final : public espalier::Recovery {
 ESPALIER_RECOVERY(MaskTuning, "mask-tuning", "1.0.0", "Rescales the heads that are left by least squares, site by site",
                   espalier::needs_data, espalier::Setting{"damping", 1.0, "of the least squares", "0.."},
                   espalier::Setting{"largest", 10.0, "scale beyond which the tuning stops", "0<.."},
-                  espalier::Setting{"samples", 512, "first rows of the split; 0: all", "0.."},
-                  espalier::Setting{"split", "train", "split that is looked at", "train|validation"})
+                  espalier::Setting{espalier::host::samples, 512, "first rows of the split; 0: all", "0.."},
+                  espalier::Setting{espalier::host::split, "train", "split that is looked at", "train|validation"})

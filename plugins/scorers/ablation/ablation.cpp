@@ -55,8 +55,8 @@ class Ablation final : public espalier::Scorer {
 
 }  // namespace
 
-ESPALIER_SCORER(Ablation, "ablation", "1.0.0", "What the model loses when the unit alone is removed",
-                espalier::needs_data,
-                espalier::Setting{"metric", "loss", "what is lost: mean loss, or the task's metric", "loss|task"},
-                espalier::Setting{"samples", 256, "first rows of the split; 0: all (metric = loss)", "0.."},
-                espalier::Setting{"split", "validation", "split the loss is measured on", "train|validation"})
+ESPALIER_SCORER(
+    Ablation, "ablation", "1.0.0", "What the model loses when the unit alone is removed", espalier::needs_data,
+    espalier::Setting{"metric", "loss", "what is lost: mean loss, or the task's metric", "loss|task"},
+    espalier::Setting{espalier::host::samples, 256, "first rows of the split; 0: all (metric = loss)", "0.."},
+    espalier::Setting{espalier::host::split, "validation", "split the loss is measured on", "train|validation"})

@@ -57,5 +57,5 @@ class Confidence final : public espalier::Scorer {
 ESPALIER_SCORER(Confidence, "confidence", "1.0.0", "Mean largest attention weight of a head",
                 espalier::needs_data | espalier::heads_only,
                 espalier::Setting{"skip_last", false, "leave the last token of each example out as query"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "train", "split the attention is seen on", "train|validation"})
+                espalier::Setting{espalier::host::samples, 1000, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::split, "train", "split the attention is seen on", "train|validation"})

@@ -51,5 +51,5 @@ ESPALIER_SCORER(Entropy, "entropy", "1.0.0", "Mean entropy of a head's attention
                 espalier::needs_data | espalier::heads_only,
                 espalier::Setting{"keep", "focused", "heads that score high: of low entropy, or of high (spread)",
                                   "focused|spread"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "train", "split the attention is seen on", "train|validation"})
+                espalier::Setting{espalier::host::samples, 1000, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::split, "train", "split the attention is seen on", "train|validation"})

@@ -35,6 +35,6 @@ class MaskFisher final : public espalier::Scorer {
 
 ESPALIER_SCORER(MaskFisher, "mask-fisher", "1.0.0", "Squared gradient at each unit's gate, summed over mini-batches",
                 espalier::needs_data | espalier::in_file_order,
-                espalier::Setting{"samples", 2048, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 32, "examples a mini-batch", "1.."}, ESPALIER_LOSS_SETTINGS)
+                espalier::Setting{espalier::host::samples, 2048, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::split, "train", "split the gradients come from", "train|validation"},
+                espalier::Setting{espalier::host::batch, 32, "examples a mini-batch", "1.."}, ESPALIER_LOSS_SETTINGS)

@@ -48,6 +48,6 @@ ESPALIER_SCORER(Taylor, "taylor", "1.0.0",
                 espalier::needs_data | espalier::in_file_order | espalier::sums_over_channels,
                 espalier::Setting{"power", "square", "of each weight times gradient, before they are added",
                                   "square|absolute"},
-                espalier::Setting{"samples", 1000, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
-                espalier::Setting{"batch", 32, "examples a mini-batch", "1.."}, ESPALIER_LOSS_SETTINGS)
+                espalier::Setting{espalier::host::samples, 1000, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::split, "train", "split the gradients come from", "train|validation"},
+                espalier::Setting{espalier::host::batch, 32, "examples a mini-batch", "1.."}, ESPALIER_LOSS_SETTINGS)

@@ -75,5 +75,5 @@ ESPALIER_SCORER(Wanda, "wanda", "1.0.0", "Absolute weights times the norms of th
                 espalier::needs_data,
                 espalier::Setting{"reduce", "sum", "how a unit gathers its weights: their sum or Euclidean norm",
                                   "sum|norm"},
-                espalier::Setting{"samples", 128, "first rows of the split; 0: all", "0.."},
-                espalier::Setting{"split", "train", "split the features come from", "train|validation"})
+                espalier::Setting{espalier::host::samples, 128, "first rows of the split; 0: all", "0.."},
+                espalier::Setting{espalier::host::split, "train", "split the features come from", "train|validation"})

@@ -258,7 +258,7 @@ class HeadStates {
 };
 
 // Settings of every search over heads.
-inline constexpr espalier::Setting metric_setting{"metric", "",
+inline constexpr espalier::Setting metric_setting{espalier::host::metric, "",
                                                   "what the evaluator measures; empty: the task's first metric"};
 inline constexpr espalier::Setting evaluations_setting{"evaluations", 0, "limit of evaluations; 0: none", "0.."};
 inline constexpr espalier::Setting seconds_setting{"seconds", 0.0, "limit of seconds; 0: none", "0.."};

@@ -74,7 +74,7 @@ class DifferentiableSubset final : public espalier::Searcher {
     if (joint_) groups = espalier::parameter_groups(task.trainable.tensors(), settings_);
     groups.push_back({{weights}, settings_.get<double>("gate_learning_rate"), 0});
     espalier::Objective objective;
-    objective.loss = settings_.get<std::string>("loss");
+    objective.loss = settings_.get<std::string>(espalier::host::loss);
     espalier::TrainingHooks hooks;
     hooks.units = &task.units;
     hooks.gates = [&](std::int64_t step, std::int64_t) {

@@ -158,7 +158,7 @@ class HardConcrete final : public espalier::Searcher {
     if (joint_) groups = espalier::parameter_groups(task.trainable.tensors(), settings_);
     groups.push_back({{log_a}, settings_.get<double>("gate_learning_rate"), 0});
     espalier::Objective objective;
-    objective.loss = settings_.get<std::string>("loss");
+    objective.loss = settings_.get<std::string>(espalier::host::loss);
     espalier::TrainingHooks hooks;
     hooks.units = &task.units;
     hooks.gates = [&](std::int64_t, std::int64_t) {

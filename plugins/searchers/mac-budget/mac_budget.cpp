@@ -406,6 +406,7 @@ ESPALIER_SEARCHER(MacBudget, "mac-budget", "2.0.0",
                   espalier::needs_data | espalier::in_file_order | espalier::heads_only | espalier::budget_macs |
                       espalier::budget_heads | espalier::budget_sparsity,
                   espalier::Setting{"rearrange", true, "count what the heads of a site do together"},
-                  espalier::Setting{"samples", 2048, "first rows of the split; 0: all", "0.."},
-                  espalier::Setting{"split", "train", "split the gradients come from", "train|validation"},
-                  espalier::Setting{"batch", 32, "examples a mini-batch", "1.."}, ESPALIER_LOSS_SETTINGS)
+                  espalier::Setting{espalier::host::samples, 2048, "first rows of the split; 0: all", "0.."},
+                  espalier::Setting{espalier::host::split, "train", "split the gradients come from",
+                                    "train|validation"},
+                  espalier::Setting{espalier::host::batch, 32, "examples a mini-batch", "1.."}, ESPALIER_LOSS_SETTINGS)

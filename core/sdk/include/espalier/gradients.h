@@ -14,9 +14,9 @@ ESPALIER_SDK_API void require_gradients(const at::Tensor& gradients);
 }  // namespace espalier
 
 // Settings of every plugin that looks at gradients: what they are of. The host carries them out.
-#define ESPALIER_LOSS_SETTINGS                                                                     \
-  ::espalier::Setting{"loss", "task", "what the gradients are of", "task|bce|distillation"},       \
-      ::espalier::Setting{"teacher", "dense", "of a distillation: dense, or a checkpoint folder"}, \
-      ::espalier::Setting {                                                                        \
-    "temperature", 2.0, "of a distillation", "0<.."                                                \
+#define ESPALIER_LOSS_SETTINGS                                                                                     \
+  ::espalier::Setting{::espalier::host::loss, "task", "what the gradients are of", "task|bce|distillation"},       \
+      ::espalier::Setting{::espalier::host::teacher, "dense", "of a distillation: dense, or a checkpoint folder"}, \
+      ::espalier::Setting {                                                                                        \
+    ::espalier::host::temperature, 2.0, "of a distillation", "0<.."                                                \
   }

@@ -1,8 +1,8 @@
 // A scorer says how much each unit matters. The host calls score() once per cell and step of its schedule, on one thread.
 //
-// Settings with these names are the host's to carry out: `split`, `samples` and `batch` (which rows `batches` gives), and
-// `loss`, `teacher` and `temperature` (what PrunableModel::losses() and gradients are of: "task", "bce", or
-// "distillation" from the dense model or another checkpoint).
+// Settings with the names of espalier::host (espalier/settings.h) are the host's to carry out: `split`, `samples` and
+// `batch` say which rows `batches` gives; `loss`, `teacher` and `temperature` what PrunableModel::losses() and gradients
+// are of.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -111,7 +111,7 @@ ESPALIER_SDK_API at::Tensor with_gradient(const at::Tensor& value, const at::Ten
 // Settings that every plugin with training has, with its own defaults of optimiser, learning rate, weight decay and batch.
 #define ESPALIER_TRAINING_SETTINGS(its_optimiser, its_rate, its_decay, its_batch)                        \
   ::espalier::Setting{"epochs", 1, "passes over the train split", "0.."},                                \
-      ::espalier::Setting{"batch", its_batch, "examples a batch", "1.."},                                \
+      ::espalier::Setting{::espalier::host::batch, its_batch, "examples a batch", "1.."},                \
       ::espalier::Setting{"accumulate", 1, "batches whose gradients are averaged before a step", "1.."}, \
       ::espalier::Setting{"optimiser", its_optimiser, "adamw, or sgd with momentum", "adamw|sgd"},       \
       ::espalier::Setting{"learning_rate", its_rate, "at its peak", "0.."},                              \
@@ -121,5 +121,5 @@ ESPALIER_SDK_API at::Tensor with_gradient(const at::Tensor& value, const at::Ten
       ::espalier::Setting{"decay", "cosine", "of the rate after the warm-up", "cosine|linear|none"},     \
       ::espalier::Setting{"clip_norm", 1.0, "largest norm of the gradient; 0: no clipping", "0.."},      \
       ::espalier::Setting {                                                                              \
-    "loss", "task", "bce: binary cross-entropy also where one class applies", "task|bce"                 \
+    ::espalier::host::loss, "task", "bce: binary cross-entropy also where one class applies", "task|bce" \
   }
