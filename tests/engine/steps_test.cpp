@@ -52,7 +52,7 @@ TEST(Steps, OfNoScheduleIsTheBudgetItself) {
   const auto steps = engine::steps_of(cell, 24);
 
   ASSERT_EQ(steps.size(), 1u);
-  EXPECT_EQ(steps[0].budget.kind, "heads");
+  EXPECT_EQ(steps[0].budget.kind, BudgetKind::Heads);
   EXPECT_EQ(steps[0].budget.value, 7);
   EXPECT_EQ(steps[0].rounding, Rounding::Floor);
   EXPECT_FALSE(steps[0].requested.has_value());
@@ -89,7 +89,7 @@ TEST(Steps, FollowTheirShape) {
 std::vector<double> heads_kept(const CellSettings& cell, std::int64_t units) {
   std::vector<double> kept;
   for (const auto& step : engine::steps_of(cell, units)) {
-    EXPECT_EQ(step.budget.kind, "heads");
+    EXPECT_EQ(step.budget.kind, BudgetKind::Heads);
     kept.push_back(step.budget.value);
   }
   return kept;

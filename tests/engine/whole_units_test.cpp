@@ -28,10 +28,6 @@ std::int64_t rounded(std::int64_t part, std::int64_t of, const std::string& roun
   return (2 * part + of - 1) / (2 * of);  // halves down
 }
 
-Rounding rounding_of(const std::string& name) {
-  return name == "floor" ? Rounding::Floor : name == "ceil" ? Rounding::Ceil : Rounding::Nearest;
-}
-
 constexpr std::array<const char*, 3> roundings = {"nearest", "floor", "ceil"};
 
 // A cell's masks, step by step, as the engine walks through it.
@@ -168,8 +164,9 @@ TEST(WholeUnits, AlongAShapeAreNeverPassedAndEndAtTheTarget) {
         if (shape == "geometric" && target.part == target.of) continue;  // refused
         for (const std::string by_step : roundings) {
           for (const std::string by_cell : roundings) {
-            const auto cell = scheduled({4, 0, BudgetShare::Remaining, from_name<Rounding>(by_step), shape}, target,
-                                        "local", by_cell);
+            const auto cell =
+                scheduled({4, 0, BudgetShare::Remaining, from_name<Rounding>(by_step), from_name<ScheduleShape>(shape)},
+                          target, "local", by_cell);
             const auto goal = count - rounded(count * target.part, target.of, by_cell);
             for (const auto& left : left_by_pool(units, walk(cell, units), true, false)) {
               EXPECT_EQ(left.back(), goal) << count << ' ' << target.value() << ' ' << shape << by_step << by_cell;
