@@ -17,6 +17,13 @@ endfunction()
 set(espalier_standard_headers
   <algorithm> <chrono> <filesystem> <fstream> <functional> <map> <memory> <optional> <set> <sstream> <string> <vector>)
 
+# Rooms without tensors: what costs there is to compile JSON, which -O3 makes no faster.
+set(espalier_plain_options $<$<CONFIG:Release>:-O2>)
+espalier_precompiled(espalier_plain_headers OPTIONS ${espalier_plain_options}
+  LINK nlohmann_json::nlohmann_json
+  HEADERS <nlohmann/json.hpp> ${espalier_standard_headers})
+set_target_properties(espalier_plain_headers PROPERTIES POSITION_INDEPENDENT_CODE ON)
+
 # Rooms that compute: position-independent code with OpenMP.
 espalier_precompiled(espalier_tensor_headers
   LINK espalier::torch nlohmann_json::nlohmann_json OpenMP::OpenMP_CXX
