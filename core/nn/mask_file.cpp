@@ -72,6 +72,15 @@ std::map<std::pair<std::size_t, std::string>, Tensor> by_site(const std::string&
   return found;
 }
 
+// The names of those that a site has.
+std::vector<std::string> projections_of(const Site& site) {
+  std::vector<std::string> names;
+  for (const auto projection : all_projections) {
+    if (site.has(projection)) names.emplace_back(to_string(projection));
+  }
+  return names;
+}
+
 void check_shape(const std::string& path, const std::string& name, const Tensor& tensor, at::IntArrayRef expected) {
   if (tensor.sizes() == expected) return;
   throw InputError(path + ": tensor " + in_quotes(name) + " has shape " + shape_text(tensor.sizes()) + ", expected " +
@@ -175,9 +184,14 @@ Mask read_mask(const std::filesystem::path& path, const std::vector<Site>& sites
   for (std::size_t i = 0; i < sites.size(); ++i) {
     std::int64_t parts = 0;
     std::string missing;
+    const auto own = projections_of(sites[i]);
     for (const auto projection : all_projections) {
       const auto tensor = found.find({i, to_string(projection)});
       const auto full = sites[i].name + "." + to_string(projection);
+      if (!sites[i].has(projection)) {
+        if (tensor == found.end()) continue;
+        throw InputError(name + ": holds " + in_quotes(full) + ": this site has " + join(own) + " alone");
+      }
       if (tensor == found.end()) {
         missing += (missing.empty() ? "" : ", ") + full;
         continue;
@@ -191,7 +205,7 @@ Mask read_mask(const std::filesystem::path& path, const std::vector<Site>& sites
       mask.site(static_cast<std::int64_t>(i)).of(projection) = tensor->second;
     }
     if (parts > 0 && !missing.empty())
-      throw InputError(name + ": lacks " + missing + ": a site has all of q, k, v, o or none");
+      throw InputError(name + ": lacks " + missing + ": a site has all of " + join(own) + " or none");
   }
   return mask.intersected(everything);
 }
@@ -205,6 +219,7 @@ void write_mask(const std::filesystem::path& path, const std::vector<Site>& site
   const auto held = mask.intersected(Mask(sites));
   for (std::size_t i = 0; i < sites.size(); ++i) {
     for (const auto projection : all_projections) {
+      if (!sites[i].has(projection)) continue;
       file.tensors[sites[i].name + "." + to_string(projection)] =
           held.site(static_cast<std::int64_t>(i)).of(projection);
     }

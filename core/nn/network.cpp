@@ -27,6 +27,10 @@ void check_mask(const Mask& mask, const std::vector<Site>& sites) {
   for (std::size_t i = 0; fits && i < sites.size(); ++i) {
     for (const auto projection : all_projections) {
       const auto& kept = mask.site(static_cast<std::int64_t>(i)).of(projection);
+      if (!sites[i].has(projection)) {
+        fits = fits && !kept.defined();
+        continue;
+      }
       fits = fits && kept.defined() && kept.scalar_type() == at::kBool && kept.is_cpu() &&
              kept.sizes() == at::IntArrayRef({sites[i].heads, sites[i].head_dim});
     }

@@ -100,6 +100,7 @@ ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask
   for (std::size_t i = 0; i < sites.size(); ++i) {
     const auto& site = sites[i];
     for (const auto projection : all_projections) {
+      if (!site.has(projection)) continue;
       const bool is_output = projection == Projection::O;
       const bool has_bias = site.has_bias[static_cast<std::size_t>(projection)];
       // An O bias belongs to no channel: it is never removed.
@@ -122,7 +123,7 @@ Units::Units(std::vector<Site> sites, Granularity granularity, SiteFilter filter
   bool any_chosen = false;
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     const auto& site = sites_[i];
-    if (!chooses(filter, site.kind)) continue;
+    if (!site.attends() || !chooses(filter, site.kind)) continue;
     any_chosen = true;
     for (const auto kind : kinds_of(granularity))
       add_units(units_, site, static_cast<std::int64_t>(i), kind, granularity);
@@ -135,7 +136,7 @@ Units::Units(std::vector<Site> sites, Granularity granularity, SiteFilter filter
   if (units_.empty()) {
     std::vector<std::string> kinds;
     for (const auto& site : sites_) {
-      if (std::find(kinds.begin(), kinds.end(), to_string(site.kind)) == kinds.end())
+      if (site.attends() && std::find(kinds.begin(), kinds.end(), to_string(site.kind)) == kinds.end())
         kinds.emplace_back(to_string(site.kind));
     }
     throw SettingsError("sites = \"" + written + "\" leaves no attention site of this model\n    its sites: " +
@@ -152,6 +153,7 @@ at::Tensor Units::reduce(const std::vector<std::array<at::Tensor, 4>>& values) c
     const auto& site = sites_[static_cast<std::size_t>(first.site)];
     auto sum = at::zeros(shape_of(site, granularity_), at::kDouble);
     for (const auto projection : projections_of(first.kind)) {
+      if (!site.has(projection)) continue;
       auto value = values.at(static_cast<std::size_t>(first.site))[static_cast<std::size_t>(projection)].to(
           at::kCPU, at::kDouble);
       if (value.dim() == 3) value = value.sum(-1);  // [heads, head_dim]
@@ -191,7 +193,8 @@ Mask Units::mask(const at::Tensor& kept) const {
     if (granularity_ == Granularity::Head) part = part.unsqueeze(1);         // [heads, 1]
     if (granularity_ == Granularity::SameChannel) part = part.unsqueeze(0);  // [1, head_dim]
     for (const auto projection : projections_of(first.kind)) {
-      mask.site(first.site).of(projection).logical_and_(part.expand({site.heads, site.head_dim}));
+      if (site.has(projection))
+        mask.site(first.site).of(projection).logical_and_(part.expand({site.heads, site.head_dim}));
     }
   }
   return mask;

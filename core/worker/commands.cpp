@@ -44,7 +44,8 @@ Deed add_score(CLI::App& app) {
   app.add_option("--set", words->set, "A setting of the scorer")->type_name("NAME=VALUE");
   app.add_option("--granularity", words->granularity, "head, head-channel, same-channel, q-channel, ...")
       ->capture_default_str();
-  app.add_option("--sites", words->sites, "all, encoder-self, decoder-self or decoder-cross")->capture_default_str();
+  app.add_option("--sites", words->sites, "all (attention sites), encoder-self, decoder-self or decoder-cross")
+      ->capture_default_str();
   app.add_option("--compute", words->compute, "float32 or bfloat16")->capture_default_str();
   app.add_option("--seed", words->seed, "For scorers that draw random numbers")->check(CLI::NonNegativeNumber);
   app.add_option("--output", words->output, "Score file to write")->required()->type_name("FILE");
@@ -60,7 +61,8 @@ Deed add_prune(CLI::App& app) {
   app.add_option("--searcher", words->searcher, "Name of a searcher plugin")->capture_default_str();
   app.add_option("--set", words->set, "A setting of the searcher")->type_name("NAME=VALUE");
   app.add_option("--scope", words->scope, "global or local")->capture_default_str();
-  app.add_option("--sites", words->sites, "all, encoder-self, decoder-self or decoder-cross")->capture_default_str();
+  app.add_option("--sites", words->sites, "all (attention sites), encoder-self, decoder-self or decoder-cross")
+      ->capture_default_str();
   app.add_option("--sparsity", words->sparsity, "Share of the units to remove, 0 to 1");
   app.add_option("--heads", words->heads, "Heads to keep")->check(CLI::NonNegativeNumber);
   app.add_option("--rounding", words->rounding, "nearest, floor or ceil")->capture_default_str();

@@ -94,6 +94,47 @@ TEST_F(MaskFile, SaysWhatDoesNotFit) {
   EXPECT_EQ(refusal(file), "site 'encoder.layer.1.attention.self' has two tensors .q, with and without its prefix");
 }
 
+// A site of V and O alone, as a feed-forward block will be.
+std::vector<Site> with_a_block() {
+  auto sites = two_sites();
+  sites.push_back({.name = "encoder.layer.0.block", .heads = 1, .head_dim = 5, .model_width = 12});
+  sites.back().projections = {false, false, true, true};
+  return sites;
+}
+
+TEST_F(MaskFile, LeavesOutWhatASiteLacks) {
+  const auto sites = with_a_block();
+  Mask mask(sites);
+  mask.site(2).of(Projection::V)[0][3] = false;
+  const auto path = folder / "mask.safetensors";
+  nn::write_mask(path, sites, mask, {});
+  auto file = nn::read_safetensors(path);
+  EXPECT_EQ(file.tensors.size(), 4u + 4u + 2u);
+  EXPECT_TRUE(file.tensors.contains("encoder.layer.0.block.v"));
+  EXPECT_FALSE(file.tensors.contains("encoder.layer.0.block.q"));
+  EXPECT_TRUE(nn::read_mask(path, sites) == mask);
+
+  file.tensors["encoder.layer.0.block.q"] = at::ones({1, 5}, at::kBool);
+  nn::write_safetensors(path, file);
+  EXPECT_EQ(message_of<InputError>([&] { nn::read_mask(path, sites); }),
+            path.string() + ": holds 'encoder.layer.0.block.q': this site has v, o alone");
+  file.tensors.erase("encoder.layer.0.block.q");
+  file.tensors.erase("encoder.layer.0.block.o");
+  nn::write_safetensors(path, file);
+  EXPECT_EQ(message_of<InputError>([&] { nn::read_mask(path, sites); }),
+            path.string() + ": lacks encoder.layer.0.block.o: a site has all of v, o or none");
+}
+
+TEST(ScoreFile, HasNoScoresOfSitesThatAreNoAttention) {
+  const TempDir folder;
+  const auto path = folder / "scores.safetensors";
+  const Units units(with_a_block(), Granularity::HeadChannel);
+  const auto values = at::arange(units.count(), at::kDouble);
+  nn::write_scores(path, units, {values, {}});
+  EXPECT_EQ(nn::read_safetensors(path).tensors.size(), 4u);  // qk and vo of two sites
+  EXPECT_TRUE(is_close(nn::read_scores(path, units).values, values));
+}
+
 TEST(ScoreFile, ComesBackForEveryGranularity) {
   const TempDir folder;
   const auto path = folder / "scores.safetensors";

@@ -17,9 +17,10 @@ namespace espalier {
 inline constexpr std::array<Projection, 4> all_projections = {Projection::Q, Projection::K, Projection::V,
                                                               Projection::O};
 
-// One attention module, as the checkpoint holds it. Masks, weights and scores speak of a frame of heads times head_dim
-// channels. Heads of a compact checkpoint may be narrower: each holds the first channels of its row of the frame, and
-// what is behind them does not exist. It is no unit, no parameter, and no mask keeps it.
+// One attention module, as the checkpoint holds it; or, where a model has such sites, a feed-forward block: V and O alone,
+// one head, a channel a neuron. Masks, weights and scores speak of a frame of heads times head_dim channels. Heads of a
+// compact checkpoint may be narrower: each holds the first channels of its row of the frame, and what is behind them does
+// not exist. It is no unit, no parameter, and no mask keeps it.
 struct Site {
   std::string name;  // Hugging Face module path
   SiteKind kind = SiteKind::EncoderSelf;
@@ -29,16 +30,23 @@ struct Site {
   std::array<bool, 4> has_bias = {true, true, true, true};  // by Projection
   // Channels of each head, of Q and K and of V and O; empty: head_dim each.
   std::vector<std::int64_t> qk_widths = {}, vo_widths = {};
+  std::array<bool, 4> projections = {true, true, true, true};  // which there are, by Projection
+
+  bool has(Projection projection) const { return projections[static_cast<std::size_t>(projection)]; }
+  // Whether it is attention; sites = "all" means those that are.
+  bool attends() const { return has(Projection::Q) && has(Projection::K); }
 
   const std::vector<std::int64_t>& widths(Projection projection) const {
     return projection == Projection::Q || projection == Projection::K ? qk_widths : vo_widths;
   }
   // Channels that a head holds of a projection.
   std::int64_t width(Projection projection, std::int64_t head) const {
+    if (!has(projection)) return 0;
     return widths(projection).empty() ? head_dim : widths(projection).at(static_cast<std::size_t>(head));
   }
   ESPALIER_SDK_API std::int64_t channels(Projection projection) const;  // of all heads
-  ESPALIER_SDK_API at::Tensor held(Projection projection) const;        // bool [heads, head_dim]: what exists
+  // bool [heads, head_dim]: what exists; undefined where there is no such projection.
+  ESPALIER_SDK_API at::Tensor held(Projection projection) const;
 };
 
 // Throws SettingsError with the nearest known name.
@@ -55,7 +63,8 @@ struct Unit {
 class ESPALIER_SDK_API Mask {
  public:
   struct SiteMask {
-    std::array<at::Tensor, 4> kept;  // by Projection: bool [heads, head_dim], on the CPU
+    // By Projection: bool [heads, head_dim], on the CPU; undefined where the site has no such projection.
+    std::array<at::Tensor, 4> kept;
     at::Tensor& of(Projection projection) { return kept[static_cast<std::size_t>(projection)]; }
     const at::Tensor& of(Projection projection) const { return kept[static_cast<std::size_t>(projection)]; }
   };
@@ -87,7 +96,8 @@ class ESPALIER_SDK_API Mask {
   std::vector<SiteMask> held_;  // what the sites hold, never written; empty where that is all
 };
 
-// How many attention parameters a mask leaves of those that the sites hold: Q, K, V, O weights and Q, K, V biases (and O biases when counted).
+// How many parameters a mask leaves of those that the sites hold: Q, K, V, O weights and Q, K, V biases (and O biases when
+// counted).
 struct ESPALIER_SDK_API ParameterCount {
   std::int64_t dense = 0;
   std::int64_t kept = 0;
@@ -100,7 +110,8 @@ ESPALIER_SDK_API ParameterCount count_parameters(const std::vector<Site>& sites,
 // channel by channel. Ties are broken in this order: the lowest goes first.
 class ESPALIER_SDK_API Units {
  public:
-  // Throws SettingsError when the filter leaves no site, or its sites no unit.
+  // A site that is no attention has no units: no filter chooses it. Throws SettingsError when the filter leaves no site,
+  // or its sites no unit.
   Units(std::vector<Site> sites, Granularity granularity, SiteFilter filter = SiteFilter::All);
   // The same by the filter's name.
   Units(std::vector<Site> sites, Granularity granularity, const std::string& filter);
