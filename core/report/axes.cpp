@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cells/metrics.h"
 #include "words/names.h"
 
 namespace espalier::report {
@@ -91,35 +92,26 @@ const std::vector<std::string>& known_axes() {
   return axes;
 }
 
+const std::vector<std::string>& known_metrics() {
+  static const auto metrics = [] {
+    std::vector<std::string> names;
+    for (const auto& metric : all_metrics()) names.emplace_back(metric.name);
+    return names;
+  }();
+  return metrics;
+}
+
 const std::vector<std::string>& known_values() {
-  static const std::vector<std::string> values = {"accuracy",
-                                                  "map",
-                                                  "wer",
-                                                  "bleu",
-                                                  "macro_f1",
-                                                  "mcc",
-                                                  "mauc",
-                                                  "cer",
-                                                  "cross_entropy",
-                                                  "achieved_sparsity",
-                                                  "heads_kept",
-                                                  "parameters_dense",
-                                                  "parameters_masked",
-                                                  "parameters_removed",
-                                                  "parameters_total",
-                                                  "multiply_adds_dense",
-                                                  "multiply_adds_done",
-                                                  "flops",
-                                                  "multiply_adds",
-                                                  "proof_passed",
-                                                  "examples",
-                                                  "evaluations",
-                                                  "seconds",
-                                                  "attempts",
-                                                  "latency",
-                                                  "milliseconds",
-                                                  "dense_milliseconds",
-                                                  "ratio"};
+  static const auto values = [] {
+    std::vector<std::string> names = known_metrics();
+    for (const char* other :
+         {"achieved_sparsity", "heads_kept", "parameters_dense", "parameters_masked", "parameters_removed",
+          "parameters_total", "multiply_adds_dense", "multiply_adds_done", "flops", "multiply_adds", "proof_passed",
+          "examples", "evaluations", "seconds", "attempts", "latency", "milliseconds", "dense_milliseconds", "ratio"}) {
+      names.emplace_back(other);
+    }
+    return names;
+  }();
   return values;
 }
 
@@ -159,28 +151,22 @@ bool is_value_of_cell(const std::string& value) {
   return value == "seconds" || value == "attempts" || value == "evaluations" || is_latency(value);
 }
 
-bool is_metric(const std::string& value) {
-  static const std::vector<std::string> metrics = {"accuracy", "map",  "wer", "bleu",         "macro_f1",
-                                                   "mcc",      "mauc", "cer", "cross_entropy"};
-  return contains(metrics, value);
-}
+bool is_metric(const std::string& value) { return find_metric(value) != nullptr; }
 
 bool is_latency(const std::string& value) {
   return value == "milliseconds" || value == "dense_milliseconds" || value == "ratio";
 }
 
 bool is_share(const std::string& value) {
-  static const std::vector<std::string> shares = {"accuracy", "map", "wer",   "macro_f1",         "mcc",
-                                                  "mauc",     "cer", "ratio", "achieved_sparsity"};
-  return contains(shares, value);
+  const auto* metric = find_metric(value);
+  return metric != nullptr ? metric->is_share : value == "ratio" || value == "achieved_sparsity";
 }
 
 int better(const std::string& value) {
-  static const std::vector<std::string> more = {"accuracy", "map", "bleu", "macro_f1", "mcc", "mauc"};
-  static const std::vector<std::string> less = {"wer",          "cer",   "cross_entropy", "seconds",
-                                                "evaluations",  "flops", "multiply_adds", "parameters_total",
-                                                "milliseconds", "ratio"};
-  return contains(more, value) ? 1 : contains(less, value) ? -1 : 0;
+  if (const auto* metric = find_metric(value)) return metric->more_is_better ? 1 : -1;
+  static const std::vector<std::string> less = {"seconds",          "evaluations",  "flops", "multiply_adds",
+                                                "parameters_total", "milliseconds", "ratio"};
+  return contains(less, value) ? -1 : 0;
 }
 
 bool is_count(const std::string& value) {
@@ -190,8 +176,9 @@ bool is_count(const std::string& value) {
 
 int decimals_of(const std::string& value) {
   if (is_count(value)) return 0;  // a mean of some that is no whole number gets a decimal later
-  const bool coarse = value == "bleu" || value == "seconds" || value == "attempts" || value == "milliseconds" ||
-                      value == "dense_milliseconds";
+  if (const auto* metric = find_metric(value)) return metric->decimals;
+  const bool coarse =
+      value == "seconds" || value == "attempts" || value == "milliseconds" || value == "dense_milliseconds";
   return coarse ? 2 : 3;
 }
 

@@ -14,6 +14,8 @@ namespace espalier::report {
 
 // What a table may have as rows and columns, and what it may show.
 const std::vector<std::string>& known_axes();
+// Every metric; of each format the main one first.
+const std::vector<std::string>& known_metrics();
 const std::vector<std::string>& known_values();
 // A setting by its path, as in scorer.samples or model.train.epochs.
 bool is_setting(const std::string& axis);

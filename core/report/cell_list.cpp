@@ -172,7 +172,7 @@ std::string as_csv(const CellRows& cells, const std::unordered_map<std::string, 
 }
 
 std::string main_metric(const std::unordered_map<std::string, Measured>& measured) {
-  for (const auto* metric : {"accuracy", "map", "wer", "bleu", "macro_f1", "mcc", "cross_entropy"}) {
+  for (const auto& metric : known_metrics()) {
     for (const auto& [key, cell] : measured) {
       if (const auto found = cell.metrics.find(metric); found != cell.metrics.end() && found->second.is_number())
         return metric;

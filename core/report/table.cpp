@@ -73,7 +73,7 @@ std::string caption_name(const store::ResultStore& store, const std::string& exp
 
 // The first metric that was measured, in the order of tasks: classification, tagging, speech.
 std::string main_metric(const MeasuredRows& measured) {
-  for (const auto* metric : {"accuracy", "map", "wer", "bleu", "macro_f1", "mcc", "cross_entropy"}) {
+  for (const auto& metric : known_metrics()) {
     for (const auto& entry : measured.entries()) {
       if (measured.value(entry, metric)) return metric;
     }
