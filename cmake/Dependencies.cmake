@@ -1,14 +1,14 @@
-# Every third-party library, its pinned source and the one room that may see it.
+# Every third-party library, its source and the rooms that may see it.
 # All but LibTorch are Debian 12 / Ubuntu 24.04 packages, installed by cmake/quickstart.sh.
-include(EspalierTorch)                                  # PyPI torch 2.13.0: sdk, nn, data, engine, worker, plugins
+include(EspalierTorch)                                  # PyPI torch 2.13.0: sdk and all above it, plugins
 
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)        # libssl-dev: words
 find_package(nlohmann_json REQUIRED)                    # nlohmann-json3-dev: anywhere but SDK headers
-find_package(Boost 1.74 REQUIRED)                       # libboost-dev: loader (DLL), runner (Process), nn (Interprocess)
+find_package(Boost 1.74 REQUIRED)                       # libboost-dev, libboost-math-dev: core/README.md says which for whom
 find_package(Threads REQUIRED)
 find_package(SQLiteCpp REQUIRED)                        # libsqlitecpp-dev: store
 find_package(SQLite3 REQUIRED)                          # libsqlite3-dev: store
-find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: words, data, speech
+find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: words, text, speech
 find_package(ZLIB REQUIRED)                             # zlib1g-dev: corpora
 find_path(ESPALIER_SNDFILE_INCLUDE sndfile.h REQUIRED)  # libsndfile1-dev: audio, corpora
 find_library(ESPALIER_SNDFILE_LIBRARY sndfile REQUIRED)
@@ -20,7 +20,7 @@ find_library(ESPALIER_MPG123_LIBRARY mpg123 REQUIRED)
 add_library(espalier_mpg123 INTERFACE)
 target_include_directories(espalier_mpg123 SYSTEM INTERFACE "${ESPALIER_MPG123_INCLUDE}")
 target_link_libraries(espalier_mpg123 INTERFACE "${ESPALIER_MPG123_LIBRARY}")
-find_path(ESPALIER_SOXR_INCLUDE soxr.h REQUIRED)        # libsoxr-dev: audio, corpora
+find_path(ESPALIER_SOXR_INCLUDE soxr.h REQUIRED)        # libsoxr-dev: audio
 find_library(ESPALIER_SOXR_LIBRARY soxr REQUIRED)
 add_library(espalier_soxr INTERFACE)
 target_include_directories(espalier_soxr SYSTEM INTERFACE "${ESPALIER_SOXR_INCLUDE}")

@@ -50,7 +50,6 @@ LIBRARIES = {
     "sqlite3.h": "store",
     "boost/": "",
     "boost/dll": "loader",
-    "boost/interprocess/": "nn",
     "boost/math/": "report",
     "boost/process": "runner",
     "boost/multiprecision": "speech",
