@@ -17,9 +17,6 @@ function(espalier_room name)
   endif()
 endfunction()
 
-# What cmake/check.sh builds with sanitizers: no LibTorch is compiled or loaded for it.
-add_custom_target(espalier_tests_without_tensors)
-
 # espalier_test(ROOM [TENSORS] [LABEL WORD] SOURCES ... LINK ...): one GoogleTest program a room, tests/ROOM. Its tests are
 # labelled unit where no other word is given (tests/README.md).
 function(espalier_test room)
@@ -38,7 +35,7 @@ function(espalier_test room)
     target_precompile_headers(${room}_test REUSE_FROM espalier_tensor_test_headers)
   else()
     target_precompile_headers(${room}_test REUSE_FROM espalier_test_headers)
-    add_dependencies(espalier_tests_without_tensors ${room}_test)
+    set_property(GLOBAL APPEND PROPERTY espalier_tests_without_tensors ${room}_test)
   endif()
   gtest_discover_tests(${room}_test DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${test_LABEL}
     ENVIRONMENT "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive")
