@@ -7,6 +7,10 @@ target_compile_options(espalier_warnings INTERFACE
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-array-bounds>
   $<$<BOOL:${ESPALIER_WARNINGS_AS_ERRORS}>:-Werror>)
 
+# Rooms in which no number is narrowed unsaid: all that include no tensors. Where tensors are, sizes are signed and containers' are not.
+add_library(espalier_conversions INTERFACE)
+target_compile_options(espalier_conversions INTERFACE -Wconversion)
+
 add_library(espalier_sanitizers INTERFACE)
 if(ESPALIER_SANITIZE)
   target_compile_options(espalier_sanitizers INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)

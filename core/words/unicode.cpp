@@ -16,6 +16,8 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char byte) { return static_cast<unsigned char>(byte) < 0x80; });
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"  // ICU's macro narrows where it has looked before
 // Nothing where the text is not UTF-8.
 std::optional<std::vector<UChar32>> characters_of(std::string_view text) {
   std::vector<UChar32> characters;
@@ -27,6 +29,7 @@ std::optional<std::vector<UChar32>> characters_of(std::string_view text) {
   }
   return characters;
 }
+#pragma GCC diagnostic pop
 
 std::string code_points(std::vector<UChar32>::const_iterator begin, std::vector<UChar32>::const_iterator end) {
   std::string text;
