@@ -53,7 +53,7 @@ class Checks(unittest.TestCase):
 
     def test_an_arrow_to_a_sibling(self):
         self.expect_include("core/nn/bert.cpp", '#include <data/text.h>',
-                            "nn -> data is no arrow; nn may see: sdk, words")
+                            "nn -> data is no arrow; nn may see: cells, sdk, words")
 
     def test_the_sdk_from_a_room_without_tensors(self):
         self.expect_include("core/grid/key.cpp", "#include <espalier/scorer.h>", "grid -> sdk is no arrow")
