@@ -49,5 +49,6 @@ inline CellSettings with(double sparsity, std::int64_t seed = 0, const std::stri
   settings.seed = seed;
   settings.scorer.name = settings.scorer.plugin = scorer;
   return settings;
+}
 
 }  // namespace espalier::report
