@@ -155,7 +155,7 @@ void SpeechTask::prepare() {
   extractor();
   rules_ =
       families::decoding_rules(checkpoint_, dataset_.language, name_or_empty(dataset_.task), dataset_.max_new_tokens);
-  normalizer_ = dataset_.normalizer                        ? *dataset_.normalizer
+  normalizer_ = dataset_.normalizer                      ? *dataset_.normalizer
                 : families::is_multilingual(checkpoint_) ? Normalizer::WhisperBasic
                                                          : Normalizer::WhisperEnglish;
   tokenizer_ = std::make_unique<text::ByteLevelBpe>(text::ByteLevelBpe::read(checkpoint_));
@@ -236,7 +236,8 @@ void SpeechTask::require_same_reading(const std::filesystem::path& other) const 
         other.string(), checkpoint_, tokens.vocabulary_size(), own_tokens.vocabulary_size()));
   }
   const auto rules_of = [&](const std::filesystem::path& checkpoint) {
-    return families::decoding_rules(checkpoint, dataset_.language, name_or_empty(dataset_.task), dataset_.max_new_tokens);
+    return families::decoding_rules(checkpoint, dataset_.language, name_or_empty(dataset_.task),
+                                    dataset_.max_new_tokens);
   };
   const auto own = rules_of(checkpoint_), theirs = rules_of(other);
   if (own.prompt != theirs.prompt || own.end != theirs.end ||

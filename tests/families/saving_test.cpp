@@ -132,7 +132,8 @@ TEST_F(Saving, AHeadIsMadeFromItsSeedAndKeptByItsLabels) {
 // For check_with_transformers.py, which needs Python and is run by hand.
 TEST_F(Saving, CheckpointsAreKeptForTransformers) {
   const char* keep = std::getenv("FAMILIES_TEST_KEEP");
-  if (keep == nullptr) GTEST_SKIP() << "set FAMILIES_TEST_KEEP=FOLDER to keep checkpoints for check_with_transformers.py";
+  if (keep == nullptr)
+    GTEST_SKIP() << "set FAMILIES_TEST_KEEP=FOLDER to keep checkpoints for check_with_transformers.py";
   TinyBert headless = shape;
   headless.labels = 0;
   const auto encoder = headless.model();

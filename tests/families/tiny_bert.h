@@ -6,8 +6,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
-#include <nn/network.h>
 #include <nn/model.h>
+#include <nn/network.h>
 #include <nn/safetensors.h>
 
 #include <filesystem>
