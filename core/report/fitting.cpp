@@ -73,11 +73,12 @@ class Fitting {
     for (const auto& axis : axes) {
       std::vector<std::optional<std::string>> first(numbers.size());
       for (std::size_t i = 0; i < entries.size(); ++i) {
-        auto value = measured_.axis(entries[i], axis).text;
+        const auto cell = measured_.axis(entries[i], axis);
+        const auto& value = cell.text;
         if (value == "none" && comes_with_the_result(axis)) continue;
         auto& known = first[places[i]];
         if (!known)
-          known = std::move(value);
+          known = value;
         else if (*known != value)
           return axis;
       }

@@ -34,7 +34,7 @@ void find_stale(ResultStore::State& state, const std::string& experiment, const 
 }
 
 // Cells that no experiment would hold any more, those that none holds already among them.
-constexpr const char* abandoned = R"sql(
+const std::string abandoned = R"sql(
 SELECT cell.id FROM cell WHERE NOT EXISTS (
   SELECT 1 FROM experiment_cell AS joined WHERE joined.cell_id = cell.id AND NOT EXISTS (
     SELECT 1 FROM temp.stale WHERE stale.cell_id = joined.cell_id AND stale.experiment_id = joined.experiment_id)))sql";
@@ -78,8 +78,7 @@ Rows ResultStore::stale_cells(const std::string& experiment, const std::vector<s
   return translated(state_->file, [&] {
     find_stale(*state_, experiment, keys);
     auto& select =
-        state_->statement(std::string("SELECT key, state, coalesce(seconds, 0) AS seconds, attempts FROM cell "
-                                      "WHERE id IN (") +
+        state_->statement("SELECT key, state, coalesce(seconds, 0) AS seconds, attempts FROM cell WHERE id IN (" +
                           abandoned + ") ORDER BY id");
     Rows rows{{"key", "state", "seconds", "attempts"}, {}};
     while (select.executeStep()) {
@@ -101,7 +100,7 @@ std::int64_t ResultStore::remove_stale(const std::string& experiment, const std:
       refuse_while_at_work(*state_);
       find_stale(*state_, experiment, keys);
       state_->database->exec("DROP TABLE IF EXISTS temp.abandoned");
-      state_->database->exec(std::string("CREATE TEMP TABLE abandoned AS ") + abandoned);
+      state_->database->exec("CREATE TEMP TABLE abandoned AS " + abandoned);
       removed = state_->database->execAndGet("SELECT count(*) FROM temp.abandoned").getInt64();
       remove_abandoned_cells(*state_->database);
       transaction.commit();
