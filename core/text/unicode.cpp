@@ -152,7 +152,10 @@ std::string normalise_ascii(std::string_view text, const Normaliser& normaliser)
 
 char32_t next_character(std::string_view text, std::size_t& position) {
   UChar32 character = 0;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"  // of ICU's macro
   U8_NEXT(text.data(), position, text.size(), character);
+#pragma GCC diagnostic pop
   return character < 0 ? U'\uFFFD' : static_cast<char32_t>(character);
 }
 
