@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t widest_name = 40;
 
 std::string shown(const std::string& name) {
-  return name.size() <= widest_name ? name : name.substr(0, widest_name - 3) + "...";
+  return name.size() <= widest_name ? name : fmt::format("{}...", name.substr(0, widest_name - 3));
 }
 
 std::size_t width_of(const nlohmann::json& classes) {

@@ -13,8 +13,7 @@ namespace fs = std::filesystem;
 
 // Rows of the test split that a proof compares logits on.
 constexpr std::int64_t proof_examples = 32, proof_utterances = 8;
-// Evaluations remembered: cells that differ only in a seed nobody uses share
-// one.
+// Evaluations remembered: cells that differ only in a seed nobody uses share one.
 constexpr std::size_t most_evaluations = 256;
 
 }  // namespace
@@ -26,8 +25,8 @@ Caches::Caches(const loader::PluginCatalog& its_catalog, fs::path its_folder, Wa
       base_models(folder, watch),
       scores(folder, catalog, watch) {}
 
-Evaluation Caches::evaluation_of(BaseModel& base, const nn::Model& pruned, const std::string& model_digest,
-                                 const Mask& mask, const CellSettings& cell, bool& from_cache) {
+tasks::Evaluation Caches::evaluation_of(BaseModel& base, const nn::Model& pruned, const std::string& model_digest,
+                                        const Mask& mask, const CellSettings& cell, bool& from_cache) {
   const auto& data = base.task->split("test");
   const auto key = model_digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + to_string(cell.compute) + ' ' +
                    to_string(cell.softmax_scale);
