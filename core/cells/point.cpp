@@ -301,12 +301,12 @@ Proof proof_from_json(const nlohmann::json& json) {
 Point point_from_json(const nlohmann::json& json) {
   Point point;
   point.predictions = json.value("predictions", std::string());
-  point.predictions_digest = sha256_hex(point.predictions);
   // What the earlier form leaves out.
   static const std::set<std::string_view> may_be_absent = {"requested_sparsity", "proof_passed", "predictions_digest"};
   each_field(point, [&](const char* name, auto& value) {
     if (json.contains(name) || !may_be_absent.contains(name)) read_field(json.at(name), value);
   });
+  if (point.predictions_digest.empty()) point.predictions_digest = sha256_hex(point.predictions);
   point.metrics = numbers_from(json.at("metrics"));
   if (const auto proof = unfolded(json, "proof"); !proof.is_null()) point.proof = proof_from_json(proof);
   if (const auto details = unfolded(json, "details"); !details.is_null())
