@@ -74,10 +74,7 @@ std::int64_t insert_point(ResultStore::State& state, std::int64_t attempt_id, st
 void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const Attempt& attempt) {
   for (const auto& artifact : attempt.artifacts) {
     auto& row = state.statement("INSERT INTO artifact (attempt_id, kind, digest, path) VALUES (?, ?, ?, ?)");
-    row.bind(1, attempt_id);
-    row.bind(2, artifact.kind);
-    row.bind(3, artifact.digest);
-    row.bind(4, artifact.path);
+    bind_from(row, 1, attempt_id, artifact.kind, artifact.digest, artifact.path);
     row.exec();
   }
   for (const auto& plugin : attempt.plugins) {
@@ -86,12 +83,8 @@ void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const
     auto& join = state.statement(
         "INSERT INTO attempt_plugin (attempt_id, plugin_id) SELECT ?5, id FROM plugin WHERE role = ?1 AND name = ?2 "
         "AND version = ?3 AND file_digest = ?4 ON CONFLICT DO NOTHING");
-    for (auto* statement : {&insert, &join}) {
-      statement->bind(1, plugin.role);
-      statement->bind(2, plugin.name);
-      statement->bind(3, plugin.version);
-      statement->bind(4, plugin.file_digest);
-    }
+    for (auto* statement : {&insert, &join})
+      bind_from(*statement, 1, plugin.role, plugin.name, plugin.version, plugin.file_digest);
     insert.exec();
     join.bind(5, attempt_id);
     join.exec();

@@ -235,7 +235,7 @@ JOIN latency ON latency.point_id = point.id;
 )sql";
 
 // What a file asks for now, apart from what an earlier state of it asked for and from the slice that is to run; the digests
-// behind a cell's key; the new columns of the views at their ends.
+// behind a cell's key. Views are made from code (views.h), and no longer here.
 constexpr const char* version_3 = R"sql(
 -- current: the experiment file, as it was when it last ran, holds the cell. asked: its last run, or another one that is
 -- still at work, is to compute the cell; only such cells are claimed.
@@ -251,74 +251,9 @@ CREATE TABLE source (
   content TEXT NOT NULL
 ) STRICT;
 ALTER TABLE cell ADD COLUMN source_id INTEGER REFERENCES source (id);
-
-DROP VIEW latencies;
-DROP VIEW ablation;
-DROP VIEW points;
-DROP VIEW cells;
-
-CREATE VIEW cells AS
-SELECT experiment.name AS experiment, joined.position, cell.key, cell.state,
-       joined.model, cell.family, joined.dataset, cell.format, cell.granularity, cell.sites,
-       joined.scorer, cell.scorer_plugin, joined.searcher, cell.searcher_plugin, cell.scope,
-       cell.budget, cell.requested, CASE cell.budget WHEN 'sparsity' THEN cell.requested END AS sparsity,
-       cell.schedule, joined.recovery, cell.recovery_plugin, cell.rounding, cell.softmax_scale, cell.compute,
-       cell.seed, cell.base_seed, cell.attempts, cell.message, cell.worker, cell.seconds,
-       strftime('%Y-%m-%dT%H:%M:%SZ', cell.finished, 'unixepoch') AS finished,
-       CASE cell.budget WHEN 'sparsity' THEN cell.requested END AS requested_sparsity,
-       joined.current, joined.asked
-FROM experiment
-JOIN experiment_cell AS joined ON joined.experiment_id = experiment.id
-JOIN cell ON cell.id = joined.cell_id;
-
-CREATE VIEW points AS
-SELECT experiment.name AS experiment, joined.position, cell.key, cell.state,
-       joined.model, cell.family, joined.dataset, cell.format, cell.granularity, cell.sites,
-       joined.scorer, cell.scorer_plugin, joined.searcher, cell.searcher_plugin, cell.scope,
-       cell.budget, cell.requested, CASE cell.budget WHEN 'sparsity' THEN cell.requested END AS sparsity,
-       cell.schedule, joined.recovery, cell.recovery_plugin, cell.rounding, cell.softmax_scale, cell.compute,
-       cell.seed, cell.base_seed, cell.attempts, cell.message, cell.worker, cell.seconds,
-       strftime('%Y-%m-%dT%H:%M:%SZ', cell.finished, 'unixepoch') AS finished,
-       point.step, point.kind, point.id = cell.point_id AS last,
-       point.requested_sparsity, point.achieved_sparsity,
-       point.parameters_dense, point.parameters_masked, point.parameters_removed, point.parameters_total,
-       point.multiply_adds_dense, point.multiply_adds_done, point.proof_passed, point.mask_digest,
-       point.split, point.examples, point.predictions_digest,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'accuracy') AS accuracy,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'macro_f1') AS macro_f1,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'mcc') AS mcc,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'cross_entropy') AS cross_entropy,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'map') AS map,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'mauc') AS mauc,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'wer') AS wer,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'cer') AS cer,
-       (SELECT value FROM metric WHERE point_id = point.id AND name = 'bleu') AS bleu,
-       (SELECT group_concat(name, ' ') FROM metric WHERE point_id = point.id AND value IS NULL) AS not_numbers,
-       joined.current
-FROM experiment
-JOIN experiment_cell AS joined ON joined.experiment_id = experiment.id
-JOIN cell ON cell.id = joined.cell_id
-JOIN point ON point.attempt_id = cell.attempt_id;
-
-CREATE VIEW ablation AS SELECT * FROM points WHERE last AND state = 'done';
-
--- Milliseconds and ratio from one estimator: a ratio below 1 always stands beside fewer milliseconds.
-CREATE VIEW latencies AS
-SELECT points.experiment, points.key, points.model, points.dataset, points.granularity, points.sites, points.scorer,
-       points.searcher, points.scope, points.requested, points.step, points.kind, points.achieved_sparsity,
-       latency.batch, latency.length, latency.dense_milliseconds,
-       CASE WHEN latency.ratio IS NULL THEN latency.pruned_milliseconds
-            ELSE latency.dense_milliseconds * latency.ratio END AS pruned_milliseconds,
-       latency.ratio, latency.ratio_low, latency.ratio_high, latency.verdict, latency.repeats, latency.threads,
-       latency.device, points.sparsity, points.requested_sparsity, points.last, points.state, points.current
-FROM points
-JOIN cell ON cell.key = points.key
-JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind
-JOIN latency ON latency.point_id = point.id;
 )sql";
 
-// What was dug out of a point's details before, as columns. What is no JSON, or of another form, counts as absent. The
-// views are made from code since then (views.h).
+// What was dug out of a point's details before, as columns. What is no JSON, or of another form, counts as absent.
 constexpr const char* version_4 = R"sql(
 ALTER TABLE point ADD COLUMN heads_kept INTEGER;
 ALTER TABLE point ADD COLUMN evaluations INTEGER;
