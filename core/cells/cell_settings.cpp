@@ -175,6 +175,16 @@ CellSettings cell_from_json(const json& entry) {
   }
 }
 
+std::optional<ScheduleSettings> schedule_from_json(const json& entry) {
+  try {
+    return fields_from_json<ScheduleSettings>(entry);
+  } catch (const json::exception&) {
+    return std::nullopt;
+  } catch (const SettingsError&) {  // a word of another version
+    return std::nullopt;
+  }
+}
+
 std::string name_of(const Budget& budget) { return budget.kind ? to_string(*budget.kind) : by_schedule; }
 
 std::string name_of(const ScheduleSettings& schedule) {

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 #include <string_view>
+#include <type_traits>
 
 #include "words/digest.h"
 
@@ -34,16 +35,6 @@ void read_field(const Json& json, std::optional<bool>& value) {
   if (!json.is_null()) value = json.is_boolean() ? json.get<bool>() : json.get<std::int64_t>() != 0;
 }
 
-template <typename T>
-void set(Json& json, const char* name, const std::optional<T>& value) {
-  if (value) json[name] = *value;
-}
-
-template <typename T>
-void take(const Json& json, const char* name, std::optional<T>& value) {
-  if (const auto found = json.find(name); found != json.end()) value = found->get<T>();
-}
-
 // Whole numbers as such: a list of heads reads better without ".0".
 Json short_number(double value) {
   if (std::isfinite(value) && value == std::floor(value) && std::abs(value) < 1e15)
@@ -51,31 +42,33 @@ Json short_number(double value) {
   return number_json(value);
 }
 
+// What the details of early points did not say yet.
+template <typename Left, typename Visit>
+void each_later_field(Left& left, const Visit& visit) {
+  visit("heads_dense", left.heads_dense);
+  visit("head_dim", left.head_dim);
+  visit("qk", left.qk);
+  visit("vo", left.vo);
+  visit("flops_dense", left.flops_dense);
+  visit("flops", left.flops);
+  visit("parameters_dense", left.parameters_dense);
+  visit("parameters", left.parameters);
+}
+
 Json to_json(const SiteLeft& left) {
   Json json = {{"site", left.site}, {"heads", left.heads}};
-  set(json, "heads_dense", left.heads_dense);
-  set(json, "head_dim", left.head_dim);
-  set(json, "qk", left.qk);
-  set(json, "vo", left.vo);
-  set(json, "flops_dense", left.flops_dense);
-  set(json, "flops", left.flops);
-  set(json, "parameters_dense", left.parameters_dense);
-  set(json, "parameters", left.parameters);
+  each_later_field(left, [&](const char* name, const auto& value) {
+    if (value) json[name] = *value;
+  });
   return json;
 }
 
 SiteLeft site_left_from(const Json& json) {
-  SiteLeft left;
-  left.site = json.at("site");
-  left.heads = json.at("heads");
-  take(json, "heads_dense", left.heads_dense);
-  take(json, "head_dim", left.head_dim);
-  take(json, "qk", left.qk);
-  take(json, "vo", left.vo);
-  take(json, "flops_dense", left.flops_dense);
-  take(json, "flops", left.flops);
-  take(json, "parameters_dense", left.parameters_dense);
-  take(json, "parameters", left.parameters);
+  SiteLeft left{json.at("site"), json.at("heads")};
+  each_later_field(left, [&](const char* name, auto& value) {
+    using Value = typename std::remove_cvref_t<decltype(value)>::value_type;
+    if (const auto found = json.find(name); found != json.end()) value = found->template get<Value>();
+  });
   return left;
 }
 

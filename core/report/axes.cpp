@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cells/cell_settings.h"
 #include "cells/metrics.h"
 #include "words/names.h"
 
@@ -28,14 +29,10 @@ std::optional<double> number_of(const store::Value& value) {
   return std::nullopt;
 }
 
-// As `skip` and `--only` call it: steps x fraction.
+// As `skip` and `--only` call it; what is no schedule of ours stands as it is.
 std::string schedule_name(const std::string& text) {
-  const auto schedule = nlohmann::json::parse(text, nullptr, false);
-  if (!schedule.is_object() || !schedule.contains("steps") || !schedule.contains("fraction")) return text;
-  if (!schedule["steps"].is_number() || !schedule["fraction"].is_number()) return text;
-  if (schedule.contains("shape") && schedule["shape"].is_string())
-    return fmt::format("{}-{}", schedule["steps"].get<std::int64_t>(), schedule["shape"].get<std::string>());
-  return fmt::format("{}x{}", schedule["steps"].get<std::int64_t>(), schedule["fraction"].get<double>());
+  const auto schedule = schedule_from_json(nlohmann::json::parse(text, nullptr, false));
+  return schedule ? name_of(*schedule) : text;
 }
 
 }  // namespace

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 #include <system_error>
 #include <unordered_set>
 
 #include "cell_fields.h"
+#include "cells/cell_settings.h"
 #include "store/result_store.h"
 
 namespace espalier::runner {
@@ -42,11 +44,7 @@ std::string shown(std::string_view value) {
   if (const auto kind = member(value, "kind"); !kind.empty()) {
     return plain_text(kind) + " " + plain_number(member(value, "value"));
   }
-  if (const auto steps = member(value, "steps"); !steps.empty()) {
-    const auto shape = member(value, "shape");
-    return std::string(steps) +
-           (shape.empty() ? "x" + std::string(member(value, "fraction")) : "-" + plain_text(shape));
-  }
+  if (const auto schedule = schedule_from_json(nlohmann::json::parse(value, nullptr, false))) return name_of(*schedule);
   return std::string(value);
 }
 

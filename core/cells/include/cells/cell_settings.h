@@ -66,6 +66,12 @@ struct DatasetSettings {
   std::string language;                  // of a multilingual checkpoint
   std::optional<SpeechTask> task;        // absent: transcribe
   std::int64_t max_new_tokens = 0;       // 0: as many as the checkpoint allows
+
+  // Of a split; 0: all of its rows.
+  std::int64_t limit_of(const std::string& of_split) const {
+    const auto found = limit.find(of_split);
+    return found == limit.end() ? 0 : found->second;
+  }
 };
 
 struct PluginSettings {
@@ -130,6 +136,8 @@ nlohmann::json to_json(const ScheduleSettings& schedule);
 nlohmann::json to_json(const CellSettings& cell);
 // Throws StoreError where the text is not what to_json wrote.
 CellSettings cell_from_json(const nlohmann::json& json);
+// nullopt where it is none, as null is.
+std::optional<ScheduleSettings> schedule_from_json(const nlohmann::json& json);
 
 // The kind of a budget, or "schedule".
 std::string name_of(const Budget& budget);
