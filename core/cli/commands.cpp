@@ -25,17 +25,22 @@ void add_database(CLI::App& command, DatabaseArguments& arguments) {
       ->type_name("PATH");
 }
 
+void add_slice(CLI::App& command, std::vector<std::string>& only) {
+  command.add_option("--only", only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+}
+
 void add_experiment(CLI::App& command, ExperimentArguments& arguments) {
   command.add_option("FILE", arguments.file, "The experiment file")->required()->type_name("");
   command.add_option("--db", arguments.database, "The database; default results/NAME.db, by the experiment's name")
       ->type_name("PATH");
   command.add_option("--set", arguments.sets, set_help)->type_name("KEY=VALUE")->allow_extra_args(false);
-  command.add_option("--only", arguments.only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+  add_slice(command, arguments.only);
   command.add_option("--plugins", arguments.plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
 }
 
-// What makes the cells of an experiment file what they are.
-void add_file_options(CLI::App& command, DatabaseArguments& arguments) {
+// A database, or an experiment file and what makes its cells what they are.
+void add_results(CLI::App& command, DatabaseArguments& arguments) {
+  add_database(command, arguments);
   command.add_option("--set", arguments.sets, set_help)->type_name("KEY=VALUE")->allow_extra_args(false);
   command.add_option("--plugins", arguments.plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
 }
@@ -94,8 +99,7 @@ Deed add_plan(CLI::App& app) {
 
 Deed add_status(CLI::App& app) {
   const auto arguments = std::make_shared<StatusArguments>();
-  add_database(app, arguments->database);
-  add_file_options(app, arguments->database);
+  add_results(app, arguments->database);
   app.add_flag("--json", arguments->json, "Print JSON");
   app.add_flag("--watch", arguments->watch, "Print it again every second until nothing waits or runs");
   app.footer(
@@ -107,8 +111,7 @@ Deed add_status(CLI::App& app) {
 
 Deed add_table(CLI::App& app) {
   const auto arguments = std::make_shared<TableArguments>();
-  add_database(app, arguments->database);
-  add_file_options(app, arguments->database);
+  add_results(app, arguments->database);
   app.add_option("--rows", arguments->rows,
                  "Axes that make the rows; default granularity,scorer,scope and every other axis that varies")
       ->type_name("AXIS,...");
@@ -122,7 +125,7 @@ Deed add_table(CLI::App& app) {
          "What the table shows, as in accuracy or latency, or several: accuracy,macro_f1; default the task's own "
          "metric")
       ->type_name("NAME,...");
-  app.add_option("--only", arguments->only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+  add_slice(app, arguments->only);
   add_table_looks(app, *arguments);
   app.footer(
       "Of an experiment file: the cells that it holds now. Of a database: all that it holds; what one name stood for "
@@ -134,10 +137,9 @@ Deed add_table(CLI::App& app) {
 
 Deed add_cells(CLI::App& app) {
   const auto arguments = std::make_shared<CellsArguments>();
-  add_database(app, arguments->database);
-  add_file_options(app, arguments->database);
+  add_results(app, arguments->database);
   app.add_option("--state", arguments->state, "waiting, running, done or failed; default all")->type_name("NAME");
-  app.add_option("--only", arguments->only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+  add_slice(app, arguments->only);
   app.add_option("--format", arguments->format,
                  "terminal or markdown: what tells the cells apart; csv or json: every setting, every metric")
       ->type_name("NAME");
@@ -147,8 +149,7 @@ Deed add_cells(CLI::App& app) {
 
 Deed add_clean(CLI::App& app) {
   const auto arguments = std::make_shared<CleanArguments>();
-  add_database(app, arguments->database);
-  add_file_options(app, arguments->database);
+  add_results(app, arguments->database);
   app.add_flag("--cells", arguments->cells, "Remove the cells that are of an earlier state of the experiment file");
   app.add_flag("--cache", arguments->cache,
                "Remove base models, scores, masks and steps that no cell of a database nearby refers to");
