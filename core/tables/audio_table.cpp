@@ -57,10 +57,11 @@ bool is_file(const fs::path& path) {
 class TableOfFiles {
  public:
   TableOfFiles(const DatasetSettings& dataset, const std::string& split, std::vector<std::string>* missing)
-      : dataset_(dataset), split_(split), missing_(missing), file_(split_path(dataset, split)) {
-    const auto limit = dataset.limit.find(split);
-    if (limit != dataset.limit.end()) limit_ = static_cast<std::size_t>(limit->second);
-  }
+      : dataset_(dataset),
+        split_(split),
+        missing_(missing),
+        file_(split_path(dataset, split)),
+        limit_(static_cast<std::size_t>(dataset.limit_of(split))) {}
 
   std::vector<AudioRow> read() {
     std::error_code ignored;
@@ -247,7 +248,7 @@ class TableOfFiles {
   std::string split_;
   std::vector<std::string>* missing_;
   fs::path file_;
-  std::size_t limit_ = 0;
+  std::size_t limit_;
   std::vector<AudioRow> rows_;
 };
 

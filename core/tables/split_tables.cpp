@@ -10,8 +10,7 @@ namespace espalier {
 namespace {
 
 std::int64_t limit_of(const DatasetSettings& dataset, const std::string& split, TableExtent extent) {
-  const auto limit = dataset.limit.find(split);
-  return extent == TableExtent::Whole || limit == dataset.limit.end() ? 0 : limit->second;
+  return extent == TableExtent::Whole ? 0 : dataset.limit_of(split);
 }
 
 // All that the rows depend on.
@@ -25,15 +24,13 @@ std::string reading_of(const DatasetSettings& dataset, const std::string& split,
 
 SplitTable read(const DatasetSettings& dataset, const std::string& split, TableExtent extent) {
   SplitTable table;
-  if (!facts_of(dataset.format).of_sounds) {
+  if (facts_of(dataset.format).of_sounds) {
+    auto wanted = dataset;
+    if (extent == TableExtent::Whole) wanted.limit.clear();
+    table.sounds = read_audio_table(wanted, split, &table.missing);
+  } else {
     table.texts = read_text_table(split_path(dataset, split), {dataset.text, dataset.pair, dataset.label},
                                   limit_of(dataset, split, extent));
-  } else if (extent == TableExtent::Whole) {
-    auto whole = dataset;
-    whole.limit.clear();
-    table.sounds = read_audio_table(whole, split, &table.missing);
-  } else {
-    table.sounds = read_audio_table(dataset, split, &table.missing);
   }
   return table;
 }

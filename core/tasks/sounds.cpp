@@ -56,10 +56,9 @@ Metrics notes_of(const audio::FeatureSet& features) {
 
 std::string sounds_digest(const DatasetSettings& dataset, const std::string& split,
                           const audio::FeatureExtractor& extractor, SplitTables& tables) {
-  const auto limit = dataset.limit.find(split);
   const nlohmann::json reading = {
       {"files", tables.digest(dataset, split)}, {"format", dataset.format},
-      {"features", extractor.digest()},         {"limit", limit == dataset.limit.end() ? 0 : limit->second},
+      {"features", extractor.digest()},         {"limit", dataset.limit_of(split)},
       {"bad_files", dataset.bad_files},         {"long_audio", name_or_empty(dataset.long_audio)}};
   return sha256_hex(reading.dump());
 }

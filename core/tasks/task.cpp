@@ -108,11 +108,6 @@ void Task::use_labels(std::vector<std::string> labels) {
 
 const std::string& Task::path_of(const std::string& split) const { return split_path(dataset_, split); }
 
-std::int64_t Task::limit_of(const std::string& split) const {
-  const auto limit = dataset_.limit.find(split);
-  return limit == dataset_.limit.end() ? 0 : limit->second;
-}
-
 bool Task::better(const Metrics& a, const Metrics& b) const {
   for (const auto& name : ranking_metrics()) {
     const auto of_a = a.find(name), of_b = b.find(name);

@@ -73,7 +73,7 @@ std::string TextTask::compute_digest(const std::string& name) {
   const nlohmann::json reading = {{"file", tables().digest(dataset_, name)},
                                   {"format", dataset_.format},
                                   {"columns", {dataset_.text, dataset_.pair, dataset_.label}},
-                                  {"limit", limit_of(name)},
+                                  {"limit", dataset_.limit_of(name)},
                                   {"max_tokens", most_tokens()}};
   return sha256_hex(reading.dump());
 }

@@ -107,7 +107,6 @@ class Task {
   virtual void set_labels(std::vector<std::string> labels) = 0;
   // Throws InputError where the split is not given.
   const std::string& path_of(const std::string& split) const;
-  std::int64_t limit_of(const std::string& split) const;
   SplitTables& tables() { return tables_; }
   const Watch& watch() const { return watch_; }
   const DatasetSettings dataset_;
