@@ -1,12 +1,13 @@
 #include "cells/field_list.h"
 
+#include "words/names.h"
+
 namespace espalier {
 
 std::string words_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    text += (i == 0 ? "`" : i + 1 < names.size() ? ", `" : " or `") + names[i] + '`';
-  return text;
+  std::vector<std::string> quoted;
+  for (const auto& name : names) quoted.push_back('`' + name + '`');
+  return alternatives(quoted);
 }
 
 std::string integer_of(const Range& range) { return fmt::format("an integer of at least {:.0f}", range.least); }

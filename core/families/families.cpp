@@ -1,7 +1,6 @@
 #include "families/families.h"
 
 #include <espalier/error.h>
-#include <words/names.h>
 
 #include "ast/ast.h"
 #include "bert/bert.h"
@@ -11,6 +10,7 @@
 #include "nn/network.h"
 #include "nn/text.h"
 #include "whisper/whisper.h"
+#include "words/names.h"
 
 namespace espalier::families {
 
@@ -34,14 +34,6 @@ constexpr Reader also_made_anew = {Network::facts, read_family<Network>, fresh_f
 
 // Every family, in the order of messages.
 constexpr Reader readers[] = {only_read<Bert>, also_made_anew<Ast>, only_read<Whisper>};
-
-// "a, b or c"
-std::string alternatives(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
-  return text;
-}
 
 std::string model_types(bool made_anew_only) {
   std::vector<std::string> types;

@@ -26,7 +26,8 @@ struct KeysOfTable {
   std::vector<std::string> keys;
 };
 
-std::vector<std::string> joined(std::vector<std::string> some, const std::vector<std::string>& more) {
+template <typename One>
+std::vector<One> joined(std::vector<One> some, const std::vector<One>& more) {
   some.insert(some.end(), more.begin(), more.end());
   return some;
 }
@@ -69,11 +70,6 @@ std::string if_defined(const NamedDefinitions<Definition>& known, const std::str
   if (found == known.end()) return "";
   return fmt::format("it is a {0}, defined at {1}; as such it is given as {0} = \"{2}\"", kind,
                      found->second.place.text(), name);
-}
-
-std::vector<KeyLine> joined(std::vector<KeyLine> some, const std::vector<KeyLine>& more) {
-  some.insert(some.end(), more.begin(), more.end());
-  return some;
 }
 
 std::vector<KeyLine> keys_of_splits() {

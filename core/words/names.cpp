@@ -98,4 +98,9 @@ std::string join(const std::vector<std::string>& names, std::string_view separat
   return text;
 }
 
+std::string alternatives(const std::vector<std::string>& names) {
+  if (names.size() < 2) return join(names);
+  return join({names.begin(), names.end() - 1}) + " or " + names.back();
+}
+
 }  // namespace espalier

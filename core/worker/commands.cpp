@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "input.h"
+#include "words/names.h"
 
 namespace espalier::worker {
 namespace {
@@ -18,6 +19,10 @@ Deed deed(std::shared_ptr<Words> words, ExitCode (*command)(const Words&)) {
 
 // --- commands that read a checkpoint and a dataset, and write another checkpoint, scores or metrics
 
+void add_model(CLI::App& app, std::string& model) {
+  app.add_option("--model", model, "A Hugging Face directory")->required()->type_name("DIR");
+}
+
 void add_plugins(CLI::App& app, PluginPaths& plugins) {
   app.add_option("--plugins", plugins.extra, "A plugin file, or a folder of them; may be repeated")->type_name("PATH");
 }
@@ -26,7 +31,7 @@ void add_plugins(CLI::App& app, PluginPaths& plugins) {
 
 Deed add_train(CLI::App& app) {
   const auto words = std::make_shared<TrainWords>();
-  app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
+  add_model(app, words->model);
   add_data_options(app, words->data, true);
   app.add_option("--validation", words->validation, "Table that the best epoch is chosen on")->type_name("FILE");
   app.add_option("--set", words->set, "epochs, batch, learning_rate, weight_decay, warmup, clip_norm, seed")
@@ -38,7 +43,7 @@ Deed add_train(CLI::App& app) {
 
 Deed add_score(CLI::App& app) {
   const auto words = std::make_shared<ScoreWords>();
-  app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
+  add_model(app, words->model);
   add_data_options(app, words->data, false);
   app.add_option("--scorer", words->scorer, "Name of a scorer plugin (espalier plugins lists them)")->required();
   app.add_option("--set", words->set, "A setting of the scorer")->type_name("NAME=VALUE");
@@ -46,7 +51,7 @@ Deed add_score(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--sites", words->sites, "all (attention sites), encoder-self, decoder-self or decoder-cross")
       ->capture_default_str();
-  app.add_option("--compute", words->compute, "float32 or bfloat16")->capture_default_str();
+  app.add_option("--compute", words->compute, alternatives(names<ComputeType>()))->capture_default_str();
   app.add_option("--seed", words->seed, "For scorers that draw random numbers")->check(CLI::NonNegativeNumber);
   app.add_option("--output", words->output, "Score file to write")->required()->type_name("FILE");
   add_plugins(app, words->plugins);
@@ -55,17 +60,17 @@ Deed add_score(CLI::App& app) {
 
 Deed add_prune(CLI::App& app) {
   const auto words = std::make_shared<PruneWords>();
-  app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
+  add_model(app, words->model);
   app.add_option("--scores", words->scores, "Score file")->type_name("FILE");
   app.add_option("--mask", words->mask, "Mask file, instead of scores and a budget")->type_name("FILE");
   app.add_option("--searcher", words->searcher, "Name of a searcher plugin")->capture_default_str();
   app.add_option("--set", words->set, "A setting of the searcher")->type_name("NAME=VALUE");
-  app.add_option("--scope", words->scope, "global or local")->capture_default_str();
+  app.add_option("--scope", words->scope, alternatives(names<Scope>()))->capture_default_str();
   app.add_option("--sites", words->sites, "all (attention sites), encoder-self, decoder-self or decoder-cross")
       ->capture_default_str();
   app.add_option("--sparsity", words->sparsity, "Share of the units to remove, 0 to 1");
   app.add_option("--heads", words->heads, "Heads to keep")->check(CLI::NonNegativeNumber);
-  app.add_option("--rounding", words->rounding, "nearest, floor or ceil")->capture_default_str();
+  app.add_option("--rounding", words->rounding, alternatives(names<Rounding>()))->capture_default_str();
   app.add_option("--format", words->format, "masked: full size with zeros; compact: the smaller one")
       ->capture_default_str();
   app.add_option("--softmax-scale", words->softmax_scale, "original, pruned-width or a number (compact)")
@@ -79,11 +84,11 @@ Deed add_prune(CLI::App& app) {
 
 Deed add_evaluate(CLI::App& app) {
   const auto words = std::make_shared<EvaluateWords>();
-  app.add_option("--model", words->model, "A Hugging Face directory")->required()->type_name("DIR");
+  add_model(app, words->model);
   add_data_options(app, words->data, true);
   app.add_option("--mask", words->masks, "Mask file; may be repeated")->type_name("FILE");
   app.add_flag("--plain", words->plain, "Zero the weights instead of leaving pruned heads out");
-  app.add_option("--compute", words->compute, "float32 or bfloat16")->capture_default_str();
+  app.add_option("--compute", words->compute, alternatives(names<ComputeType>()))->capture_default_str();
   app.add_option("--predictions", words->predictions,
                  "Write one 1 (right) or 0 an example; of speech one transcript a line")
       ->type_name("FILE");
@@ -99,7 +104,7 @@ Deed add_evaluate(CLI::App& app) {
 namespace {
 
 void add_asking(CLI::App& app, PredictWords& words) {
-  app.add_option("--model", words.model, "A Hugging Face directory")->required()->type_name("DIR");
+  add_model(app, words.model);
   app.add_option("--input", words.input,
                  "A .txt of one text a line; a sound file; a folder of sounds; a table (.tsv, .csv, .jsonl) with a "
                  "column text or path; or tensors (.safetensors) by Hugging Face name: input_ids, attention_mask, ...")
@@ -115,10 +120,10 @@ void add_asking(CLI::App& app, PredictWords& words) {
       ->capture_default_str();
   app.add_option("--long-audio", words.long_audio,
                  "Longer than the model's window: refuse, cut (default of AST) or chunk (default of Whisper)")
-      ->check(CLI::IsMember({"refuse", "cut", "chunk"}));
+      ->check(CLI::IsMember(names<LongAudio>()));
   app.add_option("--language", words.language, "Of a multilingual Whisper: a code or an English name; else detected");
   app.add_option("--task", words.task, "transcribe (default) or translate; of a multilingual Whisper")
-      ->check(CLI::IsMember({"transcribe", "translate"}));
+      ->check(CLI::IsMember(names<SpeechTask>()));
   app.add_option("--max-new-tokens", words.max_new_tokens, "Transcripts are cut there; 0: the checkpoint's limit")
       ->check(CLI::NonNegativeNumber);
 }

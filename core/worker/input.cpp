@@ -77,10 +77,7 @@ void add_data_options(CLI::App& command, DataWords& words, bool required) {
       .add_option("--data", words.file, "Table (.tsv or .csv with a header, or .jsonl), or the Speech Commands folder")
       ->required(required)
       ->type_name("FILE");
-  command
-      .add_option("--format", words.format,
-                  "text-classification, audio-classification, audio-tagging or speech-recognition")
-      ->capture_default_str();
+  command.add_option("--format", words.format, alternatives(names<Format>()))->capture_default_str();
   command.add_option("--split", words.split, "Which split of a folder with official lists")
       ->check(CLI::IsMember(names<SplitName>()))
       ->capture_default_str();

@@ -25,4 +25,7 @@ ESPALIER_WORDS_API std::string unknown_name(std::string_view kind, std::string_v
 // Names joined by ", ".
 ESPALIER_WORDS_API std::string join(const std::vector<std::string>& names, std::string_view separator = ", ");
 
+// "a, b or c".
+ESPALIER_WORDS_API std::string alternatives(const std::vector<std::string>& names);
+
 }  // namespace espalier
