@@ -1,5 +1,4 @@
-// What cells that run one after the other share: base models, scores,
-// evaluations, the rows that proofs are made on.
+// What cells that run one after the other share: base models, scores, evaluations, the rows that proofs are made on.
 #pragma once
 
 #include <filesystem>
@@ -20,9 +19,8 @@ class Caches {
  public:
   Caches(const loader::PluginCatalog& its_catalog, std::filesystem::path its_folder, Watch its_watch);
 
-  // A pruned model's evaluation on the test split; equal masks of one model are
-  // computed once. `model_digest` names what the mask is of, `pruned` is that
-  // model compacted.
+  // A pruned model's evaluation on the test split; equal masks of one model are computed once. `model_digest` names
+  // what the mask is of, `pruned` is that model compacted.
   tasks::Evaluation evaluation_of(BaseModel& base, const nn::Model& pruned, const std::string& model_digest,
                                   const Mask& mask, const CellSettings& cell, bool& from_cache);
   // The first rows of the test split, by length.
@@ -30,8 +28,7 @@ class Caches {
   // The file of a kept mask, whether it is there or not.
   std::filesystem::path mask_file(const BaseModel& base, const std::string& digest) const;
   Artifact keep_mask(const BaseModel& base, const Mask& mask, const CellSettings& cell) const;
-  // After a plugin has changed the weights of a base model: it is read again
-  // for the next cell.
+  // After a plugin has changed the weights of a base model: it is read again for the next cell.
   void forget(const BaseModel& base);
 
   const loader::PluginCatalog& catalog;

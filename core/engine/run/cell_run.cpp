@@ -132,9 +132,7 @@ bool CellRun::take_known() {
     if (!cell_.measure.latency || !is_first_of_its_step) continue;
     const auto mask = nn::read_mask(file, base_->model->sites(), base_->checkpoint_digest);
     const auto pruned = base_->model->compacted(mask, cell_.softmax_scale);
-    const nn::ComputeGuard compute(cell_.compute);
-    point.latency =
-        measure_latency(*base_->model, *pruned, base_->task->split("test"), *cell_.measure.latency, caches_.watch);
+    take_times(point, *pruned);
   }
   result_.points.insert(result_.points.end(), points->begin(), points->end());
   result_.artifacts.insert(result_.artifacts.end(), masks.begin(), masks.end());
@@ -221,11 +219,15 @@ void CellRun::measure(const StepBudget& step, const Found& found, const nn::Mode
   }
   if (cell_.measure.latency) {
     const Stage stage(*this, "latency");
-    const nn::ComputeGuard compute(cell_.compute);
-    point.latency =
-        measure_latency(*base_->model, pruned, base_->task->split("test"), *cell_.measure.latency, caches_.watch);
+    take_times(point, pruned);
   }
   result_.points.push_back(std::move(point));
+}
+
+void CellRun::take_times(Point& point, const nn::Model& pruned) const {
+  const nn::ComputeGuard compute(cell_.compute);
+  point.latency =
+      measure_latency(*base_->model, pruned, base_->task->split("test"), *cell_.measure.latency, caches_.watch);
 }
 
 void CellRun::prove(Point& point, const Mask& mask) {
@@ -270,8 +272,7 @@ std::unique_ptr<nn::Model> CellRun::recover(const nn::Model& pruned, bool is_las
 void CellRun::keep() {
   check_weights();
   folder_->write(step_number(), *model_, kept_, model_digest_, points_of_steps());
-  // Always through the files, so that a cell that goes on and one that was
-  // stopped there compute with the same bits.
+  // Always through the files, so that a cell that goes on and one that was stopped there compute with the same bits.
   if (auto written = folder_->read(*base_->model, cell_.softmax_scale, caches_.watch))
     go_on_with(std::move(written->model));
 }

@@ -1,5 +1,4 @@
-// One cell on its way through the engine: from the dense model, step by step of
-// its schedule, to its last point.
+// One cell on its way through the engine: from the dense model, step by step of its schedule, to its last point.
 #pragma once
 
 #include <memory>
@@ -33,8 +32,7 @@ class CellRun {
   void dense();
   // The plugins that take part, the steps, and what is kept of them.
   void plan();
-  // Takes the points of an equal cell that was measured otherwise; false where
-  // there is none.
+  // Takes the points of an equal cell that was measured otherwise; false where there is none.
   bool take_known();
   // Goes on after the last step that a stopped run of this cell finished.
   void resume();
@@ -44,6 +42,7 @@ class CellRun {
   Found search(const StepBudget& step, const at::Tensor& scores);
   // Proof, evaluation, counts and latency of a pruned model, as a point.
   void measure(const StepBudget& step, const Found& found, const nn::Model& pruned);
+  void take_times(Point& point, const nn::Model& pruned) const;  // where the cell asks for latency
   void prove(Point& point, const Mask& mask);
   void evaluate(Point& point, const nn::Model& pruned, const Mask& mask);
   // The pruned model repaired, and measured as another point of the same step.
@@ -70,13 +69,11 @@ class CellRun {
   bool ranks_ = false, recovers_ = false, trains_itself_ = false;
   std::optional<Units> units_;
   std::vector<StepBudget> steps_;
-  std::string digest_;  // of all that decides what the steps leave; empty where
-                        // nothing of them is kept
+  std::string digest_;  // of all that decides what the steps leave; empty where nothing of them is kept
   std::optional<StepFolder> folder_;
   std::optional<KnownPoints> known_;
 
-  // What the steps so far left: a model, which of the dense frame it holds, and
-  // what it was made from.
+  // What the steps so far left: a model, which of the dense frame it holds, and what it was made from.
   std::size_t next_ = 0;
   std::unique_ptr<nn::Model> owned_;
   const nn::Model* model_ = nullptr;

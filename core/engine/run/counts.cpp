@@ -8,8 +8,7 @@ namespace {
 
 std::int64_t typical_tokens(BaseModel& base) { return typical_length(*base.task->split("test").examples); }
 
-// Heads, QK channels and VO channels that a mask keeps after closure, site by
-// site.
+// Heads, QK channels and VO channels that a mask keeps after closure, site by site.
 std::vector<SiteLeft> sites_left(const std::vector<Site>& sites, const Mask& closure) {
   std::vector<SiteLeft> left;
   for (std::size_t i = 0; i < sites.size(); ++i) {

@@ -17,8 +17,8 @@ CellResult Engine::run(const CellSettings& cell) {
   } catch (const Interrupted&) {
     throw;
   } catch (...) {
-    // Whatever the cell failed of, and also where a plugin changed weights and
-    // then threw: later cells get theirs right.
+    // Whatever the cell failed of, and also where a plugin changed weights and then threw: later cells get theirs
+    // right.
     const auto* base = run.base();
     if (base != nullptr && !changed_tensors(*base->model, base->weights).empty()) caches_->forget(*base);
     throw;
