@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: bash cmake/quickstart.sh [demo|test|build|setup]
+usage: bash cmake/quickstart.sh [demo|test|build|setup] [--cuda]
        bash cmake/quickstart.sh check [--all] [PART...]
 
   demo    the programs and plugins in build/, MiniLM, WordNet's glosses, then experiments/demo.toml: ends with its
@@ -17,9 +17,12 @@ usage: bash cmake/quickstart.sh [demo|test|build|setup]
   check   system packages with clang-format, clang-tidy, codespell and doxygen, LibTorch, then the guards of the house:
           format, includes, rules, spelling, reference, clang-tidy, sanitizers ('bash cmake/check.sh --help' tells of each)
 
+  --cuda  a LibTorch that computes on GPUs as well (5 GB in .deps/venv): what is built runs on both, and on the CPU as
+          fast; GPUs need NVIDIA's driver and nothing else. Afterwards: build/bin/espalier run FILE --devices cuda:0
+
 environment:
-  TORCH_ROOT       folder with torch's include/ and lib/, 2.7 or newer; otherwise the torch that python3 finds,
-                   otherwise torch 2.13.0 is installed into .deps/venv
+  TORCH_ROOT       folder with torch's include/ and lib/, 2.11 or newer; otherwise the torch that python3 finds,
+                   otherwise torch 2.13.0 is installed into .deps/venv; with --cuda each must hold libtorch_cuda.so
   ESPALIER_JOBS    compilers at a time (2; each may need 1.5 GB of memory)
   CI=true          compiler warnings stop the build
   CMAKE_CXX_COMPILER_LAUNCHER   used instead of ccache
@@ -30,14 +33,22 @@ USAGE
 }
 
 command=${1:-demo}
+if [ "$command" = --cuda ]; then
+  echo "quickstart: --cuda comes after a command: bash cmake/quickstart.sh build --cuda" >&2
+  exit 2
+fi
 case $command in
   demo|test|build|setup|check) ;;
   -h|--help|help) usage; exit 0 ;;
   *) echo "quickstart: unknown command '$command'" >&2; usage >&2; exit 2 ;;
 esac
+cuda=''
 if [ $# -gt 1 ] && [ "$command" != check ]; then
-  echo "quickstart: one command at a time; unexpected '$2'" >&2
-  exit 2
+  if [ "$2" != --cuda ] || [ $# -gt 2 ]; then
+    echo "quickstart: unexpected '${*:2}'; after $command comes --cuda or nothing" >&2
+    exit 2
+  fi
+  cuda=yes
 fi
 
 if [ "$command ${2:-}" = 'check --help' ]; then exec bash "$(dirname "${BASH_SOURCE[0]}")/check.sh" --help; fi
@@ -224,7 +235,22 @@ torch_version() {  # FOLDER: 2.13.0, or nothing if no complete torch is there
 
 new_enough() {  # VERSION
   local major=${1%%.*} rest=${1#*.}
-  [ "$major" -gt 2 ] || { [ "$major" -eq 2 ] && [ "${rest%%.*}" -ge 7 ]; }
+  [ "$major" -gt 2 ] || { [ "$major" -eq 2 ] && [ "${rest%%.*}" -ge 11 ]; }
+}
+
+fits_devices() {  # FOLDER: any does where no GPU is asked for
+  [ -z "$cuda" ] || [ -e "$1/lib/libtorch_cuda.so" ]
+}
+
+# The index that pip uses may hold torch for CPUs as well, called 2.13.0+cpu; '===' takes the one without a suffix, PyPI's.
+install_cuda_torch() {
+  local free_kilobytes
+  free_kilobytes=$(df -Pk .deps | awk 'NR == 2 { print $4 }')
+  [ "${free_kilobytes:-0}" -ge 9000000 ] || die torch "a torch with CUDA takes 5 GB, and 3 GB more while it is unpacked; $root/.deps has $((free_kilobytes / 1000000)) GB free" \
+    "free disk space, or name a torch with CUDA that is there already: TORCH_ROOT=DIR"
+  make_venv
+  step torch "installing torch $torch_wanted with CUDA into .deps/venv (3 GB to fetch, 5 GB on disk; minutes)" \
+    "read the log; another torch with CUDA, 2.11 or newer, can be given with TORCH_ROOT" pip install "torch===$torch_wanted"
 }
 
 make_venv() {
@@ -254,8 +280,10 @@ find_torch() {
     version=$(torch_version "$folder")
     [ -n "$version" ] || die torch "TORCH_ROOT=$TORCH_ROOT holds no complete LibTorch (include/ and lib/libtorch.so)" \
       "a torch wheel's folder 'torch' is one; or unset TORCH_ROOT to have torch installed"
-    new_enough "$version" || die torch "TORCH_ROOT=$TORCH_ROOT is LibTorch $version; 2.7 or newer is needed" \
+    new_enough "$version" || die torch "TORCH_ROOT=$TORCH_ROOT is LibTorch $version; 2.11 or newer is needed" \
       "give a newer one, or unset TORCH_ROOT to have torch $torch_wanted installed"
+    fits_devices "$folder" || die torch "TORCH_ROOT=$TORCH_ROOT is a LibTorch for CPUs: it has no lib/libtorch_cuda.so, and --cuda asks for it" \
+      "name a torch with CUDA, or unset TORCH_ROOT to have torch $torch_wanted with CUDA installed"
     use_torch "$folder" "$version" "TORCH_ROOT"
     return
   fi
@@ -265,11 +293,11 @@ s = u.find_spec("torch")
 print(list(s.submodule_search_locations or [""])[0] if s else "")' 2>/dev/null) || folder=''
   if [ -n "$folder" ]; then
     version=$(torch_version "$folder")
-    if [ -n "$version" ] && new_enough "$version"; then
+    if [ -n "$version" ] && new_enough "$version" && fits_devices "$folder"; then
       use_torch "$folder" "$version" "python3's, $folder"
       return
     fi
-    say "the torch in $folder is not used: ${version:-no complete LibTorch}, 2.7 or newer is needed"
+    say "the torch in $folder is not used: ${version:-no complete LibTorch}, 2.11 or newer${cuda:+ with CUDA} is needed"
   fi
 
   local installed=''
@@ -278,10 +306,18 @@ print(list(s.submodule_search_locations or [""])[0] if s else "")' 2>/dev/null) 
   done
   version=''
   [ -z "$installed" ] || version=$(torch_version "$installed")
-  if [ -z "$version" ] || ! new_enough "$version"; then
+  if [ -n "$cuda" ] && { [ -z "$version" ] || ! new_enough "$version" || ! fits_devices "$installed"; }; then
+    install_cuda_torch
+    for record in .deps/venv/lib/python3*/site-packages/torch-*.dist-info/RECORD; do
+      [ -f "$record" ] && installed=$root/${record%/torch-*}/torch
+    done
+    version=$(torch_version "$installed")
+    fits_devices "$installed" || die torch "pip is content, but the torch $torch_wanted of its index is for CPUs: no lib/libtorch_cuda.so" \
+      "use an index that has PyPI's wheel ('pip config list' shows yours), or name a torch with CUDA with TORCH_ROOT"
+  elif [ -z "$version" ] || ! new_enough "$version"; then
     make_venv
     step torch "installing torch $torch_wanted into .deps/venv (0.2 GB to fetch for a CPU build, 3 GB for a CUDA build)" \
-      "read the log; another torch >= 2.7 can be given with TORCH_ROOT" pip install "torch==$torch_wanted"
+      "read the log; another torch >= 2.11 can be given with TORCH_ROOT" pip install "torch==$torch_wanted"
     for record in .deps/venv/lib/python3*/site-packages/torch-*.dist-info/RECORD; do
       [ -f "$record" ] && installed=$root/${record%/torch-*}/torch
     done

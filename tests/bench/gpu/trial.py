@@ -1,0 +1,165 @@
+"""Runs a kit's trial within a number of seconds, the most valuable first; run.sh starts it.
+
+Usage: python trial.py SECONDS. Writes OUT/results.jsonl as results come, and a table at the end. STEPS, a list of sections
+with commas, runs those only.
+"""
+import platform
+import shutil
+import subprocess
+import threading
+
+import espalier_side
+from facts import *
+from summary import main as print_table
+
+SECONDS = float(sys.argv[1])
+DEADLINE = BEGUN + SECONDS - 3  # the table needs a moment
+CHOSEN = os.environ.get("STEPS", "")
+
+
+def left():
+    return DEADLINE - time.time()
+
+
+def chosen(name):
+    return not CHOSEN or name in CHOSEN.split(",")
+
+
+def program(name, *words):
+    log = open(OUT / f"{name.removesuffix('.py')}.log", "w")
+    environment = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+    return subprocess.Popen([sys.executable, "-u", str(KIT / "bench" / name), *words], env=environment, stdin=subprocess.DEVNULL,
+                            stdout=sys.stdout, stderr=log)
+
+
+def espalier(section, most=90):
+    if not chosen(section.__name__):
+        return
+    if left() < 5:
+        return say(f"no time left for {section.__name__} of Espalier")
+    espalier_side.until[0] = min(DEADLINE, time.time() + most)
+    try:
+        section()
+    except Exception as error:
+        say(f"FAILED: espalier, {section.__name__}: {type(error).__name__}: {str(error)[:300]}")
+
+
+class Peer:
+    def __init__(self):
+        for folder in ("go", "done"):
+            shutil.rmtree(WORK / folder, ignore_errors=True)
+            (WORK / folder).mkdir(parents=True)
+        self.process = program("transformers_side.py")
+
+    def turn(self, section, most=60):
+        """Waits until the section is done; a peer that is not there, or late, ends its turns."""
+        if self.process is None or (section != "start" and not chosen(section)):
+            return
+        if left() < 5:
+            return say(f"no time left for {section} of transformers")
+        (WORK / "go" / section).touch()
+        until = time.time() + min(most, left())
+        while not (WORK / "done" / section).exists():
+            if self.process.poll() is not None:
+                say("transformers is not measured: " + ((OUT / "transformers_side.log").read_text().strip().split("\n") or [""])[-1][:300])
+                self.process = None
+                return
+            if time.time() > until:
+                say(f"transformers: {section} took more than {min(most, left()):.0f} s; it is not asked again")
+                self.end()
+                return
+            time.sleep(0.05)
+
+    def end(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def gpu_tests(most=100):
+    test = KIT / "tests/gpu_test"
+    if not test.exists() or not chosen("gpu_tests"):
+        return
+    environment = dict(espalier_side.ENVIRONMENT, ESPALIER_TEST_PLUGINS=str(KIT / "espalier/lib/espalier/plugins"))
+    begun = time.time()
+    with open(OUT / "gpu_test.log", "w") as log:
+        try:
+            code = subprocess.run([str(test), "--gtest_color=no"], env=environment, cwd=KIT / "tests", stdin=subprocess.DEVNULL, stdout=log,
+                                  stderr=subprocess.STDOUT, timeout=max(1, min(most, left()))).returncode
+        except subprocess.TimeoutExpired:
+            code = 124
+    lines = (OUT / "gpu_test.log").read_text(errors="replace").strip().split("\n")
+    ran = [line for line in lines if line.startswith(("[==========]", "[  PASSED  ]", "[  SKIPPED ]", "[  FAILED  ]"))]
+    for line in [line for line in lines if "Failure" in line or "FAILED" in line][:12]:
+        say(line[:300])
+    keep(kind="tests", what="tests labelled gpu", passed=code == 0, found=f"exit code {code}: " + "; ".join(dict.fromkeys(ran[-3:])))
+    say(f"tests labelled gpu: exit code {code} after {time.time() - begun:.1f} s; {ran[-1] if ran else lines[-1][:200]}")
+
+
+def machine():
+    facts = {"host": f"{platform.system()} {platform.release()}, {os.cpu_count()} cores"}
+    if CUDA:
+        said = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version,memory.total,clocks.max.sm", "--format=csv,noheader"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        facts["card"] = said.stdout.strip().split("\n")[0]
+    keep(kind="machine", **facts)
+
+
+def main():
+    try:
+        machine()
+    except OSError as error:
+        say(f"nvidia-smi: {error}")
+    peer = Peer()
+    making = program("checkpoints.py")  # the first of them is what all wait for
+    gpu_tests()
+    making_until = time.time() + min(90, left())
+    while making.poll() is None and time.time() < making_until:
+        time.sleep(0.05)
+    if making.poll() != 0:
+        say("FAILED: checkpoints.py: " + (OUT / "checkpoints.log").read_text()[-300:])
+
+    # What must be right, side by side: nothing is timed here.
+    espalier(espalier_side.dense, 60)
+    espalier_side.until[0] = min(DEADLINE, time.time() + 110)
+    beside = [threading.Thread(target=espalier_side.grid, args=(device,)) for device in dict.fromkeys((DEVICE, "cpu")) if chosen("grid")]
+    if chosen("parity"):
+        beside.append(threading.Thread(target=espalier_side.parity))
+    for thread in beside:
+        thread.start()
+    for thread in beside:
+        thread.join()
+    if chosen("grid"):
+        espalier_side.grid_compared()
+    peer.turn("start", 90)
+
+    # What must be fast, in turns.
+    espalier(espalier_side.masks)
+    peer.turn("masks", 90)
+    espalier(espalier_side.masks_long)
+    peer.turn("masks_long", 90)
+    peer.turn("fisher")
+    espalier(espalier_side.fisher)
+    peer.turn("fisher_long")
+    espalier(espalier_side.fisher_long)
+    peer.turn("speech")
+    espalier(espalier_side.speech, 120)
+    espalier(espalier_side.train, 120)
+    peer.turn("train")
+    peer.turn("ast")
+    espalier(espalier_side.ast)
+    peer.turn("together")
+    espalier(espalier_side.workers)
+    espalier(espalier_side.on_the_cpu)
+
+    (WORK / "go/end").touch()
+    peer.end()
+    if making.poll() is None:
+        making.kill()
+    say("end")
+    print_table()
+
+
+if __name__ == "__main__":
+    main()
