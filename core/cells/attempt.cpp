@@ -18,6 +18,8 @@ nlohmann::json to_json(const Timing& timing) {
     json["recovery"].push_back(std::move(trainings));
   }
   if (timing.peak_memory_bytes) json["peak_memory_bytes"] = *timing.peak_memory_bytes;
+  if (timing.peak_device_bytes) json["peak_device_bytes"] = *timing.peak_device_bytes;
+  if (timing.memory_shortages > 0) json["memory_shortages"] = timing.memory_shortages;
   return json;
 }
 
@@ -36,6 +38,9 @@ Timing timing_from_json(const nlohmann::json& json) {
   }
   if (const auto found = json.find("peak_memory_bytes"); found != json.end())
     timing.peak_memory_bytes = found->get<std::int64_t>();
+  if (const auto found = json.find("peak_device_bytes"); found != json.end())
+    timing.peak_device_bytes = found->get<std::int64_t>();
+  timing.memory_shortages = json.value("memory_shortages", std::int64_t{0});
   return timing;
 }
 

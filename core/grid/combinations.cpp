@@ -41,6 +41,7 @@ class Combinations {
     geometric_schedules();
     heads_and_models();
     losses_and_metrics();
+    half_types_and_training();
   }
 
  private:
@@ -273,6 +274,32 @@ class Combinations {
                       *budget.number, metric->name, metric->counts, most,
                       *budget.number <= 100 ? fmt::format("; did you mean {}?", *budget.number / 100) : "")};
     });
+  }
+
+  // Its range is too small for gradients and weights that grow.
+  void half_types_and_training() {
+    const auto refusal = [&](const std::string& what) {
+      return Wrong{
+          value(Member::Compute).place,
+          fmt::format("compute = \"float16\" trains nothing, and {}\n    use \"bfloat16\", which has the range of "
+                      "float32, or give float16 a [[grid]] of its own without training",
+                      what)};
+    };
+    const auto is_half = [&] {
+      return from_name<ComputeType>(value(Member::Compute).names[0]) == ComputeType::Float16;
+    };
+    each({Member::Compute, Member::Model}, [&]() -> std::optional<Wrong> {
+      const auto& model = value(Member::Model).model->settings;
+      if (!is_half() || !model.train) return std::nullopt;
+      return refusal(fmt::format("model '{}' is trained", model.name));
+    });
+    for (const auto member : {Member::Scorer, Member::Searcher, Member::Recovery}) {
+      each({Member::Compute, member}, [&]() -> std::optional<Wrong> {
+        const auto& plugin = *value(member).plugin;
+        if (!is_half() || plugin.is_none() || !(member == Member::Recovery || plugin.has(trains))) return std::nullopt;
+        return refusal(fmt::format("{} '{}' trains", plugin.role, plugin.settings.name));
+      });
+    }
   }
 
   const Grid& grid_;

@@ -8,8 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "cells/budgets.h"
 #include "cells/fields.h"
-#include "cells/range.h"
 #include "cells/vocabulary.h"
 #include "document.h"
 

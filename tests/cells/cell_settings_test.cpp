@@ -23,6 +23,16 @@ TEST(CellSettings, SurviveJson) {
   EXPECT_EQ(to_json(cell_from_json(nlohmann::json::parse(to_json(cell).dump()))), to_json(cell));
 }
 
+TEST(CellSettings, TheDeviceOfTimesIsWrittenWhereItIsSaid) {
+  CellSettings cell;
+  cell.measure.latency = LatencySettings{{1}, 50};
+  EXPECT_FALSE(to_json(cell)["measure"]["latency"].contains("device"));
+
+  cell.measure.latency->device = LatencyDevice::Cuda;
+  EXPECT_EQ(to_json(cell)["measure"]["latency"]["device"], "cuda");
+  EXPECT_EQ(cell_from_json(to_json(cell)).measure.latency->device, LatencyDevice::Cuda);
+}
+
 // A word of another version is no other word: an unknown rounding is not the nearest one.
 TEST(CellSettings, AnUnknownWordIsRefused) {
   const auto refused = [](const char* place, const char* word) {

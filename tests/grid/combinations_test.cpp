@@ -265,6 +265,29 @@ TEST_F(SplitsOfSearchers, AreNeededByWhatTheyDo) {
             (Lines{no_train + "'gates' but not given)", no_validation + "'gates' but not given)"}));
 }
 
+TEST_F(Combinations, Float16TrainsNothing) {
+  const std::string lines = "scorer = \"fisher\"\nsparsity = 0.5\ncompute = [\"bfloat16\", \"float16\"]\n";
+  const auto refused = [](const std::string& what) {
+    return "x.toml:17:24: compute = \"float16\" trains nothing, and " + what +
+           "\n    use \"bfloat16\", which has the range of float32, or give float16 a [[grid]] of its own without "
+           "training";
+  };
+
+  EXPECT_EQ(cells(lines).size(), 2U);
+  EXPECT_EQ(
+      cells(lines + "recovery = [\"none\", \"lora\"]\nskip = [{ compute = \"float16\", recovery = \"lora\" }]").size(),
+      3U);
+  EXPECT_EQ(said(lines + "recovery = [\"none\", \"lora\"]"), refused("recovery 'lora' trains"));
+  EXPECT_EQ(said("searcher = \"gates\"\nsparsity = 0.5\ncompute = [\"bfloat16\", \"float16\"]"),
+            refused("searcher 'gates' trains"));
+  auto trained = with("scorer = \"fisher\"\nsparsity = 0.5\ncompute = \"float16\"");
+  trained.replace(trained.find("checkpoint = \"minilm\""), 21, "checkpoint = \"minilm\"\ntrain = {}");
+  EXPECT_EQ(
+      complaint(trained),
+      "x.toml:18:11: compute = \"float16\" trains nothing, and model 'minilm' is trained\n    use \"bfloat16\", which "
+      "has the range of float32, or give float16 a [[grid]] of its own without training");
+}
+
 TEST_F(SplitsOfSearchers, ArePartOfTheKey) {
   const auto key = [&](const std::string& searcher) {
     return read_grid("[[grid]]\nmodel = \"minilm\"\ndataset = \"wordnet\"\ngranularity = \"head\"\nsearcher = \"" +

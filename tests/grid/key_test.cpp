@@ -102,11 +102,26 @@ TEST_F(CellKey, ChangesWithEverySetting) {
        {"seed = 1", "base_seed = 1", "scope = \"local\"", "sites = \"encoder-self\"", "compute = \"bfloat16\"",
         "softmax_scale = 0.5", "rounding = \"ceil\"", "count_output_bias = true", "searcher = \"lookahead\"",
         "recovery = \"lora\"", "schedule = { steps = 2 }", "[measure]\nproof = false",
-        "[measure]\nlatency = { batch = [1] }"}) {
+        "[measure]\nlatency = { batch = [1] }", "compute = \"tf32\"", "compute = \"float16\""}) {
     EXPECT_NE(key(test_head + grid_ + change + "\n"), before) << change;
   }
   options_.plugins[1].version = "1.0.1";
   EXPECT_NE(key(test_head + grid_), before);
+}
+
+// Where a file does not say it, a device is no part of a cell, as before there was such a key.
+TEST_F(CellKey, HasTheDeviceOfTimesWhereItIsSaid) {
+  const auto timed = [&](const std::string& device) {
+    return read(test_head + grid_ + "[measure]\nlatency = { batch = [1]" + device + " }\n").cells.at(0);
+  };
+  const auto anywhere = timed(""), on_cpu = timed(", device = \"cpu\""), on_gpu = timed(", device = \"cuda\"");
+
+  EXPECT_EQ(anywhere.settings.find("device"), std::string::npos);
+  EXPECT_FALSE(settings(anywhere).measure.latency->device.has_value());
+  EXPECT_EQ(settings(on_gpu).measure.latency->device, LatencyDevice::Cuda);
+  EXPECT_NE(on_cpu.key, anywhere.key);
+  EXPECT_NE(on_gpu.key, anywhere.key);
+  EXPECT_NE(on_gpu.key, on_cpu.key);
 }
 
 TEST_F(CellKey, ChangesWithAByteOfCheckpointOrData) {

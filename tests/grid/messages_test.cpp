@@ -80,8 +80,10 @@ TEST_F(Messages, OfTheTopLevel) {
             "x.toml:3:9: 'none' means no scorer and cannot be defined");
   EXPECT_EQ(top("espalier = 1\nname = \"a\"\nmeasure = { latency = { batch = [], repeat = 2 } }"),
             "x.toml:3:33: 'batch' is an empty list, expected batch sizes such as [1, 8]\n"
-            "x.toml:3:37: unknown key 'repeat'\n    did you mean 'repeats'?\n    known: batch, repeats\n    in "
-            "[measure] latency");
+            "x.toml:3:37: unknown key 'repeat'\n    did you mean 'repeats'?\n    known: batch, device, repeats\n    "
+            "in [measure] latency");
+  EXPECT_EQ(top("espalier = 1\nname = \"a\"\nmeasure = { latency = { batch = 1, device = \"cuda:0\" } }"),
+            "x.toml:3:45: unknown device 'cuda:0'\n    did you mean 'cuda'?\n    known: cpu, cuda");
 }
 
 TEST_F(Messages, OfModels) {
@@ -164,8 +166,9 @@ TEST_F(Messages, OfAxes) {
   EXPECT_EQ(grid("sparsity = 0.5\nsites = \"encoder\""),
             "x.toml:17:9: unknown site filter 'encoder'\n    did you mean 'encoder-self'?\n"
             "    known: all, decoder-cross, decoder-self, encoder-self, self");
-  EXPECT_EQ(grid("sparsity = 0.5\ncompute = \"float16\""),
-            "x.toml:17:11: unknown compute type 'float16'\n    did you mean 'bfloat16'?\n    known: bfloat16, float32");
+  EXPECT_EQ(grid("sparsity = 0.5\ncompute = \"float61\""),
+            "x.toml:17:11: unknown compute type 'float61'\n    did you mean 'float32'?\n    known: bfloat16, float16, "
+            "float32, tf32");
   EXPECT_EQ(grid("sparsity = 0.5\nrounding = \"up\""),
             "x.toml:17:12: unknown rounding 'up'\n    known: ceil, floor, nearest");
   EXPECT_EQ(grid("sparsity = 0.5\nsoftmax_scale = 0"),

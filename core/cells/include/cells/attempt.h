@@ -31,6 +31,8 @@ struct Timing {
   std::int64_t steps_read = 0;                        // finished steps that a stopped cell went on from
   std::vector<std::vector<TrainingReport>> recovery;  // step by step
   std::optional<std::int64_t> peak_memory_bytes;
+  std::optional<std::int64_t> peak_device_bytes;  // of a GPU; none on the CPU
+  std::int64_t memory_shortages = 0;              // times a GPU's memory did not suffice, and smaller pieces did
 };
 
 enum class Outcome { Running, Done, Failed, Lost, Interrupted };

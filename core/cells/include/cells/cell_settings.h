@@ -99,6 +99,7 @@ struct ScheduleSettings {
 struct LatencySettings {
   std::vector<std::int64_t> batch;
   std::int64_t repeats = 50;
+  std::optional<LatencyDevice> device = std::nullopt;  // absent: whatever the run computes on
 };
 
 struct MeasureSettings {

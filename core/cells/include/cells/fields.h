@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "cells/budgets.h"
 #include "cells/cell_settings.h"
 #include "cells/formats.h"
-#include "cells/range.h"
 
 namespace espalier {
 
@@ -155,6 +155,8 @@ template <typename Visit>
 void each_field_of(const LatencySettings*, const Visit& visit) {
   visit(field("batch", &LatencySettings::batch, "needed: sizes of the batches that are timed").at_least(1));
   visit(field("repeats", &LatencySettings::repeats, "passes that are timed of each").at_least(1));
+  visit(field("device", &LatencySettings::device, "what it is timed on; absent: whatever the run computes on")
+            .written_unless_default());
 }
 
 // Calls visit(field, value) for every field of these settings.

@@ -54,12 +54,28 @@ struct Vocabulary<PointKind> {
                                               {PointKind::Diverged, "diverged"}};
 };
 
-// bfloat16: products in bfloat16 on float32 weights.
-enum class ComputeType { Float32, BFloat16 };
+// The arithmetic of a cell. Master weights are float32 in all of them.
+enum class ComputeType {
+  Float32,   // as IEEE has it: no TF32
+  Tf32,      // float32 whose products are rounded to 10 bits; CUDA only
+  BFloat16,  // products in bfloat16
+  Float16,   // the same in float16; nothing is trained in it
+};
 template <>
 struct Vocabulary<ComputeType> {
   static constexpr const char* kind = "compute type";
-  static constexpr Word<ComputeType> words[] = {{ComputeType::Float32, "float32"}, {ComputeType::BFloat16, "bfloat16"}};
+  static constexpr Word<ComputeType> words[] = {{ComputeType::Float32, "float32"},
+                                                {ComputeType::Tf32, "tf32"},
+                                                {ComputeType::BFloat16, "bfloat16"},
+                                                {ComputeType::Float16, "float16"}};
+};
+
+// The kind of device that latency is asked of: on another one it is another question.
+enum class LatencyDevice { Cpu, Cuda };
+template <>
+struct Vocabulary<LatencyDevice> {
+  static constexpr const char* kind = "device";
+  static constexpr Word<LatencyDevice> words[] = {{LatencyDevice::Cpu, "cpu"}, {LatencyDevice::Cuda, "cuda"}};
 };
 
 // Where weights come from: from the checkpoint, or made anew from its config.json.
