@@ -199,6 +199,13 @@ std::string attempt_text(const Attempt& attempt) {
     text += field(4, "seconds by stage", timing_text(*attempt.timing));
     if (const auto memory = attempt.timing->peak_memory_bytes)
       text += field(4, "peak memory", fmt::format("{:.0f} MiB", static_cast<double>(*memory) / (1024 * 1024)));
+    if (const auto memory = attempt.timing->peak_device_bytes)
+      text += field(4, "peak on the device", fmt::format("{:.0f} MiB", static_cast<double>(*memory) / (1024 * 1024)));
+    if (const auto shortages = attempt.timing->memory_shortages; shortages > 0) {
+      text += field(4, "out of memory",
+                    fmt::format("{} on the device, and went on in smaller pieces",
+                                shortages == 1 ? "once" : fmt::format("{} times", shortages)));
+    }
   }
   for (const auto& point : attempt.points) text += point_text(point);
   for (const auto& artifact : attempt.artifacts) {

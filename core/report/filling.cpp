@@ -101,7 +101,23 @@ void Filling::see_value(std::size_t index, std::size_t value, Place& place) {
   if (measured_.points().text(*entry.point, "kind") == "diverged") ++place.diverged[value];
   if (value > 0) return;
   see_origin(entry);
+  see_device(entry);
   see_achieved(entry, place.cell);
+}
+
+// Of "cuda:1" it is the kind that rounds in its own way. Attempts of early versions do not say it.
+void Filling::see_device(const Entry& entry) {
+  const auto kind_of = [](const std::string& device) { return device.substr(0, device.find(':')); };
+  if (entry.latency && !contains(table_.row_axes, "device") && !contains(table_.column_axes, "device") &&
+      std::any_of(values_.begin(), values_.end(), [](const TableValue& value) { return is_latency(value.name); })) {
+    if (const auto device = measured_.latencies().text(*entry.latency, "device"); !device.empty())
+      findings_.timed_on.insert(kind_of(device));
+  }
+  if (!placed_cells_.insert(entry.cell).second) return;
+  const auto& cells = measured_.cells().rows();
+  if (const auto device = cells.text(entry.cell, "computed_on"); !device.empty())
+    ++findings_.computed_on[kind_of(device)];
+  if (cells.number(entry.cell, "memory_shortages").value_or(0) > 0) ++findings_.in_smaller_pieces;
 }
 
 void Filling::see_origin(const Entry& entry) {

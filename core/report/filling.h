@@ -39,6 +39,7 @@ class Filling {
   void see(std::size_t entry);
   void see_value(std::size_t entry, std::size_t value, Place& place);
   void see_origin(const Entry& entry);
+  void see_device(const Entry& entry);
   void see_achieved(const Entry& entry, TableCell& cell);
   void learn_what_seeds_change();
   std::string method(const Entry& entry) const;
@@ -71,7 +72,8 @@ class Filling {
   std::vector<std::vector<AxisValue>> ordered_rows_;
   AxisOrder row_order_, column_order_;
   std::map<std::pair<Texts, Texts>, Place> places_;
-  std::set<std::size_t> counted_cells_, counted_points_;  // in footnotes: each once, in however many places it stands
+  // In footnotes: each once, in however many places it stands.
+  std::set<std::size_t> counted_cells_, counted_points_, placed_cells_;
   std::set<std::string> seeded_, base_seeded_;  // methods and models whose results depend on the seed, the base seed
 };
 

@@ -101,6 +101,28 @@ std::vector<std::string> what_was_kept_apart(const Findings& findings) {
   return notes;
 }
 
+// Whose last digits, or times, are not of one machine.
+std::vector<std::string> where_it_was_computed(const Findings& findings) {
+  std::vector<std::string> notes, places;
+  for (const auto& [kind, cells] : findings.computed_on)
+    places.push_back(fmt::format("{} ({})", kind, counted(cells, "cell")));
+  if (places.size() > 1)
+    notes.push_back(fmt::format("rows were computed on {}: last digits may differ", fmt::join(places, " and ")));
+  if (findings.in_smaller_pieces > 0) {
+    notes.push_back(
+        fmt::format("{} went on in smaller pieces when the memory of a GPU did not suffice: last digits may "
+                    "differ",
+                    counted(findings.in_smaller_pieces, "cell")));
+  }
+  if (findings.timed_on.size() > 1) {
+    notes.push_back(
+        fmt::format("times were taken on {}, and mean something on one of them alone; --rows device tells "
+                    "them apart",
+                    fmt::join(findings.timed_on, " and ")));
+  }
+  return notes;
+}
+
 std::string why_it_failed(const Findings& findings) {
   std::vector<std::pair<std::string, std::int64_t>> reasons(findings.failures.begin(), findings.failures.end());
   std::stable_sort(reasons.begin(), reasons.end(),
@@ -124,6 +146,7 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
   if (findings.dense_differs)
     notes.push_back("an unpruned model was measured with several results; the first one stands here");
   for (const auto& note : what_was_kept_apart(findings)) notes.push_back(note);
+  for (const auto& note : where_it_was_computed(findings)) notes.push_back(note);
   if (findings.merged_experiments) notes.push_back("of several experiments: names may mean different things in each");
   if (!findings.achieved.empty()) {
     std::vector<std::string> ranges;

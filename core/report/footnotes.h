@@ -23,8 +23,11 @@ struct Findings {
   bool two_values = false;                       // a range stands where an interval would say nothing
   std::map<std::string, std::int64_t> failures;  // first line of the reason
   std::int64_t measured = 0, failed = 0, missing = 0, without = 0, not_numbers = 0, unproven = 0, diverged = 0;
-  std::int64_t earlier = 0;   // of the experiment, and not of its file
-  std::int64_t left_out = 0;  // by --only
+  std::map<std::string, std::int64_t> computed_on;  // kinds of devices, with the cells that each computed
+  std::int64_t in_smaller_pieces = 0;               // cells that went on so when a GPU's memory did not suffice
+  std::set<std::string> timed_on;                   // kinds of devices whose times stand in one column
+  std::int64_t earlier = 0;                         // of the experiment, and not of its file
+  std::int64_t left_out = 0;                        // by --only
   std::string only;
   std::vector<std::string> differences;  // names that stand for several things
   std::vector<std::string> added;        // axes that nobody asked for and that keep values apart

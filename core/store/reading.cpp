@@ -253,14 +253,22 @@ Rows ResultStore::cells(const std::string& experiment) const {
 
 Rows ResultStore::cells_in_detail(const std::string& experiment) const {
   return translated(state_->file, [&] {
+    // An environment is shared by many attempts: each is looked into once.
     return rows_of(*state_, R"sql(
+WITH place AS MATERIALIZED (
+  SELECT id, CASE WHEN json_valid(content) THEN json_extract(content, '$.device') END AS device FROM environment)
 SELECT * FROM (
   SELECT cells.*, cell.settings, source.content AS source, cell.id AS inserted,
          (SELECT json_group_object(plugin.role, plugin.file_digest) FROM attempt_plugin
-          JOIN plugin ON plugin.id = attempt_plugin.plugin_id WHERE attempt_plugin.attempt_id = cell.attempt_id) AS files
+          JOIN plugin ON plugin.id = attempt_plugin.plugin_id WHERE attempt_plugin.attempt_id = cell.attempt_id) AS files,
+         place.device AS computed_on,
+         CASE WHEN instr(attempt.timing, '"memory_shortages"') > 0 AND json_valid(attempt.timing)
+              THEN json_extract(attempt.timing, '$.memory_shortages') END AS memory_shortages
   FROM cells
   JOIN cell ON cell.key = cells.key
-  LEFT JOIN source ON source.id = cell.source_id)
+  LEFT JOIN source ON source.id = cell.source_id
+  LEFT JOIN attempt ON attempt.id = cell.attempt_id
+  LEFT JOIN place ON place.id = attempt.environment_id)
 WHERE true)sql",
                    experiment);
   });

@@ -31,6 +31,25 @@ TEST(CellPage, SaysEverythingOfACell) {
   }
 }
 
+TEST(CellPage, SaysWhereItWasComputed) {
+  store::CellRecord cell;
+  auto& attempt = cell.attempts.emplace_back();
+  attempt.environment = {{"device", "cuda:1"}, {"device_name", "NVIDIA H100 80GB HBM3"}, {"driver", "580.65"}};
+  attempt.timing.emplace().peak_device_bytes = std::int64_t{3} << 30;
+  attempt.timing->memory_shortages = 1;
+
+  auto page = cell_page(cell);
+  for (const auto* expected :
+       {"peak on the device   3072 MiB\n", "out of memory        once on the device, and went on in smaller pieces\n",
+        "device               cuda:1\n", "device_name          NVIDIA H100 80GB HBM3\n",
+        "driver               580.65\n"}) {
+    EXPECT_NE(page.find(expected), std::string::npos) << expected << "\n" << page;
+  }
+  attempt.timing->memory_shortages = 2;
+  page = cell_page(cell);
+  EXPECT_NE(page.find("out of memory        2 times on the device"), std::string::npos) << page;
+}
+
 TEST(CellPage, ShowsTheReasonOfAFailure) {
   store::CellRecord cell;
   cell.key = "k";

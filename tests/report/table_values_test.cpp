@@ -174,5 +174,65 @@ TEST_F(Tables, WholeNumbersAreWrittenWhole) {
       std::string::npos);
 }
 
+Attempt computed_on(const std::string& device, double accuracy) {
+  auto attempt = done_attempt(accuracy);
+  attempt.environment["device"] = device;
+  return attempt;
+}
+
+TEST_F(Tables, SayWhereRowsWereComputedWhenItWasNotOnePlace) {
+  add(with(0.25), computed_on("cuda:0", 0.8));
+  add(with(0.5), computed_on("cuda:1", 0.7));
+  add(with(0.75), done_attempt(0.6));  // of before devices were known
+  EXPECT_EQ(notes(table()).find("computed on"), std::string::npos) << notes(table());
+
+  add(with(0.25, 0, "fisher"), computed_on("cpu", 0.85));
+  add(with(0.5, 0, "fisher"), failed_attempt("no"));
+  const TableRequest two_values{{"scorer"}, {"sparsity"}, "accuracy,parameters_total"};
+
+  for (const auto& made : {table(), table(two_values)}) {
+    EXPECT_NE(notes(made).find("rows were computed on cpu (1 cell) and cuda (2 cells): last digits may differ\n"),
+              std::string::npos)
+        << notes(made);
+  }
+  TableRequest one_place;
+  one_place.only = "scorer=magnitude";
+  EXPECT_EQ(notes(table(one_place)).find("computed on"), std::string::npos) << notes(table(one_place));
+}
+
+TEST_F(Tables, SayWhereMemoryRanOut) {
+  auto attempt = done_attempt(0.7);
+  add(with(0.25), attempt);
+  EXPECT_EQ(notes(table()).find("memory"), std::string::npos) << notes(table());
+
+  attempt.timing->memory_shortages = 3;
+  add(with(0.5), attempt);
+
+  EXPECT_NE(notes(table()).find(
+                "1 cell went on in smaller pieces when the memory of a GPU did not suffice: last digits may differ\n"),
+            std::string::npos)
+      << notes(table());
+}
+
+TEST_F(Tables, TimesOfSeveralDevicesAreToldApart) {
+  auto attempt = done_attempt(0.7);
+  attempt.points[1].latency = {{1, 16, 10, 8, 50, 0.8, 0.75, 0.85, 1, "cpu"}};
+  add(with(0.5), attempt);
+  const TableRequest request{{"scorer"}, {"sparsity"}, "milliseconds"};
+  EXPECT_EQ(notes(table(request)).find("times were taken"), std::string::npos);
+
+  attempt.points[1].latency[0].device = "cuda:0";
+  add(with(0.5, 0, "fisher"), attempt);
+
+  EXPECT_NE(notes(table(request))
+                .find("times were taken on cpu and cuda, and mean something on one of them alone; --rows device tells "
+                      "them apart\n"),
+            std::string::npos)
+      << notes(table(request));
+  EXPECT_EQ(notes(table()).find("times were taken"), std::string::npos);
+  const auto apart = table({{"scorer", "device"}, {"sparsity"}, "milliseconds"});
+  EXPECT_EQ(notes(apart).find("times were taken"), std::string::npos) << notes(apart);
+}
+
 }  // namespace
 }  // namespace espalier::report

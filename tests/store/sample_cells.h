@@ -69,7 +69,7 @@ inline Point sample_point(const std::string& kind, double achieved, std::map<std
 inline Attempt done_attempt(double accuracy, double achieved = 0.5, double dense_accuracy = 0.9) {
   Attempt attempt;
   attempt.seconds = 1.5;
-  attempt.timing = Timing{{{"scores", 1.0}, {"search", 0.5}}, {{"scores", true}}, 0, {}, 1048576};
+  attempt.timing = Timing{{{"scores", 1.0}, {"search", 0.5}}, {{"scores", true}}, 0, {}, 1048576, std::nullopt};
   attempt.environment = {{"espalier", "1.0"}, {"threads", 1}};
   attempt.points = {sample_point("dense", 0, {{"accuracy", dense_accuracy}}),
                     sample_point("pruned", achieved, {{"accuracy", accuracy}})};

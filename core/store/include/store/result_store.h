@@ -133,7 +133,8 @@ class ResultStore {
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
   // The same with columns more: `settings` and `source`, as JSON; `files`, JSON from role to the digest of the plugin's
-  // file in the last attempt; `inserted`, a number that grows with each cell.
+  // file in the last attempt; `inserted`, a number that grows with each cell; `computed_on`, the device of the attempt
+  // that counts, and `memory_shortages`, how often its memory did not suffice there.
   Rows cells_in_detail(const std::string& experiment) const;
   // View `latencies`, the last points of done cells.
   Rows latencies(const std::string& experiment) const;
