@@ -99,7 +99,7 @@ commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 echo "Espalier $(cat "$root/VERSION") at commit $commit, built against LibTorch $torch_version" >"$kit/kit.txt"
 
 # Kinds of files together: it compresses better.
-(cd "$stage" && find espalier-gpu-kit \( -type f -o -type l \) | sort -t/ -k2,2 -k3,3 | tar cf - -T - | xz -9e -T1) >"$stage/kit.tar.xz"
+(cd "$stage" && find espalier-gpu-kit \( -type f -o -type l \) | sort -t/ -k2,2 -k3,3 | tar cf - -T - | xz -6e -T2) >"$stage/kit.tar.xz"
 bytes=$(stat -c %s "$stage/kit.tar.xz")
 if [ "$bytes" -gt $most_bytes ]; then
   du -ah "$kit" | sort -rh | head -n 15 >&2

@@ -41,6 +41,7 @@ if ! LD_LIBRARY_PATH=$KIT_LIBRARIES timeout 60 "$KIT/espalier/bin/espalier-worke
   echo "run.sh: espalier-worker does not start here" >&2
   exit 1
 fi
+LD_LIBRARY_PATH=$KIT_LIBRARIES timeout 30 "$KIT/espalier/bin/espalier" devices 2>&1 | head -n 10
 
 export OMP_WAIT_POLICY=passive PYTHONDONTWRITEBYTECODE=1
 if [ -n "$python" ] && (cd / && "$python" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)'); then
