@@ -173,6 +173,36 @@ class Checks(unittest.TestCase):
         [complaint] = self.answer("house_rules.py")
         self.assertIn("exceptions.txt:1: core/grid/key.cpp has no longer a Key::length of over 60 lines", complaint)
 
+    def test_host_code_that_touches_memory_or_waits_for_a_number(self):
+        self.write("core/nn/a.cpp", """\
+            // data_ptr in a comment, and "from_blob(" in a text: neither
+            const auto* value = mask.const_data_ptr<bool>();
+            const double loss = sums.sum().item<double>() + std::string("at::kCPU").size();
+            """)
+        [complaint] = self.answer("host_access.py")
+        self.assertTrue(complaint.startswith("core/nn/a.cpp:3: 2 places touch a tensor's memory or wait for a number "
+                                             "(2 const_data_ptr, 3 item), and 0 are known"), complaint)
+
+    def test_host_code_that_only_brings_tensors_to_the_cpu(self):
+        self.write("plugins/scorers/a/a.cpp", """\
+            void f(at::Device device = at::kCPU) { sums += gates.grad().to(at::kCPU, at::kDouble) + items.cpu(); }
+            """)
+        self.write("core/words/a.cpp", "auto* p = tensor.data_ptr();\n")  # no room that computes
+        self.assertEqual(self.answer("host_access.py"), [])
+
+    def test_host_access_that_is_meant_is_counted(self):
+        self.write("core/nn/a.cpp", "f(mask.data_ptr());\ng(at::from_blob(rows.data(), {3}));\n")
+        allowed = "tests/architecture/host_access.txt"
+        self.write(allowed, "# why\ncore/nn/a.cpp 2 # masks are on the CPU\n")
+        self.assertEqual(self.answer("host_access.py"), [])
+        self.write(allowed, "core/nn/a.cpp 3 # masks are on the CPU\n")
+        self.assertEqual(self.answer("host_access.py"),
+                         [f"{allowed}:1: core/nn/a.cpp has 2 such places and not 3; write 2"])
+        self.write(allowed, "core/nn/a.cpp 2 # masks\ncore/nn/b.cpp 1 # gone\ncore/nn/c.cpp 1\n")
+        self.assertEqual(self.answer("host_access.py"),
+                         [f"{allowed}:3: expected 'FILE PLACES # WHY', each file once, found 'core/nn/c.cpp 1'",
+                          f"{allowed}:2: core/nn/b.cpp has no such place; remove this line"])
+
 
 class Tidy(unittest.TestCase):
     """Which sources cmake/tidy_changed.py shows to a clang-tidy that complains of every file called bad*."""
