@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "families/tiny_bert.h"
+#include "nn/arithmetic.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 #include "tiny_cell.h"
@@ -76,6 +77,29 @@ TEST(Training, LeavesTheModelItStartsFromAsItWas) {
   training.run(*training.tiny.cell.model.train);
 
   EXPECT_TRUE(is_close(training.start->parameters().front().tensor, before));
+}
+
+// Autocast keeps the half copies of weights: were they not forgotten, every step after the first would compute with the
+// weights of the first, and only what is not cast (embeddings, norms, biases) would learn.
+TEST(Training, UnderBfloat16LearnsAsInFloat32) {
+  Training training;
+  TrainSettings settings = *training.tiny.cell.model.train;
+  settings.epochs = 8;
+  settings.learning_rate = 1e-2;
+  const auto losses = [&](ComputeType type) {
+    const nn::ComputeGuard compute(type, at::kCPU, nn::ComputeGuard::Purpose::Gradients);
+    training.run(settings);
+    std::vector<double> of_epochs;
+    for (const auto& epoch : training.report.epochs) of_epochs.push_back(epoch.training_loss);
+    return of_epochs;
+  };
+
+  const auto single = losses(ComputeType::Float32), half = losses(ComputeType::BFloat16);
+
+  ASSERT_EQ(half.size(), single.size());
+  EXPECT_LT(single.back(), 0.5 * single.front());
+  for (std::size_t epoch = 0; epoch < single.size(); ++epoch)
+    EXPECT_NEAR(half[epoch], single[epoch], 0.04 * single.front()) << "epoch " << epoch;
 }
 
 TEST(Training, DivergenceNamesTheStepAndTheRate) {
