@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "cells/cell_settings.h"
@@ -13,8 +14,11 @@
 
 namespace espalier::test {
 
+// Of the build, or of an installed tree that ESPALIER_TEST_PLUGINS names.
 inline const loader::PluginCatalog& bundled_plugins() {
-  static const loader::PluginCatalog catalog({std::filesystem::path(ESPALIER_BINARY_DIR) / "plugins"});
+  const char* elsewhere = std::getenv("ESPALIER_TEST_PLUGINS");
+  static const loader::PluginCatalog catalog(
+      {elsewhere != nullptr ? std::filesystem::path(elsewhere) : std::filesystem::path(ESPALIER_BINARY_DIR) / "plugins"});
   return catalog;
 }
 

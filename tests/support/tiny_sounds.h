@@ -43,9 +43,8 @@ inline void copy_fixture(const std::string& name, const std::filesystem::path& t
 // 3 classes, 20 frames: 0.215 s.
 inline void write_tiny_ast(const std::filesystem::path& folder) { copy_fixture("ast_relu", folder); }
 
-// Looks at 20 frames of 50 ms, writes at most 12 letters, and has a token for each small letter.
-inline void write_tiny_whisper(const std::filesystem::path& folder) {
-  copy_fixture("whisper_untied", folder);
+// How a Whisper of 40 tokens that looks at 20 frames of 50 ms reads sounds, with a token for each small letter.
+inline void write_letters(const std::filesystem::path& folder) {
   write_file(folder / "preprocessor_config.json",
              R"({"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 8, "sampling_rate": 16000,
                  "hop_length": 800, "n_fft": 400, "chunk_length": 1})");
@@ -61,6 +60,12 @@ inline void write_tiny_whisper(const std::filesystem::path& folder) {
        {std::pair(5, "<|startoftranscript|>"), std::pair(20, "<|endoftext|>"), std::pair(39, "<|notimestamps|>")})
     tokenizer["added_tokens"].push_back({{"id", special}, {"content", content}, {"special", true}});
   write_file(folder / "tokenizer.json", tokenizer.dump());
+}
+
+// Writes at most 12 letters.
+inline void write_tiny_whisper(const std::filesystem::path& folder) {
+  copy_fixture("whisper_untied", folder);
+  write_letters(folder);
 }
 
 }  // namespace espalier::test
