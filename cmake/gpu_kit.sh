@@ -92,14 +92,15 @@ cp -r "$root/experiments/ast-small" "$kit/data/"
 cp "$root"/tests/bench/gpu/{facts,checkpoints,espalier_side,transformers_side,trial,summary}.py "$root/tests/bench/gpu/smoke.toml" "$kit/bench/"
 cp "$root/tests/bench/gpu/run.sh" "$kit/"
 
-torch_version=$(awk '/#define TORCH_VERSION_(MAJOR|MINOR|PATCH) / { v = v dot $3; dot = "." } END { print v }' \
-  "$(sed -n 's/^espalier_torch_version_header:[A-Z]*=//p' "$build/CMakeCache.txt")")
+torch_include=$(sed -n 's/^ESPALIER_TORCH_INCLUDE:[A-Z]*=//p' "$build/CMakeCache.txt")
+torch_version=$(cat "$torch_include"/torch/{headeronly,csrc/api/include/torch}/version.h 2>/dev/null |
+  awk '/#define TORCH_VERSION_(MAJOR|MINOR|PATCH) / && !seen[$2]++ { v = v dot $3; dot = "." } END { print v }')
 commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
 [ -z "$(git -C "$root" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit="$commit and changes"
 echo "Espalier $(cat "$root/VERSION") at commit $commit, built against LibTorch $torch_version" >"$kit/kit.txt"
 
 # Kinds of files together: it compresses better.
-(cd "$stage" && find espalier-gpu-kit \( -type f -o -type l \) | sort -t/ -k2,2 -k3,3 | tar cf - -T - | xz -6e -T2) >"$stage/kit.tar.xz"
+(cd "$stage" && find espalier-gpu-kit \( -type f -o -type l \) | sort -t/ -k2,2 -k3,3 | tar cf - -T - | xz -6 -T2) >"$stage/kit.tar.xz"
 bytes=$(stat -c %s "$stage/kit.tar.xz")
 if [ "$bytes" -gt $most_bytes ]; then
   du -ah "$kit" | sort -rh | head -n 15 >&2
