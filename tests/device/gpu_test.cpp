@@ -160,7 +160,8 @@ double error_of_product(bool convolution) {
 
 TEST(GpuArithmetic, IsFloat32UnlessTf32IsAskedFor) {
   ESPALIER_NEEDS_A_GPU();
-  constexpr double rounding = 1e-5;  // of float32; TF32 rounds factors to 10 bits, which shows as about 1e-3
+  // Float32 stays below 1e-5; TF32 rounds factors to 10 bits, which shows as about 1e-3.
+  constexpr double rounding = 1e-4;
   for (const bool convolution : {false, true}) {
     {
       const nn::ComputeGuard compute(ComputeType::Float32, gpu()->place);
@@ -168,7 +169,10 @@ TEST(GpuArithmetic, IsFloat32UnlessTf32IsAskedFor) {
     }
     {
       const nn::ComputeGuard compute(ComputeType::Tf32, gpu()->place);
-      EXPECT_GT(error_of_product(convolution), rounding) << convolution << ": this card has no TF32, or it is off";
+      // cuDNN may choose an algorithm without TF32.
+      if (!convolution) {
+        EXPECT_GT(error_of_product(convolution), rounding) << "this card has no TF32, or it is off";
+      }
       const nn::ComputeGuard inner(ComputeType::Float32, gpu()->place);
       EXPECT_LT(error_of_product(convolution), rounding) << convolution << ": proofs within such a cell";
     }
