@@ -32,15 +32,12 @@ file(STRINGS "${espalier_torch_version_header}" lines REGEX "define TORCH_VERSIO
 string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*PATCH ([0-9]+).*" "\\1.\\2.\\3"
   ESPALIER_TORCH_VERSION "${lines}")
 message(STATUS "LibTorch ${ESPALIER_TORCH_VERSION} in ${ESPALIER_TORCH_LIB_DIR}")
-if(ESPALIER_TORCH_VERSION VERSION_LESS 2.7)
+if(ESPALIER_TORCH_VERSION VERSION_LESS 2.11)  # the oldest that cmake/check_torch.sh has been run with
   message(FATAL_ERROR "LibTorch ${ESPALIER_TORCH_VERSION} found in ${ESPALIER_TORCH_LIB_DIR}; "
-                      "Espalier needs 2.7 or newer (one C++ string ABI)")
+                      "Espalier needs 2.11 or newer")
 endif()
 
-foreach(name IN ITEMS c10 torch_cpu torch torch_cuda c10_cuda)
-  if(name MATCHES cuda)
-    find_library(ESPALIER_LIB_${name} ${name} HINTS "${ESPALIER_TORCH_LIB_DIR}" NO_DEFAULT_PATH)
-  endif()
+foreach(name IN ITEMS c10 torch_cpu)
   if(ESPALIER_LIB_${name} AND NOT TARGET espalier_torch_${name})
     add_library(espalier_torch_${name} SHARED IMPORTED GLOBAL)
     set_target_properties(espalier_torch_${name} PROPERTIES
@@ -55,12 +52,7 @@ if(NOT TARGET espalier_torch)
   add_library(espalier::torch ALIAS espalier_torch)
   target_compile_features(espalier_torch INTERFACE cxx_std_20)
   target_compile_definitions(espalier_torch INTERFACE AT_PER_OPERATOR_HEADERS)
-  # Linkers that drop unused libraries would drop libtorch.so, and with it the CUDA kernels it registers.
-  target_link_libraries(espalier_torch INTERFACE
-    "-Wl,--push-state,--no-as-needed"
-    espalier_torch_torch
-    $<TARGET_NAME_IF_EXISTS:espalier_torch_torch_cuda>
-    "-Wl,--pop-state"
-    espalier_torch_torch_cpu espalier_torch_c10
-    $<TARGET_NAME_IF_EXISTS:espalier_torch_c10_cuda>)
+  # libtorch_cuda is not linked: a worker that computes on a GPU loads it when it starts (core/nn/device.cpp), and one on
+  # the CPU does not pay for it. One build serves both.
+  target_link_libraries(espalier_torch INTERFACE espalier_torch_torch_cpu espalier_torch_c10)
 endif()

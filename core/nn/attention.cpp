@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "nn/gate_table.h"
+#include "packed_attention.h"
 
 namespace espalier::nn {
 namespace {
@@ -132,9 +133,10 @@ Projected AttentionSite::parts(const Tensor& query, const Tensor& key_value) con
   return {query, key_value, 0, qk_total()};
 }
 
-Tensor AttentionSite::attend(const Projected& projected, const std::vector<Segment>& segments,
-                             const AttentionPass& pass) const {
+Tensor AttentionSite::attend(const Projected& projected, const Layout& layout, const AttentionPass& pass) const {
   using Target = GateTable::Target;
+  if (layout.packing && attends_packed(*this, projected, pass)) return attend_packed(*this, projected, *layout.packing, pass);
+  const auto& segments = layout.segments;
   std::vector<Tensor> contexts;
   for (const auto& segment : segments) {
     const Rows query_rows{segment.query_start, segment.examples, segment.queries};
@@ -203,12 +205,13 @@ std::int64_t AttentionSite::multiply_adds(std::int64_t queries, std::int64_t key
   return count;
 }
 
-std::vector<Segment> first_queries(std::vector<Segment> segments, std::int64_t count) {
-  for (auto& segment : segments) {
+Layout first_queries(Layout layout, std::int64_t count) {
+  for (auto& segment : layout.segments) {
     segment.query_start = segment.first_example * count;
     segment.queries = count;
   }
-  return segments;
+  if (layout.packing) layout.packing = first_queries(*layout.packing, count);
+  return layout;
 }
 
 AttentionSite dense_site(std::int64_t heads, std::int64_t head_dim, double scale) {

@@ -46,28 +46,50 @@ std::vector<std::int64_t> rows_of(const Places& wanted, const Places& held) {
   return rows;
 }
 
-// Rows of a matrix (or of a bias) by number; zeros for -1.
-Tensor taken(const Tensor& tensor, const std::vector<std::int64_t>& rows) {
-  const auto index = at::tensor(rows, tensor.options().dtype(at::kLong));
-  if (tensor.size(0) == 0) {
-    auto shape = tensor.sizes().vec();
-    shape[0] = index.size(0);
-    return tensor.new_zeros(shape);
+// Rows or columns of a tensor by number, zeros for -1: gathered at once, with one index for the tensors that share it.
+class Gather {
+ public:
+  Gather(const std::vector<std::int64_t>& places, const at::Device& device) {
+    std::vector<std::int64_t> present;
+    const auto absent = at::empty({static_cast<std::int64_t>(places.size())}, at::kBool);
+    auto* is_absent = absent.mutable_data_ptr<bool>();
+    bool any_absent = false;
+    for (const auto place : places) {
+      present.push_back(std::max<std::int64_t>(place, 0));
+      *is_absent++ = place < 0;
+      any_absent = any_absent || place < 0;
+    }
+    index_ = at::tensor(present, at::kLong).to(device, /*non_blocking=*/true);
+    if (any_absent) absent_ = absent.to(device, /*non_blocking=*/true);
   }
-  const auto absent = index.lt(0);
-  return tensor.index_select(0, index.clamp_min(0)).masked_fill(tensor.dim() == 1 ? absent : absent.unsqueeze(1), 0);
-}
 
-// Multiply-adds per token that one more group costs: an attention call of its own for a batch, measured at about
-// 25 microseconds for some 400 tokens.
-constexpr double group_overhead = 2000;
+  Tensor rows(const Tensor& tensor) const { return gathered(tensor, 0); }
+  Tensor columns(const Tensor& tensor) const { return gathered(tensor, 1); }
+
+ private:
+  Tensor gathered(const Tensor& tensor, std::int64_t dim) const {
+    if (tensor.size(dim) == 0) {
+      auto shape = tensor.sizes().vec();
+      shape[static_cast<std::size_t>(dim)] = index_.size(0);
+      return tensor.new_zeros(shape);
+    }
+    auto taken = tensor.index_select(dim, index_);
+    if (absent_.defined()) taken.masked_fill_(tensor.dim() == 2 && dim == 0 ? absent_.unsqueeze(1) : absent_, 0);
+    return taken;
+  }
+
+  Tensor index_, absent_;  // [places]; no absent_: all are there
+};
+
 // Tokens that attend to each other, for weighing attention against the projections.
 constexpr double typical_tokens = 64;
 
-double cost(const HeadGroup& group, double model_width) {
+double cost(const HeadGroup& group, double model_width, const DeviceFacts& device) {
   const auto channels = static_cast<double>(group.qk_total() + group.vo_total());
-  return channels * (2 * model_width + typical_tokens) + group_overhead;
+  return channels * (2 * model_width + typical_tokens) + device.group_overhead;
 }
+
+std::int64_t rounded_up(std::int64_t width, std::int64_t multiple) { return (width + multiple - 1) / multiple * multiple; }
 
 std::optional<HeadGroup> merged(const HeadGroup& a, const HeadGroup& b) {
   if (a.qk > 0 && b.qk > 0 && a.scale != b.scale) return std::nullopt;
@@ -100,7 +122,8 @@ double scale_of(const HeadGroup& group, std::size_t width, const SoftmaxScale& s
 
 }  // namespace
 
-std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_t model_width) {
+std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_t model_width,
+                               const DeviceFacts& device) {
   std::map<std::tuple<std::size_t, std::size_t, double>, HeadGroup> equal;
   for (const auto& [head, scale] : heads) {
     auto& group = equal[{head.qk.size(), head.vo.size(), scale}];
@@ -122,7 +145,7 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
       for (std::size_t b = a + 1; b < groups.size(); ++b) {
         const auto both = merged(groups[a], groups[b]);
         if (!both) continue;
-        const double saved = cost(groups[a], width) + cost(groups[b], width) - cost(*both, width);
+        const double saved = cost(groups[a], width, device) + cost(groups[b], width, device) - cost(*both, width, device);
         if (saved > best) std::tie(best, first, second, together) = std::tuple(saved, a, b, *both);
       }
     }
@@ -132,6 +155,10 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
   }
   std::sort(groups.begin(), groups.end(),
             [](const HeadGroup& a, const HeadGroup& b) { return a.heads[0].index < b.heads[0].index; });
+  for (auto& group : groups) {
+    group.qk = rounded_up(group.qk, device.width_multiple);
+    group.vo = rounded_up(group.vo, device.width_multiple);
+  }
   return groups;
 }
 
@@ -139,35 +166,32 @@ AttentionSite regrouped(const AttentionSite& site, std::vector<HeadGroup> groups
   AttentionSite result = site;
   result.groups = std::move(groups);
   const auto qk = rows_of(result.qk_places(), site.qk_places()), vo = rows_of(result.vo_places(), site.vo_places());
-  const auto queries = site.qk_total(), values = site.vo_total();
-  const auto block = [&](const Tensor& fused) {
-    return std::array<Tensor, 3>{taken(fused.narrow(0, 0, queries), qk), taken(fused.narrow(0, queries, queries), qk),
-                                 taken(fused.narrow(0, 2 * queries, values), vo)};
-  };
-  const bool biased = site.qkv.bias.defined();
-  auto weights = block(site.qkv.weight);
-  auto biases = biased ? block(site.qkv.bias) : std::array<Tensor, 3>{};
-  if (fold_scales) {
-    // Scale of each old row over that of the row's new group.
-    std::map<std::int64_t, double> old_scale;
-    for (const auto& group : site.groups) {
-      for (const auto& head : group.heads) old_scale[head.index] = group.scale;
-    }
-    std::vector<double> ratio;
-    for (const auto& group : result.groups) {
-      for (const auto& head : group.heads) {
-        const auto found = old_scale.find(head.index);
-        ratio.insert(ratio.end(), static_cast<std::size_t>(group.qk),
-                     found == old_scale.end() ? 1.0 : found->second / group.scale);
-      }
-    }
-    const auto factor = at::tensor(ratio, weights[0].options());
-    weights[0] = weights[0] * factor.unsqueeze(1);
-    if (biased) biases[0] = biases[0] * factor;
+  const auto queries = site.qk_total();
+  // Rows of Q, then of K, then of V, as they lie in the fused matrix.
+  std::vector<std::int64_t> rows = qk;
+  for (const auto row : qk) rows.push_back(row < 0 ? row : row + queries);
+  for (const auto row : vo) rows.push_back(row < 0 ? row : row + 2 * queries);
+  const Gather of_qkv(rows, site.output.weight.device()), of_context(vo, site.output.weight.device());
+  result.qkv = {of_qkv.rows(site.qkv.weight), site.qkv.bias.defined() ? of_qkv.rows(site.qkv.bias) : Tensor()};
+  result.output.weight = of_context.columns(site.output.weight);  // [D, sum of H v]
+  if (!fold_scales) return result;
+  // Scale of each old row over that of the row's new group.
+  std::map<std::int64_t, double> old_scale;
+  for (const auto& group : site.groups) {
+    for (const auto& head : group.heads) old_scale[head.index] = group.scale;
   }
-  result.qkv = {at::cat({weights[0], weights[1], weights[2]}),
-                biased ? at::cat({biases[0], biases[1], biases[2]}) : Tensor()};
-  result.output.weight = taken(site.output.weight.t(), vo).t().contiguous();  // [D, sum of H v]
+  std::vector<double> ratio;
+  for (const auto& group : result.groups) {
+    for (const auto& head : group.heads) {
+      const auto found = old_scale.find(head.index);
+      ratio.insert(ratio.end(), static_cast<std::size_t>(group.qk),
+                   found == old_scale.end() ? 1.0 : found->second / group.scale);
+    }
+  }
+  const auto factor = at::tensor(ratio, at::kDouble).to(result.qkv.weight.options());  // [Q]
+  const auto count = factor.size(0);
+  result.qkv.weight.narrow(0, 0, count).mul_(factor.unsqueeze(1));
+  if (result.qkv.bias.defined()) result.qkv.bias.narrow(0, 0, count).mul_(factor);
   return result;
 }
 
@@ -200,7 +224,7 @@ AttentionSite compacted_site(const AttentionSite& site, const Mask::SiteMask& cl
   if (!changed) return site;
   std::sort(heads.begin(), heads.end(),
             [](const ScaledHead& a, const ScaledHead& b) { return a.head.index < b.head.index; });
-  return regrouped(site, grouped(heads, site.model_width()));
+  return regrouped(site, grouped(heads, site.model_width(), facts_of(site.output.weight.device())));
 }
 
 AttentionSite expanded_site(const AttentionSite& site) {

@@ -44,24 +44,27 @@ void check(const Gates& gates, const std::vector<const AttentionSite*>& sites, s
   if (!same) throw PluginError("the units belong to another model: its sites differ");
 }
 
-at::Tensor gates_of_places(const std::vector<std::int64_t>& unit_of, std::int64_t open,
-                           const std::vector<std::int64_t>& places) {
+// Which gate each of these places has; empty where all are open.
+std::vector<std::int64_t> gates_of_places(const std::vector<std::int64_t>& unit_of, std::int64_t open,
+                                          const std::vector<std::int64_t>& places) {
   std::vector<std::int64_t> index;
   bool gated = false;
   for (const auto place : places) {
     index.push_back(place < 0 ? open : unit_of[static_cast<std::size_t>(place)]);
     gated = gated || index.back() != open;
   }
-  return gated ? at::tensor(index, at::kLong) : at::Tensor();
+  return gated ? index : std::vector<std::int64_t>();
 }
 
 }  // namespace
 
 GateTable::GateTable(const Gates& gates, const std::vector<const AttentionSite*>& sites, std::int64_t examples,
-                     at::ScalarType type) {
+                     const at::TensorOptions& like) {
   check(gates, sites, examples);
   const auto open = gates.units.count();
-  values_ = at::constant_pad_nd(gates.values.to(type), {0, 1}, 1);  // [..., units + 1]
+  // Gates of plugins are on the CPU; their gradients come back there.
+  const auto values = gates.values.to(like.device(), c10::typeMetaToScalarType(like.dtype()));
+  values_ = at::constant_pad_nd(values, {0, 1}, 1);  // [..., units + 1]
 
   // Each channel of each target has at most one unit, whatever the granularity.
   std::vector<std::array<std::vector<std::int64_t>, 4>> unit_of(sites.size());
@@ -82,25 +85,36 @@ GateTable::GateTable(const Gates& gates, const std::vector<const AttentionSite*>
       }
     }
   }
+  std::vector<std::int64_t> all;  // the indices of every group and target, one after the other: copied at once
+  std::vector<std::array<std::int64_t, 4>> counts;
   for (std::size_t site = 0; site < sites.size(); ++site) {
     const auto qk = sites[site]->qk_places(), vo = sites[site]->vo_places();
-    auto& groups = index_.emplace_back();
+    index_.emplace_back(sites[site]->groups.size());
     std::ptrdiff_t qk_start = 0, vo_start = 0;
     for (const auto& group : sites[site]->groups) {
       const std::vector<std::int64_t> of_qk(qk.begin() + qk_start, qk.begin() + qk_start + group.qk_total());
       const std::vector<std::int64_t> of_vo(vo.begin() + vo_start, vo.begin() + vo_start + group.vo_total());
       qk_start += group.qk_total();
       vo_start += group.vo_total();
-      groups.push_back({gates_of_places(unit_of[site][0], open, of_qk), gates_of_places(unit_of[site][1], open, of_qk),
-                        gates_of_places(unit_of[site][2], open, of_vo),
-                        gates_of_places(unit_of[site][3], open, of_vo)});
+      auto& count = counts.emplace_back();
+      for (std::size_t target = 0; target < count.size(); ++target) {
+        const auto index = gates_of_places(unit_of[site][target], open, target < 2 ? of_qk : of_vo);
+        count[target] = static_cast<std::int64_t>(index.size());
+        all.insert(all.end(), index.begin(), index.end());
+      }
     }
   }
+  const auto indices = at::tensor(all, at::kLong).to(values_.device(), /*non_blocking=*/true);
+  std::int64_t begin = 0;
+  auto count = counts.begin();
   for (auto& groups : index_) {
     for (auto& targets : groups) {
-      for (auto& index : targets) {
-        if (index.defined()) index = index.to(values_.device());
+      for (std::size_t target = 0; target < targets.size(); ++target) {
+        const auto length = (*count)[target];
+        if (length > 0) targets[target] = indices.narrow(0, begin, length);
+        begin += length;
       }
+      ++count;
     }
   }
 }

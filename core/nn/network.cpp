@@ -13,6 +13,8 @@
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 
+#include <set>
+
 #include "nn/compaction.h"
 #include "nn/text.h"
 #include "prunable_network.h"
@@ -40,6 +42,12 @@ void check_mask(const Mask& mask, const std::vector<Site>& sites) {
 
 double probability_of(const Pass& pass, double probability) { return pass.dropout == Dropout::On ? probability : 0; }
 
+// Whether a tensor is the weight of a linear layer, which embeddings are not.
+bool is_linear(const std::string& name, const Tensor& tensor, Network::Role role) {
+  const bool weight = role == Network::Role::Weight || role == Network::Role::SiteWeight;
+  return weight && tensor.dim() == 2 && name.find("embed") == std::string::npos;
+}
+
 // Where nothing before requires gradients, they are to start here.
 void start_gradients(const Pass& pass, Tensor& tensor) {
   if (pass.taps != nullptr && at::GradMode::is_enabled() && !tensor.requires_grad()) tensor.requires_grad_(true);
@@ -51,38 +59,38 @@ Tensor drop(const Tensor& tensor, double probability, Dropout dropout) {
   return dropout == Dropout::On && probability > 0 ? at::dropout(tensor, probability, /*train=*/true) : tensor;
 }
 
-Tensor attend_to_itself(const AttentionSite& attention, const Tensor& hidden, const std::vector<Segment>& segments,
-                        const Pass& pass, std::int64_t site, double dropout_probability) {
+Tensor attend_to_itself(const AttentionSite& attention, const Tensor& hidden, const Layout& layout, const Pass& pass,
+                        std::int64_t site, double dropout_probability) {
   auto projected = attention.project(hidden);  // [N, Q, K and V]
   start_gradients(pass, projected);
-  const auto context = attention.attend(attention.parts(projected), segments,
+  const auto context = attention.attend(attention.parts(projected), layout,
                                         {pass.gates, site, probability_of(pass, dropout_probability)});
   auto output = attention.write(context);  // [N, D]
   start_gradients(pass, output);
-  if (pass.taps != nullptr) pass.taps->push_back({hidden, projected, {}, {}, context, output, segments.at(0)});
+  if (pass.taps != nullptr) pass.taps->push_back({hidden, projected, {}, {}, context, output, layout.segments.at(0)});
   return output;
 }
 
 Tensor attend_to_memory(const AttentionSite& attention, const Tensor& hidden, const Tensor& memory,
-                        const std::vector<Segment>& segments, const Pass& pass, std::int64_t site,
+                        const Layout& layout, const Pass& pass, std::int64_t site,
                         double dropout_probability) {
   auto query = attention.project_query(hidden);          // [N, Q]
   auto key_value = attention.project_key_value(memory);  // [N of the keys, K and V]
   start_gradients(pass, query);
   start_gradients(pass, key_value);
-  const auto context = attention.attend(attention.parts(query, key_value), segments,
+  const auto context = attention.attend(attention.parts(query, key_value), layout,
                                         {pass.gates, site, probability_of(pass, dropout_probability)});
   auto output = attention.write(context);  // [N, D]
   start_gradients(pass, output);
-  if (pass.taps != nullptr) pass.taps->push_back({hidden, query, memory, key_value, context, output, segments.at(0)});
+  if (pass.taps != nullptr) pass.taps->push_back({hidden, query, memory, key_value, context, output, layout.segments.at(0)});
   return output;
 }
 
 Tensor attend_from(const AttentionSite& attention, const Tensor& hidden, const Tensor& asking,
-                   const std::vector<Segment>& segments, std::int64_t count, const Pass& pass, std::int64_t site,
+                   const Layout& layout, std::int64_t count, const Pass& pass, std::int64_t site,
                    double dropout_probability) {
   const auto projected = attention.parts(attention.project_query(asking), attention.project_key_value(hidden));
-  return attention.write(attention.attend(projected, first_queries(segments, count),
+  return attention.write(attention.attend(projected, first_queries(layout, count),
                                           {pass.gates, site, probability_of(pass, dropout_probability)}));
 }
 
@@ -90,7 +98,7 @@ std::optional<GateTable> gate_table(const Gates* gates, const std::vector<Attent
   if (gates == nullptr) return std::nullopt;
   std::vector<const AttentionSite*> pointers;
   for (const auto& site : sites) pointers.push_back(&site);
-  return GateTable(*gates, pointers, 0, sample.scalar_type());
+  return GateTable(*gates, pointers, 0, sample.options());
 }
 
 Tensor row_losses(const Tensor& logits, const Tensor& given, const Loss& loss, const Tensor& teacher) {
@@ -184,6 +192,18 @@ std::unique_ptr<Model> Network::converted(at::ScalarType type, at::Device device
   return changed([&](const std::string&, const Tensor& tensor) { return tensor.detach().to(device, type); });
 }
 
+std::unique_ptr<Model> Network::with_linear_weights(at::ScalarType type) const {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  std::set<std::string> linear;
+  visit([&](const std::string& name, const Tensor& tensor, Role role) {
+    if (is_linear(name, tensor, role)) linear.insert(name);
+  });
+  return changed([&](const std::string& name, const Tensor& tensor) {
+    return linear.contains(name) ? tensor.detach().to(type) : tensor;
+  });
+}
+
 std::vector<Parameter> Network::parameters() const {
   // What of a site's fused tensors is no parameter of the checkpoint.
   struct Fused {
@@ -220,9 +240,8 @@ std::vector<Parameter> Network::parameters() const {
 
   std::vector<Parameter> parameters;
   visit_parameters([&](const std::string& name, const Tensor& tensor, Role role) {
-    const bool weight = role == Role::Weight || role == Role::SiteWeight;
-    Parameter parameter{full_name(name), tensor, weight};
-    parameter.is_linear = weight && tensor.dim() == 2 && name.find("embed") == std::string::npos;
+    Parameter parameter{full_name(name), tensor, role == Role::Weight || role == Role::SiteWeight};
+    parameter.is_linear = is_linear(name, tensor, role);
     if (parameter.is_linear) parameter.blocks = {tensor.size(0)};
     if (const auto found = fused.find(tensor.unsafeGetTensorImpl()); found != fused.end()) {
       if (!found->second.blocks.empty()) parameter.blocks = found->second.blocks;

@@ -16,6 +16,8 @@
 
 #include <limits>
 
+#include "nn/arithmetic.h"
+
 namespace espalier::nn {
 namespace {
 
@@ -43,7 +45,7 @@ Tensor summed_squares(const Tensor& left, const Tensor& right) {
   const auto tokens = left.size(1), channels = left.size(2), features = right.size(2);
   if (tokens * (channels + features) < channels * features) {
     const auto gram = at::bmm(right, right.transpose(1, 2));                                       // [B, T, T]
-    return (at::bmm(gram, left) * left).sum({0, 1}, /*keepdim=*/false, at::kDouble).clamp_min(0);  // [C]
+    return (at::bmm(gram, left) * left).sum(at::IntArrayRef{0, 1}, /*keepdim=*/false, at::kDouble).clamp_min(0);  // [C]
   }
   auto sums = at::zeros({channels}, left.options().dtype(at::kDouble));
   for (std::int64_t example = 0; example < left.size(0); ++example) {
@@ -73,7 +75,7 @@ Tensor PrunableNetwork::losses(const Batch& batch, const Units& units, const Ten
   const c10::InferenceMode ordinary(false);
   std::vector<const AttentionSite*> attention;
   for (const auto& site : attention_) attention.push_back(&site);
-  const GateTable table({units, gates}, attention, examples_in(batch), network_->sample_tensor().scalar_type());
+  const GateTable table({units, gates}, attention, examples_in(batch), network_->sample_tensor().options());
   return network_->losses_of(batch, {.gates = &table, .loss = &loss_});
 }
 
@@ -95,6 +97,8 @@ std::vector<Projections> PrunableNetwork::gradients(const Batch& batch) {
   const auto loss = network_->with_attention(attention)->losses_of(batch, {.loss = &loss_}).mean();
   const auto found =
       torch::autograd::grad({loss}, leaves, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
+  // Of these leaves, which are gone after this batch.
+  forget_cast_weights();
   std::vector<Projections> result;
   for (std::size_t i = 0; i < attention.size(); ++i) {
     const auto of = [&](std::size_t leaf) {

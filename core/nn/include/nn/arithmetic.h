@@ -3,23 +3,53 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ThreadLocalState.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "cells/vocabulary.h"
+#include "nn/model.h"
 
 namespace espalier::nn {
 
-// What a cell asks for, for as long as the guard lives: float32, or bfloat16 products on float32 weights.
+// What a cell asks for, for as long as the guard lives. Where gradients are taken, half types are autocast's: products of
+// half factors on float32 weights. On a GPU inference computes with converted weights (for_inference) and needs no
+// autocast. Throws SettingsError for tf32 on anything but a GPU.
 class ComputeGuard {
  public:
-  explicit ComputeGuard(ComputeType type);
+  enum class Purpose { Inference, Gradients };
+  explicit ComputeGuard(ComputeType type, const at::Device& device = at::kCPU, Purpose purpose = Purpose::Inference);
   ~ComputeGuard();
   ComputeGuard(const ComputeGuard&) = delete;
   ComputeGuard& operator=(const ComputeGuard&) = delete;
 
  private:
-  bool was_enabled_;
+  at::DeviceType device_;
+  bool autocasts_ = false, was_enabled_ = false, had_tf32_ = false;
+  at::ScalarType had_type_ = at::kBFloat16;
+};
+
+// Autocast keeps the half copies of weights that require gradients until it ends: stale once a step has changed them, and
+// one more set for each set of leaves. Called after every step and every batch of gradients; nothing without autocast.
+void forget_cast_weights();
+
+// float16 trains nothing: whatever takes gradients in such a cell takes them in float32.
+ComputeType for_gradients(ComputeType type);
+
+// A model as inference computes it: under a half type the same one with converted weights, made once, that gives the
+// numbers that casts at each call would give; on a GPU activations between layers are half as well.
+class ForInference {
+ public:
+  // Refers to the model where nothing is to be converted.
+  ForInference(const Model& model, ComputeType type);
+  ~ForInference();
+  const Model& operator*() const { return *model_; }
+  const Model* operator->() const { return model_; }
+
+ private:
+  std::unique_ptr<Model> converted_;
+  const Model* model_;
 };
 
 // at::parallel_for for bodies that compute with tensors. What the calling thread has set for itself (autocast and its

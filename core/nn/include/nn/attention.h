@@ -10,6 +10,8 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <vector>
 
 #include "nn/layers.h"
@@ -44,8 +46,29 @@ struct Segment {
   bool causal = false;        // a query sees the keys up to its own place; then T = S
 };
 
-// The same segments with only the first `count` tokens of each example as queries, packed one after the other.
-std::vector<Segment> first_queries(std::vector<Segment> segments, std::int64_t count);
+// Where each example of all segments begins, for one attention call over examples of all lengths (variable-length
+// attention). A GPU is kept waiting by a call a length.
+struct Packing {
+  at::Tensor query_offsets, key_offsets;  // [examples + 1], I32, where the model computes
+  std::int64_t longest_query = 0, longest_key = 0;
+  std::int64_t examples = 0;
+};
+
+// How the rows of a pass are laid out: segment by segment, and where the device wants it, all as one packing.
+struct Layout {
+  Layout() = default;
+  Layout(std::initializer_list<Segment> its_segments) : segments(its_segments) {}
+
+  std::vector<Segment> segments;
+  std::shared_ptr<const Packing> packing = {};  // null: there is none
+};
+
+// The packing of segments on a device whose attention takes one; null where it has none, where one segment is all, or
+// where something is masked.
+std::shared_ptr<const Packing> packing_of(const std::vector<Segment>& segments, const at::Device& device);
+
+// The same layout with only the first `count` tokens of each example as queries, packed one after the other.
+Layout first_queries(Layout layout, std::int64_t count);
 
 // Q, K and V of all groups.
 struct Projected {
@@ -84,7 +107,7 @@ struct AttentionSite {
   at::Tensor project_key_value(const at::Tensor& memory) const;
   Projected parts(const at::Tensor& query, const at::Tensor& key_value) const;
   // Q, K, V of all groups -> context of all groups [N of the queries, sum of H v].
-  at::Tensor attend(const Projected& projected, const std::vector<Segment>& segments, const AttentionPass& pass) const;
+  at::Tensor attend(const Projected& projected, const Layout& layout, const AttentionPass& pass) const;
   // context -> [N, D]
   at::Tensor write(const at::Tensor& context) const;
 

@@ -4,6 +4,7 @@
 #include <nn/model.h>
 
 #include "nn/attention.h"
+#include "nn/device.h"
 
 namespace espalier::nn {
 
@@ -17,12 +18,13 @@ AttentionSite compacted_site(const AttentionSite& site, const Mask::SiteMask& cl
 AttentionSite expanded_site(const AttentionSite& site);
 
 // Heads as they come, each with its scale, into groups: those of equal widths together, and narrow ones padded where
-// that costs less than computing one more group.
+// that costs less than computing one more group on this kind of device, whose kernels may want rounded widths.
 struct ScaledHead {
   Head head;
   double scale = 1;
 };
-std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_t model_width);
+std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_t model_width,
+                               const DeviceFacts& device);
 
 // The site with these groups; channels that `site` lacks become zeros. Groups may only scale differently from `site`
 // where `fold_scales` says so: then Q takes the difference.

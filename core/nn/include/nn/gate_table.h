@@ -16,10 +16,13 @@ class GateTable {
  public:
   enum class Target { Q, K, V, Context };
 
-  // `sites` are the model's own, in the order of its Site list; `examples` those of all segments together.
+  // `sites` are the model's own, in the order of its Site list; `examples` those of all segments together; `like`: the
+  // model's type and device.
   GateTable(const Gates& gates, const std::vector<const AttentionSite*>& sites, std::int64_t examples,
-            at::ScalarType type);
+            const at::TensorOptions& like);
 
+  // Whether all examples have the same gates.
+  bool by_unit() const { return values_.dim() == 1; }
   // Whether each token has gates of its own.
   bool by_token() const { return values_.dim() == 3; }
 

@@ -67,6 +67,15 @@ enum class TaskKind {
   Speech,   // what is said
 };
 
+// Inputs that were prepared: see Model::prepared.
+class PreparedInputs {
+ public:
+  explicit PreparedInputs(std::vector<Batch> its_batches) : batches(std::move(its_batches)) {}
+  virtual ~PreparedInputs();
+  std::int64_t bytes() const;  // of the batches
+  const std::vector<Batch> batches;
+};
+
 class Model {
  public:
   virtual ~Model();
@@ -75,6 +84,10 @@ class Model {
   virtual TaskKind task_kind() const = 0;
   virtual const std::vector<Site>& sites() const = 0;          // of the dense model
   virtual const std::vector<std::string>& labels() const = 0;  // class names in order; empty for a headless model
+  // Where its weights are. What it computes is there as well; inputs may be anywhere.
+  virtual at::Device device() const = 0;
+  // Equal for models that can share prepared inputs; empty: for none.
+  virtual std::string reads_as() const { return ""; }
 
   // Outputs by Hugging Face name for inputs by Hugging Face name, as transformers gives them for the same checkpoint:
   // logits, or last_hidden_state of a headless model. Inputs are checked: names, dtypes, shapes, ranges.
@@ -84,6 +97,11 @@ class Model {
   // token of the reference: [tokens of all batches, vocabulary]. Tokens of all batches are packed where lengths differ,
   // so that they cost no padding. Differentiable in parameters.
   virtual at::Tensor logits(std::span<const Batch> batches) const = 0;
+  // The same inputs checked, packed and laid where the model computes, to be asked for again and again: they serve every
+  // model that came from this one by masks, compaction or training. They refer to nothing of the model.
+  virtual std::shared_ptr<const PreparedInputs> prepared(std::vector<Batch> batches) const;
+  // As logits(batches), without gradients. Where a GPU's memory does not suffice, smaller pieces are computed from then on.
+  virtual at::Tensor logits_of(const PreparedInputs& inputs) const;
   // The task loss of each example, [examples]: cross-entropy of its class; the mean binary cross-entropy where labels
   // are one number a class; of speech, the mean cross-entropy over the tokens of its reference.
   virtual at::Tensor losses(const Batch& batch) const = 0;

@@ -55,15 +55,15 @@ at::Tensor drop(const at::Tensor& tensor, double probability, Dropout dropout);
 // A site of a pass: self-attention, or cross-attention where queries come from `hidden` and keys from `memory`.
 // [N of the queries, D]. `site` is its number in the model's list.
 at::Tensor attend_to_itself(const AttentionSite& attention, const at::Tensor& hidden,
-                            const std::vector<Segment>& segments, const Pass& pass, std::int64_t site,
+                            const Layout& layout, const Pass& pass, std::int64_t site,
                             double dropout_probability);
 at::Tensor attend_to_memory(const AttentionSite& attention, const at::Tensor& hidden, const at::Tensor& memory,
-                            const std::vector<Segment>& segments, const Pass& pass, std::int64_t site,
+                            const Layout& layout, const Pass& pass, std::int64_t site,
                             double dropout_probability);
 // Self-attention where only some tokens ask, at the end of a model that reads no others: hidden [N, D] gives keys,
 // asking [examples * count, D] queries. Not observed, and not gated token by token. [examples * count, D]
 at::Tensor attend_from(const AttentionSite& attention, const at::Tensor& hidden, const at::Tensor& asking,
-                       const std::vector<Segment>& segments, std::int64_t count, const Pass& pass, std::int64_t site,
+                       const Layout& layout, std::int64_t count, const Pass& pass, std::int64_t site,
                        double dropout_probability);
 
 // The gates of a training pass over these sites; nullopt where there are none.
@@ -88,6 +88,7 @@ class Network : public Model {
   using Visit = std::function<void(const std::string& name, const at::Tensor& tensor, Role role)>;
 
   const std::vector<Site>& sites() const override { return sites_; }
+  at::Device device() const override { return sample_tensor().device(); }
   std::unique_ptr<Model> masked(const Mask& mask) const override;
   std::unique_ptr<Model> compacted(const Mask& mask, SoftmaxScale scale) const override;
   std::unique_ptr<Model> trainable_copy() const override;
@@ -101,6 +102,8 @@ class Network : public Model {
   std::unique_ptr<Model> with_parameters(const std::vector<at::Tensor>& tensors) const override;
   std::unique_ptr<Model> with_scaled_outputs(std::int64_t site, const at::Tensor& factors) const override;
   std::unique_ptr<Model> converted(at::ScalarType type, at::Device device) const;
+  // The weights of linear layers alone as `type`: what autocast would make of them at each call.
+  std::unique_ptr<Model> with_linear_weights(at::ScalarType type) const;
   // Throws InputError where what is counted, of the sites and of the rest, is not what the file holds: `elements` are
   // the numbers in its tensors that the model uses.
   void check_counts(const std::filesystem::path& file, std::int64_t elements) const;
