@@ -195,7 +195,7 @@ AttentionSite read_site(const SiteFrame& frame, const SiteWidths* widths, double
   if (widths == nullptr) return site;
   std::vector<ScaledHead> heads;
   for (const auto& group : site.groups) heads.push_back({group.heads[0], group.scale});
-  return regrouped(site, grouped(heads, site.model_width()));
+  return regrouped(site, grouped(heads, site.model_width(), facts_of(at::kCPU)));  // where files are read
 }
 
 SitesOfFile::SitesOfFile(std::vector<SitePlace> places, const CheckpointConfig& config, std::int64_t model_width,

@@ -69,7 +69,7 @@ void add_site(TensorFile& file, const AttentionSite& site, const std::string& qu
 
 void write_checkpoint(const std::filesystem::path& folder, Json config, TensorFile file) {
   file.metadata["format"] = "pt";
-  for (auto& [name, tensor] : file.tensors) tensor = tensor.to(at::kFloat);
+  for (auto& [name, tensor] : file.tensors) tensor = tensor.to(at::kCPU, at::kFloat);
   // Weights are written as float32, whatever the source had.
   for (const char* key : {"torch_dtype", "dtype"}) {
     if (config.contains(key)) config[key] = "float32";

@@ -2,9 +2,10 @@
 //
 // A family is a class FAMILY : EncoderClassifier<FAMILY, CONFIG, WEIGHTS> with an EncoderConfig, and weights whose `layers`
 // hold attention, intermediate and output. Beside what FamilyNetwork asks for, FAMILY says
-//   Packed                       inputs, checked and ready to be computed together
+//   Packed                       inputs, checked, where the weights are, and ready to be computed together
 //   whole(batches)               all inputs: what is computed at once where gradients are recorded
-//   pieces(batches)              the same in pieces whose activations stay in the cache
+//   pieces(batches, tokens)      the same in pieces of about so many tokens
+//   input_limits()               what inputs are checked against, in words
 //   encoded(packed, pass)        [N, D], after the last layer
 //   classified(packed, pass)     [examples, classes]; the last layer answers for the tokens that are read only
 //   encoded_shape(inputs)        [B, T, D] of inputs that are checked
@@ -31,11 +32,19 @@
 #include "families/families.h"
 #include "family_network.h"
 #include "fresh_weights.h"
+#include "nn/device.h"
 
 namespace espalier::families {
 
-// Activations of so many tokens stay in the cache.
-inline constexpr std::int64_t piece_tokens = 1024;
+// Inputs in pieces, to be computed again and again.
+template <typename Packed>
+class PreparedPieces final : public PreparedInputs {
+ public:
+  using PreparedInputs::PreparedInputs;
+  // Smaller ones once a device's memory has not sufficed.
+  mutable std::int64_t piece_tokens = 0, made_of_tokens = 0;
+  mutable std::vector<Packed> pieces;
+};
 
 template <typename Derived, typename Config, typename Weights>
 class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
@@ -45,16 +54,40 @@ class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
 
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override {
     const at::NoGradGuard no_gradients;
-    const auto pieces = self().pieces({&inputs});
-    if (this->weights().has_head()) return {{"logits", classified_all(pieces, {})}};
-    const auto hidden = joined(pieces, [&](const auto& piece) { return self().encoded(piece, {}); });  // [N, D]
+    if (this->weights().has_head()) return {{"logits", classified_in_pieces({&inputs})}};
+    const auto hidden = in_pieces({&inputs}, [&](const auto& piece) { return self().encoded(piece, {}); });  // [N, D]
     return {{"last_hidden_state", hidden.view(self().encoded_shape(inputs))}};
   }
 
   at::Tensor logits(std::span<const Batch> batches) const override {
     require_head("this");
     const auto inputs = inputs_of(batches);
-    return classified_all(at::GradMode::is_enabled() ? self().whole(inputs) : self().pieces(inputs), {});
+    return at::GradMode::is_enabled() ? classified_all(self().whole(inputs), {}) : classified_in_pieces(inputs);
+  }
+
+  std::string reads_as() const override {
+    return this->family() + ' ' + self().input_limits() + ' ' + this->device().str() + ' ' +
+           c10::toString(this->sample_tensor().scalar_type());
+  }
+
+  std::shared_ptr<const PreparedInputs> prepared(std::vector<Batch> batches) const override {
+    const auto made = std::make_shared<PreparedPieces<typename Derived::Packed>>(std::move(batches));
+    made->piece_tokens = made->made_of_tokens = facts_of(this->device()).piece_tokens;
+    made->pieces = self().pieces(inputs_of(made->batches), made->piece_tokens);
+    return made;
+  }
+
+  at::Tensor logits_of(const PreparedInputs& inputs) const override {
+    require_head("this");
+    const at::NoGradGuard no_gradients;
+    const auto& prepared = dynamic_cast<const PreparedPieces<typename Derived::Packed>&>(inputs);
+    return with_fitting_size(prepared.piece_tokens, this->device(), [&](std::int64_t tokens) {
+      if (prepared.made_of_tokens != tokens) {
+        prepared.pieces = self().pieces(inputs_of(prepared.batches), tokens);
+        prepared.made_of_tokens = tokens;
+      }
+      return classified_all(prepared.pieces, {});
+    });
   }
 
   at::Tensor training_logits(std::span<const Batch> batches, const Gates* gates) const override {
@@ -114,6 +147,17 @@ class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
  private:
   const Derived& self() const { return static_cast<const Derived&>(*this); }
 
+  // In pieces that fit the device, without gradients.
+  template <typename Compute>
+  at::Tensor in_pieces(const std::vector<const Inputs*>& inputs, Compute&& compute) const {
+    auto tokens = facts_of(this->device()).piece_tokens;
+    return with_fitting_size(tokens, this->device(),
+                             [&](std::int64_t size) { return joined(self().pieces(inputs, size), compute); });
+  }
+  at::Tensor classified_in_pieces(const std::vector<const Inputs*>& inputs) const {
+    return in_pieces(inputs, [&](const auto& piece) { return self().classified(piece, {}); });
+  }
+
   template <typename Pieces>
   at::Tensor classified_all(const Pieces& pieces, const Pass& pass) const {
     return joined(pieces, [&](const auto& piece) { return self().classified(piece, pass); });
@@ -126,6 +170,9 @@ class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
     return parts.size() == 1 ? parts[0] : at::cat(parts);
   }
 
+  static std::vector<const Inputs*> inputs_of(const std::vector<Batch>& batches) {
+    return inputs_of(std::span<const Batch>(batches));
+  }
   static std::vector<const Inputs*> inputs_of(std::span<const Batch> batches) {
     std::vector<const Inputs*> all;
     for (const auto& batch : batches) all.push_back(&batch.inputs);

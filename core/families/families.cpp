@@ -43,6 +43,10 @@ std::string model_types(bool made_anew_only) {
   return alternatives(types);
 }
 
+std::unique_ptr<Model> placed(std::unique_ptr<Model> model, const at::Device& device) {
+  return device.is_cpu() ? std::move(model) : converted(*model, at::kFloat, device);
+}
+
 }  // namespace
 
 std::vector<std::string> family_names() {
@@ -51,7 +55,8 @@ std::vector<std::string> family_names() {
   return names;
 }
 
-std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std::string& family) {
+std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std::string& family,
+                                  const at::Device& device) {
   const auto path = folder / "config.json";
   auto config = read_config(path);
   const auto type = model_type(config);
@@ -69,16 +74,16 @@ std::unique_ptr<Model> read_model(const std::filesystem::path& folder, const std
     throw InputError(path.string() + ": model_type is " + in_quotes(type) + ", expected '" + wanted->model_type() +
                      "'" + supported);
   }
-  return wanted->read(folder, std::move(config));
+  return placed(wanted->read(folder, std::move(config)), device);
 }
 
 std::unique_ptr<Model> model_from_scratch(const std::filesystem::path& folder, const std::vector<std::string>& labels,
-                                          const FreshWeights& fresh, std::uint64_t seed) {
+                                          const FreshWeights& fresh, std::uint64_t seed, const at::Device& device) {
   auto config = read_config(folder / "config.json");
   const auto type = model_type(config);
   for (const auto& one : readers) {
     if (type == one.model_type() && one.fresh != nullptr)
-      return one.fresh(folder, std::move(config), labels, fresh, seed);
+      return placed(one.fresh(folder, std::move(config), labels, fresh, seed), device);
   }
   throw InputError((folder / "config.json").string() + ": model_type is " + in_quotes(type) +
                    "; weights are made anew for " + model_types(true) + " only");

@@ -16,8 +16,8 @@ std::vector<Tensor> Ast::whole(const std::vector<const Inputs*>& batches) const 
   return features;
 }
 
-std::vector<Tensor> Ast::pieces(const std::vector<const Inputs*>& batches) const {
-  const auto most = std::max<std::int64_t>(1, piece_tokens / config().tokens());
+std::vector<Tensor> Ast::pieces(const std::vector<const Inputs*>& batches, std::int64_t tokens) const {
+  const auto most = std::max<std::int64_t>(1, tokens / config().tokens());
   std::vector<Tensor> pieces;
   for (const auto& features : whole(batches)) {
     const auto examples = features.size(0);
@@ -26,6 +26,10 @@ std::vector<Tensor> Ast::pieces(const std::vector<const Inputs*>& batches) const
       pieces.push_back(features.narrow(0, begin, std::min(most, examples - begin)));
   }
   return pieces;
+}
+
+std::string Ast::input_limits() const {
+  return std::to_string(config().frames) + ' ' + std::to_string(config().mel_bins);
 }
 
 Tensor Ast::encoded(const Tensor& features, const Pass& pass) const {

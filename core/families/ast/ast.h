@@ -23,6 +23,7 @@ class Ast final : public EncoderClassifier<Ast, AstConfig, AstWeights> {
   static constexpr auto fresh_weights = ast_fresh_weights;
   static constexpr std::int64_t read_tokens = 2;  // class and distillation
 
+  using Packed = at::Tensor;
   using EncoderClassifier::EncoderClassifier;
   ~Ast() override;
 
@@ -30,7 +31,8 @@ class Ast final : public EncoderClassifier<Ast, AstConfig, AstWeights> {
 
   // Features of each batch, [B, frames, mel bins].
   std::vector<at::Tensor> whole(const std::vector<const Inputs*>& batches) const;
-  std::vector<at::Tensor> pieces(const std::vector<const Inputs*>& batches) const;
+  std::vector<at::Tensor> pieces(const std::vector<const Inputs*>& batches, std::int64_t tokens) const;
+  std::string input_limits() const;
   at::Tensor encoded(const at::Tensor& features, const Pass& pass) const;
   at::Tensor classified(const at::Tensor& features, const Pass& pass) const;
   std::vector<std::int64_t> encoded_shape(const Inputs& inputs) const;

@@ -44,8 +44,8 @@ Tensor feed_forward(const AstLayer& layer, const AstConfig& config, const Tensor
 }
 
 Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden,
-                    const std::vector<Segment>& segments, const Pass& pass, std::int64_t site) {
-  const auto output = attend_to_itself(layer.attention, layer.before(hidden), segments, pass, site,
+                    const Layout& layout, const Pass& pass, std::int64_t site) {
+  const auto output = attend_to_itself(layer.attention, layer.before(hidden), layout, pass, site,
                                        config.attention_dropout);  // [N, D]
   pass.note_residual(hidden);
   const auto attended = residual(drop(output, config.hidden_dropout, pass.dropout), hidden);  // [N, D]
@@ -54,21 +54,21 @@ Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor
 
 // The last layer where only the first tokens of each example are read: the others give keys and values alone.
 Tensor first_tokens_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden,
-                           const std::vector<Segment>& segments, const Pass& pass, std::int64_t site) {
-  const auto& segment = segments[0];
+                           const Layout& layout, const Pass& pass, std::int64_t site) {
+  const auto& segment = layout.segments[0];
   const auto first_of = [&](const Tensor& rows) {
     return rows.view({segment.examples, segment.keys, config.hidden_size})
         .narrow(1, 0, read_tokens)
         .reshape({segment.examples * read_tokens, config.hidden_size});  // [B*2, D]
   };
   const auto normed = layer.before(hidden);  // [N, D]
-  const auto output = attend_from(layer.attention, normed, first_of(normed), segments, read_tokens, pass, site,
+  const auto output = attend_from(layer.attention, normed, first_of(normed), layout, read_tokens, pass, site,
                                   config.attention_dropout);  // [B*2, D]
   const auto attended = residual(drop(output, config.hidden_dropout, pass.dropout), first_of(hidden));
   return feed_forward(layer, config, attended, pass);  // [B*2, D]
 }
 
-std::vector<Segment> segments_of(std::int64_t examples, const AstConfig& config) {
+Layout layout_of(std::int64_t examples, const AstConfig& config) {
   return {{.examples = examples, .queries = config.tokens(), .keys = config.tokens()}};
 }
 
@@ -96,9 +96,9 @@ Tensor ast_features(const Inputs& inputs, const AstConfig& config, const AstWeig
 
 Tensor ast_encode(const AstWeights& weights, const AstConfig& config, const Tensor& features, const Pass& pass) {
   auto hidden = embed(weights, config, features, pass);  // [N, D]
-  const auto segments = segments_of(features.size(0), config);
+  const auto layout = layout_of(features.size(0), config);
   std::int64_t site = 0;
-  for (const auto& layer : weights.layers) hidden = layer_output(layer, config, hidden, segments, pass, site++);
+  for (const auto& layer : weights.layers) hidden = layer_output(layer, config, hidden, layout, pass, site++);
   return weights.norm(hidden);
 }
 
@@ -107,10 +107,10 @@ Tensor ast_classify(const AstWeights& weights, const AstConfig& config, const Te
   Tensor first;  // [B*2, D]
   if (!pass.wants_every_token()) {
     auto hidden = embed(weights, config, features, pass);  // [N, D]
-    const auto segments = segments_of(examples, config);
+    const auto layout = layout_of(examples, config);
     for (std::size_t i = 0; i + 1 < weights.layers.size(); ++i)
-      hidden = layer_output(weights.layers[i], config, hidden, segments, pass, static_cast<std::int64_t>(i));
-    first = weights.norm(first_tokens_output(weights.layers.back(), config, hidden, segments, pass,
+      hidden = layer_output(weights.layers[i], config, hidden, layout, pass, static_cast<std::int64_t>(i));
+    first = weights.norm(first_tokens_output(weights.layers.back(), config, hidden, layout, pass,
                                              static_cast<std::int64_t>(weights.layers.size()) - 1));
   } else {
     first = ast_encode(weights, config, features, pass)

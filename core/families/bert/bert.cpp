@@ -13,14 +13,19 @@ std::vector<PackedInputs> Bert::whole(const std::vector<const Inputs*>& batches)
   return {pack(batches, config(), weights())};
 }
 
-std::vector<PackedInputs> Bert::pieces(const std::vector<const Inputs*>& batches) const {
+std::vector<PackedInputs> Bert::pieces(const std::vector<const Inputs*>& batches, std::int64_t tokens) const {
   std::vector<PackedInputs> packed;
-  for (const auto& piece : chunked(batches, piece_tokens)) {
+  for (const auto& piece : chunked(batches, tokens)) {
     std::vector<const Inputs*> inputs;
     for (const auto& one : piece) inputs.push_back(&one);
     packed.push_back(pack(inputs, config(), weights()));
   }
   return packed;
+}
+
+std::string Bert::input_limits() const {
+  return std::to_string(config().vocabulary) + ' ' + std::to_string(config().positions) + ' ' +
+         std::to_string(config().token_types);
 }
 
 Tensor Bert::encoded(const PackedInputs& inputs, const Pass& pass) const {

@@ -22,13 +22,15 @@ class Bert final : public EncoderClassifier<Bert, BertConfig, BertWeights> {
   static constexpr auto read_weights = bert_checkpoint;
   static constexpr std::int64_t read_tokens = 1;
 
+  using Packed = PackedInputs;
   using EncoderClassifier::EncoderClassifier;
   ~Bert() override;
 
   Operations operations(std::int64_t tokens) const override;
 
   std::vector<PackedInputs> whole(const std::vector<const Inputs*>& batches) const;
-  std::vector<PackedInputs> pieces(const std::vector<const Inputs*>& batches) const;
+  std::vector<PackedInputs> pieces(const std::vector<const Inputs*>& batches, std::int64_t tokens) const;
+  std::string input_limits() const;
   at::Tensor encoded(const PackedInputs& inputs, const Pass& pass) const;
   at::Tensor classified(const PackedInputs& inputs, const Pass& pass) const;
   std::vector<std::int64_t> encoded_shape(const Inputs& inputs) const;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "nn/device.h"
 #include "nn/text.h"
 
 namespace espalier::families {
@@ -71,13 +72,32 @@ Tensor check_ids(const Inputs& inputs, const BertConfig& config) {
   return ids;
 }
 
+double lowest_of(at::ScalarType type) {
+  switch (type) {
+    case at::kDouble: return std::numeric_limits<double>::lowest();
+    case at::kHalf: return static_cast<double>(std::numeric_limits<c10::Half>::lowest());
+    case at::kBFloat16: return static_cast<double>(std::numeric_limits<c10::BFloat16>::lowest());
+    default: return static_cast<double>(std::numeric_limits<float>::lowest());
+  }
+}
+
 // [B, 1, 1, T]: 0 where a token counts, else the lowest finite number, as transformers has it: where no token counts,
 // all count alike and nothing becomes NaN. Undefined where all count.
 Tensor additive_mask(const Tensor& mask, at::ScalarType type) {
   if (!mask.defined() || mask.eq(1).all().item<bool>()) return {};
-  const double lowest =
-      type == at::kDouble ? std::numeric_limits<double>::lowest() : std::numeric_limits<float>::lowest();
+  const auto lowest = lowest_of(type);
   return at::zeros(mask.sizes(), mask.options().dtype(type)).masked_fill_(mask.eq(0), lowest).unsqueeze(1).unsqueeze(1);
+}
+
+// Batches of one length that follow each other are one attention call where the device wants few.
+void add(std::vector<Segment>& segments, Segment segment, const at::Device& device) {
+  auto* last = segments.empty() ? nullptr : &segments.back();
+  const bool joins = last != nullptr && facts_of(device).packed_attention && last->keys == segment.keys &&
+                     !last->attention.defined() && !segment.attention.defined();
+  if (joins)
+    last->examples += segment.examples;
+  else
+    segments.push_back(std::move(segment));
 }
 
 Tensor join(const std::vector<Tensor>& parts) { return parts.size() == 1 ? parts[0] : at::cat(parts); }
@@ -99,7 +119,7 @@ Tensor feed_forward(const BertLayer& layer, const BertConfig& config, const Tens
 Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden, const PackedInputs& inputs,
                     const Pass& pass, std::int64_t site) {
   const auto output =
-      attend_to_itself(layer.attention, hidden, inputs.segments, pass, site, config.attention_dropout);  // [N, D]
+      attend_to_itself(layer.attention, hidden, inputs.layout, pass, site, config.attention_dropout);  // [N, D]
   pass.note_residual(hidden);
   const auto attended =
       layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), hidden));  // [N, D]
@@ -110,7 +130,7 @@ Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tens
 Tensor first_token_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden,
                           const PackedInputs& inputs, const Pass& pass, std::int64_t site) {
   const auto first = hidden.index_select(0, inputs.first);  // [examples, D]
-  const auto output = attend_from(layer.attention, hidden, first, inputs.segments, 1, pass, site,
+  const auto output = attend_from(layer.attention, hidden, first, inputs.layout, 1, pass, site,
                                   config.attention_dropout);  // [examples, D]
   const auto attended = layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), first));
   return feed_forward(layer, config, attended, pass.dropout);  // [examples, D]
@@ -162,27 +182,29 @@ PackedInputs pack(const std::vector<const Inputs*>& batches, const BertConfig& c
                     .queries = ids.size(1),
                     .key_start = start,
                     .keys = ids.size(1)};
-    segment.attention = additive_mask(mask.defined() ? mask.to(device) : mask, weights.words.scalar_type());
+    segment.attention = additive_mask(mask, weights.words.scalar_type());
+    if (segment.attention.defined()) segment.attention = segment.attention.to(device, /*non_blocking=*/true);
     words.push_back(ids.reshape({-1}));
     typed = typed || types.defined();
     token_types.push_back(types.defined() ? types.reshape({-1}) : at::zeros({ids.numel()}, ids.options()));
-    positions.push_back(at::arange(segment.keys, ids.options()).repeat({segment.examples}));
-    first.push_back(at::arange(start, start + ids.numel(), segment.keys, ids.options()));
-    packed.segments.push_back(segment);
-    packed.examples += segment.examples;
+    positions.push_back(at::arange(ids.size(1), ids.options()).repeat({ids.size(0)}));
+    first.push_back(at::arange(start, start + ids.numel(), ids.size(1), ids.options()));
+    add(packed.layout.segments, std::move(segment), device);
+    packed.examples += ids.size(0);
     start += ids.numel();
   }
   if (packed.examples == 0) return packed;
   packed.words = join(words);
   check_range("input_ids", packed.words, config.vocabulary, "vocab_size");
-  packed.words = packed.words.to(device);
-  packed.positions = join(positions).to(device);
-  packed.first = join(first).to(device);
+  packed.words = packed.words.to(device, /*non_blocking=*/true);
+  packed.positions = join(positions).to(device, /*non_blocking=*/true);
+  packed.first = join(first).to(device, /*non_blocking=*/true);
   if (typed) {
     packed.token_types = join(token_types);
     check_range("token_type_ids", packed.token_types, config.token_types, "type_vocab_size");
-    packed.token_types = packed.token_types.to(device);
+    packed.token_types = packed.token_types.to(device, /*non_blocking=*/true);
   }
+  packed.layout.packing = packing_of(packed.layout.segments, device);
   return packed;
 }
 

@@ -18,7 +18,7 @@ namespace espalier::families {
 struct PackedInputs {
   at::Tensor words, positions, token_types;  // [N]; token_types undefined: all 0
   at::Tensor first;                          // [examples]: the first token of each
-  std::vector<Segment> segments;
+  Layout layout;
   std::int64_t examples = 0;
 };
 

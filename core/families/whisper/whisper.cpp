@@ -15,8 +15,10 @@ namespace {
 
 using at::Tensor;
 
-// What decoders read of their encoders is kept within so many bytes; larger batches are heard in even parts.
+// On a CPU, what decoders read of their encoders is kept within so many bytes; larger batches are heard in even parts.
 constexpr std::int64_t most_memory_bytes = std::int64_t{3} << 29;
+// Written on a GPU between two looks of the host: each look waits for all that was launched.
+constexpr std::int64_t tokens_a_look = 8;
 
 // Sinusoids of the encoder's positions are no parameters: transformers freezes them as well.
 constexpr const char* frozen = "model.encoder.embed_positions.weight";
@@ -24,6 +26,8 @@ constexpr const char* frozen = "model.encoder.embed_positions.weight";
 Tensor joined(const std::vector<Tensor>& parts) { return parts.size() == 1 ? parts[0] : at::cat(parts); }
 
 }  // namespace
+
+Together together_on(const at::Device& device) { return device.is_cpu() ? Together::No : Together::Yes; }
 
 SpeechModel::~SpeechModel() = default;
 
@@ -75,25 +79,30 @@ void Whisper::run_sites(const Batch& batch, const Pass& pass) const {
   whisper_decode(weights(), config(), tokens, whisper_encode(weights(), config(), features, pass), pass);
 }
 
-void Whisper::with_memories(const Tensor& features, const UseMemories& use) const {
+void Whisper::with_memories(const Tensor& features, Together together, const UseMemories& use) const {
   const auto examples = features.size(0);
+  if (together == Together::Yes && examples > 0) {
+    std::vector<HeldMemory> memories;
+    memories.push_back(
+        whisper_memory(weights(), whisper_encode(weights(), config(), features, {}, together), examples));
+    return use(std::move(memories), 0, examples);
+  }
   const auto fitting = std::max<std::int64_t>(
       1, most_memory_bytes / std::max<std::int64_t>(1, whisper_memory_bytes(weights(), config())));
   const auto parts = std::max<std::int64_t>(1, (examples + fitting - 1) / fitting);
   for (std::int64_t part = 0; part < parts; ++part) {
     const auto begin = examples * part / parts, end = examples * (part + 1) / parts;
     std::vector<HeldMemory> memories(static_cast<std::size_t>(end - begin));
-    std::vector<const HeldMemory*> pointers;
     for_each_example(end - begin, [&](std::int64_t i) {
-      const auto states = whisper_encode(weights(), config(), features.narrow(0, begin + i, 1));  // [S, D]
-      memories[static_cast<std::size_t>(i)] = whisper_memory(weights(), states);
+      const auto states =
+          whisper_encode(weights(), config(), features.narrow(0, begin + i, 1), {}, together);  // [S, D]
+      memories[static_cast<std::size_t>(i)] = whisper_memory(weights(), states, 1);
     });
-    for (const auto& memory : memories) pointers.push_back(&memory);
-    use(pointers, begin);
+    use(std::move(memories), begin, end - begin);
   }
 }
 
-Heard Whisper::hear(const Batch& batch, const DecodingRules& rules) const {
+Heard Whisper::hear(const Batch& batch, const DecodingRules& rules, Together together) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
   check_rules(rules, config());
@@ -102,26 +111,29 @@ Heard Whisper::hear(const Batch& batch, const DecodingRules& rules) const {
   if (batch.labels.defined()) targets = whisper_targets(batch.labels, inputs, config());
   Heard heard;
   std::vector<Tensor> states;
-  with_memories(inputs.features, [&](const std::vector<const HeldMemory*>& memories, std::int64_t begin) {
-    const auto count = static_cast<std::int64_t>(memories.size());
-    if (batch.labels.defined())
-      states.push_back(WhisperReader(weights(), config(), memories).read(inputs.tokens.narrow(0, begin, count)));
-    auto written = whisper_transcribe(weights(), config(), memories, rules);
-    std::move(written.begin(), written.end(), std::back_inserter(heard.transcriptions));
-  });
-  if (batch.labels.defined()) heard.losses = whisper_losses(weights(), joined(states), targets);
+  with_memories(
+      inputs.features, together, [&](std::vector<HeldMemory> memories, std::int64_t begin, std::int64_t examples) {
+        if (batch.labels.defined()) {
+          states.push_back(WhisperReader(weights(), config(), memories).read(inputs.tokens.narrow(0, begin, examples)));
+        }
+        auto written = whisper_transcribe(weights(), config(), std::move(memories), rules,
+                                          together == Together::Yes ? tokens_a_look : 1);
+        std::move(written.begin(), written.end(), std::back_inserter(heard.transcriptions));
+      });
+  if (batch.labels.defined()) heard.losses = whisper_losses(weights(), joined(states), targets).cpu();
   return heard;
 }
 
-std::vector<std::int64_t> Whisper::languages(const Tensor& features, const DecodingRules& rules) const {
+std::vector<std::int64_t> Whisper::languages(const Tensor& features, const DecodingRules& rules,
+                                             Together together) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
   check_rules(rules, config());
   if (!rules.detects_language()) throw SettingsError("the decoding rules give the language: none is to be detected");
   const auto inputs = whisper_inputs({{"input_features", features}}, config(), weights());
   std::vector<std::int64_t> found;
-  with_memories(inputs.features, [&](const std::vector<const HeldMemory*>& memories, std::int64_t) {
-    const auto some = whisper_languages(weights(), config(), memories, rules);
+  with_memories(inputs.features, together, [&](std::vector<HeldMemory> memories, std::int64_t, std::int64_t) {
+    const auto some = whisper_languages(weights(), config(), std::move(memories), rules);
     found.insert(found.end(), some.begin(), some.end());
   });
   return found;

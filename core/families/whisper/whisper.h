@@ -26,6 +26,7 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   static constexpr auto read_weights = whisper_checkpoint;
 
   using FamilyNetwork::FamilyNetwork;
+  using Network::logits;
   ~Whisper() override;
 
   TaskKind task_kind() const override { return TaskKind::Speech; }
@@ -37,8 +38,9 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   Operations operations(std::int64_t tokens) const override;
   std::vector<Operations> site_operations(std::int64_t tokens) const override;
 
-  Heard hear(const Batch& batch, const DecodingRules& rules) const override;
-  std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const override;
+  Heard hear(const Batch& batch, const DecodingRules& rules, Together together) const override;
+  std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules,
+                                      Together together) const override;
 
   at::Tensor losses_of(const Batch& batch, const Pass& pass) const override;
   void run_sites(const Batch& batch, const Pass& pass) const override;
@@ -47,9 +49,10 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   bool trains(const std::string& name) const override;
 
  private:
+  Together liked() const override { return together_on(device()); }
   // Hands over what decoders read of their encoders, some examples at a time, from the one with this number on.
-  using UseMemories = std::function<void(const std::vector<const HeldMemory*>&, std::int64_t begin)>;
-  void with_memories(const at::Tensor& features, const UseMemories& use) const;
+  using UseMemories = std::function<void(std::vector<HeldMemory> memories, std::int64_t begin, std::int64_t examples)>;
+  void with_memories(const at::Tensor& features, Together together, const UseMemories& use) const;
   // Logits of every token that is asked for, [asked, V].
   at::Tensor asked_logits(std::span<const Batch> batches, const Pass& pass) const;
 };

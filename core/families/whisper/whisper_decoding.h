@@ -18,22 +18,28 @@ struct HeldKeys {
   std::vector<at::Tensor> value;  // [examples, H, positions, v]
 };
 
-// What one example's decoder reads of the encoder, by decoder layer; computed once.
-using HeldMemory = std::vector<HeldKeys>;
-HeldMemory whisper_memory(const WhisperWeights& weights, const at::Tensor& states);  // states [S, D]
+// What the decoder reads of the encoder's states of some examples, by decoder layer; computed once.
+struct HeldMemory {
+  std::int64_t examples = 0;
+  std::vector<HeldKeys> layers;
+};
+// states [examples*S, D]
+HeldMemory whisper_memory(const WhisperWeights& weights, const at::Tensor& states, std::int64_t examples);
+// Of one example.
 std::int64_t whisper_memory_bytes(const WhisperWeights& weights, const WhisperConfig& config);
 
-// Examples that are read token by token, each with its own memory.
+// Examples that are read token by token. Their memories stand one by one, each where it was computed, or in one, so that
+// attention to them is one call a group.
 class WhisperReader {
  public:
-  // Refers to weights, config and memories.
-  WhisperReader(const WhisperWeights& weights, const WhisperConfig& config, std::vector<const HeldMemory*> memories);
+  // Refers to weights and config.
+  WhisperReader(const WhisperWeights& weights, const WhisperConfig& config, std::vector<HeldMemory> memories);
 
   // The states of the next tokens of every example: [B, T] -> [B*T, D]. More than one token at a time only at first.
   at::Tensor read(const at::Tensor& tokens);
   // Goes on with these examples only; ascending.
   void keep(const std::vector<std::int64_t>& examples);
-  std::int64_t examples() const { return static_cast<std::int64_t>(memories_.size()); }
+  std::int64_t examples() const { return examples_; }
 
  private:
   void make_room(std::int64_t tokens);
@@ -44,7 +50,8 @@ class WhisperReader {
 
   const WhisperWeights& weights_;
   const WhisperConfig& config_;
-  std::vector<const HeldMemory*> memories_;
+  std::vector<HeldMemory> memories_;
+  std::int64_t examples_ = 0;
   std::vector<HeldKeys> read_;  // by layer; room for more positions than are filled
   std::int64_t length_ = 0;
 };
@@ -53,10 +60,11 @@ class WhisperReader {
 void check_rules(const DecodingRules& rules, const WhisperConfig& config);
 // By example: the language's token, among those of the rules.
 std::vector<std::int64_t> whisper_languages(const WhisperWeights& weights, const WhisperConfig& config,
-                                            const std::vector<const HeldMemory*>& memories, const DecodingRules& rules);
-// By example.
+                                            std::vector<HeldMemory> memories, const DecodingRules& rules);
+// By example. The host looks at what was written every `tokens_a_look` tokens: until then a finished example writes on,
+// and what it writes is not kept.
 std::vector<Transcription> whisper_transcribe(const WhisperWeights& weights, const WhisperConfig& config,
-                                              const std::vector<const HeldMemory*>& memories,
-                                              const DecodingRules& rules);
+                                              std::vector<HeldMemory> memories, const DecodingRules& rules,
+                                              std::int64_t tokens_a_look);
 
 }  // namespace espalier::families

@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "nn/arithmetic.h"
+#include "nn/device.h"
 #include "nn/text.h"
 
 namespace espalier::families {
@@ -25,8 +26,10 @@ namespace {
 using at::Tensor;
 
 constexpr std::int64_t not_asked = -100;
-// Rows of the feed-forward block, and of logits, that are computed together: what is between stays in the cache.
+// Rows of the feed-forward block, and of logits, that a CPU computes together: what is between stays in the cache.
 constexpr std::int64_t feed_forward_rows = 256, logit_rows = 256;
+// Of logits on a GPU: enough to fill it, and a vocabulary of numbers each.
+constexpr std::int64_t logit_rows_on_gpu = 2048;
 
 const std::vector<std::string>& input_names() {
   static const std::vector<std::string> names = {"input_features", "decoder_input_ids", "attention_mask",
@@ -105,6 +108,8 @@ Tensor convolved(const WhisperWeights& weights, const Tensor& features) {
   return placed.view({placed.size(0) * placed.size(1), placed.size(2)});
 }
 
+bool is_half(at::ScalarType type) { return type == at::kHalf || type == at::kBFloat16; }
+
 Segment segment_of(std::int64_t examples, std::int64_t queries, std::int64_t keys) {
   return {.examples = examples, .queries = queries, .keys = keys};
 }
@@ -155,7 +160,7 @@ WhisperTargets whisper_targets(const Tensor& labels, const WhisperInputs& inputs
                      " tokens has no label (I64) for each of them" +
                      (labels.defined() ? ": its labels have shape " + shape_text(labels.sizes()) : std::string()));
   }
-  const auto flat = labels.to(tokens.device()).reshape({-1});  // [B*T]
+  const auto flat = labels.cpu().reshape({-1});  // [B*T], looked at before it is moved
   const auto asked = flat.ne(not_asked);
   if (flat.lt(0).logical_and(asked).logical_or(flat.ge(config.vocabulary)).any().item<bool>()) {
     throw InputError("a label is outside 0 to " + std::to_string(config.vocabulary - 1) +
@@ -168,25 +173,40 @@ WhisperTargets whisper_targets(const Tensor& labels, const WhisperInputs& inputs
                      " of a batch has no label: all are " + std::to_string(not_asked));
   }
   const auto rows = asked.nonzero().squeeze(1);  // [asked]
-  return {rows, flat.index_select(0, rows), counts};
+  const auto device = tokens.device();
+  return {rows.to(device), flat.index_select(0, rows).to(device), counts.to(device), tokens.size(1)};
+}
+
+Tensor whisper_encode(const WhisperWeights& weights, const WhisperConfig& config, const Tensor& features,
+                      const Pass& pass, Together together) {
+  const auto examples = features.size(0);
+  if (examples == 0) return weights.tokens.new_empty({0, config.width});
+  const bool in_graph = at::GradMode::is_enabled() || pass.dropout == Dropout::On;
+  if (pass.taps != nullptr || examples == 1 || (together == Together::Yes && in_graph))
+    return encode(weights, config, features, pass, 0);
+  // One by one: activations of thirty seconds just fit into a cache. A GPU is filled by some tens of them.
+  const auto piece =
+      together == Together::No
+          ? 1
+          : std::max<std::int64_t>(1, facts_of(features.device()).piece_tokens / config.source_positions);
+  const auto pieces = (examples + piece - 1) / piece;
+  std::vector<Tensor> states(static_cast<std::size_t>(pieces));
+  const auto encode_one = [&](std::int64_t i) {
+    const auto begin = i * piece, count = std::min(piece, examples - begin);
+    states[static_cast<std::size_t>(i)] =
+        encode(weights, config, features.narrow(0, begin, count), pass, begin);  // [count*S, D]
+  };
+  if (in_graph || together == Together::Yes) {
+    for (std::int64_t i = 0; i < pieces; ++i) encode_one(i);
+  } else {
+    for_each_example(examples, encode_one);
+  }
+  return pieces == 1 ? states[0] : at::cat(states);
 }
 
 Tensor whisper_encode(const WhisperWeights& weights, const WhisperConfig& config, const Tensor& features,
                       const Pass& pass) {
-  const auto examples = features.size(0);
-  if (pass.taps != nullptr || examples == 1) return encode(weights, config, features, pass, 0);
-  if (examples == 0) return weights.tokens.new_empty({0, config.width});
-  // One by one: activations of thirty seconds just fit into the cache.
-  std::vector<Tensor> states(static_cast<std::size_t>(examples));
-  const auto encode_one = [&](std::int64_t i) {
-    states[static_cast<std::size_t>(i)] = encode(weights, config, features.narrow(0, i, 1), pass, i);  // [S, D]
-  };
-  if (at::GradMode::is_enabled() || pass.dropout == Dropout::On) {
-    for (std::int64_t i = 0; i < examples; ++i) encode_one(i);
-  } else {
-    for_each_example(examples, encode_one);
-  }
-  return at::cat(states);
+  return whisper_encode(weights, config, features, pass, together_on(features.device()));
 }
 
 Tensor whisper_decode(const WhisperWeights& weights, const WhisperConfig& config, const Tensor& tokens,
@@ -220,7 +240,7 @@ Tensor whisper_feed_forward(const WhisperFeedForward& block, const WhisperConfig
     return drop(block.outer(inner), config.dropout, dropout);  // [N, D]
   };
   const auto rows = hidden.size(0);
-  if (at::GradMode::is_enabled() || rows <= feed_forward_rows) return residual(of(hidden), hidden);
+  if (at::GradMode::is_enabled() || rows <= feed_forward_rows || !hidden.is_cpu()) return residual(of(hidden), hidden);
   // Pieces on threads of their own: one piece shared by threads would be too small for them.
   auto result = at::empty_like(hidden);
   const auto pieces = (rows + feed_forward_rows - 1) / feed_forward_rows;
@@ -235,14 +255,17 @@ Tensor whisper_feed_forward(const WhisperFeedForward& block, const WhisperConfig
 }
 
 Tensor whisper_logits(const WhisperWeights& weights, const Tensor& hidden) {
-  return at::linear(hidden, weights.head_weight());
+  const auto& head = weights.head_weight();
+  const auto logits = at::linear(hidden, head);
+  return is_half(head.scalar_type()) ? logits.to(at::kFloat) : logits;
 }
 
 Tensor whisper_losses(const WhisperWeights& weights, const Tensor& hidden, const WhisperTargets& targets) {
   const auto states = hidden.index_select(0, targets.rows);  // [asked, D]
+  const auto piece = hidden.is_cpu() ? logit_rows : logit_rows_on_gpu;
   std::vector<Tensor> parts;
-  for (std::int64_t begin = 0; begin < states.size(0); begin += logit_rows) {
-    const auto count = std::min(logit_rows, states.size(0) - begin);
+  for (std::int64_t begin = 0; begin < states.size(0); begin += piece) {
+    const auto count = std::min(piece, states.size(0) - begin);
     const auto logits = whisper_logits(weights, states.narrow(0, begin, count));  // [rows, V]
     parts.push_back(at::cross_entropy_loss(logits, targets.labels.narrow(0, begin, count), {}, at::Reduction::None));
   }
@@ -252,6 +275,10 @@ Tensor whisper_losses(const WhisperWeights& weights, const Tensor& hidden, const
 
 Tensor mean_of_examples(const Tensor& of_tokens, const WhisperTargets& targets) {
   const auto examples = targets.counts.size(0);
+  if (!of_tokens.is_cpu()) {  // there index_add would add in any order
+    const auto by_token = of_tokens.new_zeros({examples * targets.tokens}).index_copy(0, targets.rows, of_tokens);
+    return by_token.view({examples, targets.tokens}).sum(1).div(targets.counts);  // [B]
+  }
   const auto example = at::arange(examples, targets.counts.options()).repeat_interleave(targets.counts);  // [asked]
   return of_tokens.new_zeros({examples}).index_add(0, example, of_tokens).div(targets.counts);            // [B]
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <espalier/model.h>
+#include <families/speech.h>
 
 #include <functional>
 
@@ -27,9 +28,10 @@ WhisperInputs whisper_inputs(const Inputs& inputs, const WhisperConfig& config, 
 
 // Which states of the decoder are asked for a token, and which token it should be.
 struct WhisperTargets {
-  at::Tensor rows;    // [asked], into B*T
-  at::Tensor labels;  // [asked]
-  at::Tensor counts;  // [B], how many each example has
+  at::Tensor rows;          // [asked], into B*T
+  at::Tensor labels;        // [asked]
+  at::Tensor counts;        // [B], how many each example has
+  std::int64_t tokens = 0;  // T
 };
 
 // Throws InputError: labels that are missing or do not fit the tokens, an example without any.
@@ -42,6 +44,9 @@ void for_each_example(std::int64_t examples, const std::function<void(std::int64
 
 // [B*S, D]
 at::Tensor whisper_encode(const WhisperWeights& weights, const WhisperConfig& config, const at::Tensor& features,
+                          const Pass& pass, Together together);
+// As the device of the weights likes it.
+at::Tensor whisper_encode(const WhisperWeights& weights, const WhisperConfig& config, const at::Tensor& features,
                           const Pass& pass = {});
 // [B*T, D]
 at::Tensor whisper_decode(const WhisperWeights& weights, const WhisperConfig& config, const at::Tensor& tokens,
@@ -51,7 +56,7 @@ at::Tensor whisper_decode(const WhisperWeights& weights, const WhisperConfig& co
 at::Tensor whisper_feed_forward(const WhisperFeedForward& block, const WhisperConfig& config, const at::Tensor& hidden,
                                 Dropout dropout = Dropout::Off);
 
-// Logits of states of the decoder: [N, D] -> [N, V].
+// Logits of states of the decoder: [N, D] -> [N, V]; float32 where the weights are of a half type.
 at::Tensor whisper_logits(const WhisperWeights& weights, const at::Tensor& hidden);
 // The mean over each example's tokens, [B], of one number a token, [asked].
 at::Tensor mean_of_examples(const at::Tensor& of_tokens, const WhisperTargets& targets);

@@ -48,17 +48,32 @@ struct Heard {
   at::Tensor losses;                          // [examples], as Model::losses; undefined where the batch has no labels
 };
 
+// How the examples of a batch are computed: one by one, each where its activations stay in a cache, or all in every
+// operation, as a GPU wants it; there the host looks at what was written only every few tokens. What is heard is the same.
+enum class Together { No, Yes };
+Together together_on(const at::Device& device);
+
 class SpeechModel {
  public:
   virtual ~SpeechModel();
 
   // Transcribes a batch of input_features [examples, mels, frames], and scores its references (decoder_input_ids
   // [examples, tokens], labels [examples, tokens], -100 where nothing is asked) from the same encoder pass. Token ids
-  // are those of transformers' generate() on the same inputs, however examples are batched.
-  virtual Heard hear(const Batch& batch, const DecodingRules& rules) const = 0;
+  // are those of transformers' generate() on the same inputs, however examples are batched. What is heard is on the CPU.
+  virtual Heard hear(const Batch& batch, const DecodingRules& rules, Together together) const = 0;
   // The language, by its token, that each of these input_features [examples, mels, frames] is most likely in, as hear()
   // finds it where the rules leave it open.
-  virtual std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const = 0;
+  virtual std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules,
+                                              Together together) const = 0;
+
+  // The same as the model's device likes it.
+  Heard hear(const Batch& batch, const DecodingRules& rules) const { return hear(batch, rules, liked()); }
+  std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const {
+    return languages(features, rules, liked());
+  }
+
+ private:
+  virtual Together liked() const = 0;
 };
 
 // The model as a speech model; null where it is none.
