@@ -55,6 +55,30 @@ std::vector<Rows> bucketed(const Examples& examples, std::int64_t most_examples,
   return bucketed_rows(examples, first_rows(examples, samples), most_examples);
 }
 
+std::vector<Rows> padded(const Examples& examples, std::int64_t most_examples, std::int64_t most_padding,
+                         std::int64_t samples) {
+  const std::size_t most = checked_size(most_examples);
+  auto rows = first_rows(examples, samples);
+  sort_by_length(examples, rows);
+  std::vector<Rows> batches;
+  std::int64_t padding = 0, longest = 0;
+  for (const auto row : rows) {
+    const auto length = examples.length(row);
+    // Each that is there grows by as much.
+    const auto with_it =
+        batches.empty() ? 0 : padding + static_cast<std::int64_t>(batches.back().size()) * (length - longest);
+    if (batches.empty() || batches.back().size() == most || with_it > most_padding) {
+      batches.emplace_back();
+      padding = 0;
+    } else {
+      padding = with_it;
+    }
+    batches.back().push_back(row);
+    longest = length;
+  }
+  return batches;
+}
+
 std::vector<Rows> bucketed_rows(const Examples& examples, Rows rows, std::int64_t most_examples) {
   const std::size_t most = checked_size(most_examples);
   sort_by_length(examples, rows);

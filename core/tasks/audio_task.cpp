@@ -15,7 +15,9 @@
 namespace espalier::tasks {
 namespace {
 
+// A batch of features; on a GPU some of them are handed to the model in one go.
 constexpr std::int64_t examples_a_batch = 16;
+constexpr std::size_t batches_at_once_on_a_gpu = 8;
 
 // Features by number, read from the cache when they are computed with.
 class AudioExamples final : public data::Examples {
@@ -52,8 +54,8 @@ std::vector<data::LabelAt> written(const Sounds& sounds, std::vector<std::int64_
 }  // namespace
 
 AudioTask::AudioTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels,
-                     DigestMemory& digests, std::filesystem::path cache_folder, Watch watch)
-    : Task(std::move(dataset), digests, std::move(watch)),
+                     DigestMemory& digests, std::filesystem::path cache_folder, Watch watch, nn::Device device)
+    : Task(std::move(dataset), digests, std::move(watch), std::move(device)),
       checkpoint_(std::move(checkpoint)),
       labels_(std::move(labels)),
       cache_folder_(std::move(cache_folder)) {}
@@ -120,7 +122,8 @@ void AudioTask::require_same_reading(const std::filesystem::path& other) const {
 }
 
 Evaluation AudioTask::evaluate(const nn::Model& model, const Split& split) const {
-  return evaluation_of({{"logits", logits_of(model, split, 1, watch())}}, split, multiply_adds_of(model, split));
+  const auto together = model.device().is_cpu() ? 1 : batches_at_once_on_a_gpu;
+  return evaluation_of({{"logits", logits_of(model, split, together, watch())}}, split, multiply_adds_of(model, split));
 }
 
 Evaluation AudioTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {

@@ -60,14 +60,18 @@ at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t bat
   std::vector<std::int64_t> rows;
   for (std::size_t begin = 0; begin < split.batches.size(); begin += batches_at_once) {
     watch.check();
-    std::vector<Batch> some;
-    for (auto i = begin; i < std::min(begin + batches_at_once, split.batches.size()); ++i) {
-      some.push_back(split.examples->batch(split.batches[i]));
-      rows.insert(rows.end(), split.batches[i].begin(), split.batches[i].end());
-    }
-    parts.push_back(model.logits(some).to(at::kFloat));  // [examples of these batches, classes]
+    const auto end = std::min(begin + batches_at_once, split.batches.size());
+    for (auto i = begin; i < end; ++i) rows.insert(rows.end(), split.batches[i].begin(), split.batches[i].end());
+    const auto make = [&] {
+      std::vector<Batch> some;
+      for (auto i = begin; i < end; ++i) some.push_back(split.examples->batch(split.batches[i]));
+      return some;
+    };
+    const auto inputs = split.prepared ? split.prepared->get(model, std::to_string(begin) + '-' + std::to_string(end), make)
+                                       : model.prepared(make());
+    parts.push_back(model.logits_of(*inputs).to(at::kFloat));  // [examples of these batches, classes]
   }
-  const auto computed = at::cat(parts);  // [examples, classes], by length
+  const auto computed = at::cat(parts).cpu();  // [examples, classes], by length
   const auto order = at::from_blob(rows.data(), {static_cast<std::int64_t>(rows.size())}, at::kLong);
   auto logits = at::empty_like(computed);
   logits.index_copy_(0, order, computed);  // [examples, classes], in file order
@@ -93,7 +97,7 @@ Margins margins_of(const nn::Model& model, const Split& split, const std::vector
     some.push_back(split.examples->batch(rows));
     labels.push_back(some.back().labels);
   }
-  return margins_of(model.logits(some).to(at::kFloat), at::cat(labels));
+  return margins_of(model.logits(some).to(at::kFloat).cpu(), at::cat(labels));
 }
 
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {

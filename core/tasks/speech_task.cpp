@@ -16,6 +16,7 @@
 
 #include "data/finiteness.h"
 #include "families/families.h"
+#include "nn/device.h"
 #include "speech/bleu.h"
 #include "speech/error_rate.h"
 #include "tasks/sounds.h"
@@ -27,9 +28,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t no_label = -100;
-// What the keys and values of the memory of one batch may take.
-constexpr double memory_bytes = 4e8;
-constexpr std::int64_t most_examples_a_batch = 32;
 
 using Tokens = std::vector<std::int64_t>;
 
@@ -78,11 +76,14 @@ class SpeechExamples final : public data::Examples {
     made.labels = std::move(labels);
     return made;
   }
-  // One window of a sound in chunks: what is said there alone is not known.
-  Batch window(std::int64_t example, std::int64_t number) const {
+  // Windows of a sound in chunks: what is said in each alone is not known.
+  Batch some_windows(std::int64_t example, std::int64_t first, std::int64_t count) const {
     Batch made;
-    made.rows = {example};
-    made.inputs["input_features"] = sounds.features.features({&example, 1}, number);
+    std::vector<at::Tensor> parts;
+    for (auto number = first; number < first + count; ++number)
+      parts.push_back(sounds.features.features({&example, 1}, number));
+    made.rows.assign(static_cast<std::size_t>(count), example);
+    made.inputs["input_features"] = at::cat(parts);  // [windows, mels, frames]
     return made;
   }
   const std::string& text(std::int64_t example) const {
@@ -117,22 +118,39 @@ const SpeechExamples& speech_examples(const Split& split) {
   return dynamic_cast<const SpeechExamples&>(*split.examples);
 }
 
-// Examples whose memory is kept together while they are decoded.
-std::int64_t examples_a_batch(const nn::Model& model, std::int64_t frames) {
-  double columns = 0;
-  for (const auto& site : model.sites()) {
-    if (site.kind == SiteKind::DecoderCross) columns += static_cast<double>(2 * site.heads * site.head_dim);
+// What is heard in each window of a sound in chunks, so many windows at a time as fit.
+std::vector<families::Transcription> heard_in_windows(const families::SpeechModel& listening, const at::Device& device,
+                                                      const SpeechExamples& examples, std::int64_t example,
+                                                      const families::DecodingRules& rules, std::int64_t& together) {
+  const auto windows = examples.sounds.features.windows(example);
+  std::vector<families::Transcription> parts;
+  while (std::ssize(parts) < windows) {
+    const auto heard = nn::with_fitting_size(together, device, [&](std::int64_t most) {
+      const std::int64_t begin = std::ssize(parts);
+      return listening.hear(examples.some_windows(example, begin, std::min(most, windows - begin)), rules);
+    });
+    parts.insert(parts.end(), heard.transcriptions.begin(), heard.transcriptions.end());
   }
-  const double bytes = 4 * columns * static_cast<double>(frames) / 2;
-  return std::clamp(static_cast<std::int64_t>(memory_bytes / std::max(bytes, 1.0)), std::int64_t{1},
-                    most_examples_a_batch);
+  return parts;
+}
+
+// One row an example, -1 behind what it wrote: [examples, longest].
+at::Tensor in_rows(const std::vector<Tokens>& written) {
+  std::size_t longest = 1;
+  for (const auto& tokens : written) longest = std::max(longest, tokens.size());
+  auto rows = at::full({static_cast<std::int64_t>(written.size()), static_cast<std::int64_t>(longest)}, -1, at::kLong);
+  for (std::size_t example = 0; example < written.size(); ++example) {
+    std::copy(written[example].begin(), written[example].end(),
+              rows.mutable_data_ptr<std::int64_t>() + example * longest);
+  }
+  return rows;
 }
 
 }  // namespace
 
 SpeechTask::SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests,
-                       std::filesystem::path cache_folder, Watch watch, const nn::Model* dense)
-    : Task(std::move(dataset), digests, std::move(watch)),
+                       std::filesystem::path cache_folder, Watch watch, const nn::Model* dense, nn::Device device)
+    : Task(std::move(dataset), digests, std::move(watch), std::move(device)),
       checkpoint_(std::move(checkpoint)),
       cache_folder_(std::move(cache_folder)),
       dense_(dense) {}
@@ -200,10 +218,10 @@ Tokens SpeechTask::languages_of(const std::string& name, const Sounds& sounds) {
   if (!rules_.detects_language()) return {};
   std::unique_ptr<nn::Model> read;  // where nobody holds the checkpoint's model
   const auto dense = [&]() -> const nn::Model& {
-    if (dense_ == nullptr) read = families::read_model(checkpoint_, to_string(Family::Whisper));
+    if (dense_ == nullptr) read = families::read_model(checkpoint_, to_string(Family::Whisper), device().place);
     return dense_ == nullptr ? *read : *dense_;
   };
-  return spoken_languages(sounds.features, rules_, listening_digest(name), cache_folder_, dense, watch());
+  return spoken_languages(sounds.features, rules_, listening_digest(name), cache_folder_, dense, watch(), device());
 }
 
 std::string SpeechTask::listening_digest(const std::string& name) {
@@ -274,7 +292,7 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
   // References of similar length waste little on padding.
   std::stable_sort(whole.begin(), whole.end(),
                    [&](std::int64_t a, std::int64_t b) { return examples.length(a) < examples.length(b); });
-  const auto together = static_cast<std::size_t>(examples_a_batch(model, extractor_->frames()));
+  auto together = heard_together(model, extractor_->frames(), device());
   const auto begun = Clock::now();
   auto said = begun;
   std::size_t done = 0;
@@ -286,33 +304,33 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
     watch().tell(fmt::format("speech: {} of {} utterances, {:.1f}/s, {:.0f} s left", done, count, rate,
                              static_cast<double>(count - static_cast<std::int64_t>(done)) / rate));
   };
-  for (std::size_t begin = 0; begin < whole.size(); begin += together) {
+  for (std::size_t begin = 0; begin < whole.size();) {
     watch().check();
-    const data::Rows rows(whole.begin() + static_cast<std::ptrdiff_t>(begin),
-                          whole.begin() + static_cast<std::ptrdiff_t>(std::min(begin + together, whole.size())));
-    const auto heard = listening->hear(examples.batch(rows), rules_);
+    data::Rows rows;
+    // Where memory does not suffice, the same rows again, fewer at a time.
+    const auto heard = nn::with_fitting_size(together, model.device(), [&](std::int64_t most) {
+      const auto end = std::min(begin + static_cast<std::size_t>(most), whole.size());
+      rows.assign(whole.begin() + static_cast<std::ptrdiff_t>(begin), whole.begin() + static_cast<std::ptrdiff_t>(end));
+      return listening->hear(examples.batch(rows), rules_);
+    });
+    const auto of_rows = heard.losses.to(at::kCPU, at::kDouble).contiguous();  // [rows]
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const double loss = heard.losses[static_cast<std::int64_t>(i)].item<double>();
+      const double loss = of_rows.const_data_ptr<double>()[i];
       losses[rows[i]] = std::isfinite(loss) ? loss : no_number;
       keep(rows[i], heard.transcriptions[i]);
     }
+    begin += rows.size();
     progress(rows.size());
   }
   for (const auto example : in_chunks) {
     watch().check();
-    for (std::int64_t window = 0; window < examples.sounds.features.windows(example); ++window)
-      keep(example, listening->hear(examples.window(example, window), rules_).transcriptions.at(0));
+    for (const auto& part : heard_in_windows(*listening, model.device(), examples, example, rules_, together))
+      keep(example, part);
     progress(1);
   }
 
-  std::size_t longest = 1;
-  for (const auto& tokens : written) longest = std::max(longest, tokens.size());
-  auto tokens = at::full({count, static_cast<std::int64_t>(longest)}, -1, at::kLong);  // [examples, longest]
-  for (std::size_t example = 0; example < written.size(); ++example) {
-    std::copy(written[example].begin(), written[example].end(),
-              tokens.mutable_data_ptr<std::int64_t>() + example * longest);
-  }
-  return evaluation_of({{"tokens", tokens}, {"losses", losses}, {"cut", cut}}, split, multiply_adds_of(model, split));
+  return evaluation_of({{"tokens", in_rows(written)}, {"losses", losses}, {"cut", cut}}, split,
+                       multiply_adds_of(model, split));
 }
 
 std::vector<std::string> SpeechTask::transcripts(const Outputs& outputs) const {

@@ -19,7 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 using Languages = std::vector<std::int64_t>;
 
-constexpr std::int64_t examples_a_batch = 16;
+// What the keys and values of the memory of one batch may take on a CPU; on a GPU the share of the memory that they and
+// what is computed beside them may take.
+constexpr double memory_bytes = 4e8, memory_share = 0.5;
+constexpr std::int64_t most_examples_on_a_cpu = 16;  // whose language is looked for together
 
 // What was found before; none where the file is missing, damaged or of other rules.
 std::optional<Languages> kept_languages(const fs::path& file, std::int64_t examples,
@@ -39,18 +42,25 @@ std::optional<Languages> kept_languages(const fs::path& file, std::int64_t examp
 }
 
 Languages detected(const audio::FeatureSet& features, const families::DecodingRules& rules, const nn::Model& dense,
-                   const Watch& watch) {
+                   const Watch& watch, const nn::Device& device) {
   const auto* listening = families::speech_model(dense);
   if (listening == nullptr) throw InputError("a " + dense.family() + " model hears no language\n    expected whisper");
-  const nn::ComputeGuard float32(ComputeType::Float32);
+  const nn::ComputeGuard float32(ComputeType::Float32, dense.device());
   const auto count = features.size();
   watch.tell(fmt::format("detecting the language of {} utterances", count));
   Languages found;
-  for (std::int64_t begin = 0; begin < count; begin += examples_a_batch) {
+  auto together = most_examples_on_a_cpu;
+  if (!device.is_cpu() && count > 0) {
+    const std::int64_t first = 0;
+    together = heard_together(dense, features.features({&first, 1}).size(-1), device);
+  }
+  while (std::ssize(found) < count) {
     watch.check();
-    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(examples_a_batch, count - begin)));
-    std::iota(rows.begin(), rows.end(), begin);
-    const auto some = listening->languages(features.features(rows), rules);
+    const auto some = nn::with_fitting_size(together, dense.device(), [&](std::int64_t most) {
+      std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(most, count - std::ssize(found))));
+      std::iota(rows.begin(), rows.end(), std::ssize(found));
+      return listening->languages(features.features(rows), rules);
+    });
     found.insert(found.end(), some.begin(), some.end());
   }
   return found;
@@ -58,16 +68,35 @@ Languages detected(const audio::FeatureSet& features, const families::DecodingRu
 
 }  // namespace
 
+std::int64_t heard_together(const nn::Model& model, std::int64_t frames, const nn::Device& device) {
+  const auto most = nn::facts_of(device.place).speech_examples;
+  // Of a GPU whose memory is not known, what fits is found by trying.
+  if (!device.is_cpu() && device.memory_bytes <= 0) return most;
+  double columns = 0, widest = 0;
+  for (const auto& site : model.sites()) {
+    if (site.kind == SiteKind::DecoderCross) columns += static_cast<double>(2 * site.heads * site.head_dim);
+    widest = std::max(widest, static_cast<double>(site.model_width));
+  }
+  // On a GPU also the encoder's states, one layer's keys and values before they are laid out, and some activations.
+  if (!device.is_cpu()) columns += 12 * widest;
+  const double bytes = 4 * columns * static_cast<double>(frames) / 2;
+  const double most_bytes = device.is_cpu() ? memory_bytes : memory_share * static_cast<double>(device.memory_bytes);
+  return std::clamp(static_cast<std::int64_t>(most_bytes / std::max(bytes, 1.0)), std::int64_t{1}, most);
+}
+
 Languages spoken_languages(const audio::FeatureSet& features, const families::DecodingRules& rules,
                            const std::string& digest, const fs::path& cache_folder,
-                           const std::function<const nn::Model&()>& dense, const Watch& watch) {
-  const nlohmann::json made_from = {{"sounds", digest},
-                                    {"prompt", rules.prompt},
-                                    {"languages", rules.languages},
-                                    {"results_version", results_version}};
+                           const std::function<const nn::Model&()>& dense, const Watch& watch,
+                           const nn::Device& device) {
+  nlohmann::json made_from = {{"sounds", digest},
+                              {"prompt", rules.prompt},
+                              {"languages", rules.languages},
+                              {"results_version", results_version}};
+  // Computed elsewhere the last bits differ, which may decide.
+  if (!device.is_cpu()) made_from["device"] = device.kind();
   const auto file = cache_folder / "languages" / (sha256_hex(made_from.dump()) + ".json");
   if (auto known = kept_languages(file, features.size(), rules)) return *std::move(known);
-  auto found = detected(features, rules, dense(), watch);
+  auto found = detected(features, rules, dense(), watch, device);
   std::error_code ignored;
   fs::create_directories(file.parent_path(), ignored);
   try {

@@ -23,25 +23,27 @@
 namespace espalier::tasks {
 namespace {
 
-// Examples whose gradients are taken together: large enough to fill the matrix units, small enough that one length's
-// last batch is seldom nearly empty.
-constexpr std::int64_t most_examples_a_batch = 64;
-// What their activations may take.
-constexpr double activation_bytes = 1e9;
+// What the activations of examples whose gradients are taken together may take on a CPU, and which share of the memory on
+// a GPU.
+constexpr double activation_bytes = 1e9, activation_share = 0.25;
+// What prepared inputs of a split may take, likewise.
+constexpr double prepared_bytes = 256e6, prepared_share = 0.125;
 
 std::int64_t integer_or(const Settings& settings, const char* name, std::int64_t otherwise) {
   return settings.has(name) ? settings.get<std::int64_t>(name) : otherwise;
 }
 
 // A layer of width D does about 12 D^2 multiply-adds a token and keeps about 20 numbers of D a token for its gradient.
-std::int64_t examples_a_batch(const nn::Model& model, const data::Examples& examples) {
+std::int64_t examples_a_batch(const nn::Model& model, const data::Examples& examples, const nn::Device& device) {
   std::int64_t longest = 0;
   for (std::int64_t example = 0; example < examples.size(); ++example)
     longest = std::max(longest, examples.length(example));
   const auto width = model.sites().empty() ? 1 : model.sites()[0].model_width;
   const double bytes = 80.0 * static_cast<double>(model.multiply_adds(longest)) / (12.0 * static_cast<double>(width));
-  return std::clamp(static_cast<std::int64_t>(activation_bytes / std::max(bytes, 1.0)), std::int64_t{1},
-                    most_examples_a_batch);
+  const double most_bytes =
+      device.is_cpu() ? activation_bytes : activation_share * static_cast<double>(device.memory_bytes);
+  return std::clamp(static_cast<std::int64_t>(most_bytes / std::max(bytes, 1.0)), std::int64_t{1},
+                    nn::facts_of(device.place).scoring_examples);
 }
 
 // ", or format audio-tagging", where that is what a head of this problem type answers in.
@@ -76,8 +78,20 @@ void require_numbers(const Evaluation& evaluation, const std::string& whose, con
                    "with a lower learning rate");
 }
 
-Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch)
-    : dataset_(std::move(dataset)), tables_(digests), watch_(std::move(watch)) {}
+std::shared_ptr<const nn::PreparedInputs> PreparedBatches::get(const nn::Model& model, const std::string& part,
+                                                               const Make& make) {
+  const auto reader = model.reads_as();
+  if (reader.empty()) return model.prepared(make());
+  const auto known = kept_.find(reader + ' ' + part);
+  if (known != kept_.end()) return known->second;
+  auto made = model.prepared(make());
+  if (bytes_ + made->bytes() > most_bytes_) return made;
+  bytes_ += made->bytes();
+  return kept_[reader + ' ' + part] = std::move(made);
+}
+
+Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch, nn::Device device)
+    : dataset_(std::move(dataset)), tables_(digests), watch_(std::move(watch)), device_(std::move(device)) {}
 
 Task::~Task() = default;
 
@@ -92,6 +106,9 @@ const Split& Task::split(const std::string& name) {
   auto split = read(name);
   split.name = name;
   split.digest = split_digest(name);
+  const double most_bytes =
+      device_.is_cpu() ? prepared_bytes : prepared_share * static_cast<double>(device_.memory_bytes);
+  split.prepared = std::make_shared<PreparedBatches>(static_cast<std::int64_t>(most_bytes));
   return splits_[name] = std::move(split);
 }
 
@@ -190,19 +207,24 @@ void require_head(const std::string& checkpoint, const std::vector<std::string>&
 
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
                                 DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch,
-                                const nn::Model* dense) {
+                                const nn::Model* dense, nn::Device device) {
   switch (dataset.format) {
     case Format::TextClassification:
-      return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch));
+      return std::make_unique<TextTask>(std::move(dataset), checkpoint, std::move(labels), digests, std::move(watch),
+                                        std::move(device));
     case Format::AudioClassification:
     case Format::AudioTagging:
       return std::make_unique<AudioTask>(std::move(dataset), checkpoint, std::move(labels), digests, cache_folder,
-                                         std::move(watch));
+                                         std::move(watch), std::move(device));
     case Format::SpeechRecognition:
       return std::make_unique<SpeechTask>(std::move(dataset), checkpoint, digests, cache_folder, std::move(watch),
-                                          dense);
+                                          dense, std::move(device));
   }
   throw SettingsError(std::string("no task reads ") + to_string(dataset.format) + " data");
+}
+
+std::int64_t scoring_examples(const nn::Model& model, const Split* split, const nn::Device& device) {
+  return split == nullptr ? 1 : examples_a_batch(model, *split->examples, device);
 }
 
 std::int64_t examples_with_loss(const Split& split) {
@@ -225,7 +247,7 @@ std::int64_t multiply_adds_of(const nn::Model& model, const Split& split) {
 }
 
 ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings,
-                               const PluginDescription& plugin)
+                               const PluginDescription& plugin, std::int64_t most_examples)
     : split_(split) {
   const auto samples = integer_or(settings, host::samples, 0);
   const auto batch = integer_or(settings, host::batch, 32);
@@ -235,8 +257,15 @@ ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const
   }
   if (split == nullptr) return;
   const auto& examples = *split->examples;
-  order_ = depends_on_batches(plugin, settings) ? data::in_file_order(examples, samples, batch)
-                                                : data::bucketed(examples, examples_a_batch(model, examples), samples);
+  // Padding of speech is marked nowhere.
+  const auto padding =
+      model.task_kind() == nn::TaskKind::Speech ? 0 : nn::facts_of(model.device()).scoring_padding;
+  if (depends_on_batches(plugin, settings))
+    order_ = data::in_file_order(examples, samples, batch);
+  else if (padding > 0)
+    order_ = data::padded(examples, most_examples, padding, samples);
+  else
+    order_ = data::bucketed(examples, most_examples, samples);
 }
 
 std::optional<Batch> ScoringBatches::next() {

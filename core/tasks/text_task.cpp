@@ -20,13 +20,13 @@ namespace {
 // Large enough to fill the matrix units, small enough that one length's last batch is seldom nearly empty.
 constexpr std::int64_t examples_a_batch = 64;
 // Batches handed to the model in one go: long enough to pack well, short enough to answer an interrupt quickly.
-constexpr std::size_t batches_at_once = 32;
+constexpr std::size_t batches_at_once = 32, batches_at_once_on_a_gpu = 1024;
 
 }  // namespace
 
 TextTask::TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels,
-                   DigestMemory& digests, Watch watch)
-    : Task(std::move(dataset), digests, std::move(watch)),
+                   DigestMemory& digests, Watch watch, nn::Device device)
+    : Task(std::move(dataset), digests, std::move(watch), std::move(device)),
       checkpoint_(std::move(checkpoint)),
       labels_(std::move(labels)) {}
 
@@ -100,8 +100,8 @@ void TextTask::require_same_reading(const std::filesystem::path& other) const {
 }
 
 Evaluation TextTask::evaluate(const nn::Model& model, const Split& split) const {
-  return evaluation_of({{"logits", logits_of(model, split, batches_at_once, watch())}}, split,
-                       multiply_adds_of(model, split));
+  const auto together = model.device().is_cpu() ? batches_at_once : batches_at_once_on_a_gpu;
+  return evaluation_of({{"logits", logits_of(model, split, together, watch())}}, split, multiply_adds_of(model, split));
 }
 
 Evaluation TextTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {

@@ -57,6 +57,16 @@ TEST(Bucketed, MakesBatchesOfEquallyLongExamples) {
 
 TEST(Bucketed, HasNoBatchesOfNoExamples) { EXPECT_TRUE(bucketed(TextExamples(), 8).empty()); }
 
+TEST(Padded, TakesSeveralLengthsTogetherUpToSoMuchPadding) {
+  const auto some = examples({3, 9, 2, 3, 8});
+  EXPECT_EQ(padded(some, 8, /*most_padding=*/1), (std::vector<Rows>{{2, 0, 3}, {4, 1}}));
+  EXPECT_EQ(padded(some, 8, /*most_padding=*/0), (std::vector<Rows>{{2}, {0, 3}, {4}, {1}}));
+  EXPECT_EQ(padded(some, 8, /*most_padding=*/100), (std::vector<Rows>{{2, 0, 3, 4, 1}}));
+  EXPECT_EQ(padded(some, 2, /*most_padding=*/100), (std::vector<Rows>{{2, 0}, {3, 4}, {1}}));
+  EXPECT_EQ(padded(some, 8, /*most_padding=*/100, /*samples=*/2), (std::vector<Rows>{{0, 1}}));
+  EXPECT_TRUE(padded(TextExamples(), 8, 100).empty());
+}
+
 TEST(InFileOrder, PadsToTheLongestOfEachBatch) {
   auto some = examples({2, 3, 1, 1});
   some.padding = 7;

@@ -34,7 +34,10 @@ Rows rows_with_loss(const Examples& examples);
 // The first `samples` examples with a loss (0: all), sorted by length into batches of equally long ones, at most so many each.
 // Equally long examples keep their order.
 std::vector<Rows> bucketed(const Examples& examples, std::int64_t most_examples, std::int64_t samples = 0);
-// The same of these rows alone.
+// The same with examples of several lengths together, padded by no more than so many tokens a batch.
+std::vector<Rows> padded(const Examples& examples, std::int64_t most_examples, std::int64_t most_padding,
+                         std::int64_t samples = 0);
+// As bucketed(), of these rows alone.
 std::vector<Rows> bucketed_rows(const Examples& examples, Rows rows, std::int64_t most_examples);
 // The first `samples` examples with a loss (0: all) in file order, `batch` at a time; for scorers whose value depends on the batch.
 std::vector<Rows> in_file_order(const Examples& examples, std::int64_t samples, std::int64_t batch);

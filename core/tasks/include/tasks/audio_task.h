@@ -13,7 +13,7 @@ namespace espalier::tasks {
 class AudioTask final : public Task {
  public:
   AudioTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels, DigestMemory& digests,
-            std::filesystem::path cache_folder, Watch watch);
+            std::filesystem::path cache_folder, Watch watch, nn::Device device = {});
 
   const std::vector<std::string>& labels() override;
   const std::string& checkpoint() const override { return checkpoint_; }

@@ -23,7 +23,7 @@ class SpeechTask final : public Task {
  public:
   // `dense`: the checkpoint's model, null where it is to be read when a language has to be detected.
   SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests, std::filesystem::path cache_folder,
-             Watch watch, const nn::Model* dense = nullptr);
+             Watch watch, const nn::Model* dense = nullptr, nn::Device device = {});
 
   const std::vector<std::string>& labels() override { return labels_; }
   const std::string& checkpoint() const override { return checkpoint_; }

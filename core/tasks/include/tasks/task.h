@@ -7,6 +7,7 @@
 #include <espalier/recovery.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "cells/cell_settings.h"
 #include "cells/metrics.h"
 #include "data/examples.h"
+#include "nn/device.h"
 #include "nn/model.h"
 #include "tables/split_tables.h"
 #include "words/plugin_description.h"
@@ -27,11 +29,27 @@ namespace espalier::tasks {
 using Metrics = std::map<std::string, double>;
 using Outputs = std::map<std::string, at::Tensor>;
 
+// The inputs of a split as models of one checkpoint compute them, made when they are first asked for and kept while they
+// fit into memory: evaluations of many masks ask for the same ones. For one thread at a time.
+class PreparedBatches {
+ public:
+  explicit PreparedBatches(std::int64_t most_bytes) : most_bytes_(most_bytes) {}
+
+  // `make` gives the batches that `part` names.
+  using Make = std::function<std::vector<Batch>()>;
+  std::shared_ptr<const nn::PreparedInputs> get(const nn::Model& model, const std::string& part, const Make& make);
+
+ private:
+  std::int64_t most_bytes_, bytes_ = 0;
+  std::map<std::string, std::shared_ptr<const nn::PreparedInputs>> kept_;
+};
+
 // One split, ready to be computed.
 struct Split {
   std::string name;
   std::unique_ptr<data::Examples> examples;
   std::vector<data::Rows> batches;  // all examples, those together that need no padding
+  std::shared_ptr<PreparedBatches> prepared = {};  // the batches as models compute them; null: not kept
   at::Tensor labels;   // of classification [examples] (I64), of tagging [examples, classes]; else undefined
   std::string digest;  // of the files and of how they were read
   Metrics notes;       // what reading had to say in numbers: files left out, files cut
@@ -63,12 +81,14 @@ struct Aim {
 
 class Task {
  public:
-  Task(DatasetSettings dataset, DigestMemory& digests, Watch watch);
+  Task(DatasetSettings dataset, DigestMemory& digests, Watch watch, nn::Device device);
   virtual ~Task();
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
   const DatasetSettings& dataset() const { return dataset_; }
+  // Where models of this task compute, and what memory they may take there.
+  const nn::Device& device() const { return device_; }
   // Whose tokens, features and prompts these are.
   virtual const std::string& checkpoint() const = 0;
   bool has_split(const std::string& name) const;
@@ -114,6 +134,7 @@ class Task {
  private:
   SplitTables tables_;
   Watch watch_;
+  nn::Device device_;
   std::map<std::string, Split> splits_;
   std::map<std::string, std::string> split_digests_;
 };
@@ -126,15 +147,19 @@ void require_format(const std::string& checkpoint, const std::string& family, Fo
 void require_head(const std::string& checkpoint, const std::vector<std::string>& labels, Format format);
 
 // The task of a dataset's format. `labels` empty: the classes are those of the train file. `dense`: the checkpoint's
-// model, where it is at hand and outlives the task, so that what has to be heard first need not read it again.
+// model, where it is at hand and outlives the task, so that what has to be heard first need not read it again. `device`:
+// where its models compute.
 std::unique_ptr<Task> make_task(DatasetSettings dataset, const std::string& checkpoint, std::vector<std::string> labels,
                                 DigestMemory& digests, const std::filesystem::path& cache_folder, Watch watch,
-                                const nn::Model* dense = nullptr);
+                                const nn::Model* dense = nullptr, nn::Device device = {});
 
 // The mean loss of a step from the model's training logits [rows, classes] and labels of each row: the task's share and
 // the teacher's. Labels are classes or one number a class; `tags`: several may apply. The teacher reads `batches`.
 at::Tensor step_loss(const at::Tensor& logits, const at::Tensor& labels, bool tags, std::span<const Batch> batches,
                      const Aim& aim);
+
+// How many examples' gradients may be taken together, by what they keep in memory; 1 without data.
+std::int64_t scoring_examples(const nn::Model& model, const Split* split, const nn::Device& device);
 
 // How many examples of a split have a loss. Throws InputError where none has.
 std::int64_t examples_with_loss(const Split& split);
@@ -143,10 +168,13 @@ std::int64_t examples_with_loss(const Split& split);
 std::int64_t multiply_adds_of(const nn::Model& model, const Split& split);
 
 // What a scorer is given: `settings` may name samples, batch, squares and absolute. Equally long examples together, as
-// many as memory allows, unless the answer depends on the batches; then rows in file order, `batch` at a time.
+// many as memory allows, unless the answer depends on the batches; then rows in file order, `batch` at a time. On a GPU,
+// which few examples do not fill, those of similar length together, padded.
 class ScoringBatches final : public BatchStream {
  public:
-  ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings, const PluginDescription& plugin);
+  // At most `most_examples` a batch where batches do not decide the answer.
+  ScoringBatches(const Split* split, const nn::Model& model, const Settings& settings, const PluginDescription& plugin,
+                 std::int64_t most_examples = 64);
   std::optional<Batch> next() override;
   void rewind() override { next_ = 0; }
   std::int64_t examples() const override;

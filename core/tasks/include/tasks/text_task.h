@@ -13,7 +13,7 @@ namespace espalier::tasks {
 class TextTask final : public Task {
  public:
   TextTask(DatasetSettings dataset, std::string checkpoint, std::vector<std::string> labels, DigestMemory& digests,
-           Watch watch = {});
+           Watch watch = {}, nn::Device device = {});
 
   const std::vector<std::string>& labels() override;
   const std::string& checkpoint() const override { return checkpoint_; }
