@@ -13,6 +13,7 @@
 #include <set>
 #include <thread>
 
+#include "engine/environment.h"
 #include "families/families.h"
 #include "families/speech.h"
 #include "nn/arithmetic.h"
@@ -58,7 +59,7 @@ class FileLock {
   int descriptor_;
 };
 
-std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::Task* task) {
+std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::Task* task, const nn::Device& device) {
   nlohmann::json made_from = {{"checkpoint", digests.of_checkpoint(cell.model.checkpoint)},
                               {"family", cell.model.family},
                               {"results_version", results_version}};
@@ -66,6 +67,8 @@ std::string base_digest(const CellSettings& cell, DigestMemory& digests, tasks::
     made_from["train"] = to_json(*cell.model.train);
     made_from["base_seed"] = cell.base_seed;
     made_from["compute"] = cell.compute;
+    if (cell.compute == ComputeType::BFloat16) made_from["bfloat16_version"] = bfloat16_version;
+    note_device(made_from, device);
     made_from["train_split"] = task->split_digest("train");
     if (task->has_split("validation")) made_from["validation_split"] = task->split_digest("validation");
   }
@@ -108,13 +111,13 @@ void check_teachers(const CellSettings& cell, tasks::Task& task) {
 }  // namespace
 
 std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
-                                    std::int64_t seed, const Watch& watch) {
+                                    std::int64_t seed, const Watch& watch, const at::Device& device) {
   const auto& train = *model.train;
   if (train.start == TrainingStart::Scratch) {
     const families::FreshWeights fresh{train.initializer_range, train.token_deviation, train.patch_deviation};
-    return families::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed));
+    return families::model_from_scratch(model.checkpoint, labels, fresh, seed_for("weights", seed), device);
   }
-  const auto read = families::read_model(model.checkpoint, to_string(model.family));
+  const auto read = families::read_model(model.checkpoint, to_string(model.family), device);
   if (!read->labels().empty() && !same_classes(read->labels(), labels)) {
     watch.tell(model.checkpoint + ": its head of " + std::to_string(read->labels().size()) + " classes (" +
                some_of(read->labels()) + ") is replaced by a new one: the data has " + std::to_string(labels.size()) +
@@ -139,13 +142,16 @@ std::uint64_t seed_for(const std::string& purpose, std::int64_t seed) {
   return std::stoull(sha256_hex(purpose + ' ' + std::to_string(seed)).substr(0, 16), nullptr, 16);
 }
 
-BaseModels::BaseModels(fs::path cache_folder, Watch watch)
-    : cache_folder_(std::move(cache_folder)), watch_(std::move(watch)), digests_(cache_folder_) {}
+BaseModels::BaseModels(fs::path cache_folder, Watch watch, nn::Device device)
+    : cache_folder_(std::move(cache_folder)),
+      watch_(std::move(watch)),
+      device_(std::move(device)),
+      digests_(cache_folder_) {}
 
 std::unique_ptr<tasks::Task> BaseModels::task_of(const CellSettings& cell, std::vector<std::string> labels,
                                                  const nn::Model* dense) {
   return tasks::make_task(cell.dataset, cell.model.checkpoint, std::move(labels), digests_, cache_folder_, watch_,
-                          dense);
+                          dense, device_);
 }
 
 BaseModel& BaseModels::get(const CellSettings& cell) {
@@ -163,7 +169,7 @@ BaseModel& BaseModels::get(const CellSettings& cell) {
   }
   if (models_.size() >= most_models) models_.clear();
   auto task = cell.model.train ? task_of(cell, {}) : nullptr;
-  const auto digest = base_digest(cell, digests_, task.get());
+  const auto digest = base_digest(cell, digests_, task.get(), device_);
   auto made = make(cell, digest, std::move(task));
   made->weights = digest_of(*made->model);
   return *(models_[asked.dump()] = std::move(made));
@@ -179,7 +185,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   base->digest = digest;
   base->folder = cell.model.checkpoint;
   if (!cell.model.train) {
-    base->model = families::read_model(base->folder, to_string(cell.model.family));
+    base->model = families::read_model(base->folder, to_string(cell.model.family), device_.place);
     check_labels(*base->model, cell);
     base->checkpoint_digest = digests_.of_checkpoint(base->folder);
     base->task = task_of(cell, base->model->labels(), base->model.get());
@@ -194,9 +200,10 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   if (!fs::exists(base->folder / "training.json")) {
     check_teachers(cell, *task);
     const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
-    const auto start = start_of(cell.model, task->labels(), seed, watch_);
+    const auto start = start_of(cell.model, task->labels(), seed, watch_, device_.place);
     TrainingReport report;
-    const nn::ComputeGuard compute(cell.compute);
+    const nn::ComputeGuard compute(nn::for_gradients(cell.compute), device_.place,
+                                   nn::ComputeGuard::Purpose::Gradients);
     const auto trained = [&] {
       try {
         return fine_tune(*start, *task, *cell.model.train, seed_for("training", seed), report, watch_);
@@ -218,7 +225,7 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
     base->trained_now = true;
   }
   // Always through the file, so that a model trained now and one found later are the same.
-  base->model = families::read_model(base->folder, to_string(cell.model.family));
+  base->model = families::read_model(base->folder, to_string(cell.model.family), device_.place);
   base->checkpoint_digest = digests_.of_checkpoint(base->folder);
   task->use_labels(base->model->labels());
   base->task = std::move(task);
@@ -232,7 +239,8 @@ const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std
   const auto& data = base.task->split(split);
   const auto work = tasks::multiply_adds_of(*base.model, data);
   const auto name =
-      sha256_hex(base.digest + ' ' + data.digest + ' ' + to_string(compute) + ' ' + std::to_string(results_version));
+      sha256_hex(base.digest + ' ' + data.digest + ' ' + to_string(compute) + ' ' + std::to_string(results_version) +
+                 (device_.is_cpu() ? "" : ' ' + device_.kind()));
   const fs::path file = cache_folder_ / "dense" / (name + ".safetensors");
   std::error_code ignored;
   if (fs::exists(file, ignored)) {
@@ -241,8 +249,9 @@ const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std
     } catch (const std::exception&) {  // a damaged cache entry is made again
     }
   }
-  const nn::ComputeGuard type(compute);
-  auto evaluation = base.task->evaluate(*base.model, data);
+  const nn::ComputeGuard type(compute, device_.place);
+  const nn::ForInference model(*base.model, compute);
+  auto evaluation = base.task->evaluate(*model, data);
   tasks::require_numbers(evaluation, base.folder.string() + ": the model", split);
   fs::create_directories(file.parent_path(), ignored);
   try {

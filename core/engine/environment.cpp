@@ -32,17 +32,22 @@ std::string variable(const char* name) {
 
 }  // namespace
 
-nlohmann::json environment_json(const std::vector<std::string>& command_line) {
+void note_device(nlohmann::json& made_from, const nn::Device& device) {
+  if (!device.is_cpu()) made_from["device"] = device.kind();
+}
+
+nlohmann::json environment_json(const std::vector<std::string>& command_line, const nn::Device& device) {
   utsname machine{};
   uname(&machine);
   const auto& context = at::globalContext();
   constexpr const char* precisions[] = {"highest", "high", "medium"};
-  return {{"espalier", version()},
+  nlohmann::json environment = {
+          {"espalier", version()},
           {"commit", commit()},
           {"results_version", results_version},
           {"build", ESPALIER_BUILD},
-          {"cuda_built", at::hasCUDA()},
-          {"device", "cpu"},
+          {"torch", TORCH_VERSION},
+          {"device", device.text()},
           {"processor", processor_name()},
           {"cpu_capability", at::get_cpu_capability()},
           {"threads", at::get_num_threads()},
@@ -52,6 +57,17 @@ nlohmann::json environment_json(const std::vector<std::string>& command_line) {
           {"command_line", command_line},
           {"host", machine.nodename},
           {"system", std::string(machine.sysname) + " " + machine.release + " " + machine.machine}};
+  if (device.is_cpu()) return environment;
+  const auto gpu = nn::record_of(device);
+  environment["device_name"] = gpu.name;
+  environment["device_memory_bytes"] = gpu.memory_bytes;
+  environment["device_share_bytes"] = device.memory_bytes;
+  environment["driver"] = gpu.driver;
+  environment["cuda"] = gpu.cuda;
+  environment["compute_capability"] = gpu.capability;
+  environment["cublas_workspace"] = variable("CUBLAS_WORKSPACE_CONFIG");
+  environment["tf32_convolutions"] = context.allowTF32CuDNN();
+  return environment;
 }
 
 std::int64_t peak_memory_bytes() {

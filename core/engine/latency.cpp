@@ -2,11 +2,14 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
+#include <espalier/error.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
+
+#include "nn/device.h"
 
 namespace espalier::engine {
 namespace {
@@ -14,8 +17,10 @@ namespace {
 constexpr int warm_ups = 3;
 
 double milliseconds_of(const nn::Model& model, const Batch& batch) {
+  nn::synchronize(model.device());
   const auto begun = std::chrono::steady_clock::now();
   model.logits({&batch, 1});
+  nn::synchronize(model.device());
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
 }
 
@@ -78,12 +83,17 @@ Latency latency_of(const std::vector<double>& dense, const std::vector<double>& 
   latency.ratio_high = ratio.high;
   latency.repeats = static_cast<std::int64_t>(dense.size());
   latency.threads = at::get_num_threads();
-  latency.device = "cpu";
   return latency;
 }
 
 std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const tasks::Split& split,
-                                     const LatencySettings& settings, const Watch& watch) {
+                                     const LatencySettings& settings, const nn::Device& device, const Watch& watch) {
+  // A run refuses it before it starts; a worker of another run may claim the cell all the same.
+  if (settings.device && to_string(*settings.device) != device.kind()) {
+    throw SettingsError(std::string("[measure] latency asks for times on ") + to_string(*settings.device) +
+                        ", and this worker computes on " + device.text() + "\n    run with --devices " +
+                        to_string(*settings.device));
+  }
   const c10::InferenceMode inference;
   std::vector<Latency> results;
   const auto example = typical_example(*split.examples);
@@ -110,6 +120,7 @@ std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pr
       of_pruned.push_back(second);
     }
     results.push_back(latency_of(of_dense, of_pruned));
+    results.back().device = device.text();
     results.back().batch = size;
     results.back().length = split.examples->length(example);
   }

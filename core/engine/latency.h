@@ -31,6 +31,6 @@ Latency latency_of(const std::vector<double>& dense, const std::vector<double>& 
 // One result a batch size; the typical example of the split stands in every place of a batch. Warmed up, dense
 // and pruned in turns, the first of a pair alternating.
 std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pruned, const tasks::Split& split,
-                                     const LatencySettings& settings, const Watch& watch);
+                                     const LatencySettings& settings, const nn::Device& device, const Watch& watch);
 
 }  // namespace espalier::engine

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "engine/environment.h"
 #include "loader/visit.h"
 #include "nn/arithmetic.h"
 #include "tasks/classification.h"
@@ -35,7 +36,7 @@ constexpr std::int64_t most_examples_a_batch = 64;
 
 SplitEvaluator::SplitEvaluator(const nn::Model& model, const Mask& kept, tasks::Task& task, EvaluatorSettings settings,
                                const Watch& watch)
-    : model_(model), kept_(kept), task_(task), settings_(std::move(settings)), watch_(watch) {
+    : model_(model, settings.compute), kept_(kept), task_(task), settings_(std::move(settings)), watch_(watch) {
   read_journal();
 }
 
@@ -79,8 +80,8 @@ Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) {
 }
 
 Evaluated SplitEvaluator::compute(const Mask& mask, double at_least) {
-  const nn::ComputeGuard compute(settings_.compute);
-  const auto compacted = model_.compacted(mask, settings_.scale);
+  const nn::ComputeGuard compute(settings_.compute, model_->device());
+  const auto compacted = model_->compacted(mask, settings_.scale);
   const bool bounded = at_least > -std::numeric_limits<double>::infinity();
   if (bounded && !parts_.empty()) return in_parts(*compacted, at_least);
   const auto evaluation = task_.evaluate(*compacted, split());
@@ -133,12 +134,13 @@ void SplitEvaluator::remember_margins(const at::Tensor& margins) {
 
 void SplitEvaluator::read_journal() {
   if (settings_.folder.empty()) return;
-  const nlohmann::json made_from = {{"model", settings_.model_digest},
+  nlohmann::json made_from = {{"model", settings_.model_digest},
                                     {"data", task_.split_digest("validation")},
                                     {"metric", settings_.metric},
                                     {"compute", to_string(settings_.compute)},
                                     {"scale", {static_cast<int>(settings_.scale.kind), settings_.scale.number}},
                                     {"results_version", results_version}};
+  note_device(made_from, task_.device());
   journal_ = settings_.folder / "evaluations" / (sha256_hex(made_from.dump()) + ".jsonl");
   std::ifstream lines(journal_);
   for (std::string line; std::getline(lines, line);) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cells/point.h"
+#include "nn/arithmetic.h"
 #include "nn/model.h"
 #include "tasks/task.h"
 
@@ -57,7 +58,7 @@ class SplitEvaluator final : public MaskEvaluator {
   void read_journal();
   void write(const std::string& digest, const Evaluated& answer, std::int64_t examples);
 
-  const nn::Model& model_;
+  const nn::ForInference model_;
   const Mask& kept_;
   tasks::Task& task_;
   const EvaluatorSettings settings_;

@@ -142,7 +142,7 @@ void judge(const SiteOutputs& output, const double* expected, Proof& proof) {
 
 Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
   const c10::InferenceMode inference;
-  const nn::ComputeGuard float32(ComputeType::Float32);
+  const nn::ComputeGuard float32(ComputeType::Float32, dense.device());
   Proof proof;
   proof.tolerance = proof_tolerance;
   for (const auto& batch : examples) proof.examples += batch.size();

@@ -32,8 +32,9 @@ std::string lacking(const std::vector<std::string>& names, const std::vector<std
 
 // A teacher's logits are compared with the student's one by one: class for class, token for token.
 std::shared_ptr<const nn::Model> fitting_teacher(const std::string& name, const std::string& family,
-                                                 const std::vector<std::string>& labels, const tasks::Task* task) {
-  auto teacher = families::read_model(name, family);
+                                                 const std::vector<std::string>& labels, const tasks::Task* task,
+                                                 const at::Device& device) {
+  auto teacher = families::read_model(name, family, device);
   const std::string file = name + "/config.json";
   if (teacher->labels() != labels) {
     if (teacher->labels().empty())
@@ -56,12 +57,12 @@ std::shared_ptr<const nn::Model> fitting_teacher(const std::string& name, const 
 
 std::shared_ptr<const nn::Model> teacher_of(const std::string& name, const nn::Model& dense, const tasks::Task* task) {
   if (name == "dense") return borrowed(dense);
-  return fitting_teacher(name, dense.family(), dense.labels(), task);
+  return fitting_teacher(name, dense.family(), dense.labels(), task, dense.device());
 }
 
 void require_teacher(const std::string& name, const std::string& family, const std::vector<std::string>& labels,
                      const tasks::Task& task) {
-  if (name != "dense") fitting_teacher(name, family, labels, &task);
+  if (name != "dense") fitting_teacher(name, family, labels, &task, at::kCPU);
 }
 
 Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned, const nn::Model& dense,
@@ -73,9 +74,12 @@ Recovered recover(const loader::PluginCatalog& catalog, const nn::Model& pruned,
   loader::Visit<Recovery> recovery(catalog, request.recovery, request.settings);
   const tasks::Split* split =
       plugin.has(needs_data) ? &task.split(request.settings.get<std::string>(host::split)) : nullptr;
-  tasks::ScoringBatches batches(split, pruned, request.settings, plugin.description);
+  tasks::ScoringBatches batches(split, pruned, request.settings, plugin.description,
+                                tasks::scoring_examples(pruned, split, task.device()));
   Random random(seed_for("recovery " + request.recovery, request.seed));
-  const nn::ComputeGuard compute(request.compute);
+  const nn::ComputeGuard compute(nn::for_gradients(request.compute), pruned.device(),
+                                 nn::ComputeGuard::Purpose::Gradients);
+  const nn::DeterministicGuard deterministic(pruned.device());
   ModelInTraining model(pruned, dense, task, seed_for("recovery training " + request.recovery, request.seed), watch);
   const Mask own_mask(mask);  // a copy: a plugin may write into what it is given
   RecoveryTask recovery_task{model, own_mask, batches, random};

@@ -4,7 +4,9 @@
 #include <espalier/error.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "engine/environment.h"
 #include "engine/untouched.h"
 #include "loader/visit.h"
 #include "nn/arithmetic.h"
@@ -61,13 +63,13 @@ nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::
           teacher_of(text(host::teacher, "dense"), dense, task)};
 }
 
-at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
-                          const ScoreRequest& request) {
+namespace {
+
+// From `most_examples` at a time, where batches do not decide the answer.
+at::Tensor scores_in_batches(const loader::PluginCatalog& catalog, const ScoreSource& source,
+                             const ScoreRequest& request, std::int64_t most_examples) {
   const auto& plugin = catalog.find("scorer", request.scorer);
-  if (plugin.has(heads_only) && request.granularity != Granularity::Head) {
-    throw SettingsError("scorer '" + request.scorer + "' scores whole heads, and was asked for granularity " +
-                        to_string(request.granularity) + "\n    use granularity head, or another scorer");
-  }
+  const auto type = nn::for_gradients(request.compute);
   Untouched shown;
   shown.add(source.dense, source.dense_weights);
   shown.add(source.model, nullptr);
@@ -75,19 +77,38 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
   const auto prunable = source.model.prunable(
       loss_of("scorer '" + request.scorer + "'", request.settings, source.model, source.dense, source.task));
   const Units units(source.model.sites(), request.granularity, request.sites);
-  tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.description);
+  tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.description, most_examples);
   Random random(seed_for("scorer " + request.scorer, request.seed));
-  const nn::ComputeGuard compute(request.compute);
+  const nn::ComputeGuard compute(type, source.device.place, nn::ComputeGuard::Purpose::Gradients);
+  const nn::DeterministicGuard deterministic(source.device.place);
+  std::optional<nn::ForInference> dense;
   const auto evaluate = [&](const Mask& mask) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
-    return source.task->quality(source.task->evaluate(*source.model.compacted(mask), *source.split).metrics);
+    const nn::ComputeGuard inference(type, source.device.place);
+    if (!dense) dense.emplace(source.model, type);
+    return source.task->quality(source.task->evaluate(*(*dense)->compacted(mask), *source.split).metrics);
   };
   ScoringTask task{*prunable, units, batches, random, evaluate};
   auto scores = loader::call_scorer(request.scorer, *scorer, task);
   scorer.leave();
   shown.check(scorer.who());
   return scores;
+}
+
+}  // namespace
+
+at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSource& source,
+                          const ScoreRequest& request) {
+  const auto& plugin = catalog.find("scorer", request.scorer);
+  if (plugin.has(heads_only) && request.granularity != Granularity::Head) {
+    throw SettingsError("scorer '" + request.scorer + "' scores whole heads, and was asked for granularity " +
+                        to_string(request.granularity) + "\n    use granularity head, or another scorer");
+  }
+  auto most_examples = tasks::scoring_examples(source.model, source.split, source.device);
+  return nn::with_fitting_size(most_examples, source.device.place, [&](std::int64_t examples) {
+    return scores_in_batches(catalog, source, request, examples);
+  });
 }
 
 ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Watch watch)
@@ -107,8 +128,9 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
                               {"granularity", to_string(fine.granularity)},
                               {"sites", to_string(request.sites)},
                               {"seed", plugin.has(uses_randomness) ? request.seed : 0},
-                              {"compute", split_name.empty() ? "" : to_string(request.compute)},
+                              {"compute", split_name.empty() ? "" : to_string(nn::for_gradients(request.compute))},
                               {"results_version", results_version}};
+  note_device(made_from, base.task->device());
   if (const auto teacher = request.settings.values().find(host::teacher);
       teacher != request.settings.values().end() && teacher->second != SettingValue("dense"))
     made_from["teacher"] = DigestMemory(cache_folder_).of_checkpoint(std::get<std::string>(teacher->second));
@@ -127,7 +149,8 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   if (known == known_.end()) {
     const tasks::Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
     const auto values =
-        compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
+        compute_scores(
+        catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights, base.task->device()}, fine);
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
@@ -156,7 +179,8 @@ at::Tensor ScoreCache::of(const nn::Model& model, BaseModel& base, const ScoreRe
   const auto split = split_of(catalog_.find("scorer", request.scorer), request.settings);
   return compute_scores(
       catalog_,
-      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights},
+      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights,
+       base.task->device()},
       request);
 }
 

@@ -63,10 +63,12 @@ class ModelCosts final : public MaskCosts {
   }
 
   double milliseconds(const Mask& mask) override {
-    const nn::ComputeGuard compute(request_.compute);
+    const nn::ComputeGuard compute(request_.compute, source_.model.device());
     const auto& examples = *split().examples;
     const auto example = typical_example(examples);
-    return median_milliseconds(*compacted(mask), examples.batch({&example, 1}), measured_passes, watch_);
+    const auto smaller = compacted(mask);
+    const nn::ForInference pruned(*smaller, request_.compute);
+    return median_milliseconds(*pruned, examples.batch({&example, 1}), measured_passes, watch_);
   }
 
  private:
@@ -172,7 +174,9 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
       loss_of("searcher '" + request.searcher + "'", request.settings, source.model, source.dense, source.task));
   Random random(seed_for("searcher " + request.searcher, request.seed));
   const auto* split = split_of(plugin, request.settings, source.task);
-  tasks::ScoringBatches batches(split, source.model, request.settings, plugin.description);
+  tasks::ScoringBatches batches(
+      split, source.model, request.settings, plugin.description,
+      source.task == nullptr ? 1 : tasks::scoring_examples(source.model, split, source.task->device()));
 
   std::optional<ModelInTraining> model;
   if (source.task != nullptr) {
@@ -198,7 +202,9 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
                   own_scores, budget,       request.scope,
                   random,     trainable,    batches,
                   evaluator,  costs,        report};
-  const nn::ComputeGuard compute(request.compute);
+  const nn::ComputeGuard compute(nn::for_gradients(request.compute), source.model.device(),
+                                 nn::ComputeGuard::Purpose::Gradients);
+  const nn::DeterministicGuard deterministic(source.model.device());
   Found found;
   found.mask = loader::call_searcher(request.searcher, *searcher, task).intersected(source.kept);
   searcher.leave();

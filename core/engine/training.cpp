@@ -1,6 +1,5 @@
 #include "engine/training.h"
 
-#include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
@@ -19,9 +18,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <numbers>
 
 #include "data/finiteness.h"
+#include "nn/arithmetic.h"
+#include "nn/device.h"
 
 namespace espalier::engine {
 namespace {
@@ -38,7 +40,7 @@ class Optimiser {
     for (std::size_t i = 0; i < groups.size(); ++i) {
       for (const auto& tensor : groups[i].tensors) {
         states_[i].push_back({at::zeros_like(tensor), plan.optimiser == "adamw" ? at::zeros_like(tensor) : at::Tensor(),
-                              at::zeros({}, at::kFloat)});
+                              at::zeros({}, tensor.options().dtype(at::kFloat).requires_grad(false))});
       }
     }
   }
@@ -54,7 +56,10 @@ class Optimiser {
     }
     if (gradients.empty()) return;
     if (plan_.clip_norm > 0) clip(gradients);
-    for (std::size_t i = 0; i < groups_.size(); ++i) update(groups_[i], used[i], share * groups_[i].learning_rate);
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      for (auto& together : by_device(std::move(used[i])))
+        update(groups_[i], together, share * groups_[i].learning_rate);
+    }
     ++steps_;
     for (const auto& group : groups_) {
       for (const auto& tensor : group.tensors) tensor.mutable_grad() = at::Tensor();
@@ -85,7 +90,42 @@ class Optimiser {
     return used;
   }
 
+  // A searcher may train gates of its own on the CPU beside a model on a GPU.
+  static std::vector<Used> by_device(Used used) {
+    const auto same = [&](const at::Tensor& tensor) { return tensor.device() == used.tensors.front().device(); };
+    if (used.tensors.empty() || std::all_of(used.tensors.begin(), used.tensors.end(), same)) return {std::move(used)};
+    std::map<std::string, Used> parts;
+    for (std::size_t i = 0; i < used.tensors.size(); ++i) {
+      auto& part = parts[used.tensors[i].device().str()];
+      part.tensors.push_back(used.tensors[i]);
+      part.gradients.push_back(used.gradients[i]);
+      part.first.push_back(used.first[i]);
+      part.second.push_back(used.second[i]);
+      part.steps.push_back(used.steps[i]);
+    }
+    std::vector<Used> all;
+    for (auto& [device, part] : parts) all.push_back(std::move(part));
+    return all;
+  }
+
+  // Without waiting for the norm where gradients are on a GPU.
+  void clip_on_device(const std::vector<at::Tensor>& gradients, const at::Device& device) const {
+    std::vector<at::Tensor> here, on_cpu, norms;
+    for (const auto& gradient : gradients) (gradient.is_cpu() ? on_cpu : here).push_back(gradient);
+    for (const auto* some : {&here, &on_cpu}) {
+      if (some->empty()) continue;
+      for (const auto& norm : at::_foreach_norm(*some)) norms.push_back(norm.to(device, at::kFloat));
+    }
+    const auto norm = at::linalg_vector_norm(at::stack(norms));
+    const auto factor = (plan_.clip_norm / (norm + 1e-6)).clamp_max(1);  // as below
+    at::_foreach_mul_(here, factor);
+    if (!on_cpu.empty()) at::_foreach_mul_(on_cpu, factor.cpu());
+  }
+
   void clip(std::vector<at::Tensor>& gradients) const {
+    for (const auto& gradient : gradients) {
+      if (!gradient.is_cpu()) return clip_on_device(gradients, gradient.device());
+    }
     const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients))).item<double>();
     // The small constant is the one of the usual implementation, so that runs compare.
     if (norm > plan_.clip_norm) at::_foreach_mul_(gradients, plan_.clip_norm / (norm + 1e-6));
@@ -230,8 +270,7 @@ class TrainingRun {
         optimiser_(training.groups, plan),
         best_(training.groups),
         shuffle_(seed) {
-    auto dropout_generator = at::globalContext().defaultGenerator(at::kCPU);
-    dropout_generator.set_current_seed(shuffle_.next());
+    nn::seed_generators(task.device().place, shuffle_.next());  // of dropout
     const auto examples = tasks::examples_with_loss(task.split("train"));
     batches_an_epoch_ = (examples + plan.batch - 1) / plan.batch;
     steps_ = optimiser_steps(plan, examples);
@@ -252,13 +291,14 @@ class TrainingRun {
   // One epoch over the train split.
   void pass(std::int64_t epoch) {
     loss_sum_ = 0;
-    seen_ = 0;
+    seen_ = read_ = 0;
     const auto batches = data::training_steps(*task_.split("train").examples, plan_.batch, shuffle_);
     for (const auto& batch : batches) {
       watch_.check();
       if (!add_gradients(batch)) return;
       if (seen_ % plan_.accumulate == 0 || seen_ == batches_an_epoch_) step(epoch);
     }
+    if (!read_loss()) return;
     end_epoch(epoch, batches.empty() ? std::vector<data::Rows>() : batches.back());
   }
 
@@ -267,19 +307,33 @@ class TrainingRun {
     // The last step of an epoch may average fewer batches.
     const auto together = std::min(plan_.accumulate, batches_an_epoch_ - seen_ / plan_.accumulate * plan_.accumulate);
     const auto loss = training_.loss(batch, shuffle_, {report_.steps, steps_});
-    const double value = loss.item<double>();
+    const bool waits = !loss.is_cpu();
+    if (waits && !read_loss()) return false;
+    unread_ = {loss.detach(), report_.steps + 1};
+    if (!waits && !read_loss()) return false;
+    (together == 1 ? loss : loss / static_cast<double>(together)).backward();
+    ++seen_;
+    return true;
+  }
+
+  // The loss of the last batch. A GPU's is looked at when the next one is on its way: waiting for it would leave the GPU
+  // without work. False where it is no number.
+  bool read_loss() {
+    if (!unread_.loss.defined()) return true;
+    const double value = unread_.loss.item<double>();
+    unread_.loss = at::Tensor();
     if (!std::isfinite(value)) {
-      diverge(fmt::format("the loss is {} at step {} of {}", value, report_.steps + 1, steps_));
+      diverge(fmt::format("the loss is {} at step {} of {}", value, unread_.step, steps_));
       return false;
     }
-    (together == 1 ? loss : loss / static_cast<double>(together)).backward();
     loss_sum_ += value;
-    ++seen_;
+    ++read_;
     return true;
   }
 
   void step(std::int64_t epoch) {
     optimiser_.step(rate_at(report_.steps, steps_, plan_));
+    nn::forget_cast_weights();
     if (training_.after_step) training_.after_step();
     ++report_.steps;
     if (seconds_since(last_said_) <= 5) return;
@@ -287,7 +341,7 @@ class TrainingRun {
     const double done = static_cast<double>(report_.steps) / static_cast<double>(steps_);
     const double elapsed = seconds_since(begun_);
     watch_.tell(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left",
-                            epoch, plan_.epochs, report_.steps, steps_, loss_sum_ / static_cast<double>(seen_),
+                            epoch, plan_.epochs, report_.steps, steps_, loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, read_)),
                             static_cast<double>(report_.steps * plan_.batch * plan_.accumulate) / elapsed,
                             elapsed / done - elapsed));
   }
@@ -332,7 +386,11 @@ class TrainingRun {
   std::int64_t batches_an_epoch_ = 0, steps_ = 0;
   // Of the epoch so far.
   double loss_sum_ = 0;
-  std::int64_t seen_ = 0;
+  std::int64_t seen_ = 0, read_ = 0;  // batches, and those of them whose loss was looked at
+  struct {
+    at::Tensor loss;
+    std::int64_t step = 0;
+  } unread_;
   TrainingReport report_;
 };
 
@@ -341,6 +399,7 @@ class TrainingRun {
 TrainingReport train(Training& training, const TrainingPlan& plan, tasks::Task& task, std::uint64_t seed,
                      const Watch& watch) {
   check(plan, training.groups);
+  const nn::DeterministicGuard deterministic(task.device().place);
   return TrainingRun(training, plan, task, seed, watch).run();
 }
 

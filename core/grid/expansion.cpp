@@ -337,6 +337,8 @@ class Expander {
                    : member == Member::Dataset ? dataset.json
                    : files != nullptr          ? files->json
                                                : part.key_json;
+      // What was trained in bfloat16 before it learned is of another question.
+      if (member == Member::Compute && part.json == bfloat16_) key_text_ += bfloat16_engine_;
       if (member == Member::Granularity) key_text_.append(",\"measure\":").append(measure_);
       if (member == Member::Recovery) key_text_ += engine_;
     }
@@ -355,6 +357,8 @@ class Expander {
   KeyParts parts_;
   std::string measure_;
   std::string engine_;
+  const std::string bfloat16_ = json_text(to_string(ComputeType::BFloat16));
+  const std::string bfloat16_engine_ = fmt::format(",\"bfloat16_version\":{}", bfloat16_version);
   const Grid* grid_ = nullptr;
   Rows rows_{};
   std::vector<std::optional<KeyPart>> model_parts_;

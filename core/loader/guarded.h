@@ -64,6 +64,8 @@ auto guarded(const std::string& failed, const Call& call) {
     throw;
   } catch (const Interrupted&) {  // the host's own callbacks were stopped
     throw;
+  } catch (const c10::OutOfMemoryError&) {  // of a GPU: the host tries again with less at once
+    throw;
   } catch (const c10::Error& error) {
     throw PluginError(failed + reason(error.what_without_backtrace()));
   } catch (const std::exception& error) {

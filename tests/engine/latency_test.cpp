@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/base_model.h"
+#include "support/message_of.h"
 #include "tiny_cell.h"
 
 namespace espalier::test {
@@ -69,7 +70,18 @@ TEST(Latency, IsMeasuredForEachBatchSizeOfACell) {
     EXPECT_EQ(one.repeats, 6);
     EXPECT_EQ(one.threads, 1);
     EXPECT_GT(one.length, 0);
+    EXPECT_EQ(one.device, "cpu");
   }
+}
+
+TEST(Latency, OfAnotherKindOfDeviceIsNotMeasured) {
+  TinyCell tiny;
+  tiny.cell.measure.latency = LatencySettings{{1}, 2, LatencyDevice::Cuda};
+  EXPECT_EQ(message_of<SettingsError>([&] { tiny.engine()->run(tiny.cell); }),
+            "[measure] latency asks for times on cuda, and this worker computes on cpu\n    run with --devices cuda");
+
+  tiny.cell.measure.latency->device = LatencyDevice::Cpu;
+  EXPECT_EQ(tiny.engine()->run(tiny.cell).points[1].latency.size(), 1u);
 }
 
 }  // namespace

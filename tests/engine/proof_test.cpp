@@ -19,6 +19,7 @@ class Cheat : public nn::Model {
   nn::TaskKind task_kind() const override { return real_.task_kind(); }
   const std::vector<Site>& sites() const override { return real_.sites(); }
   const std::vector<std::string>& labels() const override { return real_.labels(); }
+  at::Device device() const override { return real_.device(); }
   std::map<std::string, at::Tensor> outputs(const std::map<std::string, at::Tensor>& inputs) const override {
     return real_.outputs(inputs);
   }

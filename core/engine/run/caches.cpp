@@ -18,11 +18,12 @@ constexpr std::size_t most_evaluations = 256;
 
 }  // namespace
 
-Caches::Caches(const loader::PluginCatalog& its_catalog, fs::path its_folder, Watch its_watch)
+Caches::Caches(const loader::PluginCatalog& its_catalog, fs::path its_folder, Watch its_watch, nn::Device its_device)
     : catalog(its_catalog),
       folder(std::move(its_folder)),
       watch(std::move(its_watch)),
-      base_models(folder, watch),
+      device(std::move(its_device)),
+      base_models(folder, watch, device),
       scores(folder, catalog, watch) {}
 
 tasks::Evaluation Caches::evaluation_of(BaseModel& base, const nn::Model& pruned, const std::string& model_digest,
@@ -37,10 +38,11 @@ tasks::Evaluation Caches::evaluation_of(BaseModel& base, const nn::Model& pruned
     return evaluations_.front().second;
   }
   from_cache = false;
-  const nn::ComputeGuard compute(cell.compute);
+  const nn::ComputeGuard compute(cell.compute, device.place);
   // Compacting it by the same mask again costs nothing.
   const auto compacted = pruned.compacted(mask, cell.softmax_scale);
-  evaluations_.emplace_front(key, base.task->evaluate(*compacted, data));
+  const nn::ForInference model(*compacted, cell.compute);
+  evaluations_.emplace_front(key, base.task->evaluate(*model, data));
   if (evaluations_.size() > most_evaluations) evaluations_.pop_back();
   return evaluations_.front().second;
 }

@@ -17,7 +17,8 @@ namespace espalier::engine {
 
 class Caches {
  public:
-  Caches(const loader::PluginCatalog& its_catalog, std::filesystem::path its_folder, Watch its_watch);
+  Caches(const loader::PluginCatalog& its_catalog, std::filesystem::path its_folder, Watch its_watch,
+         nn::Device its_device);
 
   // A pruned model's evaluation on the test split; equal masks of one model are computed once. `model_digest` names
   // what the mask is of, `pruned` is that model compacted.
@@ -34,6 +35,7 @@ class Caches {
   const loader::PluginCatalog& catalog;
   const std::filesystem::path folder;
   const Watch watch;
+  const nn::Device device;
   BaseModels base_models;
   ScoreCache scores;
 

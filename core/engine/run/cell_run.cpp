@@ -36,12 +36,15 @@ UsedPlugin used(const loader::Plugin& plugin) {
 }
 
 // Everything that decides what a cell's steps leave; measures do not.
-std::string step_digest(const CellSettings& cell, const BaseModel& base, const std::vector<UsedPlugin>& plugins) {
+std::string step_digest(const CellSettings& cell, const BaseModel& base, const std::vector<UsedPlugin>& plugins,
+                        const nn::Device& device) {
   auto made_from = to_json(cell);
   for (const char* name : {"model", "measure"}) made_from.erase(name);
   for (const char* name : {"name", "split"}) made_from["dataset"].erase(name);
   made_from["base_model"] = base.digest;
   made_from["results_version"] = results_version;
+  if (cell.compute == ComputeType::BFloat16) made_from["bfloat16_version"] = bfloat16_version;
+  note_device(made_from, device);
   for (const char* split : {"train", "validation", "test"}) {
     if (base.task->has_split(split)) made_from["splits"][split] = base.task->split_digest(split);
   }
@@ -54,11 +57,13 @@ std::string step_digest(const CellSettings& cell, const BaseModel& base, const s
 // Adds the time until it ends to one stage.
 class CellRun::Stage {
  public:
-  Stage(CellRun& run, const char* name) : seconds_(run.result_.timing.seconds[name]), begun_(Clock::now()) {
+  Stage(CellRun& run, const char* name)
+      : seconds_(run.result_.timing.seconds[name]), place_(run.caches_.device.place), begun_(Clock::now()) {
     loader::note_stage(name);
   }
   ~Stage() {
     loader::note_stage("");
+    nn::synchronize(place_);
     seconds_ += std::chrono::duration<double>(Clock::now() - begun_).count();
   }
   Stage(const Stage&) = delete;
@@ -66,6 +71,7 @@ class CellRun::Stage {
 
  private:
   double& seconds_;
+  at::Device place_;
   Clock::time_point begun_;
 };
 
@@ -80,6 +86,8 @@ CellResult CellRun::run() {
     if (trained() && result_.failure.empty()) known_->write(points_of_steps(), cell_.measure);
   }
   result_.timing.peak_memory_bytes = peak_memory_bytes();
+  if (!caches_.device.is_cpu()) result_.timing.peak_device_bytes = nn::peak_device_bytes(caches_.device.place);
+  result_.timing.memory_shortages = nn::memory_shortages() - shortages_;
   return std::move(result_);
 }
 
@@ -112,7 +120,7 @@ void CellRun::plan() {
   if (recovers_) result_.plugins.push_back(used(caches_.catalog.find("recovery", cell_.recovery.plugin)));
   units_.emplace(base_->model->sites(), cell_.granularity, cell_.sites);
   steps_ = steps_of(cell_, units_->count());
-  if (keeps_steps() || trained()) digest_ = step_digest(cell_, *base_, result_.plugins);
+  if (keeps_steps() || trained()) digest_ = step_digest(cell_, *base_, result_.plugins, caches_.device);
   folder_.emplace(caches_.folder, digest_);
   known_.emplace(caches_.folder, digest_);
 }
@@ -225,9 +233,10 @@ void CellRun::measure(const StepBudget& step, const Found& found, const nn::Mode
 }
 
 void CellRun::take_times(Point& point, const nn::Model& pruned) const {
-  const nn::ComputeGuard compute(cell_.compute);
-  point.latency =
-      measure_latency(*base_->model, pruned, base_->task->split("test"), *cell_.measure.latency, caches_.watch);
+  const nn::ComputeGuard compute(cell_.compute, caches_.device.place);
+  const nn::ForInference dense(*base_->model, cell_.compute), smaller(pruned, cell_.compute);
+  point.latency = measure_latency(*dense, *smaller, base_->task->split("test"), *cell_.measure.latency, caches_.device,
+                                  caches_.watch);
 }
 
 void CellRun::prove(Point& point, const Mask& mask) {
@@ -258,8 +267,9 @@ std::unique_ptr<nn::Model> CellRun::recover(const nn::Model& pruned, bool is_las
   point.proof_passed.reset();
   point.proof.reset();
   point.latency.clear();
-  const nn::ComputeGuard compute(cell_.compute);
-  const auto evaluation = base_->task->evaluate(*recovered.model, base_->task->split("test"));
+  const nn::ComputeGuard compute(cell_.compute, caches_.device.place);
+  const nn::ForInference repaired(*recovered.model, cell_.compute);
+  const auto evaluation = base_->task->evaluate(*repaired, base_->task->split("test"));
   set_evaluation(point, evaluation, /*from_cache=*/false);
   if (const auto lack = tasks::lack_of_numbers(evaluation, "the recovered model", "test"); !lack.empty()) {
     point.kind = to_string(PointKind::Diverged);

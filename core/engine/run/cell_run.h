@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/searching.h"
 #include "known_points.h"
+#include "nn/device.h"
 #include "steps.h"
 
 namespace espalier::engine {
@@ -64,6 +65,7 @@ class CellRun {
   const CellSettings& cell_;
   CellResult result_;
 
+  const std::int64_t shortages_ = nn::memory_shortages();  // of this process before the cell
   BaseModel* base_ = nullptr;
 
   bool ranks_ = false, recovers_ = false, trains_itself_ = false;

@@ -6,8 +6,8 @@
 
 namespace espalier::engine {
 
-Engine::Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch)
-    : caches_(std::make_unique<Caches>(catalog, std::move(cache_folder), std::move(watch))) {}
+Engine::Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch, nn::Device device)
+    : caches_(std::make_unique<Caches>(catalog, std::move(cache_folder), std::move(watch), std::move(device))) {}
 Engine::~Engine() = default;
 
 CellResult Engine::run(const CellSettings& cell) {

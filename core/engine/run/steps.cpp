@@ -160,7 +160,7 @@ std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::So
     for (std::size_t i = 0; i < tensors.size(); ++i) {
       const auto found = tensors.find(std::to_string(i));
       if (found == tensors.end()) throw InputError("parameters.safetensors: lacks tensor '" + std::to_string(i) + "'");
-      parameters.push_back(found->second);
+      parameters.push_back(found->second.to(base.device()));
     }
     finished.model = base.compacted(finished.mask, scale)->with_parameters(parameters);
     return finished;
@@ -182,7 +182,7 @@ void StepFolder::write(std::int64_t step, const nn::Model& model, const Mask& ma
   if (failed) throw InputError(aside.string() + ": cannot be made: " + failed.message());
   nn::TensorFile parameters;
   for (const auto& parameter : model.parameters())
-    parameters.tensors[std::to_string(parameters.tensors.size())] = parameter.tensor.detach().contiguous();
+    parameters.tensors[std::to_string(parameters.tensors.size())] = parameter.tensor.detach().cpu().contiguous();
   nn::write_safetensors(aside / "parameters.safetensors", parameters);
   nn::write_mask(aside / "mask.safetensors", model.sites(), mask, {});
   Json list = Json::array();

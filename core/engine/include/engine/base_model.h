@@ -28,7 +28,7 @@ struct BaseModel {
 
 class BaseModels {
  public:
-  BaseModels(std::filesystem::path cache_folder, Watch watch);
+  BaseModels(std::filesystem::path cache_folder, Watch watch, nn::Device device = {});
 
   // Reads or trains; a model that another process is training is waited for. The reference stays good until the next
   // call.
@@ -49,6 +49,7 @@ class BaseModels {
 
   std::filesystem::path cache_folder_;
   Watch watch_;
+  nn::Device device_;
   DigestMemory digests_;
   std::map<std::string, std::unique_ptr<BaseModel>> models_;
   std::map<std::string, std::string> diverged_;  // why, by the digest of what would have been made
@@ -57,7 +58,7 @@ class BaseModels {
 // What training starts from: the checkpoint with a head for these labels, or new weights. Says where a head that was there
 // is replaced.
 std::unique_ptr<nn::Model> start_of(const ModelSettings& model, const std::vector<std::string>& labels,
-                                    std::int64_t seed, const Watch& watch);
+                                    std::int64_t seed, const Watch& watch, const at::Device& device = at::kCPU);
 
 // Copies every file of a checkpoint but config and weights: tokenizer, preprocessor, generation settings.
 void copy_companions(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -11,6 +11,7 @@
 #include "cells/cell_settings.h"
 #include "engine/training.h"
 #include "loader/plugin_catalog.h"
+#include "nn/device.h"
 
 namespace espalier::engine {
 
@@ -26,7 +27,8 @@ class Caches;
 
 class Engine {
  public:
-  Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch);
+  Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch,
+         nn::Device device = {});
   ~Engine();
 
   // Throws espalier::Error with the reason when the cell cannot be computed, Interrupted when the user stops it. A
