@@ -1,5 +1,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
@@ -93,6 +94,31 @@ std::vector<std::int64_t> shape_of(const Site& site, Granularity granularity) {
   return {site.heads, site.head_dim};
 }
 
+using SiteValues = std::vector<std::array<at::Tensor, 4>>;
+
+// The same values on the CPU, what was elsewhere summed to one number a channel: one transfer for all.
+SiteValues fetched(SiteValues values) {
+  std::vector<at::Tensor*> elsewhere;
+  std::vector<at::Tensor> flat;
+  for (auto& site : values) {
+    for (auto& value : site) {
+      if (!value.defined() || value.is_cpu()) continue;
+      value = value.dim() == 3 ? value.sum({2}, /*keepdim=*/false, at::kDouble) : value.to(at::kDouble);
+      elsewhere.push_back(&value);
+      flat.push_back(value.flatten());
+    }
+  }
+  if (elsewhere.empty()) return values;
+  const auto all = at::cat(flat).cpu();
+  std::int64_t begin = 0;
+  for (auto* value : elsewhere) {
+    const auto count = value->numel();
+    *value = all.narrow(0, begin, count).view(value->sizes());
+    begin += count;
+  }
+  return values;
+}
+
 }  // namespace
 
 ParameterCount count_parameters(const std::vector<Site>& sites, const Mask& mask, bool count_output_bias) {
@@ -146,7 +172,8 @@ Units::Units(std::vector<Site> sites, Granularity granularity, SiteFilter filter
 
 Units::~Units() = default;
 
-at::Tensor Units::reduce(const std::vector<std::array<at::Tensor, 4>>& values) const {
+at::Tensor Units::reduce(const std::vector<std::array<at::Tensor, 4>>& given) const {
+  const auto values = fetched(given);
   auto sums = at::zeros({count()}, at::kDouble);  // [units]
   for (const auto& block : blocks_of(units_)) {
     const auto& first = (*this)[block.begin];

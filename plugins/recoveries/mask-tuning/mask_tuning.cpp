@@ -39,9 +39,9 @@ class MaskTuning final : public espalier::Recovery {
  private:
   // r of one site: [heads], float64; 0 for heads that are gone.
   Tensor solved(espalier::RecoveryTask& task, std::int64_t site, std::int64_t heads, const Tensor& alive) const {
-    auto products = at::zeros({heads, heads}, at::kDouble);                                       // A^T A
-    auto target = at::zeros({heads}, at::kDouble);                                                // A^T t
     const auto output = task.model.now().weights(site, espalier::Projection::O).to(at::kDouble);  // [heads, d, width]
+    // Summed where the model is; solved on the CPU.
+    auto on_device = at::zeros({heads, heads + 1}, output.options());  // A^T A and, in the last column, A^T t
     task.batches.rewind();
     while (const auto batch = task.batches.next()) {
       Tensor wanted;  // [examples, queries, width]: output and residual of the dense model
@@ -55,10 +55,12 @@ class MaskTuning final : public espalier::Recovery {
         const auto written =
             at::einsum("bqhd,hdw->hbqw", {activity.context.to(at::kDouble), output}) * counts;  // [heads, B, T, width]
         const auto columns = written.reshape({heads, -1});                                      // A^T
-        products += columns.matmul(columns.t());
-        target += columns.matmul(missing.reshape({-1}));
+        on_device.narrow(1, 0, heads).add_(columns.matmul(columns.t()));
+        on_device.select(1, heads).add_(columns.matmul(missing.reshape({-1})));
       });
     }
+    const auto sums = on_device.cpu();
+    const auto products = sums.narrow(1, 0, heads), target = sums.select(1, heads);
     // Heads that are gone write nothing; a one on the diagonal keeps the system regular where nothing is damped.
     const auto gone = alive.logical_not().to(at::kDouble);
     const auto system = products + at::eye(heads, at::kDouble) * (damping_ * damping_) + gone.diag();

@@ -6,6 +6,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
 #include <espalier/scorer.h>
@@ -25,13 +26,15 @@ class Ablation final : public espalier::Scorer {
     double examples = 0;
     while (const auto batch = task.batches.next()) {
       auto gates = task.model.open_gates({units}).detach();  // [units]
-      const auto loss = [&] { return task.model.losses(*batch, task.units, gates).sum(at::kDouble).item<double>(); };
-      const double dense = loss();
+      const auto loss = [&] { return task.model.losses(*batch, task.units, gates).sum(at::kDouble); };
+      std::vector<at::Tensor> losses = {loss()};  // of the dense model, then without each unit
       for (std::int64_t i = 0; i < units; ++i) {
         gates[i] = 0;
-        sum[i] += loss() - dense;
+        losses.push_back(loss());
         gates[i] = 1;
       }
+      const auto together = at::stack(losses).cpu();  // [1 + units], fetched once a batch
+      sum += together.narrow(0, 1, units) - together[0];
       examples += static_cast<double>(batch->size());
     }
     if (examples == 0) throw espalier::InputError("ablation was given no examples");

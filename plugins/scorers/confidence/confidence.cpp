@@ -14,10 +14,8 @@ class Confidence final : public espalier::Scorer {
   explicit Confidence(const espalier::Settings& settings) : skip_last_(settings.get<bool>("skip_last")) {}
 
   at::Tensor score(espalier::ScoringTask& task) override {
-    std::vector<at::Tensor> sums;  // by site: [heads]
-    std::vector<double> queries;
-    for (const auto& site : task.model.sites()) sums.push_back(at::zeros({site.heads}, at::kDouble));
-    queries.resize(sums.size());
+    // By site, [heads] and a number, where the model is until all batches are seen; undefined: not seen.
+    std::vector<at::Tensor> sums(task.model.sites().size()), queries(sums.size());
     bool any = false;
     while (const auto batch = task.batches.next()) {
       any = true;
@@ -25,15 +23,18 @@ class Confidence final : public espalier::Scorer {
         const auto site = static_cast<std::size_t>(index);
         const auto counts = skip_last_ ? without_last(activity.is_query) : activity.is_query;  // [B, T]
         const auto largest = activity.attention.amax({3}).to(at::kDouble);                     // [B, H, T]
-        sums.at(site) += (largest * counts.unsqueeze(1)).sum(at::IntArrayRef{0, 2}).cpu();
-        queries.at(site) += counts.sum().item<double>();
+        add(sums.at(site), (largest * counts.unsqueeze(1)).sum(at::IntArrayRef{0, 2}));
+        add(queries.at(site), counts.sum());
       });
     }
     if (!any) throw espalier::InputError("confidence was given no examples");
+    for (auto* tensors : {&sums, &queries}) {
+      for (auto& tensor : *tensors) tensor = tensor.defined() ? tensor.to(at::kCPU, at::kDouble) : at::zeros({1}).sum();
+    }
     auto scores = at::zeros({task.units.count()}, at::kDouble);  // [units]
     for (std::int64_t i = 0; i < task.units.count(); ++i) {
       const auto site = static_cast<std::size_t>(task.units[i].site);
-      if (queries[site] == 0) {
+      if (queries[site].item<double>() == 0) {
         throw espalier::InputError("confidence found no queries at site '" + task.model.sites()[site].name +
                                    "'\n    with skip_last = true an example needs two tokens or more");
       }
@@ -43,6 +44,8 @@ class Confidence final : public espalier::Scorer {
   }
 
  private:
+  static void add(at::Tensor& sum, const at::Tensor& more) { sum = sum.defined() ? sum + more : more; }
+
   // is_query [B, T], its last true of each example false.
   static at::Tensor without_last(const at::Tensor& is_query) {
     const auto place = is_query.cumsum(1);  // [B, T], counted from 1

@@ -19,29 +19,32 @@ class Entropy final : public espalier::Scorer {
       : sign_(settings.get<std::string>("keep") == "focused" ? -1 : 1) {}
 
   at::Tensor score(espalier::ScoringTask& task) override {
-    std::vector<at::Tensor> sums;  // by site: [heads]
-    std::vector<double> queries;
-    for (const auto& site : task.model.sites()) sums.push_back(at::zeros({site.heads}, at::kDouble));
-    queries.resize(sums.size());
+    // By site, [heads] and a number, where the model is until all batches are seen; undefined: not seen.
+    std::vector<at::Tensor> sums(task.model.sites().size()), queries(sums.size());
     while (const auto batch = task.batches.next()) {
       task.model.observe(*batch, [&](std::int64_t index, const espalier::SiteActivity& activity) {
         const auto site = static_cast<std::size_t>(index);
         const auto entropy =
             at::special_entr(activity.attention).sum({3}, /*keepdim=*/false, at::kDouble);  // [B, H, T]
-        sums.at(site) += (entropy * activity.is_query.unsqueeze(1)).sum(at::IntArrayRef{0, 2}).cpu();
-        queries.at(site) += activity.is_query.sum().item<double>();
+        add(sums.at(site), (entropy * activity.is_query.unsqueeze(1)).sum(at::IntArrayRef{0, 2}));
+        add(queries.at(site), activity.is_query.sum());
       });
+    }
+    for (auto* tensors : {&sums, &queries}) {
+      for (auto& tensor : *tensors) tensor = tensor.defined() ? tensor.to(at::kCPU, at::kDouble) : at::zeros({1}).sum();
     }
     auto scores = at::zeros({task.units.count()}, at::kDouble);  // [units]
     for (std::int64_t i = 0; i < task.units.count(); ++i) {
       const auto site = static_cast<std::size_t>(task.units[i].site);
-      if (queries[site] == 0) throw espalier::InputError("entropy was given no examples");
+      if (queries[site].item<double>() == 0) throw espalier::InputError("entropy was given no examples");
       scores[i] = sign_ * sums[site][task.units[i].head] / queries[site];
     }
     return scores;
   }
 
  private:
+  static void add(at::Tensor& sum, const at::Tensor& more) { sum = sum.defined() ? sum + more : more; }
+
   double sign_;
 };
 

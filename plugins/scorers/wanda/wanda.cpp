@@ -56,7 +56,7 @@ class Wanda final : public espalier::Scorer {
   static void add(at::Tensor& sum, const at::Tensor& values, const at::Tensor& counts) {
     auto mask = counts;
     while (mask.dim() < values.dim()) mask = mask.unsqueeze(-1);
-    const auto squares = (values * mask).square().sum({0, 1}, /*keepdim=*/false, at::kDouble);
+    const auto squares = (values * mask).square().sum(at::IntArrayRef{0, 1}, /*keepdim=*/false, at::kDouble);
     sum = sum.defined() ? sum + squares : squares;
   }
 

@@ -1,4 +1,4 @@
-// What scores made of gradients need beside them.
+// What scores made of gradients need beside them; gradients may be on a GPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,7 @@
 // What a plugin may do with a model and its data.
+//
+// Tensors of the model (weights, gradients, losses, what observe() shows) are where it computes, maybe on a GPU; batches and
+// what is said to be on the CPU are on the CPU. See plugins/README.md, On a GPU.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,4 +1,6 @@
 // A recovery repairs a pruned model: the host calls recover() after each pruning step, on one thread.
+//
+// Tensors of the model may be on a GPU; the mask is on the CPU, and factors for scale_outputs() are accepted from any device.
 #pragma once
 
 #include <espalier/model.h>

@@ -1,5 +1,7 @@
 // A scorer says how much each unit matters. The host calls score() once per cell and step of its schedule, on one thread.
 //
+// Tensors of the model may be on a GPU; scores are accepted from any device and kept on the CPU.
+//
 // Settings with the names of espalier::host (espalier/settings.h) are the host's to carry out: `split`, `samples` and
 // `batch` say which rows `batches` gives; `loss`, `teacher` and `temperature` what PrunableModel::losses() and gradients
 // are of.

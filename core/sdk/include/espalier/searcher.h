@@ -1,4 +1,7 @@
 // A searcher chooses what stays: it turns scores into a mask, or searches with the evaluator the host hands it.
+//
+// Tensors of the model may be on a GPU; scores, `remaining` and masks are on the CPU, and what goes into a mask is accepted
+// from any device.
 #pragma once
 
 #include <ATen/core/Tensor.h>

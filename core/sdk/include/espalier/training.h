@@ -1,4 +1,7 @@
 // The one training loop as plugins see it: recoveries repair a pruned model with it, searchers learn gates.
+//
+// Tensors of the model may be on a GPU, and so are weights that a plugin makes from them; gates, penalties and factors are
+// accepted from any device, and gradients reach a plugin's own tensors where those are.
 #pragma once
 
 #include <ATen/core/Tensor.h>
