@@ -74,11 +74,16 @@ Deed deed(std::shared_ptr<Arguments> arguments, ExitCode (*command)(const Argume
 Deed add_run(CLI::App& app) {
   const auto arguments = std::make_shared<RunArguments>();
   add_experiment(app, arguments->experiment);
-  app.add_option("--workers", arguments->workers, "Worker processes; default 1")
+  app.add_option("--devices", arguments->devices,
+                 "cpu, auto (a GPU where one answers), all (GPUs), or some, as in cuda:0,cuda:1; default "
+                 "$ESPALIER_DEVICES, else cpu")
+      ->type_name("NAME,...");
+  app.add_option("--workers", arguments->workers, "Worker processes, dealt over the devices; default one a device")
       ->check(from_one_to(1024))
       ->type_name("N");
-  app.add_option("--threads", arguments->threads,
-                 "Threads of each worker; default all processors for one worker, 1 for each of several")
+  app.add_option(
+         "--threads", arguments->threads,
+         "Threads of each worker; default all processors for one worker, 1 for each of several, on GPUs its share")
       ->check(from_one_to(4096))
       ->type_name("N");
   app.add_flag("--rerun-changed", arguments->rerun_changed,

@@ -25,8 +25,9 @@ struct ExperimentArguments {
 
 struct RunArguments {
   ExperimentArguments experiment;
-  int workers = 1;
-  int threads = 0;  // 0: chosen
+  std::string devices;  // empty: $ESPALIER_DEVICES, else cpu
+  int workers = 0;      // 0: one a device
+  int threads = 0;      // 0: chosen
   bool rerun_changed = false;
 };
 ExitCode run(const RunArguments& arguments);

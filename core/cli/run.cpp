@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
+#include "cells/device.h"
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
+#include "runner/devices.h"
 #include "runner/plan.h"
 #include "table_output.h"
 
@@ -18,7 +22,8 @@ std::string summary(const runner::RunOutcome& outcome) {
     return fmt::format("nothing to run: {} done already",
                        outcome.cells == 1 ? "the cell is" : "all " + cells_text(outcome.cells) + " are");
   }
-  std::string text = fmt::format("{} computed in {}; {} of {} done", cells_text(outcome.computed),
+  std::string text = fmt::format("{} computed{} in {}; {} of {} done", cells_text(outcome.computed),
+                                 outcome.devices.empty() ? "" : " on " + outcome.devices,
                                  runner::duration_text(outcome.seconds), outcome.done, outcome.cells);
   if (outcome.failed > 0) text += fmt::format(", {} failed", outcome.failed);
   return text;
@@ -32,9 +37,21 @@ void say_failures(const runner::RunOutcome& outcome) {
   if (outcome.failures.size() > shown) say(fmt::format("and {} more", outcome.failures.size() - shown));
 }
 
+struct DeviceWords {
+  std::string text, option;
+};
+
+DeviceWords devices_from_words(const RunArguments& arguments) {
+  if (!arguments.devices.empty()) return {arguments.devices, "--devices"};
+  const char* given = std::getenv("ESPALIER_DEVICES");
+  return {given == nullptr || *given == '\0' ? "cpu" : given, "ESPALIER_DEVICES"};
+}
+
 }  // namespace
 
 ExitCode run(const RunArguments& arguments) {
+  const auto devices = devices_from_words(arguments);
+  devices_from(devices.text, devices.option);  // a mistake is said before anything is read
   const auto experiment = read(arguments.experiment);
   for (const auto& warning : experiment.warnings) say("warning: " + warning);
   runner::RunOptions options;
@@ -47,6 +64,7 @@ ExitCode run(const RunArguments& arguments) {
                     "with that one",
                     place.path.string(), working_folder(), place.elsewhere->string(), place.elsewhere->string()));
   }
+  options.devices = runner::ready_devices(devices.text, devices.option);
   options.workers = arguments.workers;
   options.threads = arguments.threads;
   options.plugins = arguments.experiment.plugins;

@@ -157,6 +157,8 @@ Plan make_plan(const grid::Experiment& experiment, const fs::path& database) {
     measured = store.mean_seconds();
   }
 
+  plan.device_needs = device_needs(experiment.cells, done);
+  for (auto& note : notes_of(plan.device_needs)) plan.notes.push_back(std::move(note));
   Estimates estimates(std::move(measured));
   double total = 0;
   std::unordered_set<std::string_view> models;

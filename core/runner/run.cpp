@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "log_tail.h"
-#include "processors.h"
 #include "progress_line.h"
 #include "runner/changed_plugins.h"
+#include "runner/devices.h"
 #include "runner/plan.h"
 #include "runner/worker_program.h"
 #include "signals.h"
@@ -61,6 +61,14 @@ void refuse_what_cannot_run(const grid::Experiment& experiment, const std::strin
       "\n    real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are" + problems);
 }
 
+void refuse_cells_of_other_devices(const grid::Experiment& experiment, const RunOptions& options) {
+  const auto kind = options.devices.front().kind;
+  if (refusal(device_needs(experiment.cells), kind).empty()) return;
+  // What was computed elsewhere before is done.
+  const auto why = refusal(make_plan(experiment, options.database).device_needs, kind);
+  if (!why.empty()) throw SettingsError(options.file + ": nothing is run: " + why);
+}
+
 void make_folder_of(const fs::path& database) {
   const fs::path folder = database.parent_path();
   if (folder.empty()) return;
@@ -74,10 +82,14 @@ class Run {
   Run(const grid::Experiment& experiment, const RunOptions& options)
       : experiment_(experiment),
         options_(options),
-        store_((refuse_what_cannot_run(experiment, options.file), make_folder_of(options.database), options.database),
+        store_((refuse_what_cannot_run(experiment, options.file), refuse_cells_of_other_devices(experiment, options),
+                make_folder_of(options.database), options.database),
                store::Mode::Create),
+        workers_(options.workers > 0 ? options.workers : static_cast<int>(options.devices.size())),
+        devices_(options.devices.begin(),
+                 options.devices.begin() + std::min<std::ptrdiff_t>(workers_, std::ssize(options.devices))),
         tail_(log_file(options.database)),
-        progress_(stderr, ::isatty(STDERR_FILENO) == 1, experiment.name),
+        progress_(stderr, ::isatty(STDERR_FILENO) == 1, name_in_progress()),
         began_(std::chrono::steady_clock::now()) {}
 
   RunOutcome to_the_end() {
@@ -131,17 +143,17 @@ class Run {
   }
 
   void compute() {
-    const int workers = std::max(1, options_.workers);
     const int processors = processor_count();
-    const int threads = options_.threads > 0 ? options_.threads : workers > 1 ? 1 : processors;
-    if (workers * threads > processors) {
+    const int threads = threads_of_each(processors);
+    say_devices_left_out();
+    if (workers_ * threads > processors) {
       progress_.note(
-          fmt::format("{} threads in all share {} processors; fewer would be faster", workers * threads, processors));
+          fmt::format("{} threads in all share {} processors; fewer would be faster", workers_ * threads, processors));
     }
     // Signals are held back from here on: workers must be told before this program ends.
     SignalWatch signals;
-    Workers running(
-        {ready_worker(), options_.database, experiment_.name, threads, options_.plugins, log_file(options_.database)});
+    Workers running({ready_worker(), options_.database, experiment_.name, threads, options_.plugins,
+                     log_file(options_.database), devices_, workers_});
     double looked_for_lost = now();
     while (true) {
       show_log();
@@ -158,7 +170,7 @@ class Run {
           running.start(finished(counts));
         }
       }
-      const auto wanted = std::min<std::int64_t>(workers, counts.waiting + counts.running);
+      const auto wanted = std::min<std::int64_t>(workers_, counts.waiting + counts.running);
       while (counts.waiting > 0 && static_cast<std::int64_t>(running.size()) < wanted) running.start(finished(counts));
 
       if (signals.wait(look_every_seconds) == SignalWatch::Event::Stop) {
@@ -166,6 +178,26 @@ class Run {
         return;
       }
     }
+  }
+
+  std::string name_in_progress() const {
+    const auto on = devices_in_words(devices_);
+    return on.empty() ? experiment_.name : experiment_.name + " on " + on;
+  }
+
+  // A processor feeds a GPU, and one is seldom enough for it.
+  int threads_of_each(int processors) const {
+    if (options_.threads > 0) return options_.threads;
+    const bool on_gpus = devices_.front().kind != DeviceKind::Cpu;
+    return workers_ == 1 ? processors : on_gpus ? std::max(1, processors / workers_) : 1;
+  }
+
+  void say_devices_left_out() {
+    if (devices_.size() == options_.devices.size()) return;
+    progress_.note(fmt::format("{} of {} devices {} used, as there {}; --workers {} uses all", devices_.size(),
+                               options_.devices.size(), devices_.size() == 1 ? "is" : "are",
+                               workers_ == 1 ? "is one worker" : fmt::format("are {} workers", workers_),
+                               options_.devices.size()));
   }
 
   std::string stage(const store::Counts& counts, std::size_t running) const {
@@ -258,6 +290,7 @@ class Run {
     result.seconds = now();
     result.interrupted = interrupted_;
     result.log = log_file(options_.database);
+    result.devices = devices_in_words(devices_);
     result.cells = static_cast<std::int64_t>(experiment_.cells.size());
     // The database may hold more cells under this name, of an earlier version of the file or of another slice.
     std::vector<std::string> keys;
@@ -273,6 +306,8 @@ class Run {
   const grid::Experiment& experiment_;
   const RunOptions& options_;
   store::ResultStore store_;
+  int workers_;
+  std::vector<DeviceChoice> devices_;
   LogTail tail_;
   ProgressLine progress_;
   std::chrono::steady_clock::time_point began_;

@@ -3,12 +3,14 @@
 #include <espalier/error.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
 
+#include "runner/devices.h"
 #include "store/worker_name.h"
 
 namespace espalier::runner {
@@ -42,18 +44,30 @@ Workers::~Workers() {
   }
 }
 
+std::size_t Workers::emptiest_device() const {
+  std::vector<std::int64_t> workers(command_.devices.size());
+  for (const auto& worker : running_) ++workers[worker.device];
+  return static_cast<std::size_t>(std::min_element(workers.begin(), workers.end()) - workers.begin());
+}
+
 void Workers::start(std::int64_t finished) {
-  ChildProcess::Start start{command_.program,
-                            {"cells", "--db", command_.database.string(), "--experiment", command_.experiment,
-                             "--threads", std::to_string(command_.threads)},
-                            thread_environment(command_.threads),
-                            log_.get(),
-                            log_.get()};
+  const auto device = emptiest_device();
+  ChildProcess::Start start{
+      command_.program,
+      {"cells", "--db", command_.database.string(), "--experiment", command_.experiment, "--threads",
+       std::to_string(command_.threads), "--device", to_string(command_.devices[device])},
+      thread_environment(command_.threads),
+      log_.get(),
+      log_.get()};
   for (const auto& path : command_.plugins) start.arguments.insert(start.arguments.end(), {"--plugins", path});
+  if (command_.devices[device].kind != DeviceKind::Cpu) {
+    const auto sharing = workers_on(device, command_.devices.size(), command_.workers);
+    start.arguments.insert(start.arguments.end(), {"--device-workers", std::to_string(sharing)});
+  }
   ChildProcess process(start);
   // The name needs the start time of the process, which is there until it has been waited for, even if it died at once.
   auto name = store::worker_name(process.id());
-  running_.push_back({std::move(process), std::move(name), finished});
+  running_.push_back({std::move(process), std::move(name), finished, device});
 }
 
 std::vector<EndedWorker> Workers::collect_ended() {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cells/device.h"
 #include "child_process.h"
 
 namespace espalier::runner {
@@ -19,6 +20,8 @@ struct WorkerCommand {
   int threads = 1;
   std::vector<std::string> plugins;
   std::filesystem::path log;
+  std::vector<DeviceChoice> devices = {{}};
+  std::int64_t workers = 1;  // at most at once
 };
 
 struct EndedWorker {
@@ -35,6 +38,7 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   std::size_t size() const { return running_.size(); }
+  // On the device that has the fewest.
   void start(std::int64_t finished);
   std::vector<EndedWorker> collect_ended();
   void ask_to_stop();
@@ -45,7 +49,9 @@ class Workers {
     ChildProcess process;
     std::string name;
     std::int64_t finished_at_start;
+    std::size_t device;
   };
+  std::size_t emptiest_device() const;
   struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };

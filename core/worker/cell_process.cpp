@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "device/devices.h"
 #include "engine/engine.h"
 #include "engine/environment.h"
 #include "input.h"
@@ -32,7 +33,7 @@ void say_verdict(Shared& shared, int what, const std::string& reason, ExitCode c
 }
 
 // Runs one cell; whatever goes wrong becomes the reason of a failed attempt. Interrupted passes through.
-Attempt attempt(engine::Engine& engine, const store::Claim& claim) {
+Attempt attempt(engine::Engine& engine, const nn::Device& device, const store::Claim& claim) {
   Attempt record;
   const auto begun = Clock::now();
   const auto fails = [&](const std::string& reason) {
@@ -51,7 +52,7 @@ Attempt attempt(engine::Engine& engine, const store::Claim& claim) {
   } catch (const Error& error) {
     fails(error.what());
   } catch (const c10::Error& error) {
-    fails(error.what_without_backtrace());
+    fails(nn::is_out_of_memory(error) ? out_of_memory(device) : error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
     fails("out of memory");
   } catch (const std::exception& error) {
@@ -80,11 +81,14 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests) {
   std::unique_ptr<loader::PluginCatalog> catalog;
   std::unique_ptr<engine::Engine> engine;
   nlohmann::json environment;
+  nn::Device device;
   try {
     if (words.threads > 0) at::set_num_threads(static_cast<int>(words.threads));
+    // Before plugins, and whatever else may ask LibTorch for CUDA.
+    device = nn::open_device(words.device, words.device_workers);
     catalog = open_catalog(words.plugins);
-    engine = std::make_unique<engine::Engine>(*catalog, cache_folder(), watch());
-    environment = engine::environment_json(words.command_line);
+    engine = std::make_unique<engine::Engine>(*catalog, cache_folder(), watch(), device);
+    environment = engine::environment_json(words.command_line, device);
   } catch (const Error& error) {
     say_verdict(shared, CannotStart, error.what(), error.exit_code());
     return 1;
@@ -96,7 +100,7 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests) {
   while (const auto line = next_line(requests)) {
     const auto claim = claim_from(*line);
     try {
-      auto record = attempt(*engine, claim);
+      auto record = attempt(*engine, device, claim);
       if (!loader::spoilt().empty()) {
         say_verdict(shared, Spoilt, printable(loader::spoilt()));
         return 1;

@@ -17,6 +17,11 @@ Deed deed(std::shared_ptr<Words> words, ExitCode (*command)(const Words&)) {
   return [words = std::move(words), command](const Given&) { return command(*words); };
 }
 
+template <typename Words>
+Deed deed(std::shared_ptr<Words> words, ExitCode (*command)(const Words&, const nn::Device&)) {
+  return [words = std::move(words), command](const Given& given) { return command(*words, *given.device); };
+}
+
 // --- commands that read a checkpoint and a dataset, and write another checkpoint, scores or metrics
 
 void add_model(CLI::App& app, std::string& model) {
@@ -36,6 +41,7 @@ Deed add_train(CLI::App& app) {
   app.add_option("--validation", words->validation, "Table that the best epoch is chosen on")->type_name("FILE");
   app.add_option("--set", words->set, "epochs, batch, learning_rate, weight_decay, warmup, clip_norm, seed")
       ->type_name("NAME=VALUE");
+  app.add_option("--compute", words->compute, alternatives(names<ComputeType>()))->capture_default_str();
   app.add_option("--output", words->output, "Folder to write")->required()->type_name("DIR");
   app.add_flag("--overwrite", words->overwrite, "Replace another checkpoint that is there");
   return deed(words, train);
@@ -164,9 +170,13 @@ Deed add_cells(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--cells-at-most", words->cells_at_most, "End after so many cells; 0: when none is left")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--device-workers", words->device_workers, "Workers that share the device's memory")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   add_plugins(app, words->plugins);
   return [words](const Given& given) {
     words->threads = given.threads;
+    words->device = given.device_choice;
     words->command_line = given.words;
     return run_cells(*words);
   };

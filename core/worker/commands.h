@@ -15,9 +15,14 @@
 #include <vector>
 
 #include "cells/cell_settings.h"
+#include "cells/device.h"
 
 namespace CLI {
 class App;
+}
+
+namespace espalier::nn {
+struct Device;
 }
 
 namespace espalier::worker {
@@ -46,6 +51,8 @@ struct CellsWords {
   std::string database;
   std::string experiment;
   std::int64_t threads = 0;
+  DeviceChoice device;  // opened by the child that computes
+  std::int64_t device_workers = 1;
   double lease_seconds = 120;
   std::int64_t cells_at_most = 0;
   PluginPaths plugins;
@@ -60,13 +67,13 @@ struct DescribeWords {
 ExitCode describe(const DescribeWords& words);
 
 struct TrainWords {
-  std::string model, output;
+  std::string model, output, compute = "float32";
   bool overwrite = false;
   DataWords data;
   std::string validation;
   std::vector<std::string> set;
 };
-ExitCode train(const TrainWords& words);
+ExitCode train(const TrainWords& words, const nn::Device& device);
 
 struct ScoreWords {
   std::string model, output;
@@ -76,7 +83,7 @@ struct ScoreWords {
   std::int64_t seed = 0;
   PluginPaths plugins;
 };
-ExitCode score(const ScoreWords& words);
+ExitCode score(const ScoreWords& words, const nn::Device& device);
 
 struct PruneWords {
   std::string model, output, scores, mask, searcher = "ranking", scope = "global", rounding = "nearest", sites = "all";
@@ -88,7 +95,7 @@ struct PruneWords {
   bool overwrite = false;
   PluginPaths plugins;
 };
-ExitCode prune(const PruneWords& words);
+ExitCode prune(const PruneWords& words, const nn::Device& device);
 
 struct PredictWords {
   std::string model, input, output, mask;
@@ -100,9 +107,9 @@ struct PredictWords {
   std::string bad_files = "skip", long_audio, language, task;
   std::int64_t max_new_tokens = 0, max_tokens = 128;
 };
-ExitCode predict(const PredictWords& words);
+ExitCode predict(const PredictWords& words, const nn::Device& device);
 // The same of a model that writes text.
-ExitCode transcribe(const PredictWords& words);
+ExitCode transcribe(const PredictWords& words, const nn::Device& device);
 
 struct EvaluateWords {
   std::string model, mask, compute = "float32", predictions;
@@ -112,7 +119,7 @@ struct EvaluateWords {
   bool plain = false;  // masked by zeros instead of compacted
   bool per_class = false, confusion = false;
 };
-ExitCode evaluate(const EvaluateWords& words);
+ExitCode evaluate(const EvaluateWords& words, const nn::Device& device);
 
 struct PrepareWords {
   std::string name, output, source;
@@ -132,16 +139,18 @@ ExitCode import_model(const ImportWords& words);
 // What the command line says beside a command's own options.
 struct Given {
   std::int64_t threads = 0;
-  std::vector<std::string> words;  // the whole line
+  DeviceChoice device_choice;
+  const nn::Device* device = nullptr;  // that was opened; null where the command computes nothing, or opens it itself
+  std::vector<std::string> words;      // the whole line
 };
 
 using Deed = std::function<ExitCode(const Given&)>;
 
 struct Command {
   const char* name;
-  // Where it computes: with the given threads here, or in a child, as a process that runs plugins must not be split in two
-  // once it has computed. Itself: the command sees to that, or computes nothing.
-  enum class Runs { Here, Apart, Itself } runs;
+  // Where it computes: with the given threads and device here, or in a child, as a process that runs plugins must not be
+  // split in two once it has computed or opened a GPU. Itself: the command sees to that. Nowhere: it computes nothing.
+  enum class Runs { Here, Apart, Itself, Nowhere } runs;
   const char* example;
   Deed (*add)(CLI::App&);
 };
@@ -154,6 +163,7 @@ Deed add_prune(CLI::App& app);
 Deed add_predict(CLI::App& app);
 Deed add_transcribe(CLI::App& app);
 Deed add_evaluate(CLI::App& app);
+Deed add_devices(CLI::App& app);
 Deed add_data(CLI::App& app);
 Deed add_import(CLI::App& app);
 

@@ -11,6 +11,7 @@
 #include "families/speech.h"
 #include "input.h"
 #include "nn/arithmetic.h"
+#include "nn/device.h"
 #include "nn/mask_file.h"
 #include "output.h"
 #include "tasks/speech_task.h"
@@ -43,12 +44,12 @@ std::string predictions(const tasks::Task& task, const tasks::Evaluation& evalua
 
 }  // namespace
 
-ExitCode evaluate(const EvaluateWords& words) {
+ExitCode evaluate(const EvaluateWords& words, const nn::Device& device) {
   std::vector<Source> sources = {{"--model", words.model}, {"--data", words.data.file}};
   for (const auto& mask : words.masks) sources.push_back({"--mask", mask});
   check_output_file("--predictions", words.predictions, sources);
   const auto dataset = dataset_from_words(words.data, words.data.split);
-  const auto model = families::read_model(words.model);
+  const auto model = families::read_model(words.model, "", device.place);
   say_skipped(*model, words.model);
   tasks::require_format(words.model, model->family(), dataset.format);
   if (model->task_kind() == nn::TaskKind::None) {
@@ -62,15 +63,19 @@ ExitCode evaluate(const EvaluateWords& words) {
   }
   DigestMemory digests(cache_folder());
   const auto task =
-      tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
+      tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get(), device);
   const auto& split = task->split(words.data.split);
-  const nn::ComputeGuard compute(from_name<ComputeType>(words.compute));
+  const auto type = from_name<ComputeType>(words.compute);
+  const nn::ComputeGuard compute(type, device.place);
+  const nn::ForInference dense(*model, type);  // weights are converted once, not for each mask
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
   auto answers = nlohmann::json::array();
   // Seconds are those of making the model smaller and of evaluating it.
   const auto measure = [&](const auto& model_of_mask, const std::string& mask) {
+    nn::synchronize(device.place);
     const auto begun = std::chrono::steady_clock::now();
     const auto evaluation = task->evaluate(*model_of_mask(), split);
+    nn::synchronize(device.place);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
     tasks::require_numbers(evaluation, words.model + ": the model" + (mask.empty() ? "" : " under " + mask),
                            words.data.split);
@@ -83,10 +88,10 @@ ExitCode evaluate(const EvaluateWords& words) {
     add_class_results(answer, words, model->labels(), evaluation, split);
     answers.push_back(answer);
   };
-  if (words.masks.empty()) measure([&] { return model.get(); }, "");
+  if (words.masks.empty()) measure([&] { return &*dense; }, "");
   for (const auto& file : words.masks) {
     const auto mask = nn::read_mask(file, model->sites(), digest);
-    measure([&] { return words.plain ? model->masked(mask) : model->compacted(mask); }, file);
+    measure([&] { return words.plain ? dense->masked(mask) : dense->compacted(mask); }, file);
   }
   if (words.json) {
     std::puts((answers.size() == 1 ? answers[0] : answers).dump(2).c_str());

@@ -11,6 +11,7 @@
 
 #include "apart.h"
 #include "commands.h"
+#include "device/devices.h"
 #include "words/command_line.h"
 #include "words/version.h"
 
@@ -25,7 +26,7 @@ void request_stop(int) { stop_requested = stop_requested + 1; }
 using Runs = Command::Runs;
 constexpr Command commands[] = {
     {"cells", Runs::Itself, "espalier-worker cells --db results/demo.db --experiment demo", add_cells},
-    {"describe", Runs::Itself, "espalier-worker describe --file build/plugins/fisher.so", add_describe},
+    {"describe", Runs::Nowhere, "espalier-worker describe --file build/plugins/fisher.so", add_describe},
     {"train", Runs::Here,
      "espalier train --model .deps/data/minilm --data train.tsv --validation validation.tsv\n"
      "      --format text-classification --set epochs=2 --output results/minilm-wordnet",
@@ -52,8 +53,9 @@ constexpr Command commands[] = {
     {"evaluate", Runs::Here,
      "espalier evaluate --model DIR --data test.tsv --format text-classification --mask mask.safetensors --json",
      add_evaluate},
-    {"data", Runs::Itself, "espalier data prepare wordnet --output .deps/data/wordnet", add_data},
-    {"import", Runs::Itself, "espalier import whisper-tiny.en-ctranslate2 --output .deps/data/whisper-tiny.en",
+    {"devices", Runs::Nowhere, "espalier devices --json", add_devices},
+    {"data", Runs::Nowhere, "espalier data prepare wordnet --output .deps/data/wordnet", add_data},
+    {"import", Runs::Nowhere, "espalier import whisper-tiny.en-ctranslate2 --output .deps/data/whisper-tiny.en",
      add_import},
 };
 
@@ -70,12 +72,16 @@ static_assert(std::size(commands) == std::size(worker_commands) &&
 ExitCode carry_out_where(const Command& command, const Deed& deed, const Given& given) {
   const auto here = [&] {
     if (given.threads > 0) at::set_num_threads(static_cast<int>(given.threads));
-    return deed(given);
+    const auto device = nn::open_device(given.device_choice);
+    auto ready = given;
+    ready.device = &device;
+    return within_its_memory(device, [&] { return deed(ready); });
   };
   switch (command.runs) {
     case Runs::Here: return here();
     case Runs::Apart: return carry_out_apart(here);
-    case Runs::Itself: break;
+    case Runs::Itself:
+    case Runs::Nowhere: break;
   }
   return deed(given);
 }
@@ -102,6 +108,7 @@ std::vector<KnownOption> known_options(const CLI::App& app, const std::vector<st
 int run(int argc, char** argv) {
   Given given;
   given.words.assign(argv, argv + argc);
+  std::string device;
   CLI::App app{"Computes for espalier: cells, scores, masks, predictions", "espalier"};
   app.require_subcommand(1);
   app.set_version_flag("--version", version());
@@ -111,8 +118,17 @@ int run(int argc, char** argv) {
     sub->footer(std::string("Example:\n  ") + command.example);
     sub->add_option("--threads", given.threads, "Threads to compute with; 0: as many as there are cores")
         ->check(CLI::NonNegativeNumber);
-    sub->callback(
-        [&, deed = command.add(*sub)] { chosen = [&, deed] { return carry_out_where(command, deed, given); }; });
+    if (command.runs != Runs::Nowhere) {
+      sub->add_option("--device", device,
+                      "cpu, cuda, cuda:N or auto (a GPU where one answers); default $ESPALIER_DEVICE, else cpu")
+          ->type_name("NAME");
+    }
+    sub->callback([&, deed = command.add(*sub)] {
+      chosen = [&, deed] {
+        if (command.runs != Runs::Nowhere) given.device_choice = device_of_words(device);
+        return carry_out_where(command, deed, given);
+      };
+    });
   }
   try {
     app.parse(argc, argv);

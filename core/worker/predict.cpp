@@ -21,6 +21,7 @@
 #include "families/families.h"
 #include "families/speech.h"
 #include "input.h"
+#include "nn/device.h"
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
 #include "output.h"
@@ -73,7 +74,8 @@ void predict_tensors(const PredictWords& words, const nn::Model& model) {
         "--output FILE is missing: what tensors give are tensors\n    texts and sounds are answered on "
         "the terminal");
   }
-  const auto outputs = model.outputs(nn::read_safetensors(words.input).tensors);
+  auto outputs = model.outputs(nn::read_safetensors(words.input).tensors);
+  for (auto& [name, tensor] : outputs) tensor = tensor.cpu();
   nn::write_safetensors(words.output, {outputs, {}});
   for (const auto& [name, tensor] : outputs) {
     std::string shape;
@@ -193,7 +195,7 @@ std::vector<LeftOut> bad_sounds(const PredictWords& words, Asked& asked) {
 }
 
 Answers answers_of(const PredictWords& words, const nn::Model& model, const std::vector<std::string>& labels,
-                   Asked asked) {
+                   Asked asked, const nn::Device& device) {
   Answers answers;
   answers.model = words.model;
   if (asked.kind == Asked::Kind::Sounds) answers.left_out = bad_sounds(words, asked);
@@ -201,7 +203,7 @@ Answers answers_of(const PredictWords& words, const nn::Model& model, const std:
   const Scratch scratch;
   DigestMemory digests(scratch.path());
   const auto task = tasks::make_task(dataset_of(words, asked, model, scratch.path() / "asked.jsonl"), words.model,
-                                     labels, digests, scratch.path(), watch(), &model);
+                                     labels, digests, scratch.path(), watch(), &model, device);
   const auto evaluation = task->evaluate(model, task->split("test"));
   if (const auto* speech = dynamic_cast<const tasks::SpeechTask*>(task.get())) {
     add_transcripts(answers, *speech, evaluation.outputs);
@@ -219,14 +221,14 @@ Answers answers_of(const PredictWords& words, const nn::Model& model, const std:
   return answers;
 }
 
-ExitCode answer(const PredictWords& words, bool must_write_text) {
+ExitCode answer(const PredictWords& words, const nn::Device& device, bool must_write_text) {
   const c10::InferenceMode inference;
   check_words(words);
   if (!words.output.empty()) {
     check_output_file("--output", words.output,
                       {{"--model", words.model}, {"--input", words.input}, {"--mask", words.mask}});
   }
-  auto model = families::read_model(words.model);
+  auto model = families::read_model(words.model, "", device.place);
   say_skipped(*model, words.model);
   const bool speaks = model->task_kind() == nn::TaskKind::Speech;
   if (must_write_text && !speaks) {
@@ -250,7 +252,7 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
     predict_tensors(words, *model);
     return ExitCode::Done;
   }
-  const auto text = rendered(answers_of(words, *model, labels, asked), words.format);
+  const auto text = rendered(answers_of(words, *model, labels, asked, device), words.format);
   if (words.output.empty()) {
     std::fputs(text.c_str(), stdout);
   } else {
@@ -261,8 +263,8 @@ ExitCode answer(const PredictWords& words, bool must_write_text) {
 
 }  // namespace
 
-ExitCode predict(const PredictWords& words) { return answer(words, false); }
+ExitCode predict(const PredictWords& words, const nn::Device& device) { return answer(words, device, false); }
 
-ExitCode transcribe(const PredictWords& words) { return answer(words, true); }
+ExitCode transcribe(const PredictWords& words, const nn::Device& device) { return answer(words, device, true); }
 
 }  // namespace espalier::worker

@@ -9,6 +9,7 @@
 #include "engine/searching.h"
 #include "families/families.h"
 #include "input.h"
+#include "nn/device.h"
 #include "nn/mask_file.h"
 #include "output.h"
 #include "words/names.h"
@@ -62,7 +63,7 @@ std::string in_words(const PruneWords& words, const nn::Model& dense, const nn::
 
 }  // namespace
 
-ExitCode prune(const PruneWords& words) {
+ExitCode prune(const PruneWords& words, const nn::Device& device) {
   if (words.format != "masked" && words.format != "compact") {
     throw SettingsError(unknown_name("format", words.format, {"masked", "compact"}));
   }
@@ -73,7 +74,7 @@ ExitCode prune(const PruneWords& words) {
                         "dense one\n    add --format compact, or leave --softmax-scale out");
   }
   if (!words.mask.empty() && !words.scores.empty()) throw SettingsError("give --scores or --mask, not both");
-  const auto model = families::read_model(words.model);
+  const auto model = families::read_model(words.model, "", device.place);
   say_skipped(*model, words.model);
   const auto digest = checkpoint_digest(words.model);
   const auto mask =

@@ -1,6 +1,7 @@
 // espalier score: what each unit of a checkpoint is worth, as a score file.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +15,7 @@
 
 namespace espalier::worker {
 
-ExitCode score(const ScoreWords& words) {
+ExitCode score(const ScoreWords& words, const nn::Device& device) {
   check_output_file("--output", words.output, {{"--model", words.model}, {"--data", words.data.file}});
   const auto catalog = open_catalog(words.plugins);
   const auto& plugin = catalog->find("scorer", words.scorer);
@@ -28,7 +29,7 @@ ExitCode score(const ScoreWords& words) {
                         "' reads data, and none is given\n    add --data FILE --format text-classification");
   }
   const auto dataset = dataset_from_words(words.data, words.data.split);
-  const auto model = families::read_model(words.model);
+  const auto model = families::read_model(words.model, "", device.place);
   say_skipped(*model, words.model);
   DigestMemory digests(cache_folder());
   std::unique_ptr<tasks::Task> task;
@@ -41,11 +42,14 @@ ExitCode score(const ScoreWords& words) {
           "' has no loss to look at\n    make one with espalier train, or use a scorer that needs no data");
     }
     tasks::require_head(words.model, model->labels(), dataset.format);
-    task = tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get());
+    task =
+        tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get(), device);
     split = &task->split(words.data.split);
   }
-  const auto values = engine::compute_scores(*catalog, {*model, *model, task.get(), split},
+  const auto begun = std::chrono::steady_clock::now();
+  const auto values = engine::compute_scores(*catalog, {*model, *model, task.get(), split, nullptr, device},
                                              {words.scorer, settings, granularity, sites, words.seed, compute});
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   const Units units(model->sites(), granularity, sites);
   nn::write_scores(words.output, units,
                    {values,
@@ -54,8 +58,8 @@ ExitCode score(const ScoreWords& words) {
                      {"granularity", to_string(granularity)},
                      {"model_digest", digests.of_checkpoint(words.model)},
                      {"data_digest", split == nullptr ? std::string() : split->digest}}});
-  std::printf("%s\n", fmt::format("{}: {} scores by {} {} for {} units of {}", words.output, units.count(),
-                                  words.scorer, plugin.description.version, words.granularity, words.model)
+  std::printf("%s\n", fmt::format("{}: {} scores by {} {} for {} units of {} in {:.3f} s", words.output, units.count(),
+                                  words.scorer, plugin.description.version, words.granularity, words.model, seconds)
                           .c_str());
   return ExitCode::Done;
 }

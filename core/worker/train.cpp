@@ -14,6 +14,8 @@
 #include "engine/training.h"
 #include "families/families.h"
 #include "input.h"
+#include "nn/arithmetic.h"
+#include "nn/device.h"
 #include "output.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
@@ -79,8 +81,13 @@ void refuse_without_weights(const std::filesystem::path& model) {
 
 }  // namespace
 
-ExitCode train(const TrainWords& words) {
+ExitCode train(const TrainWords& words, const nn::Device& device) {
   const auto recipe = recipe_from(words.set);
+  const auto type = from_name<ComputeType>(words.compute);
+  if (nn::for_gradients(type) != type) {
+    throw SettingsError("--compute " + words.compute +
+                        " trains nothing\n    use bfloat16, which has the range of float32");
+  }
   check_checkpoint_folder(words.output,
                           {{"--model", words.model}, {"--data", words.data.file}, {"--validation", words.validation}},
                           words.overwrite);
@@ -100,9 +107,11 @@ ExitCode train(const TrainWords& words) {
     }
   }
   DigestMemory digests(cache_folder());
-  const auto task = tasks::make_task(dataset, words.model, {}, digests, cache_folder(), watch());
-  const auto start = engine::start_of({"", family, words.model, recipe}, task->labels(), recipe.seed, watch());
+  const auto task = tasks::make_task(dataset, words.model, {}, digests, cache_folder(), watch(), nullptr, device);
+  const auto start =
+      engine::start_of({"", family, words.model, recipe}, task->labels(), recipe.seed, watch(), device.place);
   TrainingReport report;
+  const nn::ComputeGuard compute(type, device.place, nn::ComputeGuard::Purpose::Gradients);
   const auto trained =
       engine::fine_tune(*start, *task, recipe, engine::seed_for("training", recipe.seed), report, watch());
   make_folder(words.output);  // not before there is something to keep

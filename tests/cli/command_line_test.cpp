@@ -46,7 +46,7 @@ TEST_F(CommandLine, EveryCommandExplainsItselfWithAnExample) {
     EXPECT_CONTAINS(ran.out, std::string("Example: espalier ") + command);
     EXPECT_CONTAINS(all.out, std::string("\n  ") + command + " ");
   }
-  for (const char* command : {"train", "score", "prune", "predict", "evaluate", "import", "data"}) {
+  for (const char* command : {"train", "score", "prune", "predict", "evaluate", "devices", "import", "data"}) {
     EXPECT_CONTAINS(all.out, std::string("\n  ") + command + " ");
   }
 }
@@ -62,10 +62,14 @@ TEST_F(CommandLine, SaysItsVersion) {
 
 TEST_F(CommandLine, HandsComputingCommandsOver) {
   const auto ran = espalier({"score", "--model", "a b", "--help"});
+  const auto device = espalier({"train", "--device", "cuda:1"});
+  const auto listed = espalier({"devices", "--json"});
   const auto failed = espalier({"evaluate", "--fail"});
 
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.out, "handed over: score --model a b --help\n");
+  EXPECT_EQ(device.out, "handed over: train --device cuda:1\n");
+  EXPECT_EQ(listed.out, "handed over: devices --json\n");
   EXPECT_EQ(failed.exit_code, 5);
 }
 

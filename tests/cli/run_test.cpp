@@ -134,5 +134,52 @@ TEST_F(RunCommand, StopsWithTheReasonWhenWorkersDoNotStart) {
   EXPECT_CONTAINS(ran.err, "the fake does not start");
 }
 
+TEST_F(RunCommand, NamesTheDevicesThatItComputesOn) {
+  const auto ran = espalier({"run", "tiny.toml", "--devices", "all"}, {"FAKE_GPUS=2", "FAKE_SLEEP=0.6"});
+
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_CONTAINS(ran.err, "tiny on cuda:0 and cuda:1: ");
+  EXPECT_CONTAINS(ran.err, "3 cells computed on cuda:0 and cuda:1 in ");
+}
+
+TEST_F(RunCommand, RefusesDevicesBeforeItClaimsACell) {
+  const auto absent = espalier({"run", "tiny.toml", "--devices", "cuda:3"}, {"FAKE_GPUS=1"});
+  const auto twice = espalier({"run", "none.toml", "--devices", "cuda:0,cuda:0"});
+  const auto mixed = espalier({"run", "none.toml", "--devices", "cpu,cuda:0"});
+  const auto unknown = espalier({"run", "none.toml"}, {"ESPALIER_DEVICES=gpu"});
+
+  for (const auto* ran : {&absent, &twice, &mixed, &unknown}) EXPECT_EQ(ran->exit_code, 2) << ran->err;
+  EXPECT_EQ(absent.err, "--device cuda:3: no GPU answers: the fake has 1\n");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "results/tiny.db"));
+  EXPECT_EQ(twice.err, "--devices: cuda:0 is named twice\n");
+  EXPECT_TRUE(mixed.err.starts_with("--devices cpu,cuda:0: computes on one kind of device\n")) << mixed.err;
+  EXPECT_TRUE(unknown.err.starts_with("ESPALIER_DEVICES 'gpu': no such device\n    did you mean 'cuda'?\n"))
+      << unknown.err;
+}
+
+TEST_F(RunCommand, TakesTheDevicesOfTheEnvironment) {
+  const auto ran = espalier({"run", "tiny.toml"}, {"ESPALIER_DEVICES=auto", "FAKE_GPUS=1"});
+  const auto said = espalier({"run", "tiny.toml", "--devices", "cpu"}, {"ESPALIER_DEVICES=cuda:9"});
+
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_CONTAINS(ran.err, "3 cells computed on cuda:0 in ");
+  EXPECT_EQ(said.exit_code, 0) << said.err;
+}
+
+TEST_F(RunCommand, OfTf32NeedsAGpu) {
+  write_experiment("half.toml", "half", "[0]\ncompute = [\"float32\", \"tf32\"]");
+
+  const auto planned = espalier({"plan", "half.toml"});
+  const auto refused = espalier({"run", "half.toml"});
+  const auto slice = espalier({"run", "half.toml", "--only", "compute=float32"});
+
+  EXPECT_CONTAINS(planned.out, "note         1 cell needs a GPU, for tf32: espalier run --devices cuda\n");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_TRUE(
+      refused.err.starts_with("half.toml: nothing is run: 1 cell computes in tf32, which a CPU does not have\n"))
+      << refused.err;
+  EXPECT_EQ(slice.exit_code, 0) << slice.err;
+}
+
 }  // namespace
 }  // namespace espalier::cli

@@ -4,7 +4,9 @@
 //   FAKE_CELLS_EXIT=N   ends before it claims anything                  FAKE_DESCRIBE_EXIT=N  fails to describe
 //   FAKE_JOURNAL=FILE   one line for each call, with its threads        FAKE_DEAF=1  does not hear SIGTERM
 //   FAKE_REFUSED=NAME   describes plugin files of that name as refused
-// Its plugin files are texts: "ROLE VERSION". What files it described stands in FAKE_JOURNAL.files.
+//   FAKE_GPUS=N         has so many GPUs, else none                     FAKE_DEVICES_EXIT=N  cannot say
+// Its plugin files are texts: "ROLE VERSION". What files it described stands in FAKE_JOURNAL.files, what device each call of
+// cells was given in FAKE_JOURNAL.devices.
 #include <unistd.h>
 
 #include <csignal>
@@ -17,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "cells/device.h"
 #include "store/result_store.h"
 #include "store/worker_name.h"
 #include "words/digest.h"
@@ -111,7 +114,33 @@ espalier::Attempt attempt(bool fails) {
   return record;
 }
 
+// --check LIST: the devices it stands for, or the first that there is not.
+int devices(const std::vector<std::string>& words) {
+  if (const auto code = given("FAKE_DEVICES_EXIT"); !code.empty()) {
+    std::cerr << "error: the fake has no devices\n";
+    return std::stoi(code);
+  }
+  const auto gpus = std::stoll(given("FAKE_GPUS", "0"));
+  auto wanted = espalier::devices_from(option(words, "--check"));
+  for (long long gpu = 0; wanted.empty() && gpu < gpus; ++gpu) wanted.push_back({espalier::DeviceKind::Cuda, gpu});
+  if (wanted.empty()) wanted.push_back({espalier::DeviceKind::Cuda});
+  json opened = json::array();
+  for (auto& device : wanted) {
+    if (device.is_auto)
+      device = gpus > 0 ? espalier::DeviceChoice{espalier::DeviceKind::Cuda} : espalier::DeviceChoice{};
+    if (device.kind == espalier::DeviceKind::Cuda && device.index >= gpus) {
+      std::cerr << "--device " << to_string(device) << ": no GPU answers: the fake has " << gpus << "\n";
+      return 2;
+    }
+    opened.push_back({{"device", to_string(device)}});
+  }
+  std::cout << json{{"devices", opened}}.dump() << "\n";
+  return 0;
+}
+
 int cells(const std::vector<std::string>& words) {
+  std::ofstream(given("FAKE_JOURNAL", "/dev/null") + ".devices", std::ios::app)
+      << option(words, "--device") << " shared by " << option(words, "--device-workers") << std::endl;
   if (const auto code = given("FAKE_CELLS_EXIT"); !code.empty()) {
     std::cerr << "error: the fake does not start\n    it was told so\n";
     return std::stoi(code);
@@ -149,6 +178,7 @@ int main(int count, char** arguments) {
   }
   if (!words.empty() && words[0] == "describe") return describe(words);
   if (!words.empty() && words[0] == "cells") return cells(words);
+  if (words.size() > 1 && words[0] == "devices" && words[1] == "--check") return devices(words);
   std::cout << "handed over:";
   for (const auto& word : words) std::cout << " " << word;
   std::cout << "\n";

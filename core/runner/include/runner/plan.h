@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "grid/experiment.h"
+#include "runner/devices.h"
 
 namespace espalier::runner {
 
@@ -23,7 +24,8 @@ struct Plan {
   std::vector<std::string> missing;   // paths and splits
   std::vector<std::string> problems;  // of checkpoints and data that are there: run refuses them before it trains
   std::vector<std::string> warnings, notes;
-  std::vector<Axis> axes;  // those with more than one value
+  DeviceNeeds device_needs;  // of what is to run; notes say them
+  std::vector<Axis> axes;    // those with more than one value
   std::optional<double>
       seconds;  // of computing what is to run, one cell after the other; unknown without earlier cells
   std::int64_t estimated_from = 0;           // cells whose granularity and scorer were measured before

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cells/device.h"
 #include "grid/experiment.h"
 #include "store/result_store.h"
 
@@ -15,8 +16,10 @@ namespace espalier::runner {
 struct RunOptions {
   std::string file;  // the experiment file, as the user wrote it
   std::filesystem::path database;
-  int workers = 1;
-  int threads = 0;                   // of each worker; 0: all processors for one worker, one for each of several
+  std::vector<DeviceChoice> devices = {{}};  // that can be opened, of one kind: see runner/devices.h
+  int workers = 0;                           // dealt over the devices in turns; 0: one a device
+  // Of each worker; 0: all processors for one worker; of several one for each, and on GPUs its share.
+  int threads = 0;
   std::vector<std::string> plugins;  // files or folders that the user names
   bool rerun_changed = false;        // done cells of plugin files that have changed since are computed again
 };
@@ -28,6 +31,7 @@ struct RunOutcome {
   bool interrupted = false;
   std::vector<store::Failure> failures;  // newest first
   std::filesystem::path log;             // what the workers wrote
+  std::string devices;                   // that were used, in words; empty: the CPU
 };
 
 // Progress goes to stderr. Throws SettingsError (missing paths, all of them), StoreError, and PluginError where workers
