@@ -179,6 +179,8 @@ def grid_compared():
         database = WORK / f"grid-{device.replace(':', '')}.db"
         if database.exists():
             found[device] = points(database)
+        else:
+            check(f"smoke grid on {device}", False, "refused before its first cell")
     lines = []
     for device, cells in found.items():
         proofs = [json.loads(point["proof"]) for rows in cells.values() for point in rows if point["proof"]]
