@@ -48,4 +48,5 @@ if [ -n "$python" ] && (cd / && "$python" -c 'import importlib.util as u, sys; s
   exec "$python" -u "$KIT/bench/trial.py" "$seconds"
 fi
 echo "run.sh: no python3 with torch here: the tests alone are run"
+[ -x "$KIT/tests/gpu_test" ] || { echo "run.sh: and this kit has none: gpu_test was not built" >&2; exit 1; }
 cd "$KIT/tests" && LD_LIBRARY_PATH=$KIT_LIBRARIES ESPALIER_TEST_PLUGINS=$KIT/espalier/lib/espalier/plugins exec timeout "$seconds" ./gpu_test
