@@ -4,6 +4,7 @@ Usage: python trial.py SECONDS. Writes OUT/results.jsonl as results come, and a 
 with commas, runs those only.
 """
 import platform
+import re
 import shutil
 import subprocess
 import threading
@@ -90,12 +91,12 @@ def gpu_tests(most=100):
         except subprocess.TimeoutExpired:
             code = 124
     lines = (OUT / "gpu_test.log").read_text(errors="replace").strip().split("\n")
-    ran = [line for line in lines if line.startswith(("[==========]", "[  PASSED  ]", "[  SKIPPED ]", "[  FAILED  ]"))]
+    ran = [line for line in lines if re.match(r"\[  (PASSED|SKIPPED|FAILED)  ?\] \d+ test", line)]
     for line in [line for line in lines if "Failure" in line or "FAILED" in line][:12]:
         say(line[:300])
     ran_some = not CUDA or not any("PASSED  ] 0 tests" in line for line in lines)  # without a GPU they skip themselves
-    keep(kind="tests", what="tests labelled gpu", passed=code == 0 and ran_some, found=f"exit code {code}: " + "; ".join(dict.fromkeys(ran[-3:])))
-    say(f"tests labelled gpu: exit code {code} after {time.time() - begun:.1f} s; {ran[-1] if ran else lines[-1][:200]}")
+    keep(kind="tests", what="tests labelled gpu", passed=code == 0 and ran_some, found=f"exit code {code}: {'; '.join(ran)}")
+    say(f"tests labelled gpu: exit code {code} after {time.time() - begun:.1f} s; {'; '.join(ran) or lines[-1][:200]}")
 
 
 def machine():
@@ -108,6 +109,7 @@ def machine():
 
 
 def main():
+    (OUT / "results.jsonl").unlink(missing_ok=True)
     try:
         machine()
     except OSError as error:
