@@ -39,8 +39,8 @@ version_of() {  # TORCH_ROOT
 }
 
 failed=0
-for torch in "$@"; do
-  torch=$(cd "$torch" 2>/dev/null && pwd -P) || { echo "LibTorch in $torch: FAILED: no such folder"; failed=1; continue; }
+for named in "$@"; do
+  torch=$(cd "$named" 2>/dev/null && pwd -P) || { echo "LibTorch in $named: FAILED: no such folder"; failed=1; continue; }
   version=$(version_of "$torch")
   if [ -z "$version" ]; then echo "LibTorch in $torch: FAILED: no version.h in its include/"; failed=1; continue; fi
   build=${BUILD_DIR:-$root/.deps/check-torch/$version}
