@@ -52,7 +52,7 @@ if(NOT TARGET espalier_torch)
   add_library(espalier::torch ALIAS espalier_torch)
   target_compile_features(espalier_torch INTERFACE cxx_std_20)
   target_compile_definitions(espalier_torch INTERFACE AT_PER_OPERATOR_HEADERS)
-  # libtorch_cuda is not linked: a worker that computes on a GPU loads it when it starts (core/nn/device.cpp), and one on
+  # libtorch_cuda is not linked: a worker that computes on a GPU loads it when it starts (core/nn/gpu/device.cpp), and one on
   # the CPU does not pay for it. One build serves both.
   target_link_libraries(espalier_torch INTERFACE espalier_torch_torch_cpu espalier_torch_c10)
 endif()

@@ -238,9 +238,8 @@ const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std
   if (known != base.dense.end()) return known->second;
   const auto& data = base.task->split(split);
   const auto work = tasks::multiply_adds_of(*base.model, data);
-  const auto name =
-      sha256_hex(base.digest + ' ' + data.digest + ' ' + to_string(compute) + ' ' + std::to_string(results_version) +
-                 (device_.is_cpu() ? "" : ' ' + device_.kind()));
+  const auto name = sha256_hex(base.digest + ' ' + data.digest + ' ' + to_string(compute) + ' ' +
+                               std::to_string(results_version) + (device_.is_cpu() ? "" : ' ' + device_.kind()));
   const fs::path file = cache_folder_ / "dense" / (name + ".safetensors");
   std::error_code ignored;
   if (fs::exists(file, ignored)) {

@@ -42,21 +42,21 @@ nlohmann::json environment_json(const std::vector<std::string>& command_line, co
   const auto& context = at::globalContext();
   constexpr const char* precisions[] = {"highest", "high", "medium"};
   nlohmann::json environment = {
-          {"espalier", version()},
-          {"commit", commit()},
-          {"results_version", results_version},
-          {"build", ESPALIER_BUILD},
-          {"torch", TORCH_VERSION},
-          {"device", device.text()},
-          {"processor", processor_name()},
-          {"cpu_capability", at::get_cpu_capability()},
-          {"threads", at::get_num_threads()},
-          {"omp_wait_policy", variable("OMP_WAIT_POLICY")},
-          {"deterministic_algorithms", context.deterministicAlgorithms()},
-          {"float32_matmul_precision", precisions[static_cast<int>(context.float32MatmulPrecision())]},
-          {"command_line", command_line},
-          {"host", machine.nodename},
-          {"system", std::string(machine.sysname) + " " + machine.release + " " + machine.machine}};
+      {"espalier", version()},
+      {"commit", commit()},
+      {"results_version", results_version},
+      {"build", ESPALIER_BUILD},
+      {"torch", TORCH_VERSION},
+      {"device", device.text()},
+      {"processor", processor_name()},
+      {"cpu_capability", at::get_cpu_capability()},
+      {"threads", at::get_num_threads()},
+      {"omp_wait_policy", variable("OMP_WAIT_POLICY")},
+      {"deterministic_algorithms", context.deterministicAlgorithms()},
+      {"float32_matmul_precision", precisions[static_cast<int>(context.float32MatmulPrecision())]},
+      {"command_line", command_line},
+      {"host", machine.nodename},
+      {"system", std::string(machine.sysname) + " " + machine.release + " " + machine.machine}};
   if (device.is_cpu()) return environment;
   const auto gpu = nn::record_of(device);
   environment["device_name"] = gpu.name;

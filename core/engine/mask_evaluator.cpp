@@ -135,11 +135,11 @@ void SplitEvaluator::remember_margins(const at::Tensor& margins) {
 void SplitEvaluator::read_journal() {
   if (settings_.folder.empty()) return;
   nlohmann::json made_from = {{"model", settings_.model_digest},
-                                    {"data", task_.split_digest("validation")},
-                                    {"metric", settings_.metric},
-                                    {"compute", to_string(settings_.compute)},
-                                    {"scale", {static_cast<int>(settings_.scale.kind), settings_.scale.number}},
-                                    {"results_version", results_version}};
+                              {"data", task_.split_digest("validation")},
+                              {"metric", settings_.metric},
+                              {"compute", to_string(settings_.compute)},
+                              {"scale", {static_cast<int>(settings_.scale.kind), settings_.scale.number}},
+                              {"results_version", results_version}};
   note_device(made_from, task_.device());
   journal_ = settings_.folder / "evaluations" / (sha256_hex(made_from.dump()) + ".jsonl");
   std::ifstream lines(journal_);

@@ -148,8 +148,7 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   }
   if (known == known_.end()) {
     const tasks::Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
-    const auto values =
-        compute_scores(
+    const auto values = compute_scores(
         catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights, base.task->device()}, fine);
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
@@ -177,11 +176,10 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
 
 at::Tensor ScoreCache::of(const nn::Model& model, BaseModel& base, const ScoreRequest& request) const {
   const auto split = split_of(catalog_.find("scorer", request.scorer), request.settings);
-  return compute_scores(
-      catalog_,
-      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights,
-       base.task->device()},
-      request);
+  return compute_scores(catalog_,
+                        {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split),
+                         &base.weights, base.task->device()},
+                        request);
 }
 
 }  // namespace espalier::engine

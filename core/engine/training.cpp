@@ -340,10 +340,10 @@ class TrainingRun {
     last_said_ = Clock::now();
     const double done = static_cast<double>(report_.steps) / static_cast<double>(steps_);
     const double elapsed = seconds_since(begun_);
-    watch_.tell(fmt::format("training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left",
-                            epoch, plan_.epochs, report_.steps, steps_, loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, read_)),
-                            static_cast<double>(report_.steps * plan_.batch * plan_.accumulate) / elapsed,
-                            elapsed / done - elapsed));
+    watch_.tell(fmt::format(
+        "training: epoch {} of {}, step {} of {}, loss {:.3f}, {:.0f} examples/s, {:.0f} s left", epoch, plan_.epochs,
+        report_.steps, steps_, loss_sum_ / static_cast<double>(std::max<std::int64_t>(1, read_)),
+        static_cast<double>(report_.steps * plan_.batch * plan_.accumulate) / elapsed, elapsed / done - elapsed));
   }
 
   void end_epoch(std::int64_t epoch, const std::vector<data::Rows>& last_batch) {

@@ -22,9 +22,7 @@ at::ScalarType scalar_of(ComputeType type) {
   return at::kFloat;
 }
 
-bool allows_tf32() {
-  return at::globalContext().float32MatmulPrecision() != at::Float32MatmulPrecision::HIGHEST;
-}
+bool allows_tf32() { return at::globalContext().float32MatmulPrecision() != at::Float32MatmulPrecision::HIGHEST; }
 
 // Of matrix products and of convolutions, which cuDNN would round by default.
 void allow_tf32(bool allowed) {
@@ -72,7 +70,7 @@ ForInference::ForInference(const Model& model, ComputeType type) : model_(&model
   if (!is_half(type)) return;
   const auto& network = dynamic_cast<const Network&>(model);
   converted_ = facts_of(model.device()).half_stream ? network.converted(scalar_of(type), model.device())
-                                                     : network.with_linear_weights(scalar_of(type));
+                                                    : network.with_linear_weights(scalar_of(type));
   model_ = converted_.get();
 }
 

@@ -11,8 +11,8 @@
 #include <limits>
 #include <numeric>
 
+#include "gpu/packed_attention.h"
 #include "nn/gate_table.h"
-#include "packed_attention.h"
 
 namespace espalier::nn {
 namespace {
@@ -135,7 +135,8 @@ Projected AttentionSite::parts(const Tensor& query, const Tensor& key_value) con
 
 Tensor AttentionSite::attend(const Projected& projected, const Layout& layout, const AttentionPass& pass) const {
   using Target = GateTable::Target;
-  if (layout.packing && attends_packed(*this, projected, pass)) return attend_packed(*this, projected, *layout.packing, pass);
+  if (layout.packing && attends_packed(*this, projected, pass))
+    return attend_packed(*this, projected, *layout.packing, pass);
   const auto& segments = layout.segments;
   std::vector<Tensor> contexts;
   for (const auto& segment : segments) {

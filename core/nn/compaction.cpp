@@ -32,17 +32,15 @@ Tensor zeroed(const Tensor& tensor, const Tensor& kept) {
   return tensor.masked_fill(tensor.dim() == 1 ? dead : dead.unsqueeze(1), 0);
 }
 
-// Which row of the old order holds each place of the new order; -1 where none does.
-std::vector<std::int64_t> rows_of(const Places& wanted, const Places& held) {
-  std::map<std::int64_t, std::int64_t> row;
+// Which row of the old order holds each of the frame's places that are wanted; -1 where none does.
+std::vector<std::int64_t> rows_of(const Places& wanted, const Places& held, std::int64_t frame) {
+  std::vector<std::int64_t> row(static_cast<std::size_t>(frame), -1);
   for (std::size_t i = 0; i < held.size(); ++i) {
-    if (held[i] >= 0) row[held[i]] = static_cast<std::int64_t>(i);
+    if (held[i] >= 0) row[static_cast<std::size_t>(held[i])] = static_cast<std::int64_t>(i);
   }
   std::vector<std::int64_t> rows;
-  for (const auto place : wanted) {
-    const auto found = row.find(place);
-    rows.push_back(found == row.end() ? -1 : found->second);
-  }
+  rows.reserve(wanted.size());
+  for (const auto place : wanted) rows.push_back(place < 0 ? -1 : row[static_cast<std::size_t>(place)]);
   return rows;
 }
 
@@ -89,7 +87,9 @@ double cost(const HeadGroup& group, double model_width, const DeviceFacts& devic
   return channels * (2 * model_width + typical_tokens) + device.group_overhead;
 }
 
-std::int64_t rounded_up(std::int64_t width, std::int64_t multiple) { return (width + multiple - 1) / multiple * multiple; }
+std::int64_t rounded_up(std::int64_t width, std::int64_t multiple) {
+  return (width + multiple - 1) / multiple * multiple;
+}
 
 std::optional<HeadGroup> merged(const HeadGroup& a, const HeadGroup& b) {
   if (a.qk > 0 && b.qk > 0 && a.scale != b.scale) return std::nullopt;
@@ -145,7 +145,8 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
       for (std::size_t b = a + 1; b < groups.size(); ++b) {
         const auto both = merged(groups[a], groups[b]);
         if (!both) continue;
-        const double saved = cost(groups[a], width, device) + cost(groups[b], width, device) - cost(*both, width, device);
+        const double saved =
+            cost(groups[a], width, device) + cost(groups[b], width, device) - cost(*both, width, device);
         if (saved > best) std::tie(best, first, second, together) = std::tuple(saved, a, b, *both);
       }
     }
@@ -165,7 +166,9 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
 AttentionSite regrouped(const AttentionSite& site, std::vector<HeadGroup> groups, bool fold_scales) {
   AttentionSite result = site;
   result.groups = std::move(groups);
-  const auto qk = rows_of(result.qk_places(), site.qk_places()), vo = rows_of(result.vo_places(), site.vo_places());
+  const auto frame = site.heads * site.head_dim;
+  const auto qk = rows_of(result.qk_places(), site.qk_places(), frame),
+             vo = rows_of(result.vo_places(), site.vo_places(), frame);
   const auto queries = site.qk_total();
   // Rows of Q, then of K, then of V, as they lie in the fused matrix.
   std::vector<std::int64_t> rows = qk;

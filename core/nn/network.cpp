@@ -17,7 +17,7 @@
 
 #include "nn/compaction.h"
 #include "nn/text.h"
-#include "prunable_network.h"
+#include "prunable/prunable_network.h"
 
 namespace espalier::nn {
 namespace {
@@ -72,8 +72,7 @@ Tensor attend_to_itself(const AttentionSite& attention, const Tensor& hidden, co
 }
 
 Tensor attend_to_memory(const AttentionSite& attention, const Tensor& hidden, const Tensor& memory,
-                        const Layout& layout, const Pass& pass, std::int64_t site,
-                        double dropout_probability) {
+                        const Layout& layout, const Pass& pass, std::int64_t site, double dropout_probability) {
   auto query = attention.project_query(hidden);          // [N, Q]
   auto key_value = attention.project_key_value(memory);  // [N of the keys, K and V]
   start_gradients(pass, query);
@@ -82,13 +81,13 @@ Tensor attend_to_memory(const AttentionSite& attention, const Tensor& hidden, co
                                         {pass.gates, site, probability_of(pass, dropout_probability)});
   auto output = attention.write(context);  // [N, D]
   start_gradients(pass, output);
-  if (pass.taps != nullptr) pass.taps->push_back({hidden, query, memory, key_value, context, output, layout.segments.at(0)});
+  if (pass.taps != nullptr)
+    pass.taps->push_back({hidden, query, memory, key_value, context, output, layout.segments.at(0)});
   return output;
 }
 
-Tensor attend_from(const AttentionSite& attention, const Tensor& hidden, const Tensor& asking,
-                   const Layout& layout, std::int64_t count, const Pass& pass, std::int64_t site,
-                   double dropout_probability) {
+Tensor attend_from(const AttentionSite& attention, const Tensor& hidden, const Tensor& asking, const Layout& layout,
+                   std::int64_t count, const Pass& pass, std::int64_t site, double dropout_probability) {
   const auto projected = attention.parts(attention.project_query(asking), attention.project_key_value(hidden));
   return attention.write(attention.attend(projected, first_queries(layout, count),
                                           {pass.gates, site, probability_of(pass, dropout_probability)}));

@@ -67,8 +67,9 @@ at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t bat
       for (auto i = begin; i < end; ++i) some.push_back(split.examples->batch(split.batches[i]));
       return some;
     };
-    const auto inputs = split.prepared ? split.prepared->get(model, std::to_string(begin) + '-' + std::to_string(end), make)
-                                       : model.prepared(make());
+    const auto inputs = split.prepared
+                            ? split.prepared->get(model, std::to_string(begin) + '-' + std::to_string(end), make)
+                            : model.prepared(make());
     parts.push_back(model.logits_of(*inputs).to(at::kFloat));  // [examples of these batches, classes]
   }
   const auto computed = at::cat(parts).cpu();  // [examples, classes], by length

@@ -311,7 +311,10 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
     const auto heard = nn::with_fitting_size(together, model.device(), [&](std::int64_t most) {
       const auto end = std::min(begin + static_cast<std::size_t>(most), whole.size());
       rows.assign(whole.begin() + static_cast<std::ptrdiff_t>(begin), whole.begin() + static_cast<std::ptrdiff_t>(end));
-      return listening->hear(examples.batch(rows), rules_);
+      const auto make = [&] { return std::vector<Batch>{examples.batch(rows)}; };
+      const auto part = fmt::format("{}-{}", begin, end);
+      const auto inputs = split.prepared ? split.prepared->get(model, part, make) : model.prepared(make());
+      return listening->hear(inputs->batches.front(), rules_);
     });
     const auto of_rows = heard.losses.to(at::kCPU, at::kDouble).contiguous();  // [rows]
     for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -258,8 +258,7 @@ ScoringBatches::ScoringBatches(const Split* split, const nn::Model& model, const
   if (split == nullptr) return;
   const auto& examples = *split->examples;
   // Padding of speech is marked nowhere.
-  const auto padding =
-      model.task_kind() == nn::TaskKind::Speech ? 0 : nn::facts_of(model.device()).scoring_padding;
+  const auto padding = model.task_kind() == nn::TaskKind::Speech ? 0 : nn::facts_of(model.device()).scoring_padding;
   if (depends_on_batches(plugin, settings))
     order_ = data::in_file_order(examples, samples, batch);
   else if (padding > 0)

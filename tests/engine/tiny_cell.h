@@ -17,8 +17,9 @@ namespace espalier::test {
 // Of the build, or of an installed tree that ESPALIER_TEST_PLUGINS names.
 inline const loader::PluginCatalog& bundled_plugins() {
   const char* elsewhere = std::getenv("ESPALIER_TEST_PLUGINS");
-  static const loader::PluginCatalog catalog(
-      {elsewhere != nullptr ? std::filesystem::path(elsewhere) : std::filesystem::path(ESPALIER_BINARY_DIR) / "plugins"});
+  static const loader::PluginCatalog catalog({elsewhere != nullptr
+                                                  ? std::filesystem::path(elsewhere)
+                                                  : std::filesystem::path(ESPALIER_BINARY_DIR) / "plugins"});
   return catalog;
 }
 

@@ -61,14 +61,14 @@ TEST_P(Half, WhispersConvertedWeightsGiveAutocastsNumbers) {
   const nn::ForInference converted(*model, GetParam());
   const std::map<std::string, at::Tensor> inputs = {
       {"input_features", numbers("features", {2, shape.mels, 2 * shape.positions})},
-      {"decoder_input_ids", at::tensor({{3, 1, 4}, {1, 5, 9}}, at::kLong)}};
+      {"decoder_input_ids", at::tensor({3, 1, 4, 1, 5, 9}, at::kLong).view({2, 3})}};
   const c10::InferenceMode inference;
   const nn::ComputeGuard compute(GetParam());
   EXPECT_TRUE(at::equal(converted->outputs(inputs).at("logits"), model->outputs(inputs).at("logits")));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Half, testing::Values(ComputeType::BFloat16, ComputeType::Float16),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& type) { return std::string(to_string(type.param)); });
 
 TEST(ForInference, IsTheModelItselfInFloat32) {
   const auto model = TinyBert{}.model();

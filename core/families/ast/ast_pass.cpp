@@ -43,8 +43,8 @@ Tensor feed_forward(const AstLayer& layer, const AstConfig& config, const Tensor
   return residual(drop(layer.output(inner), config.hidden_dropout, pass.dropout), attended);  // [N, D]
 }
 
-Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden,
-                    const Layout& layout, const Pass& pass, std::int64_t site) {
+Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden, const Layout& layout,
+                    const Pass& pass, std::int64_t site) {
   const auto output = attend_to_itself(layer.attention, layer.before(hidden), layout, pass, site,
                                        config.attention_dropout);  // [N, D]
   pass.note_residual(hidden);
@@ -53,8 +53,8 @@ Tensor layer_output(const AstLayer& layer, const AstConfig& config, const Tensor
 }
 
 // The last layer where only the first tokens of each example are read: the others give keys and values alone.
-Tensor first_tokens_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden,
-                           const Layout& layout, const Pass& pass, std::int64_t site) {
+Tensor first_tokens_output(const AstLayer& layer, const AstConfig& config, const Tensor& hidden, const Layout& layout,
+                           const Pass& pass, std::int64_t site) {
   const auto& segment = layout.segments[0];
   const auto first_of = [&](const Tensor& rows) {
     return rows.view({segment.examples, segment.keys, config.hidden_size})

@@ -57,6 +57,21 @@ Tensor Whisper::asked_logits(std::span<const Batch> batches, const Pass& pass) c
   return parts.empty() ? weights().tokens.new_empty({0, config().vocabulary}) : joined(parts);
 }
 
+std::string Whisper::reads_as() const {
+  if (device().is_cpu()) return "";  // features are at hand
+  return family() + ' ' + std::to_string(config().mel_bins) + ' ' + std::to_string(config().frames()) + ' ' +
+         device().str() + ' ' + c10::toString(weights().tokens.scalar_type());
+}
+
+std::shared_ptr<const PreparedInputs> Whisper::prepared(std::vector<Batch> batches) const {
+  for (auto& batch : batches) {
+    auto& features = batch.inputs.at("input_features");
+    // To the device before to the type: the CPU takes longer to round than the way there.
+    if (features.defined()) features = features.to(device()).to(weights().tokens.scalar_type());
+  }
+  return std::make_shared<const PreparedInputs>(std::move(batches));
+}
+
 Tensor Whisper::logits(std::span<const Batch> batches) const { return asked_logits(batches, {}); }
 
 Tensor Whisper::training_logits(std::span<const Batch> batches, const Gates* gates) const {

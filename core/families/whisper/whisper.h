@@ -42,6 +42,10 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules,
                                       Together together) const override;
 
+  // Features where the weights are, in their type: most of what a sound takes to evaluate on a GPU is bringing it there.
+  std::string reads_as() const override;
+  std::shared_ptr<const PreparedInputs> prepared(std::vector<Batch> batches) const override;
+
   at::Tensor losses_of(const Batch& batch, const Pass& pass) const override;
   void run_sites(const Batch& batch, const Pass& pass) const override;
 

@@ -27,8 +27,7 @@ class Caches;
 
 class Engine {
  public:
-  Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch,
-         nn::Device device = {});
+  Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache_folder, Watch watch, nn::Device device = {});
   ~Engine();
 
   // Throws espalier::Error with the reason when the cell cannot be computed, Interrupted when the user stops it. A

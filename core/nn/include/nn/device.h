@@ -18,19 +18,21 @@ namespace espalier::nn {
 struct DeviceFacts {
   std::int64_t piece_tokens;      // whose activations are computed together: what fits a cache, what fills a GPU
   std::int64_t scoring_examples;  // whose gradients are taken together, at most
-  std::int64_t scoring_padding;   // tokens of padding in their batch, at most: computing them costs less than a pass more
-  std::int64_t speech_examples;   // that are decoded together, at most
-  std::int64_t width_multiple;    // widths of groups of heads are rounded up to this many channels
-  double group_overhead;          // what one more group of heads costs, as multiply-adds a token
-  bool packed_attention;          // one attention call for examples of all lengths
-  bool half_stream;               // under a half type activations between layers are half as well, as model.half() has it
+  std::int64_t
+      scoring_padding;  // tokens of padding in their batch, at most: computing them costs less than a pass more
+  std::int64_t speech_examples;  // that are decoded together, at most
+  std::int64_t width_multiple;   // widths of groups of heads are rounded up to this many channels
+  double group_overhead;         // what one more group of heads costs, as multiply-adds a token
+  bool packed_attention;         // one attention call for examples of all lengths
+  bool half_stream;  // under a half type activations between layers are half as well, as model.half() has it
 };
 const DeviceFacts& facts_of(const at::Device& device);
 
 struct Device {
   at::Device place = at::kCPU;
-  std::string name = "cpu";       // "NVIDIA H100 80GB HBM3"
-  std::int64_t memory_bytes = 0;  // this process's share of what was free when it started; 0: the CPU's, not bounded here
+  std::string name = "cpu";  // "NVIDIA H100 80GB HBM3"
+  std::int64_t memory_bytes =
+      0;  // this process's share of what was free when it started; 0: the CPU's, not bounded here
 
   bool is_cpu() const { return place.is_cpu(); }
   // What caches of numbers say they were computed on: "cpu", "cuda".

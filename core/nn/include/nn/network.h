@@ -54,12 +54,10 @@ at::Tensor drop(const at::Tensor& tensor, double probability, Dropout dropout);
 
 // A site of a pass: self-attention, or cross-attention where queries come from `hidden` and keys from `memory`.
 // [N of the queries, D]. `site` is its number in the model's list.
-at::Tensor attend_to_itself(const AttentionSite& attention, const at::Tensor& hidden,
-                            const Layout& layout, const Pass& pass, std::int64_t site,
-                            double dropout_probability);
+at::Tensor attend_to_itself(const AttentionSite& attention, const at::Tensor& hidden, const Layout& layout,
+                            const Pass& pass, std::int64_t site, double dropout_probability);
 at::Tensor attend_to_memory(const AttentionSite& attention, const at::Tensor& hidden, const at::Tensor& memory,
-                            const Layout& layout, const Pass& pass, std::int64_t site,
-                            double dropout_probability);
+                            const Layout& layout, const Pass& pass, std::int64_t site, double dropout_probability);
 // Self-attention where only some tokens ask, at the end of a model that reads no others: hidden [N, D] gives keys,
 // asking [examples * count, D] queries. Not observed, and not gated token by token. [examples * count, D]
 at::Tensor attend_from(const AttentionSite& attention, const at::Tensor& hidden, const at::Tensor& asking,

@@ -48,7 +48,7 @@ class PreparedBatches {
 struct Split {
   std::string name;
   std::unique_ptr<data::Examples> examples;
-  std::vector<data::Rows> batches;  // all examples, those together that need no padding
+  std::vector<data::Rows> batches;                 // all examples, those together that need no padding
   std::shared_ptr<PreparedBatches> prepared = {};  // the batches as models compute them; null: not kept
   at::Tensor labels;   // of classification [examples] (I64), of tagging [examples, classes]; else undefined
   std::string digest;  // of the files and of how they were read

@@ -27,7 +27,9 @@ constexpr std::int64_t flash_width = 256;
 // Width of the zeros that stand for queries and keys of heads without QK channels: equal scores everywhere.
 constexpr std::int64_t no_channels = 8;
 
-bool is_half(const Tensor& tensor) { return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16; }
+bool is_half(const Tensor& tensor) {
+  return tensor.scalar_type() == at::kHalf || tensor.scalar_type() == at::kBFloat16;
+}
 
 // [N of the queries, H, v] of [N, H, q], [N of the keys, H, q] and [N of the keys, H, v].
 Tensor attended(const Tensor& query, const Tensor& key, const Tensor& value, const Packing& packing, double scale,

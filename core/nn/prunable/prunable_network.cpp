@@ -44,7 +44,7 @@ Projections split(const AttentionSite& site, const Tensor& qkv, const Tensor& ou
 Tensor summed_squares(const Tensor& left, const Tensor& right) {
   const auto tokens = left.size(1), channels = left.size(2), features = right.size(2);
   if (tokens * (channels + features) < channels * features) {
-    const auto gram = at::bmm(right, right.transpose(1, 2));                                       // [B, T, T]
+    const auto gram = at::bmm(right, right.transpose(1, 2));  // [B, T, T]
     return (at::bmm(gram, left) * left).sum(at::IntArrayRef{0, 1}, /*keepdim=*/false, at::kDouble).clamp_min(0);  // [C]
   }
   auto sums = at::zeros({channels}, left.options().dtype(at::kDouble));

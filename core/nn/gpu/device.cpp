@@ -66,7 +66,8 @@ Device open_fake() {
   const char* library = std::getenv("ESPALIER_FAKE_DEVICE");
   if (library == nullptr || *library == '\0') {
     throw SettingsError(
-        "--device fake: ESPALIER_FAKE_DEVICE names no library\n    it is for tests; expected cpu, cuda, cuda:N or auto");
+        "--device fake: ESPALIER_FAKE_DEVICE names no library\n    it is for tests; expected cpu, cuda, cuda:N or "
+        "auto");
   }
   if (const auto why = load(library); !why.empty()) throw SettingsError("ESPALIER_FAKE_DEVICE: " + why);
   return {at::Device(at::kPrivateUse1, 0), "fake", std::int64_t{1} << 34};
@@ -81,7 +82,8 @@ std::int64_t free_bytes() {
 
 std::string gpus_in_words(std::size_t count) {
   if (count == 1) return "one GPU is here\n    expected cuda:0, or cpu";
-  return std::to_string(count) + " GPUs are here\n    expected cuda:0 to cuda:" + std::to_string(count - 1) + ", or cpu";
+  return std::to_string(count) + " GPUs are here\n    expected cuda:0 to cuda:" + std::to_string(count - 1) +
+         ", or cpu";
 }
 
 Device open_cuda(const DeviceChoice& choice, std::int64_t workers) {
@@ -113,6 +115,9 @@ Device open_cuda(const DeviceChoice& choice, std::int64_t workers) {
   const at::Device place(at::kCUDA, static_cast<at::DeviceIndex>(choice.index));
   at::globalContext().lazyInitDevice(at::kCUDA);
   c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(place);
+  // float32 is float32, also where nobody asks for an arithmetic; cuDNN would round factors of convolutions.
+  at::globalContext().setFloat32MatmulPrecision("highest");
+  at::globalContext().setAllowTF32CuDNN(false);
   const auto share = share_of_free_memory * static_cast<double>(free_bytes()) /
                      static_cast<double>(std::max<std::int64_t>(1, workers));
   return {place, driver.gpus()[static_cast<std::size_t>(choice.index)].name, static_cast<std::int64_t>(share)};
@@ -129,9 +134,7 @@ std::string Device::kind() const {
   return to_string(DeviceKind::Cpu);
 }
 
-std::string Device::text() const {
-  return place.is_cuda() ? kind() + ':' + std::to_string(place.index()) : kind();
-}
+std::string Device::text() const { return place.is_cuda() ? kind() + ':' + std::to_string(place.index()) : kind(); }
 
 Device open_device(const DeviceChoice& choice, std::int64_t workers) {
   switch (choice.kind) {
