@@ -65,7 +65,6 @@ nlohmann::json environment_json(const std::vector<std::string>& command_line, co
   environment["driver"] = gpu.driver;
   environment["cuda"] = gpu.cuda;
   environment["compute_capability"] = gpu.capability;
-  environment["cublas_workspace"] = variable("CUBLAS_WORKSPACE_CONFIG");
   environment["tf32_convolutions"] = context.allowTF32CuDNN();
   return environment;
 }

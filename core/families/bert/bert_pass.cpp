@@ -126,10 +126,14 @@ Tensor layer_output(const BertLayer& layer, const BertConfig& config, const Tens
   return feed_forward(layer, config, attended, pass.dropout);
 }
 
+// Rows by number, each at most once. An embedding is one kernel back as well, where a selection that has to be
+// deterministic sorts.
+Tensor rows_of(const Tensor& hidden, const Tensor& rows) { return at::embedding(hidden, rows); }
+
 // The last layer where only the first token of each example is read: the others need no query, no output.
 Tensor first_token_output(const BertLayer& layer, const BertConfig& config, const Tensor& hidden,
                           const PackedInputs& inputs, const Pass& pass, std::int64_t site) {
-  const auto first = hidden.index_select(0, inputs.first);  // [examples, D]
+  const auto first = rows_of(hidden, inputs.first);  // [examples, D]
   const auto output = attend_from(layer.attention, hidden, first, inputs.layout, 1, pass, site,
                                   config.attention_dropout);  // [examples, D]
   const auto attended = layer.attention_norm(residual(drop(output, config.hidden_dropout, pass.dropout), first));
@@ -227,7 +231,7 @@ Tensor classify(const BertWeights& weights, const BertConfig& config, const Pack
     first = first_token_output(weights.layers.back(), config, hidden, inputs, pass,
                                static_cast<std::int64_t>(weights.layers.size()) - 1);
   } else {
-    first = encode(weights, config, inputs, pass).index_select(0, inputs.first);
+    first = rows_of(encode(weights, config, inputs, pass), inputs.first);
   }
   const auto pooled = at::tanh((*weights.pooler)(first));                               // [examples, D]
   return (*weights.classifier)(drop(pooled, config.classifier_dropout, pass.dropout));  // [examples, classes]

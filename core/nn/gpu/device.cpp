@@ -96,8 +96,6 @@ Device open_cuda(const DeviceChoice& choice, std::int64_t workers) {
   }
   if (choice.index >= static_cast<std::int64_t>(driver.gpus().size()))
     throw SettingsError(option + ": " + gpus_in_words(driver.gpus().size()));
-  // cuBLAS reads this when it is first used; without it trainings do not repeat.
-  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   const auto library = beside_libtorch("libtorch_cuda.so");
   if (!std::filesystem::exists(library)) {
     if (choice.is_auto) return {};

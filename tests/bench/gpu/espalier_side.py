@@ -299,8 +299,8 @@ def said_in(path):
 
 def speech():
     for compute in [each for each in ("float16", "float32") if each in COMPUTE]:
-        rate_of_masks("whisper-greedy", "whisper", WORK / "data/speech-copies.tsv", masks_of("whisper-all") * 4, kind="speech-recognition",
-                      unit="utterances", per_mask=lambda answer: answer["examples"], skip=1, compute=compute, variant="every head kept")
+        rate_of_masks("whisper-greedy", "whisper", WORK / "data/speech-copies.tsv", masks_of("whisper-all") * 5, kind="speech-recognition",
+                      unit="utterances", per_mask=lambda answer: answer["examples"], skip=2, compute=compute, variant="every head kept")
     said = {}
     for device in dict.fromkeys((DEVICE, "cpu")):
         output = WORK / f"said-{device.replace(':', '')}.txt"
@@ -326,8 +326,8 @@ def ast():
         worst = float((ours - theirs).abs().max() / theirs.std())
         check("AST's logits under a mask and transformers'", worst < 1e-3, f"largest difference {worst:.1e} of the spread")
     for compute in [each for each in COMPUTE if each != "float16"]:
-        rate_of_masks("ast-masks", "ast", WORK / "data/noise.tsv", masks_of("ast"), kind="audio-classification", unit="examples",
-                      per_mask=lambda answer: answer["examples"], skip=1, compute=compute)
+        rate_of_masks("ast-masks", "ast", WORK / "data/noise.tsv", masks_of("ast") * 3, kind="audio-classification", unit="examples",
+                      per_mask=lambda answer: answer["examples"], skip=SOUND_MASKS, compute=compute)
 
 
 def workers():
