@@ -146,6 +146,15 @@ at::Tensor in_rows(const std::vector<Tokens>& written) {
   return rows;
 }
 
+// What is heard in these rows of a split, whose features stay where the model computes.
+families::Heard heard_in(const families::SpeechModel& listening, const nn::Model& model, const Split& split,
+                         const data::Rows& rows, const families::DecodingRules& rules) {
+  const auto make = [&] { return std::vector<Batch>{split.examples->batch(rows)}; };
+  const auto part = fmt::format("{}", fmt::join(rows, ","));
+  const auto inputs = split.prepared ? split.prepared->get(model, part, make) : model.prepared(make());
+  return listening.hear(inputs->batches.front(), rules);
+}
+
 }  // namespace
 
 SpeechTask::SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests,
@@ -311,10 +320,7 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
     const auto heard = nn::with_fitting_size(together, model.device(), [&](std::int64_t most) {
       const auto end = std::min(begin + static_cast<std::size_t>(most), whole.size());
       rows.assign(whole.begin() + static_cast<std::ptrdiff_t>(begin), whole.begin() + static_cast<std::ptrdiff_t>(end));
-      const auto make = [&] { return std::vector<Batch>{examples.batch(rows)}; };
-      const auto part = fmt::format("{}-{}", begin, end);
-      const auto inputs = split.prepared ? split.prepared->get(model, part, make) : model.prepared(make());
-      return listening->hear(inputs->batches.front(), rules_);
+      return heard_in(*listening, model, split, rows, rules_);
     });
     const auto of_rows = heard.losses.to(at::kCPU, at::kDouble).contiguous();  // [rows]
     for (std::size_t i = 0; i < rows.size(); ++i) {

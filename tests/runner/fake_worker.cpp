@@ -122,7 +122,9 @@ int devices(const std::vector<std::string>& words) {
   }
   const auto gpus = std::stoll(given("FAKE_GPUS", "0"));
   auto wanted = espalier::devices_from(option(words, "--check"));
-  for (long long gpu = 0; wanted.empty() && gpu < gpus; ++gpu) wanted.push_back({espalier::DeviceKind::Cuda, gpu});
+  if (wanted.empty()) {
+    for (long long gpu = 0; gpu < gpus; ++gpu) wanted.push_back({espalier::DeviceKind::Cuda, gpu});
+  }
   if (wanted.empty()) wanted.push_back({espalier::DeviceKind::Cuda});
   json opened = json::array();
   for (auto& device : wanted) {
