@@ -26,7 +26,6 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   static constexpr auto read_weights = whisper_checkpoint;
 
   using FamilyNetwork::FamilyNetwork;
-  using Network::logits;
   ~Whisper() override;
 
   TaskKind task_kind() const override { return TaskKind::Speech; }
