@@ -79,13 +79,14 @@ at::Tensor scores_in_batches(const loader::PluginCatalog& catalog, const ScoreSo
   const Units units(source.model.sites(), request.granularity, request.sites);
   tasks::ScoringBatches batches(source.split, source.model, request.settings, plugin.description, most_examples);
   Random random(seed_for("scorer " + request.scorer, request.seed));
-  const nn::ComputeGuard compute(type, source.device.place, nn::ComputeGuard::Purpose::Gradients);
-  const nn::DeterministicGuard deterministic(source.device.place);
+  const auto place = source.model.device();
+  const nn::ComputeGuard compute(type, place, nn::ComputeGuard::Purpose::Gradients);
+  const nn::DeterministicGuard deterministic(place);
   std::optional<nn::ForInference> dense;
   const auto evaluate = [&](const Mask& mask) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
-    const nn::ComputeGuard inference(type, source.device.place);
+    const nn::ComputeGuard inference(type, place);
     if (!dense) dense.emplace(source.model, type);
     return source.task->quality(source.task->evaluate(*(*dense)->compacted(mask), *source.split).metrics);
   };
@@ -105,8 +106,9 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
     throw SettingsError("scorer '" + request.scorer + "' scores whole heads, and was asked for granularity " +
                         to_string(request.granularity) + "\n    use granularity head, or another scorer");
   }
-  auto most_examples = tasks::scoring_examples(source.model, source.split, source.device);
-  return nn::with_fitting_size(most_examples, source.device.place, [&](std::int64_t examples) {
+  auto most_examples =
+      source.task == nullptr ? 1 : tasks::scoring_examples(source.model, source.split, source.task->device());
+  return nn::with_fitting_size(most_examples, source.model.device(), [&](std::int64_t examples) {
     return scores_in_batches(catalog, source, request, examples);
   });
 }
@@ -148,8 +150,8 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   }
   if (known == known_.end()) {
     const tasks::Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
-    const auto values = compute_scores(
-        catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights, base.task->device()}, fine);
+    const auto values =
+        compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
     answer.computed_now = true;
     fs::create_directories(answer.file.parent_path(), ignored);
     try {
@@ -176,10 +178,10 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
 
 at::Tensor ScoreCache::of(const nn::Model& model, BaseModel& base, const ScoreRequest& request) const {
   const auto split = split_of(catalog_.find("scorer", request.scorer), request.settings);
-  return compute_scores(catalog_,
-                        {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split),
-                         &base.weights, base.task->device()},
-                        request);
+  return compute_scores(
+      catalog_,
+      {model, *base.model, base.task.get(), split.empty() ? nullptr : &base.task->split(split), &base.weights},
+      request);
 }
 
 }  // namespace espalier::engine

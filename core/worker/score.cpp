@@ -47,7 +47,7 @@ ExitCode score(const ScoreWords& words, const nn::Device& device) {
     split = &task->split(words.data.split);
   }
   const auto begun = std::chrono::steady_clock::now();
-  const auto values = engine::compute_scores(*catalog, {*model, *model, task.get(), split, nullptr, device},
+  const auto values = engine::compute_scores(*catalog, {*model, *model, task.get(), split},
                                              {words.scorer, settings, granularity, sites, words.seed, compute});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   const Units units(model->sites(), granularity, sites);

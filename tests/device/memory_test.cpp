@@ -43,8 +43,7 @@ TEST(LittleDeviceMemory, SufficesForAnEvaluationInSmallerPieces) {
 TEST(LittleDeviceMemory, SufficesForScoresOfFewerExamplesAtATime) {
   ManyTexts texts(fake_device(), 200);
   const auto& card = bundled_plugins().find("scorer", "fisher").description;
-  const engine::ScoreSource source{*texts.model, *texts.model, texts.task.get(), &texts.task->split("test"),
-                                   nullptr,      fake_device()};
+  const engine::ScoreSource source{*texts.model, *texts.model, texts.task.get(), &texts.task->split("test")};
   const engine::ScoreRequest request{"fisher", complete_settings(card, {})};
   at::Tensor expected, found;
   const auto bytes = bytes_of([&] { expected = engine::compute_scores(bundled_plugins(), source, request); });

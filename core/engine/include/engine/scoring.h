@@ -32,7 +32,6 @@ struct ScoreSource {
   const tasks::Task* task = nullptr;           // with the split: what a scorer may evaluate masks on
   const tasks::Split* split = nullptr;         // null where the scorer needs no data
   const ModelDigest* dense_weights = nullptr;  // of the dense model as it was read; null: as it is now
-  nn::Device device = {};                      // where the models are
 };
 
 // Scores without any cache. Where a GPU's memory does not suffice, all is computed again from fewer examples at a time.
