@@ -98,7 +98,9 @@ Evaluated SplitEvaluator::in_parts(const nn::Model& model, double at_least) {
   bool finite = true;
   for (const auto& part : parts_) {
     watch_.check();
-    const auto found = tasks::margins_of(model, split(), part);
+    std::vector<Batch> batches;
+    for (const auto& rows : part) batches.push_back(split().examples->batch(rows));
+    const auto found = tasks::margins_of(model, *model.prepared(std::move(batches)));
     std::int64_t row_of_part = 0;
     const auto flat = found.margins.contiguous();
     for (const auto& rows : part) {
