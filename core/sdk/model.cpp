@@ -1,17 +1,30 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/stack.h>
 #include <espalier/error.h>
 #include <espalier/gradients.h>
 #include <espalier/model.h>
 
 #include <bit>
 #include <utility>
+#include <vector>
 
 namespace espalier {
 
 BatchStream::~BatchStream() = default;
 PrunableModel::~PrunableModel() = default;
+
+at::Tensor PrunableModel::losses_without_each(const Batch& batch, const Units& units) {
+  auto gates = open_gates({units.count()}).detach();  // [units]
+  std::vector<at::Tensor> all = {losses(batch, units, gates).detach()};
+  for (std::int64_t i = 0; i < units.count(); ++i) {
+    gates[i] = 0;
+    all.push_back(losses(batch, units, gates).detach());
+    gates[i] = 1;
+  }
+  return at::stack(all);  // [1 + units, examples]
+}
 
 void require_gradients(const at::Tensor& gradients) {
   if (!at::isfinite(gradients).all().item<bool>()) {

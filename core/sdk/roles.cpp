@@ -18,6 +18,12 @@ MaskEvaluator::~MaskEvaluator() = default;
 MaskCosts::~MaskCosts() = default;
 SearchReport::~SearchReport() = default;
 
+std::vector<Evaluated> MaskEvaluator::evaluate_each(std::span<const Mask> masks, double at_least) {
+  std::vector<Evaluated> answers;
+  for (const auto& mask : masks) answers.push_back(evaluate(mask, at_least));
+  return answers;
+}
+
 std::int64_t units_to_remove(double share, std::int64_t count, Rounding rounding) {
   const double exact = share * static_cast<double>(count);
   // A share such as 0.35 of 20 is 7 but for the last bits of the product.

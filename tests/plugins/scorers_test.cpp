@@ -21,7 +21,12 @@ at::Tensor scores_of(const std::string& name, const Settings& settings, FakeMode
   const auto scorer = bundled().make_scorer(name, settings);
   Batches stream(std::move(batches));
   Random random(seed);
-  ScoringTask task{model, units, stream, random, std::move(evaluate)};
+  const auto evaluate_each = [&](std::span<const Mask> masks) {
+    std::vector<double> qualities;
+    for (const auto& mask : masks) qualities.push_back(evaluate(mask));
+    return qualities;
+  };
+  ScoringTask task{model, units, stream, random, evaluate_each};
   return loader::call_scorer(name, *scorer, task);
 }
 

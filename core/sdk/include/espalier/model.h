@@ -86,6 +86,10 @@ class ESPALIER_SDK_API PrunableModel {
   // Gradients do not reach the weights.
   virtual at::Tensor losses(const Batch& batch, const Units& units, const at::Tensor& gates) = 0;
 
+  // The task losses with everything kept, then with each unit alone removed: [1 + units, examples]. What the model does
+  // before the unit's site is computed once for all of them. Without gradients.
+  virtual at::Tensor losses_without_each(const Batch& batch, const Units& units);
+
   // Ones on the model's device that ask for their gradient, ready for losses().
   virtual at::Tensor open_gates(std::vector<std::int64_t> shape) const = 0;
 

@@ -18,7 +18,7 @@
 #include <espalier/settings.h>
 
 // Raised with every change to a type of the SDK; the libraries carry it as their SOVERSION.
-#define ESPALIER_ABI 5
+#define ESPALIER_ABI 6
 
 #if __cplusplus > 202002L
 #define ESPALIER_STANDARD 23

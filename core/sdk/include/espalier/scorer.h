@@ -10,6 +10,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <span>
+#include <vector>
 
 #include <espalier/model.h>
 #include <espalier/plugin.h>
@@ -22,9 +24,11 @@ struct ScoringTask {
   const Units& units;    // what is to be scored, in order
   BatchStream& batches;  // of the split the settings name; ends by returning nullopt; empty when no data is needed
   Random& random;        // the cell's own; leave LibTorch's global generator alone
-  // How good the model is under a mask: the task's first metric on the whole split of `batches`, larger is
-  // better. What earlier steps of a schedule removed stays removed, also under a mask that keeps everything.
-  std::function<double(const Mask&)> evaluate;
+  // How good the model is under each of these masks: the task's first metric on the whole split of `batches`, larger is
+  // better. What earlier steps of a schedule removed stays removed, also under a mask that keeps everything. Masks that are
+  // asked for together share what they have in common.
+  std::function<std::vector<double>(std::span<const Mask>)> evaluate_each;
+  double evaluate(const Mask& mask) const { return evaluate_each({&mask, 1}).at(0); }
 };
 
 class ESPALIER_SDK_API Scorer {

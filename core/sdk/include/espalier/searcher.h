@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 #include <espalier/model.h>
 #include <espalier/plugin.h>
@@ -50,6 +52,10 @@ class ESPALIER_SDK_API MaskEvaluator {
   virtual ~MaskEvaluator();
   // An evaluation that certainly ends below `at_least` may stop early; its answer then lies below that too.
   virtual Evaluated evaluate(const Mask& mask, double at_least = -std::numeric_limits<double>::infinity()) = 0;
+  // The same of several masks, in their order. Those that have sites in common share the work, so that a searcher that
+  // knows what it will ask should ask at once; each answer is the one that its mask alone would have had.
+  virtual std::vector<Evaluated> evaluate_each(std::span<const Mask> masks,
+                                               double at_least = -std::numeric_limits<double>::infinity());
   // Different masks asked for so far, those whose answers were known included: the same in a search that is resumed.
   virtual std::int64_t evaluations() const = 0;
   // Seconds since the search began.
