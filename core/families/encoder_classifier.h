@@ -11,6 +11,7 @@
 //   encoded_shape(inputs)        [B, T, D] of inputs that are checked
 //   pass_tokens(tokens)          how many tokens a pass has where so many are asked for
 //   read_tokens                  how many of them the head reads
+//   lengths(packed)              how many examples of how many tokens a pass are in it
 //   fixed_multiply_adds(tokens)  of what stands before the layers and behind them
 //   give_head(weights, config, rows, generator)  a head for the labels of config: these rows of the old one, else new
 //   head_tensors                 what the head is called in files, for messages
@@ -22,8 +23,10 @@
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -82,11 +85,34 @@ class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
     const at::NoGradGuard no_gradients;
     const auto& prepared = dynamic_cast<const PreparedPieces<typename Derived::Packed>&>(inputs);
     return with_fitting_size(prepared.piece_tokens, this->device(), [&](std::int64_t tokens) {
-      if (prepared.made_of_tokens != tokens) {
-        prepared.pieces = self().pieces(inputs_of(prepared.batches), tokens);
-        prepared.made_of_tokens = tokens;
+      auto* prefixes = this->place() == nullptr || inputs.number() == 0 ? nullptr : this->place()->prefixes.get();
+      if (cut_to(prepared, tokens) && prefixes != nullptr) prefixes->forget(inputs.number());
+      std::int64_t piece = 0;
+      return joined(prepared.pieces, [&](const auto& packed) {
+        if (prefixes == nullptr) return self().classified(packed, {});
+        return classified_from(packed, prefixes->of(inputs.number(), piece++));
+      });
+    });
+  }
+
+  std::vector<at::Tensor> logits_of_each(std::span<const Model* const> models,
+                                         const PreparedInputs& inputs) const override {
+    require_head("this");
+    const at::NoGradGuard no_gradients;
+    const auto& prepared = dynamic_cast<const PreparedPieces<typename Derived::Packed>&>(inputs);
+    const auto order = in_series_order(models);
+    return with_fitting_size(prepared.piece_tokens, this->device(), [&](std::int64_t tokens) {
+      cut_to(prepared, tokens);
+      std::vector<std::vector<at::Tensor>> parts(models.size());
+      for (const auto& packed : prepared.pieces) {
+        auto budget = MemoryBudget{prefix_bytes_of(models), 0};
+        PieceStates states(budget);
+        for (const auto number : order)
+          parts[number].push_back(dynamic_cast<const Derived&>(*models[number]).classified_from(packed, states));
       }
-      return classified_all(prepared.pieces, {});
+      std::vector<at::Tensor> all;
+      for (const auto& of_model : parts) all.push_back(of_model.size() == 1 ? of_model[0] : at::cat(of_model));
+      return all;
     });
   }
 
@@ -126,9 +152,7 @@ class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
     auto count = self().fixed_multiply_adds(tokens);
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const bool read_only = this->weights().has_head() && i + 1 == layers.size();
-      const auto asking = read_only ? Derived::read_tokens : tokens;
-      count += layers[i].attention.multiply_adds(asking, tokens) +
-               asking * (layers[i].intermediate.weight.numel() + layers[i].output.weight.numel());
+      count += layer_multiply_adds(i, read_only ? Derived::read_tokens : tokens, tokens);
     }
     return count;
   }
@@ -146,6 +170,55 @@ class EncoderClassifier : public FamilyNetwork<Derived, Config, Weights> {
 
  private:
   const Derived& self() const { return static_cast<const Derived&>(*this); }
+
+  // Makes prepared pieces of so many tokens; false where they are.
+  template <typename Pieces>
+  bool cut_to(const Pieces& prepared, std::int64_t tokens) const {
+    if (prepared.made_of_tokens == tokens) return false;
+    prepared.pieces = self().pieces(inputs_of(prepared.batches), tokens);
+    prepared.made_of_tokens = tokens;
+    return true;
+  }
+
+  // One piece, from what models before this one have computed of it.
+  template <typename Packed>
+  at::Tensor classified_from(const Packed& packed, PieceStates& states) const {
+    if (this->place() == nullptr) return self().classified(packed, {});
+    Restart restart{states, this->place()->versions};
+    const auto logits = self().classified(packed, {.restart = &restart});
+    if (restart.skipped == 0) return logits;
+    for (const auto& [examples, tokens] : self().lengths(packed)) {
+      for (std::int64_t layer = 0; layer < restart.skipped; ++layer)
+        this->note_skipped(examples * layer_multiply_adds(static_cast<std::size_t>(layer), tokens, tokens));
+    }
+    return logits;
+  }
+
+  std::int64_t layer_multiply_adds(std::size_t number, std::int64_t asking, std::int64_t tokens) const {
+    const auto& layer = this->weights().layers[number];
+    return layer.attention.multiply_adds(asking, tokens) +
+           asking * (layer.intermediate.weight.numel() + layer.output.weight.numel());
+  }
+
+  // Models that begin alike one after the other.
+  static std::vector<std::size_t> in_series_order(std::span<const Model* const> models) {
+    std::vector<std::size_t> order(models.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const auto versions = [&](std::size_t number) {
+      const auto* place = dynamic_cast<const Network&>(*models[number]).place();
+      return place == nullptr ? SiteVersions() : place->versions;
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t one, std::size_t other) { return versions(one) < versions(other); });
+    return order;
+  }
+  static std::int64_t prefix_bytes_of(std::span<const Model* const> models) {
+    for (const auto* model : models) {
+      if (const auto* place = dynamic_cast<const Network&>(*model).place(); place != nullptr)
+        return place->prefixes->most_bytes();
+    }
+    return 0;
+  }
 
   // In pieces that fit the device, without gradients.
   template <typename Compute>

@@ -14,6 +14,7 @@
 #include <espalier/error.h>
 
 #include <set>
+#include <utility>
 
 #include "nn/compaction.h"
 #include "nn/text.h"
@@ -148,10 +149,14 @@ Tensor classification_losses(const Tensor& logits, const Batch& batch, const Pas
   return row_losses(logits, batch.labels, pass.loss == nullptr ? of_task : *pass.loss, teacher_logits(batch, pass));
 }
 
+void Network::require_fit(const Mask& mask) const { check_mask(mask, sites_); }
+
+std::int64_t Network::take_skipped() const { return std::exchange(skipped_multiply_adds_, 0); }
+
 std::unique_ptr<Model> Network::masked(const Mask& mask) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
-  check_mask(mask, sites_);
+  require_fit(mask);
   auto sites = attention();
   for (std::size_t i = 0; i < sites.size(); ++i)
     sites[i] = masked_site(sites[i], mask.site(static_cast<std::int64_t>(i)));
@@ -161,7 +166,7 @@ std::unique_ptr<Model> Network::masked(const Mask& mask) const {
 std::unique_ptr<Model> Network::compacted(const Mask& mask, SoftmaxScale scale) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
-  check_mask(mask, sites_);
+  require_fit(mask);
   const auto closed = mask.closure();
   auto sites = attention();
   for (std::size_t i = 0; i < sites.size(); ++i)

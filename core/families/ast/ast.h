@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ast_checkpoint.h"
@@ -36,6 +37,9 @@ class Ast final : public EncoderClassifier<Ast, AstConfig, AstWeights> {
   at::Tensor encoded(const at::Tensor& features, const Pass& pass) const;
   at::Tensor classified(const at::Tensor& features, const Pass& pass) const;
   std::vector<std::int64_t> encoded_shape(const Inputs& inputs) const;
+  std::vector<std::pair<std::int64_t, std::int64_t>> lengths(const at::Tensor& features) const {
+    return {{features.size(0), config().tokens()}};
+  }
   std::int64_t pass_tokens(std::int64_t) const { return config().tokens(); }
   std::int64_t fixed_multiply_adds(std::int64_t tokens) const;
   static void give_head(AstWeights& weights, const AstConfig& config, const std::vector<std::int64_t>& rows,

@@ -106,12 +106,14 @@ Tensor ast_classify(const AstWeights& weights, const AstConfig& config, const Te
   const auto examples = features.size(0);
   Tensor first;  // [B*2, D]
   if (!pass.wants_every_token()) {
-    auto hidden = embed(weights, config, features, pass);  // [N, D]
     const auto layout = layout_of(examples, config);
-    for (std::size_t i = 0; i + 1 < weights.layers.size(); ++i)
-      hidden = layer_output(weights.layers[i], config, hidden, layout, pass, static_cast<std::int64_t>(i));
-    first = weights.norm(first_tokens_output(weights.layers.back(), config, hidden, layout, pass,
-                                             static_cast<std::int64_t>(weights.layers.size()) - 1));
+    const auto last = static_cast<std::int64_t>(weights.layers.size()) - 1;
+    const auto hidden = run_layers(
+        pass.restart, last, [&] { return embed(weights, config, features, pass); },
+        [&](std::int64_t site, const Tensor& before) {
+          return layer_output(weights.layers[static_cast<std::size_t>(site)], config, before, layout, pass, site);
+        });  // [N, D]
+    first = weights.norm(first_tokens_output(weights.layers.back(), config, hidden, layout, pass, last));
   } else {
     first = ast_encode(weights, config, features, pass)
                 .view({examples, config.tokens(), config.hidden_size})

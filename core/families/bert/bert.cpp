@@ -41,6 +41,12 @@ std::vector<std::int64_t> Bert::encoded_shape(const Inputs& inputs) const {
   return {ids.size(0), ids.size(1), config().hidden_size};
 }
 
+std::vector<std::pair<std::int64_t, std::int64_t>> Bert::lengths(const PackedInputs& inputs) const {
+  std::vector<std::pair<std::int64_t, std::int64_t>> all;
+  for (const auto& segment : inputs.layout.segments) all.emplace_back(segment.examples, segment.queries);
+  return all;
+}
+
 std::int64_t Bert::fixed_multiply_adds(std::int64_t) const {
   return weights().classifier ? weights().pooler->weight.numel() + weights().classifier->weight.numel() : 0;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bert_checkpoint.h"
@@ -34,6 +35,7 @@ class Bert final : public EncoderClassifier<Bert, BertConfig, BertWeights> {
   at::Tensor encoded(const PackedInputs& inputs, const Pass& pass) const;
   at::Tensor classified(const PackedInputs& inputs, const Pass& pass) const;
   std::vector<std::int64_t> encoded_shape(const Inputs& inputs) const;
+  std::vector<std::pair<std::int64_t, std::int64_t>> lengths(const PackedInputs& inputs) const;
   std::int64_t pass_tokens(std::int64_t tokens) const { return tokens; }
   std::int64_t fixed_multiply_adds(std::int64_t tokens) const;
   static void give_head(BertWeights& weights, const BertConfig& config, const std::vector<std::int64_t>& rows,

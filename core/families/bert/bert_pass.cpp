@@ -224,12 +224,13 @@ Tensor classify(const BertWeights& weights, const BertConfig& config, const Pack
   if (inputs.examples == 0) return weights.words.new_empty({0, weights.classifier->weight.size(0)});
   Tensor first;  // [examples, D]
   if (!pass.wants_every_token()) {
-    auto hidden = embed(weights, config, inputs, pass.dropout);  // [N, D]
-    for (std::size_t i = 0; i + 1 < weights.layers.size(); ++i) {
-      hidden = layer_output(weights.layers[i], config, hidden, inputs, pass, static_cast<std::int64_t>(i));
-    }
-    first = first_token_output(weights.layers.back(), config, hidden, inputs, pass,
-                               static_cast<std::int64_t>(weights.layers.size()) - 1);
+    const auto last = static_cast<std::int64_t>(weights.layers.size()) - 1;
+    const auto hidden = run_layers(
+        pass.restart, last, [&] { return embed(weights, config, inputs, pass.dropout); },
+        [&](std::int64_t site, const Tensor& before) {
+          return layer_output(weights.layers[static_cast<std::size_t>(site)], config, before, inputs, pass, site);
+        });  // [N, D]
+    first = first_token_output(weights.layers.back(), config, hidden, inputs, pass, last);
   } else {
     first = rows_of(encode(weights, config, inputs, pass), inputs.first);
   }

@@ -8,6 +8,7 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/triu.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -17,12 +18,16 @@
 #include <limits>
 
 #include "nn/arithmetic.h"
+#include "nn/series/mask_series.h"
 
 namespace espalier::nn {
 namespace {
 
 using at::Tensor;
 using Projections = std::array<Tensor, 4>;
+
+// What removals of single units keep of one batch between layers, and of compacted sites.
+constexpr std::int64_t states_bytes = std::int64_t{1} << 29;
 
 // Gradients must not depend on the mode that a caller left on.
 struct WithGradients {
@@ -77,6 +82,29 @@ Tensor PrunableNetwork::losses(const Batch& batch, const Units& units, const Ten
   for (const auto& site : attention_) attention.push_back(&site);
   const GateTable table({units, gates}, attention, examples_in(batch), network_->sample_tensor().options());
   return network_->losses_of(batch, {.gates = &table, .loss = &loss_});
+}
+
+Tensor PrunableNetwork::losses_without_each(const Batch& batch, const Units& units) {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  // For this call alone: a model in training has other weights by the next.
+  MaskSeries series(*network_, ComputeType::Float32, {}, states_bytes);
+  MemoryBudget budget{states_bytes};
+  PieceStates states(budget);
+  auto kept = at::ones({units.count()}, at::kBool);  // [units]
+  const auto losses_now = [&] {
+    const auto model = series.compacted(units.mask(kept));
+    const auto& network = dynamic_cast<const Network&>(*model);
+    Restart restart{states, network.place()->versions};
+    return network.losses_of(batch, {.loss = &loss_, .restart = &restart});
+  };
+  std::vector<Tensor> all = {losses_now()};
+  for (std::int64_t i = 0; i < units.count(); ++i) {
+    kept[i] = false;
+    all.push_back(losses_now());
+    kept[i] = true;
+  }
+  return at::stack(all);  // [1 + units, examples]
 }
 
 Tensor PrunableNetwork::open_gates(std::vector<std::int64_t> shape) const {

@@ -20,6 +20,7 @@ class PrunableNetwork final : public PrunableModel {
   const std::vector<Site>& sites() const override { return network_->sites(); }
   at::Tensor weights(std::int64_t site, Projection projection) const override;
   at::Tensor losses(const Batch& batch, const Units& units, const at::Tensor& gates) override;
+  at::Tensor losses_without_each(const Batch& batch, const Units& units) override;
   at::Tensor open_gates(std::vector<std::int64_t> shape) const override;
   std::vector<std::array<at::Tensor, 4>> gradients(const Batch& batch) override;
   at::Tensor squared_gradients(const Batch& batch, const Units& units, Squares squares) override;

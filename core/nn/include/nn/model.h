@@ -74,6 +74,13 @@ class PreparedInputs {
   virtual ~PreparedInputs();
   std::int64_t bytes() const;  // of the batches
   const std::vector<Batch> batches;
+  // Says that they are kept and will be asked for again, so that it pays to remember what models made of them.
+  void expect_again() const;
+  // Of these inputs alone, in this process; 0: they are computed once.
+  std::uint64_t number() const { return number_; }
+
+ private:
+  mutable std::uint64_t number_ = 0;
 };
 
 class Model {
@@ -102,6 +109,12 @@ class Model {
   virtual std::shared_ptr<const PreparedInputs> prepared(std::vector<Batch> batches) const;
   // As logits(batches), without gradients. Where a GPU's memory does not suffice, smaller pieces are computed from then on.
   virtual at::Tensor logits_of(const PreparedInputs& inputs) const;
+  // The same by each of several models, which come from one by masks: piece by piece, so that what models of a series
+  // (MaskSeries) have in common is computed once, however little memory there is. The numbers are those of logits_of.
+  virtual std::vector<at::Tensor> logits_of_each(std::span<const Model* const> models,
+                                                 const PreparedInputs& inputs) const;
+  // Multiply-adds that this model did not do for what it computed, since its series knew the answers; from zero again.
+  virtual std::int64_t take_skipped() const { return 0; }
   // The task loss of each example, [examples]: cross-entropy of its class; the mean binary cross-entropy where labels
   // are one number a class; of speech, the mean cross-entropy over the tokens of its reference.
   virtual at::Tensor losses(const Batch& batch) const = 0;

@@ -15,10 +15,17 @@
 #include "nn/attention.h"
 #include "nn/gate_table.h"
 #include "nn/layers.h"
+#include "nn/series/prefixes.h"
 
 namespace espalier::nn {
 
 using Inputs = std::map<std::string, at::Tensor>;
+
+// Where a model stands in a series of masks (MaskSeries).
+struct SeriesPlace {
+  std::shared_ptr<Prefixes> prefixes;
+  SiteVersions versions;
+};
 
 // What a site saw and said in one pass, for squared gradients of single samples.
 struct Tap {
@@ -40,6 +47,7 @@ struct Pass {
   Dropout dropout = Dropout::Off;
   std::vector<Tap>* taps = nullptr;
   const Loss* loss = nullptr;  // of losses_of; null: the task's
+  Restart* restart = nullptr;  // what other models have computed of these inputs; null: nothing
 
   // Whether every token has to be computed in all layers, also where the model reads the first alone.
   bool wants_every_token() const { return taps != nullptr || (gates != nullptr && gates->by_token()); }
@@ -100,6 +108,12 @@ class Network : public Model {
   std::unique_ptr<Model> with_parameters(const std::vector<at::Tensor>& tensors) const override;
   std::unique_ptr<Model> with_scaled_outputs(std::int64_t site, const at::Tensor& factors) const override;
   std::unique_ptr<Model> converted(at::ScalarType type, at::Device device) const;
+  // Null: in no series. What is made of a model stands in none either: its weights may be others.
+  const SeriesPlace* place() const { return place_.get(); }
+  void set_place(std::shared_ptr<const SeriesPlace> place) { place_ = std::move(place); }
+  std::int64_t take_skipped() const override;
+  // Throws InputError where a mask is of another model: its sites, heads or widths differ.
+  void require_fit(const Mask& mask) const;
   // The weights of linear layers alone as `type`: what autocast would make of them at each call.
   std::unique_ptr<Model> with_linear_weights(at::ScalarType type) const;
   // Throws InputError where what is counted, of the sites and of the rest, is not what the file holds: `elements` are
@@ -132,12 +146,16 @@ class Network : public Model {
   // The name of a parameter as the checkpoint has it.
   virtual std::string full_name(const std::string& name) const { return name; }
 
+  void note_skipped(std::int64_t multiply_adds) const { skipped_multiply_adds_ += multiply_adds; }
+
  private:
   bool is_parameter(const std::string& name, const at::Tensor& tensor) const;
   // The tensors of parameters(), in their order.
   void visit_parameters(const Visit& visit) const;
 
   std::vector<Site> sites_;
+  std::shared_ptr<const SeriesPlace> place_;
+  mutable std::int64_t skipped_multiply_adds_ = 0;
 };
 
 // The same model in another number format or on another device. Weights as `type`: float64 tells rounding from mistakes.
