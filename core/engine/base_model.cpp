@@ -142,6 +142,16 @@ std::uint64_t seed_for(const std::string& purpose, std::int64_t seed) {
   return std::stoull(sha256_hex(purpose + ' ' + std::to_string(seed)).substr(0, 16), nullptr, 16);
 }
 
+nn::MaskSeries& BaseModel::series_of(ComputeType compute, const SoftmaxScale& scale) {
+  auto& series = series_[fmt::format("{} {}", to_string(compute), to_string(scale))];
+  if (!series) {
+    const auto& device = task->device();
+    series = std::make_unique<nn::MaskSeries>(*model, compute, scale,
+                                              nn::prefix_bytes(device.place, device.memory_bytes));
+  }
+  return *series;
+}
+
 BaseModels::BaseModels(fs::path cache_folder, Watch watch, nn::Device device)
     : cache_folder_(std::move(cache_folder)),
       watch_(std::move(watch)),

@@ -82,15 +82,19 @@ at::Tensor scores_in_batches(const loader::PluginCatalog& catalog, const ScoreSo
   const auto place = source.model.device();
   const nn::ComputeGuard compute(type, place, nn::ComputeGuard::Purpose::Gradients);
   const nn::DeterministicGuard deterministic(place);
-  std::optional<nn::ForInference> dense;
-  const auto evaluate = [&](const Mask& mask) {
+  std::optional<nn::MaskSeries> series;
+  const auto evaluate_each = [&](std::span<const Mask> masks) {
     if (source.task == nullptr || source.split == nullptr)
       throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
     const nn::ComputeGuard inference(type, place);
-    if (!dense) dense.emplace(source.model, type);
-    return source.task->quality(source.task->evaluate(*(*dense)->compacted(mask), *source.split).metrics);
+    if (!series)
+      series.emplace(source.model, type, SoftmaxScale{}, nn::prefix_bytes(place, source.task->device().memory_bytes));
+    std::vector<double> qualities;
+    for (const auto& evaluation : source.task->evaluate_each(*series, masks, *source.split))
+      qualities.push_back(source.task->quality(evaluation.metrics));
+    return qualities;
   };
-  ScoringTask task{*prunable, units, batches, random, evaluate};
+  ScoringTask task{*prunable, units, batches, random, evaluate_each};
   auto scores = loader::call_scorer(request.scorer, *scorer, task);
   scorer.leave();
   shown.check(scorer.who());

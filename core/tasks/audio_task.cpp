@@ -122,8 +122,19 @@ void AudioTask::require_same_reading(const std::filesystem::path& other) const {
 }
 
 Evaluation AudioTask::evaluate(const nn::Model& model, const Split& split) const {
-  const auto together = model.device().is_cpu() ? 1 : batches_at_once_on_a_gpu;
-  return evaluation_of({{"logits", logits_of(model, split, together, watch())}}, split, multiply_adds_of(model, split));
+  const auto* const alone = &model;
+  return std::move(evaluate_models({&alone, 1}, split).front());
+}
+
+std::vector<Evaluation> AudioTask::evaluate_models(std::span<const nn::Model* const> models, const Split& split) const {
+  const auto together = models.front()->device().is_cpu() ? std::size_t{1} : batches_at_once_on_a_gpu;
+  const auto logits = logits_of_each(models, split, together, watch());
+  std::vector<Evaluation> evaluations;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    evaluations.push_back(
+        evaluation_of({{"logits", logits[i]}}, split, multiply_adds_of(*models[i], split) - models[i]->take_skipped()));
+  }
+  return evaluations;
 }
 
 Evaluation AudioTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {

@@ -54,9 +54,11 @@ void require_two_classes(const std::vector<std::string>& labels, const std::stri
                    "', so there is nothing to tell apart\n    expected two classes or more");
 }
 
-at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch) {
+std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models, const Split& split,
+                                       std::size_t batches_at_once, const Watch& watch) {
   const c10::InferenceMode inference;
-  std::vector<at::Tensor> parts;
+  const auto& first = *models.front();
+  std::vector<std::vector<at::Tensor>> parts(models.size());
   std::vector<std::int64_t> rows;
   for (std::size_t begin = 0; begin < split.batches.size(); begin += batches_at_once) {
     watch.check();
@@ -68,15 +70,21 @@ at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t bat
       return some;
     };
     const auto inputs = split.prepared
-                            ? split.prepared->get(model, std::to_string(begin) + '-' + std::to_string(end), make)
-                            : model.prepared(make());
-    parts.push_back(model.logits_of(*inputs).to(at::kFloat));  // [examples of these batches, classes]
+                            ? split.prepared->get(first, std::to_string(begin) + '-' + std::to_string(end), make)
+                            : first.prepared(make());
+    // One model alone goes on from what its series keeps from one evaluation to the next.
+    const auto computed = models.size() == 1 ? std::vector{first.logits_of(*inputs)}
+                                             : first.logits_of_each(models, *inputs);  // [examples of these, classes]
+    for (std::size_t i = 0; i < models.size(); ++i) parts[i].push_back(computed[i].to(at::kFloat));
   }
-  const auto computed = at::cat(parts).cpu();  // [examples, classes], by length
   const auto order = at::from_blob(rows.data(), {static_cast<std::int64_t>(rows.size())}, at::kLong);
-  auto logits = at::empty_like(computed);
-  logits.index_copy_(0, order, computed);  // [examples, classes], in file order
-  return logits;
+  std::vector<at::Tensor> all;
+  for (const auto& of_model : parts) {
+    const auto computed = at::cat(of_model).cpu();  // [examples, classes], by length
+    auto& logits = all.emplace_back(at::empty_like(computed));
+    logits.index_copy_(0, order, computed);  // [examples, classes], in file order
+  }
+  return all;
 }
 
 Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
@@ -90,15 +98,11 @@ Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
   return {margins, logits.argmax(1).eq(labels).logical_and(finite), finite.all().item<bool>()};
 }
 
-Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches) {
+Margins margins_of(const nn::Model& model, const nn::PreparedInputs& inputs) {
   const c10::InferenceMode inference;
-  std::vector<Batch> some;
   std::vector<at::Tensor> labels;
-  for (const auto& rows : batches) {
-    some.push_back(split.examples->batch(rows));
-    labels.push_back(some.back().labels);
-  }
-  return margins_of(model.logits(some).to(at::kFloat).cpu(), at::cat(labels));
+  for (const auto& batch : inputs.batches) labels.push_back(batch.labels);
+  return margins_of(model.logits_of(inputs).to(at::kFloat).cpu(), at::cat(labels));
 }
 
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "cells/families.h"
 #include "cells/formats.h"
@@ -87,6 +88,7 @@ std::shared_ptr<const nn::PreparedInputs> PreparedBatches::get(const nn::Model& 
   auto made = model.prepared(make());
   if (bytes_ + made->bytes() > most_bytes_) return made;
   bytes_ += made->bytes();
+  made->expect_again();
   return kept_[reader + ' ' + part] = std::move(made);
 }
 
@@ -94,6 +96,33 @@ Task::Task(DatasetSettings dataset, DigestMemory& digests, Watch watch, nn::Devi
     : dataset_(std::move(dataset)), tables_(digests), watch_(std::move(watch)), device_(std::move(device)) {}
 
 Task::~Task() = default;
+
+std::vector<Evaluation> Task::evaluate_each(nn::MaskSeries& series, std::span<const Mask> masks,
+                                            const Split& split) const {
+  std::vector<Evaluation> evaluations(masks.size());
+  std::size_t done = 0;
+  auto said = std::chrono::steady_clock::now();
+  for (const auto& group : series.visits(masks)) {
+    std::vector<std::unique_ptr<nn::Model>> held;
+    std::vector<const nn::Model*> models;
+    for (const auto number : group) models.push_back(held.emplace_back(series.compacted(masks[number])).get());
+    auto answers = evaluate_models(models, split);
+    for (std::size_t i = 0; i < group.size(); ++i) evaluations[group[i]] = std::move(answers[i]);
+    done += group.size();
+    watch_.check();
+    const auto now = std::chrono::steady_clock::now();
+    if (done == masks.size() || now - said < std::chrono::seconds(5)) continue;
+    said = now;
+    watch_.tell(fmt::format("{} of {} masks evaluated", done, masks.size()));
+  }
+  return evaluations;
+}
+
+std::vector<Evaluation> Task::evaluate_models(std::span<const nn::Model* const> models, const Split& split) const {
+  std::vector<Evaluation> evaluations;
+  for (const auto* model : models) evaluations.push_back(evaluate(*model, split));
+  return evaluations;
+}
 
 bool Task::has_split(const std::string& name) const {
   const auto found = dataset_.split.find(name);

@@ -100,8 +100,19 @@ void TextTask::require_same_reading(const std::filesystem::path& other) const {
 }
 
 Evaluation TextTask::evaluate(const nn::Model& model, const Split& split) const {
-  const auto together = model.device().is_cpu() ? batches_at_once : batches_at_once_on_a_gpu;
-  return evaluation_of({{"logits", logits_of(model, split, together, watch())}}, split, multiply_adds_of(model, split));
+  const auto* const alone = &model;
+  return std::move(evaluate_models({&alone, 1}, split).front());
+}
+
+std::vector<Evaluation> TextTask::evaluate_models(std::span<const nn::Model* const> models, const Split& split) const {
+  const auto together = models.front()->device().is_cpu() ? batches_at_once : batches_at_once_on_a_gpu;
+  const auto logits = logits_of_each(models, split, together, watch());
+  std::vector<Evaluation> evaluations;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    evaluations.push_back(
+        evaluation_of({{"logits", logits[i]}}, split, multiply_adds_of(*models[i], split) - models[i]->take_skipped()));
+  }
+  return evaluations;
 }
 
 Evaluation TextTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {

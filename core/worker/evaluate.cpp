@@ -13,6 +13,7 @@
 #include "nn/arithmetic.h"
 #include "nn/device.h"
 #include "nn/mask_file.h"
+#include "nn/series/mask_series.h"
 #include "output.h"
 #include "tasks/speech_task.h"
 #include "tasks/task.h"
@@ -42,6 +43,23 @@ std::string predictions(const tasks::Task& task, const tasks::Evaluation& evalua
   return lines;
 }
 
+// Throws where the model cannot answer for such data.
+std::unique_ptr<nn::Model> readable_model(const EvaluateWords& words, Format format, const nn::Device& device) {
+  auto model = families::read_model(words.model, "", device.place);
+  say_skipped(*model, words.model);
+  tasks::require_format(words.model, model->family(), format);
+  if (model->task_kind() == nn::TaskKind::None) {
+    throw InputError(words.model +
+                     ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
+  }
+  tasks::require_head(words.model, model->labels(), format);
+  if ((words.per_class || words.confusion) && model->labels().empty()) {
+    throw SettingsError("--per-class and --confusion are of classes; " + words.model +
+                        " writes text\n    its word errors are in the metrics");
+  }
+  return model;
+}
+
 }  // namespace
 
 ExitCode evaluate(const EvaluateWords& words, const nn::Device& device) {
@@ -49,34 +67,16 @@ ExitCode evaluate(const EvaluateWords& words, const nn::Device& device) {
   for (const auto& mask : words.masks) sources.push_back({"--mask", mask});
   check_output_file("--predictions", words.predictions, sources);
   const auto dataset = dataset_from_words(words.data, words.data.split);
-  const auto model = families::read_model(words.model, "", device.place);
-  say_skipped(*model, words.model);
-  tasks::require_format(words.model, model->family(), dataset.format);
-  if (model->task_kind() == nn::TaskKind::None) {
-    throw InputError(words.model +
-                     ": has no classification head, so there is nothing to evaluate\n    espalier train makes one");
-  }
-  tasks::require_head(words.model, model->labels(), dataset.format);
-  if ((words.per_class || words.confusion) && model->labels().empty()) {
-    throw SettingsError("--per-class and --confusion are of classes; " + words.model +
-                        " writes text\n    its word errors are in the metrics");
-  }
+  const auto model = readable_model(words, dataset.format, device);
   DigestMemory digests(cache_folder());
   const auto task =
       tasks::make_task(dataset, words.model, model->labels(), digests, cache_folder(), watch(), model.get(), device);
   const auto& split = task->split(words.data.split);
   const auto type = from_name<ComputeType>(words.compute);
   const nn::ComputeGuard compute(type, device.place);
-  const nn::ForInference dense(*model, type);  // weights are converted once, not for each mask
   const auto digest = words.masks.empty() ? std::string() : checkpoint_digest(words.model);
   auto answers = nlohmann::json::array();
-  // Seconds are those of making the model smaller and of evaluating it.
-  const auto measure = [&](const auto& model_of_mask, const std::string& mask) {
-    nn::synchronize(device.place);
-    const auto begun = std::chrono::steady_clock::now();
-    const auto evaluation = task->evaluate(*model_of_mask(), split);
-    nn::synchronize(device.place);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  const auto keep = [&](const tasks::Evaluation& evaluation, double seconds, const std::string& mask) {
     tasks::require_numbers(evaluation, words.model + ": the model" + (mask.empty() ? "" : " under " + mask),
                            words.data.split);
     if (!words.predictions.empty()) write_file(words.predictions, predictions(*task, evaluation));
@@ -88,10 +88,32 @@ ExitCode evaluate(const EvaluateWords& words, const nn::Device& device) {
     add_class_results(answer, words, model->labels(), evaluation, split);
     answers.push_back(answer);
   };
-  if (words.masks.empty()) measure([&] { return &*dense; }, "");
-  for (const auto& file : words.masks) {
-    const auto mask = nn::read_mask(file, model->sites(), digest);
-    measure([&] { return words.plain ? dense->masked(mask) : dense->compacted(mask); }, file);
+  // Seconds are those of making models smaller and of evaluating them.
+  const auto seconds_of = [&](const auto& compute) {
+    nn::synchronize(device.place);
+    const auto begun = std::chrono::steady_clock::now();
+    compute();
+    nn::synchronize(device.place);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  };
+  std::vector<Mask> masks;
+  for (const auto& file : words.masks) masks.push_back(nn::read_mask(file, model->sites(), digest));
+  nn::MaskSeries series(*model, type, {}, nn::prefix_bytes(device.place, device.memory_bytes));
+  const auto one = [&](const std::string& file, const auto& model_of_mask) {
+    tasks::Evaluation evaluation;
+    const auto seconds = seconds_of([&] { evaluation = task->evaluate(*model_of_mask(), split); });
+    keep(evaluation, seconds, file);
+  };
+  if (words.masks.empty()) {
+    one("", [&] { return &series.model(); });
+  } else if (words.plain) {
+    for (std::size_t i = 0; i < masks.size(); ++i) one(words.masks[i], [&] { return series.model().masked(masks[i]); });
+  } else {
+    // What masks have in common has no time of its own: each is given an equal share of that of all.
+    std::vector<tasks::Evaluation> evaluations;
+    const auto seconds = seconds_of([&] { evaluations = task->evaluate_each(series, masks, split); });
+    for (std::size_t i = 0; i < masks.size(); ++i)
+      keep(evaluations[i], seconds / static_cast<double>(masks.size()), words.masks[i]);
   }
   if (words.json) {
     std::puts((answers.size() == 1 ? answers[0] : answers).dump(2).c_str());

@@ -39,10 +39,16 @@ tasks::Evaluation Caches::evaluation_of(BaseModel& base, const nn::Model& pruned
   }
   from_cache = false;
   const nn::ComputeGuard compute(cell.compute, device.place);
-  // Compacting it by the same mask again costs nothing.
-  const auto compacted = pruned.compacted(mask, cell.softmax_scale);
-  const nn::ForInference model(*compacted, cell.compute);
-  evaluations_.emplace_front(key, base.task->evaluate(*model, data));
+  const auto evaluated = [&] {
+    // Cells of one base model begin where their masks first differ; what was repaired differs from the first layer on.
+    if (model_digest == base.digest)
+      return base.task->evaluate(*base.series_of(cell.compute, cell.softmax_scale).compacted(mask), data);
+    // Compacting it by the same mask again costs nothing.
+    const auto compacted = pruned.compacted(mask, cell.softmax_scale);
+    const nn::ForInference model(*compacted, cell.compute);
+    return base.task->evaluate(*model, data);
+  };
+  evaluations_.emplace_front(key, evaluated());
   if (evaluations_.size() > most_evaluations) evaluations_.pop_back();
   return evaluations_.front().second;
 }

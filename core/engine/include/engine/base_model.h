@@ -11,6 +11,7 @@
 #include "engine/training.h"
 #include "engine/untouched.h"
 #include "nn/model.h"
+#include "nn/series/mask_series.h"
 #include "tasks/task.h"
 
 namespace espalier::engine {
@@ -24,6 +25,12 @@ struct BaseModel {
   std::unique_ptr<tasks::Task> task;
   std::map<std::string, tasks::Evaluation> dense;  // by split, filled by dense_evaluation()
   bool trained_now = false;
+
+  // Masks of it as inference computes them in this arithmetic, at this scale.
+  nn::MaskSeries& series_of(ComputeType compute, const SoftmaxScale& scale);
+
+ private:
+  std::map<std::string, std::unique_ptr<nn::MaskSeries>> series_;
 };
 
 class BaseModels {

@@ -24,6 +24,7 @@ class AudioTask final : public Task {
   void require_same_reading(const std::filesystem::path& other) const override;
 
  protected:
+  std::vector<Evaluation> evaluate_models(std::span<const nn::Model* const> models, const Split& split) const override;
   Split read(const std::string& name) override;
   std::string compute_digest(const std::string& name) override;
   void set_labels(std::vector<std::string> labels) override { labels_ = std::move(labels); }

@@ -5,9 +5,10 @@
 
 namespace espalier::tasks {
 
-// Logits of a whole split in file order: [examples, classes], float32. `batches_at_once` batches are handed to the
-// model together.
-at::Tensor logits_of(const nn::Model& model, const Split& split, std::size_t batches_at_once, const Watch& watch);
+// Logits of a whole split in file order by each of these models, which are one or of one series: [examples, classes],
+// float32. `batches_at_once` batches are handed to a model together.
+std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models, const Split& split,
+                                       std::size_t batches_at_once, const Watch& watch);
 
 // Of these rows: by how much the logit of the class exceeds the largest other, and whether the class is found. Rows whose
 // logits are not numbers are the least sure of all, and not right.
@@ -16,7 +17,7 @@ struct Margins {
   at::Tensor right;    // [rows], bool
   bool finite = true;  // all logits are numbers
 };
-Margins margins_of(const nn::Model& model, const Split& split, const std::vector<data::Rows>& batches);
+Margins margins_of(const nn::Model& model, const nn::PreparedInputs& inputs);
 // The same from logits [examples, classes] of the whole split, in file order.
 Margins margins_of(const at::Tensor& logits, const at::Tensor& labels);
 

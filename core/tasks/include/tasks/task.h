@@ -20,6 +20,7 @@
 #include "data/examples.h"
 #include "nn/device.h"
 #include "nn/model.h"
+#include "nn/series/mask_series.h"
 #include "tables/split_tables.h"
 #include "words/plugin_description.h"
 #include "words/watch.h"
@@ -106,6 +107,9 @@ class Task {
 
   // Every shortcut of the engine gives these numbers; padding is not computed, pruned heads are left out.
   virtual Evaluation evaluate(const nn::Model& model, const Split& split) const = 0;
+  // Under each of these masks of one model, in their order, the same numbers as alone; what several have in common is
+  // computed once.
+  std::vector<Evaluation> evaluate_each(nn::MaskSeries& series, std::span<const Mask> masks, const Split& split) const;
   // The same from outputs that are already known. Throws where they do not fit the split.
   virtual Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const = 0;
   // The mean loss of one training step, differentiable in the model's parameters.
@@ -122,6 +126,8 @@ class Task {
   double quality(const Metrics& metrics, const std::string& metric = "") const;
 
  protected:
+  // By models of one series that fit into memory together.
+  virtual std::vector<Evaluation> evaluate_models(std::span<const nn::Model* const> models, const Split& split) const;
   virtual Split read(const std::string& name) = 0;
   virtual std::string compute_digest(const std::string& name) = 0;
   virtual void set_labels(std::vector<std::string> labels) = 0;
