@@ -25,24 +25,8 @@ void check(const at::Tensor& logits, const at::Tensor& labels) {
   if (labels.size(0) == 0) throw InputError("metrics of no examples cannot be\n    expected at least one");
 }
 
-// Of one class: how often it is the label, the prediction, and both.
-struct Counts {
-  double labelled = 0, predicted = 0, both = 0;
-};
-
-// Mean over the classes that occur, as scikit-learn's f1_score(average="macro").
-double macro_f1(const std::vector<Counts>& classes) {
-  double sum = 0, occurring = 0;
-  for (const auto& counts : classes) {
-    if (counts.labelled + counts.predicted == 0) continue;
-    sum += 2 * counts.both / (counts.labelled + counts.predicted);
-    ++occurring;
-  }
-  return sum / occurring;
-}
-
 // Gorodkin 2004, R_K: Matthews' correlation for any number of classes.
-double matthews(const std::vector<Counts>& classes, double examples) {
+double matthews(const std::vector<ClassCounts>& classes, double examples) {
   double correct = 0, products = 0, labelled = 0, predicted = 0;
   for (const auto& counts : classes) {
     correct += counts.both;
@@ -57,6 +41,17 @@ double matthews(const std::vector<Counts>& classes, double examples) {
 
 }  // namespace
 
+// Mean over the classes that occur, as scikit-learn's f1_score(average="macro").
+double macro_f1(const std::vector<ClassCounts>& classes) {
+  double sum = 0, occurring = 0;
+  for (const auto& counts : classes) {
+    if (counts.labelled + counts.predicted == 0) continue;
+    sum += 2 * counts.both / (counts.labelled + counts.predicted);
+    ++occurring;
+  }
+  return sum / occurring;
+}
+
 std::map<std::string, double> classification_metrics(const at::Tensor& logits, const at::Tensor& labels) {
   check(logits, labels);
   const at::Tensor values = logits.detach().to(at::kCPU, at::kDouble).contiguous();  // [examples, classes]
@@ -64,7 +59,7 @@ std::map<std::string, double> classification_metrics(const at::Tensor& logits, c
   const std::int64_t examples = values.size(0), width = values.size(1);
   if (const auto broken = rows_not_finite(values); broken > 0)
     return no_numbers({{"accuracy", 0}, {"macro_f1", 0}, {"mcc", 0}, {"cross_entropy", 0}}, broken);
-  std::vector<Counts> classes(static_cast<std::size_t>(width));
+  std::vector<ClassCounts> classes(static_cast<std::size_t>(width));
   double correct = 0, cross_entropy = 0;
   for (std::int64_t example = 0; example < examples; ++example) {
     const double* const row = values.const_data_ptr<double>() + example * width;

@@ -1,7 +1,6 @@
 #include "mask_evaluator.h"
 
-#include <ATen/ops/empty.h>
-
+#include <ATen/TensorOperators.h>
 #include <espalier/error.h>
 #include <fmt/format.h>
 
@@ -17,8 +16,6 @@
 
 #include "engine/environment.h"
 #include "loader/visit.h"
-#include "nn/arithmetic.h"
-#include "tasks/classification.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -29,14 +26,36 @@ namespace fs = std::filesystem;
 
 // Parts of the split that a bounded evaluation goes through; smaller ones stop earlier and pack worse.
 constexpr std::int64_t parts_of_a_split = 16;
-constexpr std::int64_t least_examples_a_part = 32;
-constexpr std::int64_t most_examples_a_batch = 64;
+constexpr std::int64_t least_texts_a_part = 32, least_sounds_a_part = 4;
+// Masks that are computed together: more have hardly more in common, and their answers are kept only when all are known.
+constexpr std::size_t most_masks_together = 64;
+// Examples are ordered anew when so large a share of what the ordering mask keeps or drops has changed.
+constexpr double far_share = 0.125;
+
+// The share of bits in which two masks of one model differ.
+double distance(const Mask& one, const Mask& other) {
+  std::int64_t different = 0, all = 0;
+  for (std::int64_t site = 0; site < one.size(); ++site) {
+    for (const auto projection : all_projections) {
+      const auto& bits = one.site(site).of(projection);
+      if (!bits.defined()) continue;
+      different += bits.ne(other.site(site).of(projection)).sum().item<std::int64_t>();
+      all += bits.numel();
+    }
+  }
+  return all == 0 ? 0 : static_cast<double>(different) / static_cast<double>(all);
+}
 
 }  // namespace
 
 SplitEvaluator::SplitEvaluator(const nn::Model& model, const Mask& kept, tasks::Task& task, EvaluatorSettings settings,
                                const Watch& watch)
-    : model_(model, settings.compute), kept_(kept), task_(task), settings_(std::move(settings)), watch_(watch) {
+    : series_(model, settings.compute, settings.scale,
+              nn::prefix_bytes(task.device().place, task.device().memory_bytes)),
+      kept_(kept),
+      task_(task),
+      settings_(std::move(settings)),
+      watch_(watch) {
   read_journal();
 }
 
@@ -48,90 +67,162 @@ double SplitEvaluator::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun_).count();
 }
 
-bool SplitEvaluator::stops_early() const {
-  const auto metric = settings_.metric.empty() ? task_.ranking_metrics().at(0) : settings_.metric;
-  return metric == "accuracy" && split().labels.defined() && split().labels.dim() == 1;
+tasks::BoundedMetric* SplitEvaluator::bounds() const {
+  if (!bounds_)
+    bounds_ = task_.bounded(split(), settings_.metric.empty() ? task_.ranking_metrics().at(0) : settings_.metric);
+  return bounds_->get();
 }
 
-double SplitEvaluator::resolution() const {
-  return stops_early() ? 1 / static_cast<double>(split().examples->size()) : 0;
+double SplitEvaluator::resolution() const { return bounds() == nullptr ? 0 : bounds()->resolution(); }
+
+Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) { return evaluate_each({&mask, 1}, at_least)[0]; }
+
+const Evaluated* SplitEvaluator::known(const std::string& digest, double at_least) const {
+  const auto found = answers_.find(digest);
+  if (found == answers_.end()) return nullptr;
+  return found->second.complete || found->second.quality < at_least ? &found->second : nullptr;
 }
 
-Evaluated SplitEvaluator::evaluate(const Mask& mask, double at_least) {
+std::vector<Evaluated> SplitEvaluator::evaluate_each(std::span<const Mask> masks, double at_least) {
   watch_.check();
-  const auto now = mask.intersected(kept_);
-  const auto digest = now.digest();
-  const bool is_new = asked_.insert(digest).second;
-  const auto known = answers_.find(digest);
-  if (known != answers_.end() && (known->second.complete || known->second.quality < at_least)) {
-    if (is_new) ++known_;
-    return known->second;
-  }
-  loader::put_folder_back();
-  const auto before = examples_;
-  const auto answer = compute(now, at_least);
-  ++computed_;
-  examples_asked_ += split().examples->size();
-  if (!answer.complete) ++stopped_;
-  if (settings_.check) settings_.check();
-  answers_[digest] = answer;
-  write(digest, answer, examples_ - before);
-  return answer;
-}
-
-Evaluated SplitEvaluator::compute(const Mask& mask, double at_least) {
-  const nn::ComputeGuard compute(settings_.compute, model_->device());
-  const auto compacted = model_->compacted(mask, settings_.scale);
-  const bool bounded = at_least > -std::numeric_limits<double>::infinity();
-  if (bounded && !parts_.empty()) return in_parts(*compacted, at_least);
-  const auto evaluation = task_.evaluate(*compacted, split());
-  examples_ += evaluation.examples;
-  if (stops_early()) remember_margins(tasks::margins_of(evaluation.outputs.at("logits"), split().labels).margins);
-  return {task_.quality(evaluation.metrics, settings_.metric), true};
-}
-
-Evaluated SplitEvaluator::in_parts(const nn::Model& model, double at_least) {
-  const auto count = split().examples->size();
-  const auto all = static_cast<double>(count);
-  auto margins = at::empty({count}, at::kFloat);  // in file order
-  std::int64_t right = 0, seen = 0;
-  bool finite = true;
-  for (const auto& part : parts_) {
-    watch_.check();
-    std::vector<Batch> batches;
-    for (const auto& rows : part) batches.push_back(split().examples->batch(rows));
-    const auto found = tasks::margins_of(model, *model.prepared(std::move(batches)));
-    std::int64_t row_of_part = 0;
-    const auto flat = found.margins.contiguous();
-    for (const auto& rows : part) {
-      for (const auto row : rows) margins.mutable_data_ptr<float>()[row] = flat.const_data_ptr<float>()[row_of_part++];
+  std::vector<std::string> digests;
+  std::vector<Question> questions;
+  std::set<std::string> to_compute;
+  for (const auto& mask : masks) {
+    auto now = mask.intersected(kept_);
+    const auto& digest = digests.emplace_back(now.digest());
+    const bool is_new = asked_.insert(digest).second;
+    if (known(digest, at_least) != nullptr) {
+      if (is_new) ++known_;
+    } else if (to_compute.insert(digest).second) {
+      questions.push_back({std::move(now), digest});
     }
-    finite = finite && found.finite;
-    right += found.right.sum().item<std::int64_t>();
-    seen += row_of_part;
-    examples_ += row_of_part;
-    const double most = static_cast<double>(right + count - seen) / all;
-    if (most < at_least && seen < count) return {most, false};
   }
-  remember_margins(margins);
-  return {finite ? static_cast<double>(right) / all : std::numeric_limits<double>::quiet_NaN(), true};
+  if (!questions.empty()) {
+    loader::put_folder_back();
+    compute(questions, at_least);
+  }
+  std::vector<Evaluated> answers;
+  for (const auto& digest : digests) answers.push_back(answers_.at(digest));
+  return answers;
 }
 
-// The next masks differ little from one that was evaluated whole: what it got wrong, or nearly, comes first.
-void SplitEvaluator::remember_margins(const at::Tensor& margins) {
-  const auto& examples = *split().examples;
-  const auto flat = margins.contiguous();
-  std::vector<std::int64_t> order(static_cast<std::size_t>(examples.size()));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  const auto* margin = flat.const_data_ptr<float>();
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return margin[a] < margin[b]; });
-  const auto size = std::max(least_examples_a_part, (examples.size() + parts_of_a_split - 1) / parts_of_a_split);
-  parts_.clear();
-  for (std::int64_t begin = 0; begin < examples.size(); begin += size) {
-    const auto end = std::min(begin + size, examples.size());
-    parts_.push_back(
-        data::bucketed_rows(examples, {order.begin() + begin, order.begin() + end}, most_examples_a_batch));
+void SplitEvaluator::compute(std::span<Question> questions, double at_least) {
+  const nn::ComputeGuard compute(settings_.compute, series_.model().device());
+  std::vector<Mask> masks;
+  for (const auto& question : questions) masks.push_back(question.mask);
+  std::size_t done = 0;
+  for (const auto& group : series_.visits(masks)) {
+    for (std::size_t begin = 0; begin < group.size(); begin += most_masks_together) {
+      std::vector<Question*> together;
+      for (auto i = begin; i < std::min(begin + most_masks_together, group.size()); ++i)
+        together.push_back(&questions[group[i]]);
+      compute_together(together, at_least);
+      if (settings_.check) settings_.check();
+      for (const auto* question : together) keep(*question);
+      done += together.size();
+      const auto now = std::chrono::steady_clock::now();
+      if (done == questions.size() || now - said_ < std::chrono::seconds(5)) continue;
+      said_ = now;
+      watch_.tell(fmt::format("{} of {} masks evaluated", done, questions.size()));
+    }
   }
+  // In the order in which they were asked for, however they were computed.
+  for (const auto& question : questions) {
+    if (question.answer->complete) order_by(question);
+  }
+}
+
+void SplitEvaluator::compute_together(std::span<Question*> questions, double at_least) {
+  for (auto* question : questions) question->model = series_.compacted(question->mask);
+  if (at_least > -std::numeric_limits<double>::infinity() && bounds() != nullptr) {
+    const auto& all = parts();
+    for (std::size_t i = 0; i < all.size(); ++i) compute_part(questions, all[i], rows_[i], at_least);
+  } else {
+    compute_part(questions, split(), all_rows(), at_least);
+  }
+  for (auto* question : questions) question->model.reset();
+}
+
+// By those that have no answer yet.
+void SplitEvaluator::compute_part(std::span<Question*> questions, const tasks::Split& part, const data::Rows& rows,
+                                  double at_least) {
+  watch_.check();
+  std::vector<Question*> open;
+  std::vector<const nn::Model*> models;
+  for (auto* question : questions) {
+    if (question->answer) continue;
+    open.push_back(question);
+    models.push_back(question->model.get());
+  }
+  if (open.empty()) return;
+  const auto evaluations = task_.evaluate_models(models, part);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    auto& question = *open[i];
+    question.examples += std::ssize(rows);
+    if (bounds() != nullptr) note(question, bounds()->found(evaluations[i], rows), rows);
+    if (&part == &split()) {
+      question.answer = {task_.quality(evaluations[i].metrics, settings_.metric), true};
+      continue;
+    }
+    const bool is_whole = question.examples == split().examples->size();
+    const double most = bounds()->at_most(question.answers);
+    if (is_whole || most < at_least) question.answer = {most, is_whole};
+  }
+}
+
+void SplitEvaluator::note(Question& question, const std::vector<tasks::BoundedMetric::Found>& found,
+                          const data::Rows& rows) const {
+  const auto count = static_cast<std::size_t>(split().examples->size());
+  question.answers.resize(count, tasks::BoundedMetric::unseen);
+  question.sureness.resize(count);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    question.answers[static_cast<std::size_t>(rows[i])] = found[i].answer;
+    question.sureness[static_cast<std::size_t>(rows[i])] = found[i].sureness;
+  }
+}
+
+void SplitEvaluator::keep(const Question& question) {
+  ++computed_;
+  examples_ += question.examples;
+  examples_asked_ += split().examples->size();
+  if (!question.answer->complete) ++stopped_;
+  answers_[question.digest] = *question.answer;
+  write(question.digest, *question.answer, question.examples);
+}
+
+// The next masks differ little from one that was evaluated whole: what it got wrong, or nearly, comes first. The order
+// stays while masks are near that one, so that what is known of the parts serves them.
+void SplitEvaluator::order_by(const Question& question) {
+  if (bounds() == nullptr || (ordered_by_ && distance(*ordered_by_, question.mask) <= far_share)) return;
+  ordered_by_ = question.mask;
+  auto order = all_rows();
+  const auto sureness = [&](std::int64_t row) { return question.sureness[static_cast<std::size_t>(row)]; };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int64_t one, std::int64_t other) { return sureness(one) < sureness(other); });
+  cut(order);
+}
+
+data::Rows SplitEvaluator::all_rows() const {
+  data::Rows rows(static_cast<std::size_t>(split().examples->size()));
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  return rows;
+}
+
+void SplitEvaluator::cut(const data::Rows& order) {
+  const auto count = std::ssize(order);
+  const auto least = task_.dataset().format == Format::TextClassification ? least_texts_a_part : least_sounds_a_part;
+  const auto size = std::max(least, (count + parts_of_a_split - 1) / parts_of_a_split);
+  rows_.clear();
+  parts_.clear();
+  for (std::int64_t begin = 0; begin < count; begin += size)
+    rows_.emplace_back(order.begin() + begin, order.begin() + std::min(begin + size, count));
+}
+
+const std::vector<tasks::Split>& SplitEvaluator::parts() {
+  if (rows_.empty()) cut(all_rows());
+  if (parts_.empty()) parts_ = task_.parts_of(split(), rows_);
+  return parts_;
 }
 
 void SplitEvaluator::read_journal() {

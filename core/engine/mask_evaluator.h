@@ -1,5 +1,5 @@
-// What masks are worth to a searcher: real evaluations on the validation split, each computed once and kept on disk, and
-// stopped as soon as they certainly miss what is asked.
+// What masks are worth to a searcher: real evaluations on the validation split, each computed once and kept on disk, what
+// masks have in common computed once, and stopped as soon as they certainly miss what is asked.
 #pragma once
 
 #include <espalier/searcher.h>
@@ -9,13 +9,18 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "cells/point.h"
 #include "nn/arithmetic.h"
 #include "nn/model.h"
+#include "nn/series/mask_series.h"
+#include "tasks/bounded.h"
 #include "tasks/task.h"
 
 namespace espalier::engine {
@@ -38,9 +43,11 @@ class SplitEvaluator final : public MaskEvaluator {
                  const Watch& watch);
   ~SplitEvaluator() override;
 
-  // Accuracy: examples on which the model was wrong or least sure come first, and the evaluation ends when those that are
-  // left cannot bring it back to `at_least`. Other metrics are always computed whole.
+  // Metrics that the task can bound (accuracy, macro_f1, wer, cer): examples on which a model was wrong or least sure come
+  // first, and the evaluation ends when those that are left cannot bring it back to `at_least`. Others are always computed
+  // whole.
   Evaluated evaluate(const Mask& mask, double at_least) override;
+  std::vector<Evaluated> evaluate_each(std::span<const Mask> masks, double at_least) override;
   std::int64_t evaluations() const override { return static_cast<std::int64_t>(asked_.size()); }
   double seconds() const override;
   double resolution() const override;
@@ -50,15 +57,33 @@ class SplitEvaluator final : public MaskEvaluator {
   const std::filesystem::path& journal() const { return journal_; }
 
  private:
+  // A mask that is being evaluated: what it answers to each example, in file order.
+  struct Question {
+    Mask mask;
+    std::string digest;
+    std::unique_ptr<nn::Model> model = {};
+    std::vector<std::int64_t> answers = {};
+    std::vector<double> sureness = {};
+    std::int64_t examples = 0;  // computed
+    std::optional<Evaluated> answer = {};
+  };
+
   const tasks::Split& split() const;
-  bool stops_early() const;
-  Evaluated compute(const Mask& mask, double at_least);
-  Evaluated in_parts(const nn::Model& model, double at_least);
-  void remember_margins(const at::Tensor& margins);
+  tasks::BoundedMetric* bounds() const;  // null: the metric has none
+  const Evaluated* known(const std::string& digest, double at_least) const;
+  void compute(std::span<Question> questions, double at_least);
+  void compute_together(std::span<Question*> questions, double at_least);
+  void compute_part(std::span<Question*> questions, const tasks::Split& part, const data::Rows& rows, double at_least);
+  void note(Question& question, const std::vector<tasks::BoundedMetric::Found>& found, const data::Rows& rows) const;
+  void keep(const Question& question);
+  void order_by(const Question& question);
+  void cut(const data::Rows& order);
+  const std::vector<tasks::Split>& parts();
+  data::Rows all_rows() const;
   void read_journal();
   void write(const std::string& digest, const Evaluated& answer, std::int64_t examples);
 
-  const nn::ForInference model_;
+  nn::MaskSeries series_;
   const Mask& kept_;
   tasks::Task& task_;
   const EvaluatorSettings settings_;
@@ -66,9 +91,12 @@ class SplitEvaluator final : public MaskEvaluator {
   std::filesystem::path journal_;
   std::map<std::string, Evaluated> answers_;  // by the mask's digest
   std::set<std::string> asked_;
-  std::vector<std::vector<data::Rows>> parts_;  // of the split, least sure examples first; each as batches
+  mutable std::optional<std::unique_ptr<tasks::BoundedMetric>> bounds_;
+  std::optional<Mask> ordered_by_;   // whose sureness the order of the parts comes from
+  std::vector<data::Rows> rows_;     // of the parts, least sure examples first
+  std::vector<tasks::Split> parts_;  // made of them when they are first asked for
   std::int64_t computed_ = 0, known_ = 0, stopped_ = 0, examples_ = 0, examples_asked_ = 0;
-  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now(), said_ = begun_;
 };
 
 }  // namespace espalier::engine

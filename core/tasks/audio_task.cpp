@@ -137,6 +137,10 @@ std::vector<Evaluation> AudioTask::evaluate_models(std::span<const nn::Model* co
   return evaluations;
 }
 
+std::unique_ptr<BoundedMetric> AudioTask::bounded(const Split& split, const std::string& metric) const {
+  return bounded_by_classes(split, metric);
+}
+
 Evaluation AudioTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {
   return tags() ? tagging_evaluation(outputs, split, multiply_adds)
                 : one_class_evaluation(outputs, split, multiply_adds);

@@ -9,7 +9,6 @@
 #include <espalier/error.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "data/finiteness.h"
 #include "data/metrics.h"
@@ -85,24 +84,6 @@ std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models,
     logits.index_copy_(0, order, computed);  // [examples, classes], in file order
   }
   return all;
-}
-
-Margins margins_of(const at::Tensor& logits, const at::Tensor& labels) {
-  const c10::InferenceMode inference;
-  const auto of_class = logits.gather(1, labels.unsqueeze(1));  // [rows, 1]
-  const auto others =
-      logits.scatter(1, labels.unsqueeze(1), -std::numeric_limits<double>::infinity()).amax(1);  // [rows]
-  const auto finite = data::finite_rows(logits);                                                 // [rows]
-  constexpr double least = -std::numeric_limits<double>::infinity();
-  const auto margins = (of_class.squeeze(1) - others).masked_fill(finite.logical_not(), least);
-  return {margins, logits.argmax(1).eq(labels).logical_and(finite), finite.all().item<bool>()};
-}
-
-Margins margins_of(const nn::Model& model, const nn::PreparedInputs& inputs) {
-  const c10::InferenceMode inference;
-  std::vector<at::Tensor> labels;
-  for (const auto& batch : inputs.batches) labels.push_back(batch.labels);
-  return margins_of(model.logits_of(inputs).to(at::kFloat).cpu(), at::cat(labels));
 }
 
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {

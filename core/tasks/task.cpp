@@ -5,6 +5,7 @@
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/one_hot.h>
+#include <ATen/ops/tensor.h>
 #include <espalier/error.h>
 #include <espalier/plugin.h>
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 #include "data/finiteness.h"
 #include "families/checkpoint_facts.h"
 #include "tasks/audio_task.h"
+#include "tasks/bounded.h"
 #include "tasks/speech_task.h"
 #include "tasks/text_task.h"
 #include "words/names.h"
@@ -29,6 +31,28 @@ namespace {
 constexpr double activation_bytes = 1e9, activation_share = 0.25;
 // What prepared inputs of a split may take, likewise.
 constexpr double prepared_bytes = 256e6, prepared_share = 0.125;
+
+// Of a part of a split, in a batch.
+constexpr std::int64_t most_examples_of_a_part_together = 64;
+
+// Examples of others, by number.
+class SomeExamples final : public data::Examples {
+ public:
+  SomeExamples(const data::Examples& whole, data::Rows rows) : whole_(whole), rows_(std::move(rows)) {}
+  std::int64_t size() const override { return std::ssize(rows_); }
+  std::int64_t length(std::int64_t example) const override { return whole_.length(row(example)); }
+  bool has_loss(std::int64_t example) const override { return whole_.has_loss(row(example)); }
+  Batch batch(std::span<const std::int64_t> examples) const override {
+    data::Rows rows;
+    for (const auto example : examples) rows.push_back(row(example));
+    return whole_.batch(rows);
+  }
+
+ private:
+  std::int64_t row(std::int64_t example) const { return rows_[static_cast<std::size_t>(example)]; }
+  const data::Examples& whole_;
+  const data::Rows rows_;
+};
 
 std::int64_t integer_or(const Settings& settings, const char* name, std::int64_t otherwise) {
   return settings.has(name) ? settings.get<std::int64_t>(name) : otherwise;
@@ -86,8 +110,10 @@ std::shared_ptr<const nn::PreparedInputs> PreparedBatches::get(const nn::Model& 
   const auto known = kept_.find(reader + ' ' + part);
   if (known != kept_.end()) return known->second;
   auto made = model.prepared(make());
-  if (bytes_ + made->bytes() > most_bytes_) return made;
-  bytes_ += made->bytes();
+  const auto more = made->bytes();
+  if (budget_->bytes + more > budget_->most_bytes) return made;
+  budget_->bytes += more;
+  bytes_ += more;
   made->expect_again();
   return kept_[reader + ' ' + part] = std::move(made);
 }
@@ -124,6 +150,32 @@ std::vector<Evaluation> Task::evaluate_models(std::span<const nn::Model* const> 
   return evaluations;
 }
 
+std::shared_ptr<nn::MemoryBudget> Task::prepared_budget() const {
+  const double most_bytes =
+      device_.is_cpu() ? prepared_bytes : prepared_share * static_cast<double>(device_.memory_bytes);
+  return std::make_shared<nn::MemoryBudget>(nn::MemoryBudget{static_cast<std::int64_t>(most_bytes), 0});
+}
+
+std::vector<Split> Task::parts_of(const Split& whole, const std::vector<data::Rows>& parts) const {
+  const auto budget = prepared_budget();
+  std::vector<Split> all;
+  for (const auto& rows : parts) {
+    auto& part = all.emplace_back();
+    part.name = whole.name;
+    if (whole.labels.defined()) part.labels = whole.labels.index_select(0, at::tensor(rows));
+    part.examples = some_of(*whole.examples, rows);
+    part.batches = data::bucketed(*part.examples, most_examples_of_a_part_together);
+    part.prepared = std::make_shared<PreparedBatches>(budget);
+  }
+  return all;
+}
+
+std::unique_ptr<data::Examples> Task::some_of(const data::Examples& whole, data::Rows rows) const {
+  return std::make_unique<SomeExamples>(whole, std::move(rows));
+}
+
+std::unique_ptr<BoundedMetric> Task::bounded(const Split&, const std::string&) const { return nullptr; }
+
 bool Task::has_split(const std::string& name) const {
   const auto found = dataset_.split.find(name);
   return found != dataset_.split.end() && !found->second.empty();
@@ -135,9 +187,7 @@ const Split& Task::split(const std::string& name) {
   auto split = read(name);
   split.name = name;
   split.digest = split_digest(name);
-  const double most_bytes =
-      device_.is_cpu() ? prepared_bytes : prepared_share * static_cast<double>(device_.memory_bytes);
-  split.prepared = std::make_shared<PreparedBatches>(static_cast<std::int64_t>(most_bytes));
+  split.prepared = std::make_shared<PreparedBatches>(prepared_budget());
   return splits_[name] = std::move(split);
 }
 

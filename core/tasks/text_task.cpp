@@ -115,6 +115,10 @@ std::vector<Evaluation> TextTask::evaluate_models(std::span<const nn::Model* con
   return evaluations;
 }
 
+std::unique_ptr<BoundedMetric> TextTask::bounded(const Split& split, const std::string& metric) const {
+  return bounded_by_classes(split, metric);
+}
+
 Evaluation TextTask::evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const {
   return one_class_evaluation(outputs, split, multiply_adds);
 }

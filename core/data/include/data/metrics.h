@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace espalier::data {
 
@@ -13,5 +14,12 @@ namespace espalier::data {
 // logits the first class is the prediction. Logits that are not finite: none is a number (data/finiteness.h). Throws
 // InputError for no examples, other shapes, and labels without logits.
 std::map<std::string, double> classification_metrics(const at::Tensor& logits, const at::Tensor& labels);
+
+// Of one class: how often it is the label, the prediction, and both.
+struct ClassCounts {
+  double labelled = 0, predicted = 0, both = 0;
+};
+// The same macro_f1 from counts of all classes.
+double macro_f1(const std::vector<ClassCounts>& classes);
 
 }  // namespace espalier::data

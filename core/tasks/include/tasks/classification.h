@@ -10,17 +10,6 @@ namespace espalier::tasks {
 std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models, const Split& split,
                                        std::size_t batches_at_once, const Watch& watch);
 
-// Of these rows: by how much the logit of the class exceeds the largest other, and whether the class is found. Rows whose
-// logits are not numbers are the least sure of all, and not right.
-struct Margins {
-  at::Tensor margins;  // [rows], float32, in the order of the batches
-  at::Tensor right;    // [rows], bool
-  bool finite = true;  // all logits are numbers
-};
-Margins margins_of(const nn::Model& model, const nn::PreparedInputs& inputs);
-// The same from logits [examples, classes] of the whole split, in file order.
-Margins margins_of(const at::Tensor& logits, const at::Tensor& labels);
-
 // accuracy, macro_f1, mcc, cross_entropy of one class an example; an example is right where its class is found.
 // Throws InputError where `outputs` has no logits that fit the split.
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds);

@@ -34,14 +34,18 @@ using Outputs = std::map<std::string, at::Tensor>;
 // fit into memory: evaluations of many masks ask for the same ones. For one thread at a time.
 class PreparedBatches {
  public:
-  explicit PreparedBatches(std::int64_t most_bytes) : most_bytes_(most_bytes) {}
+  explicit PreparedBatches(std::shared_ptr<nn::MemoryBudget> budget) : budget_(std::move(budget)) {}
+  ~PreparedBatches() { budget_->bytes -= bytes_; }
+  PreparedBatches(const PreparedBatches&) = delete;
+  PreparedBatches& operator=(const PreparedBatches&) = delete;
 
   // `make` gives the batches that `part` names.
   using Make = std::function<std::vector<Batch>()>;
   std::shared_ptr<const nn::PreparedInputs> get(const nn::Model& model, const std::string& part, const Make& make);
 
  private:
-  std::int64_t most_bytes_, bytes_ = 0;
+  std::shared_ptr<nn::MemoryBudget> budget_;
+  std::int64_t bytes_ = 0;
   std::map<std::string, std::shared_ptr<const nn::PreparedInputs>> kept_;
 };
 
@@ -80,6 +84,8 @@ struct Aim {
   const nn::Gates* gates = nullptr;    // one a unit
 };
 
+class BoundedMetric;
+
 class Task {
  public:
   Task(DatasetSettings dataset, DigestMemory& digests, Watch watch, nn::Device device);
@@ -110,6 +116,13 @@ class Task {
   // Under each of these masks of one model, in their order, the same numbers as alone; what several have in common is
   // computed once.
   std::vector<Evaluation> evaluate_each(nn::MaskSeries& series, std::span<const Mask> masks, const Split& split) const;
+  // By models of one series that fit into memory together.
+  virtual std::vector<Evaluation> evaluate_models(std::span<const nn::Model* const> models, const Split& split) const;
+  // Examples of a split as splits of their own, which it outlives. What models read of them is kept as of a whole split,
+  // the first parts first.
+  std::vector<Split> parts_of(const Split& whole, const std::vector<data::Rows>& parts) const;
+  // What can be said of a metric before all of the split is computed; null: nothing.
+  virtual std::unique_ptr<BoundedMetric> bounded(const Split& split, const std::string& metric) const;
   // The same from outputs that are already known. Throws where they do not fit the split.
   virtual Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const = 0;
   // The mean loss of one training step, differentiable in the model's parameters.
@@ -126,8 +139,8 @@ class Task {
   double quality(const Metrics& metrics, const std::string& metric = "") const;
 
  protected:
-  // By models of one series that fit into memory together.
-  virtual std::vector<Evaluation> evaluate_models(std::span<const nn::Model* const> models, const Split& split) const;
+  // These examples of a split, numbered from 0.
+  virtual std::unique_ptr<data::Examples> some_of(const data::Examples& whole, data::Rows rows) const;
   virtual Split read(const std::string& name) = 0;
   virtual std::string compute_digest(const std::string& name) = 0;
   virtual void set_labels(std::vector<std::string> labels) = 0;
@@ -138,6 +151,7 @@ class Task {
   const DatasetSettings dataset_;
 
  private:
+  std::shared_ptr<nn::MemoryBudget> prepared_budget() const;
   SplitTables tables_;
   Watch watch_;
   nn::Device device_;
