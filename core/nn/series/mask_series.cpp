@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <numeric>
@@ -14,8 +15,10 @@
 namespace espalier::nn {
 namespace {
 
-// Activations kept on a CPU, and the share of a GPU's memory.
-constexpr std::int64_t cpu_bytes = std::int64_t{1} << 30, gpu_share = 8;
+// Activations kept on a CPU: a share of what the machine has, for several workers share it; and the share of a GPU's memory.
+constexpr std::int64_t most_cpu_bytes = std::int64_t{1} << 30, cpu_share = 16, gpu_share = 8;
+// What compacted sites take beside activations: so much less.
+constexpr std::int64_t sites_share = 2;
 // Of one site, what is known by name; of all, what is kept.
 constexpr std::size_t most_versions = 8192, most_known_sites = 4096;
 
@@ -49,7 +52,9 @@ std::int64_t bytes_of(const AttentionSite& site) {
 }  // namespace
 
 std::int64_t prefix_bytes(const at::Device& device, std::int64_t device_memory_bytes) {
-  return device.is_cpu() ? cpu_bytes : device_memory_bytes / gpu_share;
+  if (!device.is_cpu()) return device_memory_bytes / gpu_share;
+  const auto memory = std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE);
+  return std::min(most_cpu_bytes, memory / cpu_share);
 }
 
 MaskSeries::MaskSeries(const Model& model, ComputeType compute, SoftmaxScale scale, std::int64_t most_bytes)
@@ -91,7 +96,7 @@ AttentionSite MaskSeries::site_of(SiteVersion version, const Mask::SiteMask& clo
   known_.push_front({version, made, is_own ? bytes_of(made) : 0});
   place_of_known_[version] = known_.begin();
   known_bytes_ += known_.front().bytes;
-  while (known_bytes_ > most_bytes_ || known_.size() > most_known_sites) {
+  while (known_bytes_ > most_bytes_ / sites_share || known_.size() > most_known_sites) {
     known_bytes_ -= known_.back().bytes;
     place_of_known_.erase(known_.back().version);
     known_.pop_back();
@@ -128,7 +133,7 @@ std::vector<std::vector<std::size_t>> MaskSeries::visits(std::span<const Mask> m
   std::set<std::pair<std::size_t, std::int64_t>> of_group;
   std::int64_t bytes = 0;
   for (const auto number : order) {
-    if (groups.empty() || bytes > most_bytes_) {
+    if (groups.empty() || bytes > most_bytes_ / sites_share) {
       groups.emplace_back();
       of_group.clear();
       bytes = 0;

@@ -30,7 +30,7 @@ std::int64_t prefix_bytes(const at::Device& device, std::int64_t device_memory_b
 class MaskSeries {
  public:
   // The model outlives this, and its weights stay as they are. `compute`: the arithmetic of inference. `most_bytes`: of
-  // activations; as much again of compacted sites.
+  // activations; half as much again of compacted sites, beside those in use.
   MaskSeries(const Model& model, ComputeType compute, SoftmaxScale scale, std::int64_t most_bytes);
   ~MaskSeries();
   MaskSeries(const MaskSeries&) = delete;
