@@ -1,5 +1,6 @@
 // Logits, outputs and gradients of every family: those of the fake device are the CPU's.
 #include <gtest/gtest.h>
+#include <nn/series/mask_series.h>
 
 #include <algorithm>
 #include <functional>
@@ -62,6 +63,35 @@ TEST(Parity, OfBertUnderMasksOfAnyKind) {
     nothing.site(1).of(Projection::Q).zero_();
     expect_equal(*there->compacted(nothing), *here->masked(nothing), "a site without heads, one without queries");
   }
+}
+
+TEST(Parity, OfMasksInASeries) {
+  const TinyBert shape{.heads = 2, .head_dim = 8, .layers = 3, .positions = 40};
+  const TempDir folder;
+  shape.write(folder.path());
+  const auto here = families::read_model(folder.path()),
+             there = families::read_model(folder.path(), "", fake_device().place);
+  const auto batches = some_batches(shape);
+  const auto inputs = there->prepared(batches);
+  inputs->expect_again();
+  nn::MaskSeries series(*there, ComputeType::Float32, {}, 1'000'000);
+  std::vector<std::unique_ptr<nn::Model>> models;
+  std::vector<const nn::Model*> together;
+  const Units heads(here->sites(), Granularity::Head);
+  for (std::int64_t head = 0; head < heads.count(); ++head) {
+    auto kept = at::ones({heads.count()}, at::kBool);
+    kept[head] = false;
+    const auto mask = heads.mask(kept);
+    const auto model = series.compacted(mask);
+    const auto alone = there->compacted(mask)->logits_of(*there->prepared(batches)).cpu();
+    EXPECT_TRUE(model->logits_of(*inputs).cpu().equal(alone)) << head;
+    EXPECT_EQ(model->take_skipped() > 0, heads[head].site > 0) << head;
+    EXPECT_TRUE(is_close(alone, cpu_logits(*here->masked(mask), batches), {.relative = 1e-4, .absolute = 1e-4}));
+    together.push_back(models.emplace_back(series.compacted(mask)).get());
+  }
+  const auto all = there->logits_of_each(together, *inputs);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_TRUE(all[i].equal(models[i]->logits_of(*there->prepared(batches)))) << i;
 }
 
 TEST(Parity, OfOneCallForAllLengths) {

@@ -197,16 +197,14 @@ TEST_P(Series, WhatIsMadeOfAModelStandsOutside) {
 
 TEST_P(Series, LossesWithoutEachUnitAreThoseOfClosedGates) {
   const auto prunable = model->prunable();
-  for (const auto granularity : granularities) {
+  const auto batch = GetParam().batches().front();
+  for (const auto granularity : {Granularity::Head, Granularity::SameChannel, Granularity::KChannel}) {
     const Units units(model->sites(), granularity);
-    for (const auto& batch : GetParam().batches()) {
-      if (batch.size() > 10) continue;
-      const auto losses = prunable->losses_without_each(batch, units);
-      ASSERT_EQ(losses.sizes(), at::IntArrayRef({units.count() + 1, batch.size()}));
-      EXPECT_TRUE(is_close(losses, prunable->PrunableModel::losses_without_each(batch, units),
-                           {.relative = 1e-5, .absolute = 1e-5}))
-          << to_string(granularity);
-    }
+    const auto losses = prunable->losses_without_each(batch, units);
+    ASSERT_EQ(losses.sizes(), at::IntArrayRef({units.count() + 1, batch.size()}));
+    EXPECT_TRUE(is_close(losses, prunable->PrunableModel::losses_without_each(batch, units),
+                         {.relative = 1e-5, .absolute = 1e-5}))
+        << to_string(granularity);
   }
 }
 
