@@ -26,6 +26,7 @@ constexpr Command commands[] = {
     {"show", experiments, "Everything known of a cell", add_show},
     {"clean", experiments,
      "Remove cells that no experiment file holds any more, and cache entries that no cell refers to", add_clean},
+    {"cache", experiments, "What lies in the cache; check it, trim it to a size, clear it", add_cache},
     {"plugins", experiments, "The scorers, searchers and recoveries there are, with their settings", add_plugins},
 };
 

@@ -88,6 +88,10 @@ Deed add_run(CLI::App& app) {
       ->type_name("N");
   app.add_flag("--rerun-changed", arguments->rerun_changed,
                "Compute again what was done with another file of a plugin than there is now, at the same version");
+  app.add_option("--cache-limit", arguments->cache_limit,
+                 "How large the cache may become, as in 20GiB: then what was not used for longest goes; default "
+                 "$ESPALIER_CACHE_LIMIT, else no limit")
+      ->type_name("SIZE");
   app.footer(
       "Run the same command again to go on after an interruption, or to try failed cells again.\n"
       "Example: espalier run experiments/demo.toml --only scorer=magnitude");
@@ -158,15 +162,36 @@ Deed add_clean(CLI::App& app) {
   app.add_flag("--cells", arguments->cells, "Remove the cells that are of an earlier state of the experiment file");
   app.add_flag("--cache", arguments->cache,
                "Remove base models, scores, masks and steps that no cell of a database nearby refers to");
-  app.add_option("--kind", arguments->kinds,
-                 "Remove a folder of the cache whole, as in features; it is made again when it is needed")
-      ->type_name("NAME")
-      ->allow_extra_args(false);
   app.add_flag("--dry-run", arguments->dry_run, "Say what would go, and remove nothing");
   app.footer(
       "Without --cells and --cache it only says what would go. Refuses while a run is at work.\n"
       "Example: espalier clean experiments/demo.toml --cells --cache --dry-run");
   return deed(arguments, clean);
+}
+
+Deed add_cache(CLI::App& app) {
+  const auto arguments = std::make_shared<CacheArguments>();
+  app.add_option(
+         "ACTION", arguments->action,
+         "list (default): a row a kind; check: read all entries and say which are not what was written; trim: remove "
+         "what was not used for longest; clear: remove kinds whole")
+      ->type_name("");
+  app.add_option("KIND", arguments->kinds,
+                 "What to check or clear, as in features; default all, but clear leaves masks and steps")
+      ->type_name("");
+  app.add_option("--to", arguments->to, "How much trim leaves, as in 10GiB; default $ESPALIER_CACHE_LIMIT")
+      ->type_name("SIZE");
+  app.add_flag("--yes", arguments->yes, "Clear without asking");
+  app.add_flag("--json", arguments->json, "Print JSON (list and check)");
+  app.footer(
+      "Of $ESPALIER_CACHE, else results/cache. What is removed is computed again when it is needed; masks and steps "
+      "are\n"
+      "not trimmed, since finished cells point at the ones and stopped cells go on from the others. What a living "
+      "process\n"
+      "uses stays.\n"
+      "Exit code 5 where an entry does not verify.\n"
+      "Example: espalier cache trim --to 10GiB");
+  return deed(arguments, cache);
 }
 
 Deed add_show(CLI::App& app) {

@@ -29,6 +29,7 @@ struct RunArguments {
   int workers = 0;      // 0: one a device
   int threads = 0;      // 0: chosen
   bool rerun_changed = false;
+  std::string cache_limit;  // empty: $ESPALIER_CACHE_LIMIT, else none
 };
 ExitCode run(const RunArguments& arguments);
 
@@ -82,9 +83,17 @@ struct CleanArguments {
   bool cells = false;
   bool cache = false;
   bool dry_run = false;
-  std::vector<std::string> kinds;  // of the cache, whole
 };
 ExitCode clean(const CleanArguments& arguments);
+
+struct CacheArguments {
+  std::string action = "list";     // list, check, trim or clear
+  std::vector<std::string> kinds;  // empty: check all, clear those that go by themselves
+  std::string to;                  // empty: $ESPALIER_CACHE_LIMIT
+  bool yes = false;
+  bool json = false;
+};
+ExitCode cache(const CacheArguments& arguments);
 
 struct ShowArguments {
   DatabaseArguments database;
@@ -117,6 +126,7 @@ Deed add_table(CLI::App& app);
 Deed add_cells(CLI::App& app);
 Deed add_show(CLI::App& app);
 Deed add_clean(CLI::App& app);
+Deed add_cache(CLI::App& app);
 Deed add_plugins(CLI::App& app);
 
 }  // namespace espalier::cli

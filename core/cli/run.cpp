@@ -11,6 +11,8 @@
 #include "runner/devices.h"
 #include "runner/plan.h"
 #include "table_output.h"
+#include "words/cache/byte_count.h"
+#include "words/cache/limit.h"
 
 namespace espalier::cli {
 namespace {
@@ -52,6 +54,11 @@ DeviceWords devices_from_words(const RunArguments& arguments) {
 ExitCode run(const RunArguments& arguments) {
   const auto devices = devices_from_words(arguments);
   devices_from(devices.text, devices.option);  // a mistake is said before anything is read
+  if (!arguments.cache_limit.empty()) {
+    bytes_from(arguments.cache_limit, "--cache-limit");
+    ::setenv(cache_limit_variable, arguments.cache_limit.c_str(), 1);  // the workers inherit it
+  }
+  cache_limit();
   const auto experiment = read(arguments.experiment);
   for (const auto& warning : experiment.warnings) say("warning: " + warning);
   runner::RunOptions options;

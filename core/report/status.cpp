@@ -8,6 +8,7 @@
 
 #include "durations.h"
 #include "escaping.h"
+#include "words/cache/byte_count.h"
 
 namespace espalier::report {
 namespace {
@@ -33,13 +34,6 @@ std::string duration_text(double seconds) {
   if (seconds < 3600) return fmt::format("{:.0f} min", seconds / 60);
   if (seconds < 48 * 3600) return fmt::format("{:.1f} h", seconds / 3600);
   return fmt::format("{:.1f} days", seconds / 86400);
-}
-
-std::string size_text(std::uint64_t bytes) {
-  const auto size = static_cast<double>(bytes);
-  if (bytes < 1000) return fmt::format("{} bytes", bytes);
-  if (size < 1e6) return fmt::format("{:.1f} kB", size / 1e3);
-  return size < 1e9 ? fmt::format("{:.1f} MB", size / 1e6) : fmt::format("{:.1f} GB", size / 1e9);
 }
 
 std::string status_text(const store::Progress& progress, const Sizes& sizes) {

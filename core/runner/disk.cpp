@@ -9,7 +9,6 @@
 
 #include "runner/run.h"
 #include "store/result_store.h"
-#include "words/names.h"
 
 namespace espalier::runner {
 namespace {
@@ -19,18 +18,6 @@ namespace fs = std::filesystem;
 // Kinds whose entries cells name when they are done; of the others nobody keeps who uses them.
 bool is_named_by_cells(const std::string& kind) {
   return kind == "base_models" || kind == "scores" || kind == "masks" || kind == "evaluations";
-}
-
-std::uint64_t size_of(const fs::path& path) {
-  std::error_code gone;
-  if (fs::is_symlink(path, gone)) return 0;
-  if (!fs::is_directory(path, gone)) {
-    const auto bytes = fs::file_size(path, gone);
-    return gone ? 0 : bytes;
-  }
-  std::uint64_t bytes = 0;
-  for (const auto& entry : fs::directory_iterator(path, gone)) bytes += size_of(entry.path());
-  return bytes;
 }
 
 std::vector<fs::path> folders_of(const fs::path& cache) {
@@ -43,7 +30,7 @@ std::vector<fs::path> folders_of(const fs::path& cache) {
   return folders;
 }
 
-// "abc" of abc.safetensors, abc.lock and abc.part.
+// "abc" of abc.safetensors and abc.part.123.
 std::string name_of(const fs::path& path) {
   const auto name = path.filename().string();
   return name.substr(0, name.find('.'));
@@ -100,59 +87,39 @@ void add_references(const fs::path& file, References& references) {
 
 }  // namespace
 
-std::string size_text(std::uint64_t bytes) {
-  const auto size = static_cast<double>(bytes);
-  if (size < 1e3) return fmt::format("{} bytes", bytes);
-  if (size < 1e6) return fmt::format("{:.1f} kB", size / 1e3);
-  if (size < 1e9) return fmt::format("{:.1f} MB", size / 1e6);
-  return fmt::format("{:.1f} GB", size / 1e9);
-}
-
 std::vector<DiskUse> disk_use(const fs::path& database, const fs::path& cache) {
   std::vector<DiskUse> uses;
   std::uint64_t bytes = 0;
-  for (const auto* suffix : {"", "-wal", "-shm"}) bytes += size_of(database.string() + suffix);
+  for (const auto* suffix : {"", "-wal", "-shm"}) bytes += bytes_below(database.string() + suffix);
   uses.push_back({"database", database, bytes});
   std::error_code absent;
-  if (const auto log = log_file(database); fs::exists(log, absent)) uses.push_back({"log", log, size_of(log)});
+  if (const auto log = log_file(database); fs::exists(log, absent)) uses.push_back({"log", log, bytes_below(log)});
   const auto first = static_cast<std::ptrdiff_t>(uses.size());
-  for (const auto& folder : folders_of(cache)) uses.push_back({folder.filename().string(), folder, size_of(folder)});
+  for (const auto& folder : folders_of(cache))
+    uses.push_back({folder.filename().string(), folder, bytes_below(folder)});
   std::stable_sort(uses.begin() + first, uses.end(),
                    [](const DiskUse& one, const DiskUse& other) { return one.bytes > other.bytes; });
   return uses;
 }
 
-UnusedCache unused_cache(const fs::path& database, const fs::path& cache, const std::vector<std::string>& whole_kinds) {
+UnusedCache unused_cache(const fs::path& database, const fs::path& cache) {
   UnusedCache unused;
   References references;
   for (const auto& file : databases_near(database, cache)) {
     add_references(file, references);
     unused.databases.push_back(file);
   }
-  const auto folders = folders_of(cache);
-  std::vector<std::string> kinds;
-  for (const auto& folder : folders) kinds.push_back(folder.filename().string());
-  for (const auto& kind : whole_kinds) {
-    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
-      throw SettingsError(unknown_name("kind of cache entry", kind, kinds));
-  }
-  for (const auto& folder : folders) {
+  for (const auto& folder : folders_of(cache)) {
     const auto kind = folder.filename().string();
-    const bool whole = std::find(whole_kinds.begin(), whole_kinds.end(), kind) != whole_kinds.end();
-    if (!whole && kind != "steps" && !is_named_by_cells(kind)) {
-      unused.unknown.push_back(kind);
-      continue;
-    }
-    std::error_code failed;
-    for (const auto& entry : fs::directory_iterator(folder, failed)) {
-      const bool used = kind == "steps" ? references.unfinished
-                                        : references.names.count(name_of(entry.path())) == 1 ||
-                                              (kind == "base_models" && references.waiting);
-      if (whole || !used) unused.entries.push_back({kind, entry.path(), size_of(entry.path())});
-    }
+    if (kind != "steps" && !is_named_by_cells(kind)) unused.unknown.push_back(kind);
   }
-  std::sort(unused.entries.begin(), unused.entries.end(),
-            [](const CacheEntry& one, const CacheEntry& other) { return one.path < other.path; });
+  for (auto& entry : CacheFolder(cache).entries()) {
+    if (entry.kind != "steps" && !is_named_by_cells(entry.kind)) continue;
+    const bool used = entry.kind == "steps" ? references.unfinished
+                                            : references.names.count(name_of(entry.path)) == 1 ||
+                                                  (entry.kind == "base_models" && references.waiting);
+    if (!used) unused.entries.push_back(std::move(entry));
+  }
   return unused;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "words/cache/folder.h"
+
 namespace espalier::runner {
 
 struct DiskUse {
@@ -17,24 +19,14 @@ struct DiskUse {
 // Largest first, the database before them.
 std::vector<DiskUse> disk_use(const std::filesystem::path& database, const std::filesystem::path& cache);
 
-struct CacheEntry {
-  std::string kind;  // base_models, scores, masks, evaluations, steps, ...
-  std::filesystem::path path;
-  std::uint64_t bytes = 0;
-};
-
 struct UnusedCache {
   std::vector<CacheEntry> entries;               // that no cell of any of the databases refers to
   std::vector<std::filesystem::path> databases;  // that were asked
   std::vector<std::string> unknown;              // kinds of which nobody keeps who uses them
 };
 
-// Of the databases beside this one and beside the cache folder. `whole_kinds` are wanted whole, used or not. Throws
-// StoreError where a database among them cannot be read or a run is at work on one.
-UnusedCache unused_cache(const std::filesystem::path& database, const std::filesystem::path& cache,
-                         const std::vector<std::string>& whole_kinds);
-
-// "1.2 GB".
-std::string size_text(std::uint64_t bytes);
+// Of the databases beside this one and beside the cache folder. Throws StoreError where a database among them cannot be
+// read or a run is at work on one.
+UnusedCache unused_cache(const std::filesystem::path& database, const std::filesystem::path& cache);
 
 }  // namespace espalier::runner

@@ -11,6 +11,8 @@
 #include "output.h"
 #include "runner/disk.h"
 #include "store/result_store.h"
+#include "words/cache/byte_count.h"
+#include "words/cache/folder.h"
 #include "words/digest.h"
 #include "words/names.h"
 
@@ -51,27 +53,26 @@ std::string cache_text(const runner::UnusedCache& unused, bool removes) {
     kinds[entry.kind].second += entry.bytes;
     bytes += entry.bytes;
   }
-  std::string text = fmt::format(
-      "cache: {} {}, {}; asked: {}\n",
-      unused.entries.size() == 1 ? "1 entry" : fmt::format("{} entries", unused.entries.size()),
-      removes ? "removed" : "would go", runner::size_text(bytes), counted(unused.databases.size(), "database"));
+  std::string text =
+      fmt::format("cache: {} {}, {}; asked: {}\n",
+                  unused.entries.size() == 1 ? "1 entry" : fmt::format("{} entries", unused.entries.size()),
+                  removes ? "removed" : "would go", size_text(bytes), counted(unused.databases.size(), "database"));
   for (const auto& [kind, sum] : kinds)
-    text += fmt::format("  {:<13}{:>6}  {}\n", kind, sum.first, runner::size_text(sum.second));
+    text += fmt::format("  {:<13}{:>6}  {}\n", kind, sum.first, size_text(sum.second));
   if (!unused.unknown.empty()) {
     text += fmt::format(
-        "  {}: kept, since nobody keeps who uses them; --kind NAME removes a kind whole, and it is made "
+        "  {}: kept, since nobody keeps who uses them; 'espalier cache clear NAME' removes a kind whole, and it is "
+        "made "
         "again when it is needed\n",
         join(unused.unknown));
   }
   return text;
 }
 
-void remove_entries(const runner::UnusedCache& unused) {
-  for (const auto& entry : unused.entries) {
-    std::error_code failed;
-    std::filesystem::remove_all(entry.path, failed);
-    if (failed) say(entry.path.string() + ": cannot be removed: " + failed.message());
-  }
+void say_what_stays(const CacheRemoval& removal) {
+  for (const auto& failure : removal.failures) say(failure);
+  if (removal.in_use > 0)
+    say(fmt::format("{} in use by a living process: not removed", counted(removal.in_use, "cache entry")));
 }
 
 std::vector<std::string> keys_of(const std::vector<store::NewCell>& cells) {
@@ -107,14 +108,14 @@ ExitCode clean(const CleanArguments& arguments) {
                         ": files that its cells need are missing, so that which cells are its own cannot be told\n"
                         "    'espalier plan' names them");
   }
-  const bool both = !arguments.cells && !arguments.cache && arguments.kinds.empty();
+  const bool both = !arguments.cells && !arguments.cache;
   const bool removes = !arguments.dry_run && !both;
   for (const auto& use : runner::disk_use(source.database, cache_folder()))
-    print(fmt::format("{:<13}{:>10}  {}\n", use.what, runner::size_text(use.bytes), use.path.string()));
+    print(fmt::format("{:<13}{:>10}  {}\n", use.what, size_text(use.bytes), use.path.string()));
   if (arguments.cells || both) clean_cells(source, removes);
-  if (arguments.cache || both || !arguments.kinds.empty()) {
-    const auto unused = runner::unused_cache(source.database, cache_folder(), arguments.kinds);
-    if (removes) remove_entries(unused);
+  if (arguments.cache || both) {
+    const auto unused = runner::unused_cache(source.database, cache_folder());
+    if (removes) say_what_stays(CacheFolder(cache_folder()).remove(unused.entries));
     print(cache_text(unused, removes));
   }
   if (both) print("nothing is removed without --cells or --cache\n");
