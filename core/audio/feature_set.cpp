@@ -4,7 +4,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <espalier/error.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <optional>
 
 #include "audio/sound.h"
+#include "words/cache/entry.h"
+#include "words/cache/lock.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -41,20 +42,6 @@ struct Window {
 struct Example {
   std::int64_t row = 0;
   std::vector<Window> windows;
-};
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
 };
 
 std::string too_long(const AudioRow& row, double seconds, const FeatureExtractor& extractor) {
@@ -156,25 +143,30 @@ class Writer {
   void write(const void* data, std::size_t bytes) {
     if (!works()) return;
     failed_ = std::fwrite(data, 1, bytes, file_) != bytes;
+    digest_.update(data, bytes);
     place_ += static_cast<std::int64_t>(bytes);
   }
   // Index behind the numbers, its place at the very end. False: not kept.
-  bool finish(const std::string& index) {
+  bool finish(const std::string& index, const Watch& watch) {
     const auto start = place_;
     write(index.data(), index.size());
     write(&start, sizeof start);
     if (!works() || std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) return false;
-    std::error_code failed;
-    fs::rename(part_, target_, failed);
+    try {
+      CachedEntry(target_).put_file(part_, digest_.hex(), watch);
+    } catch (const InputError&) {
+      return false;
+    }
     std::fclose(file_);
     file_ = nullptr;
-    return !failed;
+    return true;
   }
 
  private:
   fs::path target_, part_;
   std::FILE* file_ = nullptr;
   std::int64_t place_ = 0;
+  Sha256 digest_;
   bool failed_ = false;
 };
 
@@ -197,7 +189,7 @@ struct FeatureSet::State {
   FeaturePolicy policy;
   std::vector<AudioRow> rows;
   fs::path file;
-  std::unique_ptr<Descriptor> kept;  // null: features are computed each time
+  std::unique_ptr<PathLock> kept;  // held while it is read from; null: features are computed each time
   std::vector<Example> examples;
   std::vector<std::string> skipped;
   std::vector<std::int64_t> cancelling;  // examples
@@ -221,21 +213,21 @@ struct FeatureSet::State {
   }
 
   // False where there is no whole file of this kind.
-  bool load() {
-    auto descriptor = std::make_unique<Descriptor>(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (descriptor->number() < 0) return false;
-    const auto size = lseek(descriptor->number(), 0, SEEK_END);
+  bool load(const Watch& watch) {
+    auto held = std::make_unique<PathLock>(file, PathLock::Kind::Shared);
+    if (!CachedEntry(file).is_whole(watch) || !held->is_still(file)) return false;
+    const int descriptor = held->descriptor();
+    const auto size = lseek(descriptor, 0, SEEK_END);
     std::int64_t start = 0;
     char begin[sizeof magic - 1];
     const std::int64_t least = sizeof begin + sizeof start;
-    if (size < least || !read_at(descriptor->number(), begin, sizeof begin, 0) ||
-        std::memcmp(begin, magic, sizeof begin) != 0 ||
-        !read_at(descriptor->number(), &start, sizeof start, size - static_cast<std::int64_t>(sizeof start)) ||
+    if (size < least || !read_at(descriptor, begin, sizeof begin, 0) || std::memcmp(begin, magic, sizeof begin) != 0 ||
+        !read_at(descriptor, &start, sizeof start, size - static_cast<std::int64_t>(sizeof start)) ||
         start < static_cast<std::int64_t>(sizeof begin) || start > size - static_cast<std::int64_t>(sizeof start)) {
       return false;
     }
     std::string text(static_cast<std::size_t>(size - static_cast<std::int64_t>(sizeof start) - start), '\0');
-    if (!read_at(descriptor->number(), text.data(), text.size(), start)) return false;
+    if (!read_at(descriptor, text.data(), text.size(), start)) return false;
     try {
       const auto json = Json::parse(text);
       for (const auto& entry : json.at("examples")) {
@@ -258,7 +250,7 @@ struct FeatureSet::State {
     } catch (const Json::exception&) {
       return forget();
     }
-    kept = std::move(descriptor);
+    kept = std::move(held);
     return true;
   }
 
@@ -362,9 +354,9 @@ struct FeatureSet::State {
       if (skipped.size() > most_named) message += "\n    and " + std::to_string(skipped.size() - most_named) + " more";
       throw InputError(message);
     }
-    if (writer.finish(index())) {
-      kept = std::make_unique<Descriptor>(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-      if (kept->number() < 0) kept.reset();
+    if (writer.finish(index(), {say, {}})) {
+      kept = std::make_unique<PathLock>(file, PathLock::Kind::Shared);
+      if (!kept->is_open()) kept.reset();
     }
     if (!kept && say) say(file.string() + ": features cannot be kept here and are computed each time");
   }
@@ -386,7 +378,7 @@ struct FeatureSet::State {
     const auto& place = example.windows.at(static_cast<std::size_t>(window_number));
     if (kept) {
       auto frames = at::empty({place.frames, extractor.mel_bins()}, at::kFloat);
-      if (read_at(kept->number(), frames.mutable_data_ptr<float>(), static_cast<std::size_t>(frames.numel()) * 4,
+      if (read_at(kept->descriptor(), frames.mutable_data_ptr<float>(), static_cast<std::size_t>(frames.numel()) * 4,
                   place.offset))
         return {frames, place.fill};
       throw InputError(file.string() + ": cannot be read any more\n    remove it and run again");
@@ -410,7 +402,7 @@ FeatureSet FeatureSet::open(const std::vector<AudioRow>& rows, const FeatureExtr
                           results_version};
   auto state = std::make_unique<State>(State{extractor, policy, rows, {}, {}, {}, {}, {}, 0});
   state->file = cache_folder / "features" / (sha256_hex(made_from.dump()) + ".features");
-  if (!state->load()) state->compute(say, check);
+  if (!state->load({say, {}})) state->compute(say, check);
   return FeatureSet(std::move(state));
 }
 

@@ -15,6 +15,7 @@
 #include "audio/sound.h"
 #include "support/message_of.h"
 #include "support/temp_dir.h"
+#include "words/cache/folder.h"
 
 namespace espalier::audio {
 namespace {
@@ -194,12 +195,44 @@ TEST_F(Set, GivesWhatTheExtractorGivesFromTheCacheAsWell) {
   }
 }
 
-TEST_F(Set, MakesADamagedCacheAgain) {
+TEST_F(Set, MakesADamagedCacheAgainAndSaysSo) {
   add("a.wav", generated(8000, 1));
   open();
-  for (const auto& entry : std::filesystem::directory_iterator(folder / "cache/features"))
-    std::filesystem::resize_file(entry.path(), 100);
-  EXPECT_EQ(open().size(), 1);
+  const auto kept = [&] {
+    for (const auto& entry : std::filesystem::directory_iterator(folder / "cache/features"))
+      if (entry.path().extension() == ".features") return entry.path();
+    return std::filesystem::path();
+  };
+  const std::vector<std::int64_t> first = {0};
+  const auto features = open().features(first);
+  EXPECT_TRUE(said.empty());
+
+  std::filesystem::resize_file(kept(), 100);
+  EXPECT_TRUE(open().features(first).equal(features));
+  // One bit of one number: the file is as well-formed as before.
+  std::fstream file(kept(), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekg(200);
+  const char byte = static_cast<char>(file.get() ^ 1);
+  file.seekp(200);
+  file.put(byte);
+  file.close();
+  EXPECT_TRUE(open().features(first).equal(features));
+
+  ASSERT_EQ(said.size(), 2U);
+  for (const auto& line : said)
+    EXPECT_NE(line.find(".features: does not verify and is computed again: "), std::string::npos) << line;
+}
+
+TEST_F(Set, IsNotTrimmedWhileItIsReadFrom) {
+  add("a.wav", generated(8000, 1));
+  const CacheFolder cache(folder / "cache");
+  const std::vector<std::int64_t> first = {0};
+  for (int time = 0; time < 2; ++time) {
+    const auto set = open();
+    EXPECT_EQ(cache.trim(0, 0).in_use, 1U);
+    EXPECT_EQ(set.features(first).size(0), 1);
+  }
+  EXPECT_EQ(cache.trim(0, 0).entries, 1U);
 }
 
 TEST_F(Set, ComputesEachTimeWhereNothingCanBeKept) {
