@@ -94,13 +94,18 @@ void insert_provenance(ResultStore::State& state, std::int64_t attempt_id, const
 }  // namespace
 
 std::int64_t id_of_content(ResultStore::State& state, const std::string& table, const std::string& content) {
-  auto& insert = state.statement("INSERT INTO " + table +
-                                 " (digest, content) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET digest = digest "
-                                 "RETURNING id");
-  insert.bind(1, sha256_hex(content));
+  const auto digest = sha256_hex(content);
+  // Nearly always it is there already, and then nothing is written.
+  auto& known = state.statement("SELECT id FROM " + table + " WHERE digest = ?");
+  known.bind(1, digest);
+  std::int64_t id = known.executeStep() ? known.getColumn(0).getInt64() : 0;
+  known.reset();
+  if (id != 0) return id;
+  auto& insert = state.statement("INSERT INTO " + table + " (digest, content) VALUES (?, ?) RETURNING id");
+  insert.bind(1, digest);
   insert.bind(2, content);
   insert.executeStep();
-  const auto id = insert.getColumn(0).getInt64();
+  id = insert.getColumn(0).getInt64();
   insert.reset();
   return id;
 }

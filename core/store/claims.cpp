@@ -60,36 +60,79 @@ void end_expired(ResultStore::State& state) {
   }
 }
 
-}  // namespace
-
-std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker,
-                                        double lease_seconds) {
-  return translated(state_->file, [&]() -> std::optional<Claim> {
-    SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
-    end_expired(*state_);
-    auto& take = state_->statement(R"sql(
+std::optional<Claim> take_next(ResultStore::State& state, const std::string& experiment, const std::string& worker,
+                               double lease_seconds) {
+  end_expired(state);
+  auto& take = state.statement(R"sql(
 UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attempts = attempts + 1
 WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment ON experiment.id = joined.experiment_id
             WHERE experiment.name = :experiment AND joined.asked = 1 AND joined.state = 'waiting'
             ORDER BY joined.position LIMIT 1)
 RETURNING id, key, settings, attempts)sql");
-    take.bind(":worker", worker);
-    take.bind(":until", now_seconds() + lease_seconds);
-    take.bind(":experiment", experiment);
-    std::optional<Claim> claim;
-    if (take.executeStep()) {
-      claim = Claim{take.getColumn(0).getInt64(), take.getColumn(1).getString(), take.getColumn(2).getString(),
+  take.bind(":worker", worker);
+  take.bind(":until", now_seconds() + lease_seconds);
+  take.bind(":experiment", experiment);
+  if (!take.executeStep()) return std::nullopt;
+  const Claim claim{take.getColumn(0).getInt64(), take.getColumn(1).getString(), take.getColumn(2).getString(),
                     take.getColumn(3).getInt64(), worker};
-    }
-    take.reset();
-    if (claim) {
-      auto& attempt = state_->statement("INSERT INTO attempt (cell_id, number, worker, started) VALUES (?, ?, ?, ?)");
-      attempt.bind(1, claim->cell_id);
-      attempt.bind(2, claim->attempt);
-      attempt.bind(3, worker);
-      attempt.bind(4, now_seconds());
-      attempt.exec();
-    }
+  take.reset();
+  auto& attempt = state.statement("INSERT INTO attempt (cell_id, number, worker, started) VALUES (?, ?, ?, ?)");
+  bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, now_seconds());
+  attempt.exec();
+  return claim;
+}
+
+// The id of the attempt that the claim is, where it still holds its cell; else 0.
+std::int64_t held_attempt(ResultStore::State& state, const Claim& claim) {
+  auto& held = state.statement(R"sql(
+SELECT attempt.id FROM cell JOIN attempt ON attempt.cell_id = cell.id AND attempt.number = cell.attempts
+WHERE cell.id = ? AND cell.worker = ? AND cell.attempts = ? AND cell.state = 'running')sql");
+  bind_from(held, 1, claim.cell_id, claim.worker, claim.attempt);
+  const auto id = held.executeStep() ? held.getColumn(0).getInt64() : 0;
+  held.reset();
+  return id;
+}
+
+bool write_finished(ResultStore::State& state, const Claim& claim, const Attempt& attempt) {
+  const auto attempt_id = held_attempt(state, claim);
+  if (attempt_id == 0) return false;
+  const bool done = attempt.outcome == Outcome::Done;
+  const auto now = now_seconds();
+  const auto seconds = attempt.seconds.value_or(0);
+  auto& end = state.statement(
+      "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id "
+      "= ?");
+  end.bind(1, done ? "done" : "failed");
+  end.bind(2, now);
+  end.bind(3, seconds);
+  end.bind(4, attempt.message);
+  if (attempt.timing) end.bind(5, json_text(to_json(*attempt.timing)));
+  if (!attempt.environment.is_null()) end.bind(6, id_of_content(state, "environment", json_text(attempt.environment)));
+  end.bind(7, attempt_id);
+  end.exec();
+  const auto last = insert_results(state, attempt_id, attempt);
+  auto& finish = state.statement(R"sql(
+UPDATE cell SET state = ?, worker = NULL, lease_until = NULL, seconds = ?, finished = ?, message = ?, attempt_id = ?,
+                point_id = ?
+WHERE id = ?)sql");
+  finish.bind(1, done ? "done" : "failed");
+  finish.bind(2, seconds);
+  finish.bind(3, now);
+  finish.bind(4, attempt.message);
+  finish.bind(5, attempt_id);
+  if (last != 0) finish.bind(6, last);
+  finish.bind(7, claim.cell_id);
+  finish.exec();
+  return true;
+}
+
+}  // namespace
+
+std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker,
+                                        double lease_seconds) {
+  return translated(state_->file, [&] {
+    SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    auto claim = take_next(*state_, experiment, worker, lease_seconds);
     transaction.commit();
     return claim;
   });
@@ -118,43 +161,21 @@ void ResultStore::release(const Claim& claim) {
 bool ResultStore::finish(const Claim& claim, const Attempt& attempt) {
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
-    const bool done = attempt.outcome == Outcome::Done;
-    auto& finish = state_->statement(R"sql(
-UPDATE cell SET state = :state, worker = NULL, lease_until = NULL, seconds = :seconds, finished = :finished, message = :message,
-                attempt_id = (SELECT id FROM attempt WHERE cell_id = :cell AND number = :attempt), point_id = NULL
-WHERE id = :cell AND worker = :worker AND attempts = :attempt AND state = 'running' RETURNING attempt_id)sql");
-    finish.bind(":state", done ? "done" : "failed");
-    finish.bind(":seconds", attempt.seconds.value_or(0));
-    finish.bind(":finished", now_seconds());
-    finish.bind(":message", attempt.message);
-    finish.bind(":cell", claim.cell_id);
-    finish.bind(":worker", claim.worker);
-    finish.bind(":attempt", claim.attempt);
-    const bool held = finish.executeStep();
-    const auto attempt_id = held ? finish.getColumn(0).getInt64() : 0;
-    finish.reset();
-    if (!held) return false;
-    const auto environment =
-        attempt.environment.is_null() ? 0 : id_of_content(*state_, "environment", json_text(attempt.environment));
-    auto& end = state_->statement(
-        "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id "
-        "= ?");
-    end.bind(1, done ? "done" : "failed");
-    end.bind(2, now_seconds());
-    end.bind(3, attempt.seconds.value_or(0));
-    end.bind(4, attempt.message);
-    if (attempt.timing) end.bind(5, json_text(to_json(*attempt.timing)));
-    if (environment != 0) end.bind(6, environment);
-    end.bind(7, attempt_id);
-    end.exec();
-    if (const auto last = insert_results(*state_, attempt_id, attempt); last != 0) {
-      auto& link = state_->statement("UPDATE cell SET point_id = ? WHERE id = ?");
-      link.bind(1, last);
-      link.bind(2, claim.cell_id);
-      link.exec();
-    }
+    const bool kept = write_finished(*state_, claim, attempt);
     transaction.commit();
-    return true;
+    return kept;
+  });
+}
+
+Finished ResultStore::finish_and_claim(const Claim& claim, const Attempt& attempt, const std::string& experiment,
+                                       double lease_seconds) {
+  return translated(state_->file, [&] {
+    SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    Finished finished;
+    finished.kept = write_finished(*state_, claim, attempt);
+    finished.next = take_next(*state_, experiment, claim.worker, lease_seconds);
+    transaction.commit();
+    return finished;
   });
 }
 

@@ -24,6 +24,15 @@ namespace fs = std::filesystem;
 constexpr int busy_timeout_milliseconds = 30000;
 constexpr int oldest_sqlite = 3037000;  // STRICT tables
 
+// Waits before a lock that another process holds is tried again, for the `times`-th time; 0: no longer. Transactions take a
+// fraction of a millisecond, and SQLite's own waiting begins with a whole one.
+int wait_for_lock(void*, int times) {
+  constexpr int quick = 20, slower = 100, most = slower + busy_timeout_milliseconds / 10;
+  if (times >= most) return 0;
+  ::usleep(times < quick ? 100 : times < slower ? 1000 : 10000);
+  return 1;
+}
+
 // What SQLite is told to open. It may take a name that begins with "file:" for a URI, and ":memory:" or nothing for no
 // file at all; a relative path that says where it starts is a path.
 std::string name_for_sqlite(const fs::path& file) {
@@ -238,6 +247,7 @@ std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_c
   auto database = std::make_unique<SQLite::Database>(name_for_sqlite(file),
                                                      SQLite::OPEN_READWRITE | (may_create ? SQLite::OPEN_CREATE : 0),
                                                      busy_timeout_milliseconds);
+  sqlite3_busy_handler(database->getHandle(), wait_for_lock, nullptr);
   refuse_foreign(*database, file);
   refuse_newer(*database, file);
   use_write_ahead_log(*database, file);

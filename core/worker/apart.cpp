@@ -6,14 +6,17 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <new>
 #include <utility>
 #include <vector>
@@ -33,7 +36,7 @@ constexpr int out_of_sight = 700;
 // Between asking a child to stop and ending it.
 constexpr double grace_seconds = 8;
 
-int wake_parent = -1;  // of the child
+int wake_parent = -1, answers_of_child = -1;  // of the child
 
 [[noreturn]] void cannot_start(const char* what) {
   throw InputError(std::string("a process for the work cannot be started: ") + what +
@@ -49,12 +52,13 @@ int hidden(int descriptor) {
 }
 
 // The child holds what it was given and nothing else of its parent's.
-void close_all_but(int one, int other) {
+void close_all_but(std::initializer_list<int> kept) {
   std::vector<int> open;
   if (DIR* folder = ::opendir("/proc/self/fd")) {
     while (const dirent* entry = ::readdir(folder)) {
       const int descriptor = std::atoi(entry->d_name);
-      if (descriptor > 2 && descriptor != ::dirfd(folder) && descriptor != one && descriptor != other)
+      if (descriptor > 2 && descriptor != ::dirfd(folder) &&
+          std::find(kept.begin(), kept.end(), descriptor) == kept.end())
         open.push_back(descriptor);
     }
     ::closedir(folder);
@@ -84,6 +88,8 @@ Apart::Apart(const Work& work, Output output) {
   if (memory == MAP_FAILED) cannot_start("mmap");
   shared_ = new (memory) Shared();
   const Pipe requests, wake, written;
+  answers_ = ::memfd_create("answers", MFD_CLOEXEC);
+  if (answers_ < 0) cannot_start("memfd_create");
   std::fflush(nullptr);
   const pid_t parent = ::getpid();
   child_ = ::fork();
@@ -100,7 +106,8 @@ Apart::Apart(const Work& work, Output output) {
     }
     const int asked = hidden(requests.read);
     wake_parent = hidden(wake.write);
-    close_all_but(asked, wake_parent);
+    answers_of_child = hidden(answers_);
+    close_all_but({asked, wake_parent, answers_of_child});
     loader::write_notes_to(shared_->note);
     const int code = work(*shared_, asked);
     std::fflush(nullptr);
@@ -116,7 +123,7 @@ Apart::Apart(const Work& work, Output output) {
 
 Apart::~Apart() {
   kill();
-  for (int* descriptor : {&requests_, &wake_, &output_}) close_and_forget(*descriptor);
+  for (int* descriptor : {&requests_, &wake_, &output_, &answers_}) close_and_forget(*descriptor);
   if (shared_ != nullptr) ::munmap(shared_, sizeof(Shared));
 }
 
@@ -128,6 +135,22 @@ void Apart::ask(const std::string& line) {
     if (count <= 0) return;  // it has ended, which wait() finds out
     sent += static_cast<std::size_t>(count);
   }
+}
+
+std::string Apart::answer() const {
+  std::string bytes;
+  const std::size_t size = shared_->answer_bytes;
+  struct stat status {};
+  // The child may have written anything into its memory: no more is read than there is.
+  if (::fstat(answers_, &status) != 0 || size > static_cast<std::size_t>(status.st_size)) return bytes;
+  bytes.resize(size);
+  for (std::size_t got = 0; got < size;) {
+    const auto count = ::pread(answers_, bytes.data() + got, size - got, static_cast<off_t>(got));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return {};
+    got += static_cast<std::size_t>(count);
+  }
+  return bytes;
 }
 
 // A child that has ended may have left others, which hold its streams open: they end with it.
@@ -224,6 +247,20 @@ void say_to_parent(Shared& shared, int what, int exit_code) {
   shared.said = what;
   const char byte = 1;
   [[maybe_unused]] const auto ignored = ::write(wake_parent, &byte, 1);
+}
+
+bool answer_parent(Shared& shared, const std::string& bytes) {
+  constexpr off_t most_kept_bytes = 1 << 20;
+  struct stat status {};
+  if (::fstat(answers_of_child, &status) == 0 && status.st_size > most_kept_bytes) ::ftruncate(answers_of_child, 0);
+  for (std::size_t sent = 0; sent < bytes.size();) {
+    const auto count = ::pwrite(answers_of_child, bytes.data() + sent, bytes.size() - sent, static_cast<off_t>(sent));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    sent += static_cast<std::size_t>(count);
+  }
+  shared.answer_bytes = bytes.size();
+  return true;
 }
 
 bool asked_to_stop_for_too_long(std::optional<double>& stop_by, Apart& child) {

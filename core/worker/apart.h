@@ -19,6 +19,7 @@ struct Shared {
   loader::WorkNote note;
   std::atomic<int> said{0};       // the last thing that the child said; its meaning is the work's own
   std::atomic<int> exit_code{0};  // that goes with it
+  std::atomic<std::size_t> answer_bytes{0};
 };
 
 class Apart {
@@ -38,6 +39,8 @@ class Apart {
 
   Shared& shared() const { return *shared_; }
   void ask(const std::string& line);
+  // What the child handed over last.
+  std::string answer() const;
 
   enum class Event { Said, Ended, Time };
   // Until the child says something, ends, or so many seconds have passed; a signal ends it early.
@@ -61,13 +64,16 @@ class Apart {
   Shared* shared_ = nullptr;
   pid_t child_ = 0;
   int status_ = 0;
-  int requests_ = -1, wake_ = -1, output_ = -1;
+  int requests_ = -1, wake_ = -1, output_ = -1, answers_ = -1;
   std::string unfinished_line_;
   std::size_t output_bytes_ = 0;
 };
 
 // Of the child: says something to the parent.
 void say_to_parent(Shared& shared, int what, int exit_code = 0);
+
+// Of the child: hands over bytes, which go with what it says next. False where there is no memory for them.
+bool answer_parent(Shared& shared, const std::string& bytes);
 
 // Of the parent that was asked to stop: tells the child, once; true when it has had its time, or was asked again.
 bool asked_to_stop_for_too_long(std::optional<double>& stop_by, Apart& child);

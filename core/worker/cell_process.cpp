@@ -62,17 +62,34 @@ Attempt attempt(engine::Engine& engine, const nn::Device& device, const store::C
   return record;
 }
 
-// One request; nullopt when the parent asks for nothing more.
-std::optional<std::string> next_line(int requests) {
-  std::string line;
-  while (true) {
-    char byte = 0;
-    const auto count = ::read(requests, &byte, 1);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return std::nullopt;
-    if (byte == '\n') return line;
-    line += byte;
+// What the parent asks for, line by line.
+class Requests {
+ public:
+  explicit Requests(int descriptor) : descriptor_(descriptor) {}
+  // nullopt when the parent asks for nothing more.
+  std::optional<std::string> next() {
+    std::size_t end = 0;
+    while ((end = unread_.find('\n')) == std::string::npos) {
+      char buffer[16384];
+      const auto count = ::read(descriptor_, buffer, sizeof buffer);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return std::nullopt;
+      unread_.append(buffer, static_cast<std::size_t>(count));
+    }
+    auto line = unread_.substr(0, end);
+    unread_.erase(0, end + 1);
+    return line;
   }
+
+ private:
+  int descriptor_;
+  std::string unread_;
+};
+
+std::string as_bytes(const nlohmann::json& json) {
+  std::string bytes;
+  nlohmann::json::to_cbor(json, bytes);
+  return bytes;
 }
 
 }  // namespace
@@ -80,7 +97,6 @@ std::optional<std::string> next_line(int requests) {
 int compute_cells(const CellsWords& words, Shared& shared, int requests) {
   std::unique_ptr<loader::PluginCatalog> catalog;
   std::unique_ptr<engine::Engine> engine;
-  nlohmann::json environment;
   nn::Device device;
   try {
     if (words.threads > 0) at::set_num_threads(static_cast<int>(words.threads));
@@ -88,7 +104,7 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests) {
     device = nn::open_device(words.device, words.device_workers);
     catalog = open_catalog(words.plugins);
     engine = std::make_unique<engine::Engine>(*catalog, cache_folder(), watch(), device);
-    environment = engine::environment_json(words.command_line, device);
+    answer_parent(shared, as_bytes(engine::environment_json(words.command_line, device)));
   } catch (const Error& error) {
     say_verdict(shared, CannotStart, error.what(), error.exit_code());
     return 1;
@@ -97,27 +113,21 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests) {
     return 1;
   }
   say_to_parent(shared, Ready);
-  while (const auto line = next_line(requests)) {
-    const auto claim = claim_from(*line);
+  Requests asked(requests);
+  while (const auto line = asked.next()) {
     try {
-      auto record = attempt(*engine, device, claim);
+      const auto record = attempt(*engine, device, claim_from(*line));
       if (!loader::spoilt().empty()) {
         say_verdict(shared, Spoilt, printable(loader::spoilt()));
         return 1;
       }
-      record.environment = environment;
-      store::ResultStore store(words.database, store::Mode::ReadWrite);
-      const bool kept = store.finish(claim, record);
-      say(fmt::format("cell {}: {} in {:.2f} s{}", claim.key.substr(0, 12),
-                      record.outcome == Outcome::Done ? "done" : "failed: " + record.message,
-                      record.seconds.value_or(0),
-                      kept ? "" : " (too late: another worker had taken the cell over, nothing was written)"));
+      if (!answer_parent(shared, bytes_of(record))) {
+        say_verdict(shared, Spoilt, "out of memory");
+        return 1;
+      }
       say_to_parent(shared, CellFinished);
     } catch (const Interrupted&) {
       say_to_parent(shared, CellGivenBack);
-    } catch (const Error& error) {  // of the store
-      say_verdict(shared, DatabaseFailed, error.what(), error.exit_code());
-      return 1;
     }
   }
   return 0;

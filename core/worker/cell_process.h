@@ -1,5 +1,5 @@
-// The child of a worker: holds models and plugins, computes one cell after the other, and writes each into the database
-// when no plugin is in work. The database is open in it only then.
+// The child of a worker: holds models and plugins, and computes one cell after the other. What came out it hands to the
+// parent, which has the database.
 #pragma once
 
 #include <string>
@@ -13,12 +13,11 @@ namespace espalier::worker {
 // What the child says.
 enum Said {
   Nothing = 0,
-  Ready,         // it has its engine, and waits for cells
+  Ready,         // it has its engine, and waits for cells; the answer is its environment
   CannotStart,   // with the exit code; the reason is the note's verdict
-  CellFinished,  // it is in the database
+  CellFinished,  // the answer is the attempt
   CellGivenBack,
-  DatabaseFailed,  // with the exit code; the reason is the note's verdict
-  Spoilt,          // a plugin did what cannot be undone; the reason is the note's verdict, and the child ends
+  Spoilt,  // a plugin did what cannot be undone; the reason is the note's verdict, and the child ends
 };
 
 // The work of the child, see Apart.
@@ -27,5 +26,9 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests);
 // A claim as one line of text, and back.
 std::string line_of(const store::Claim& claim);
 store::Claim claim_from(const std::string& line);
+
+// What a cell came to, as bytes, and back: all but the environment. Throws a JSON exception for what bytes_of did not write.
+std::string bytes_of(const Attempt& attempt);
+Attempt attempt_from(const std::string& bytes);
 
 }  // namespace espalier::worker

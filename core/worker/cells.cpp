@@ -7,7 +7,9 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "apart.h"
 #include "cell_process.h"
@@ -38,19 +40,44 @@ class Cells {
   explicit Cells(const CellsWords& words) : words_(words), name_(store::this_worker_name()) {}
 
   ExitCode until_none_is_left() {
-    std::int64_t finished = 0;
-    while (!interrupted() && (words_.cells_at_most == 0 || finished < words_.cells_at_most)) {
-      if (!start_child()) return ExitCode::Interrupted;
-      const auto claim = store_->claim(words_.experiment, name_, words_.lease_seconds);
-      if (!claim) return ExitCode::Done;
-      say("cell " + claim->key.substr(0, 12) + ": attempt " + std::to_string(claim->attempt));
-      if (!compute(*claim)) return ExitCode::Interrupted;
-      ++finished;
+    try {
+      return work();
+    } catch (...) {
+      give_back_next();
+      throw;
     }
-    return interrupted() ? ExitCode::Interrupted : ExitCode::Done;
   }
 
  private:
+  ExitCode work() {
+    for (std::int64_t finished = 0; !interrupted() && is_asked_for(finished); ++finished) {
+      if (!start_child()) break;
+      if (!next_) next_ = store_->claim(words_.experiment, name_, words_.lease_seconds);
+      if (!next_) return ExitCode::Done;
+      const auto claim = *std::exchange(next_, std::nullopt);
+      say("cell " + claim.key.substr(0, 12) + ": attempt " + std::to_string(claim.attempt));
+      if (!compute(claim, is_asked_for(finished + 1))) return ExitCode::Interrupted;
+    }
+    give_back_next();
+    return interrupted() ? ExitCode::Interrupted : ExitCode::Done;
+  }
+
+  // Whether another cell may follow so many.
+  bool is_asked_for(std::int64_t finished) const {
+    return words_.cells_at_most == 0 || finished < words_.cells_at_most;
+  }
+
+  // A cell that was claimed with the end of the one before, and will not be begun.
+  void give_back_next() {
+    const auto claim = std::exchange(next_, std::nullopt);
+    if (!claim) return;
+    try {
+      if (!store_) store_.emplace(words_.database, store::Mode::ReadWrite);
+      store_->release(*claim);
+    } catch (const Error&) {  // it comes back when its lease has run out, or its worker is missed
+    }
+  }
+
   [[noreturn]] void give_up() const {
     const auto& shared = child_->shared();
     throw Error(static_cast<ExitCode>(shared.exit_code.load()), shared.note.verdict);
@@ -74,12 +101,14 @@ class Cells {
                         child_->shared().note.in_words(" before it was asked for a cell"));
     }
     if (child_->shared().said == CannotStart) give_up();
+    environment_ = nlohmann::json::from_cbor(child_->answer(), /*strict=*/true, /*allow_exceptions=*/false);
+    if (environment_.is_discarded()) environment_ = nullptr;
     store_.emplace(words_.database, store::Mode::ReadWrite);
     return true;
   }
 
-  // False: interrupted, and given back.
-  bool compute(const store::Claim& claim) {
+  // False: interrupted, and given back. `goes_on`: another cell may follow, and is claimed where this one ends.
+  bool compute(const store::Claim& claim, bool goes_on) {
     auto& shared = child_->shared();
     shared.said = Nothing;
     child_->allow_output();
@@ -106,11 +135,34 @@ class Cells {
       }
     }
     switch (shared.said.load()) {
-      case CellFinished: return true;
-      case DatabaseFailed: give_up();
+      case CellFinished: finish(claim, goes_on); return true;
       case Spoilt: fail(claim, shared.note.verdict); return true;
       default: store_->release(claim); return false;
     }
+  }
+
+  void finish(const store::Claim& claim, bool goes_on) {
+    Attempt record;
+    try {
+      record = attempt_from(child_->answer());
+    } catch (const nlohmann::json::exception& error) {
+      fail(claim, fmt::format("what the process that computes handed over cannot be read ({})\n    a plugin may have "
+                              "written into memory that is not its own; run the cell again",
+                              error.what()));
+      return;
+    }
+    record.environment = environment_;
+    bool kept = false;
+    if (goes_on && !interrupted()) {
+      auto finished = store_->finish_and_claim(claim, record, words_.experiment, words_.lease_seconds);
+      kept = finished.kept;
+      next_ = std::move(finished.next);
+    } else {
+      kept = store_->finish(claim, record);
+    }
+    say(fmt::format("cell {}: {} in {:.2f} s{}", claim.key.substr(0, 12),
+                    record.outcome == Outcome::Done ? "done" : "failed: " + record.message, record.seconds.value_or(0),
+                    kept ? "" : " (too late: another worker had taken the cell over, nothing was written)"));
   }
 
   void fail(const store::Claim& claim, const std::string& message) {
@@ -137,7 +189,9 @@ class Cells {
   const CellsWords& words_;
   const std::string name_;
   std::unique_ptr<Apart> child_;
+  nlohmann::json environment_;  // of the child
   std::optional<store::ResultStore> store_;
+  std::optional<store::Claim> next_;
 };
 
 }  // namespace

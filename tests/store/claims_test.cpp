@@ -57,6 +57,39 @@ TEST_F(Claims, FinishOnce) {
   EXPECT_EQ(store.points("demo").rows.size(), 2U);
 }
 
+TEST_F(Claims, FollowWhereTheCellBeforeEnds) {
+  insert(2);
+  const auto first = store.claim("demo", "a", long_lease);
+
+  const auto finished = store.finish_and_claim(*first, done_attempt(0.8), "demo", long_lease);
+
+  EXPECT_TRUE(finished.kept);
+  ASSERT_TRUE(finished.next);
+  EXPECT_EQ(finished.next->key, "k1");
+  EXPECT_EQ(finished.next->worker, "a");
+  EXPECT_EQ(store.counts("demo").done, 1);
+  EXPECT_EQ(store.counts("demo").running, 1);
+  const auto last = store.finish_and_claim(*finished.next, done_attempt(0.7), "demo", long_lease);
+  EXPECT_TRUE(last.kept);
+  EXPECT_FALSE(last.next);
+  EXPECT_EQ(store.counts("demo").done, 2);
+}
+
+TEST_F(Claims, FollowAlsoWhereTheCellBeforeWasTakenOver) {
+  insert(2);
+  const auto late = store.claim("demo", "a", long_lease);
+  store.worker_died("a", "gone");
+  const auto other = store.claim("demo", "b", long_lease);
+
+  const auto finished = store.finish_and_claim(*late, done_attempt(0.8), "demo", long_lease);
+
+  EXPECT_EQ(other->key, "k0");
+  EXPECT_FALSE(finished.kept);
+  ASSERT_TRUE(finished.next);
+  EXPECT_EQ(finished.next->key, "k1");
+  EXPECT_TRUE(store.points("demo").rows.empty());
+}
+
 TEST_F(Claims, OfAZombieWriteNothing) {
   insert(1);
   const auto zombie = store.claim("demo", "a", no_lease);

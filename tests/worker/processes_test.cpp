@@ -12,12 +12,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <thread>
 
 #include "apart.h"
 #include "cell_process.h"
 #include "commands.h"
+#include "sample_cells.h"
 #include "store/result_store.h"
 #include "support/temp_dir.h"
 
@@ -34,7 +36,7 @@ int interrupts() { return asked_to_stop; }
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
 // Ends each cell as its key says.
-int compute_cells(const CellsWords& words, Shared& shared, int requests) {
+int compute_cells(const CellsWords&, Shared& shared, int requests) {
   say_to_parent(shared, Ready);
   std::string line;
   char byte = 0;
@@ -63,8 +65,7 @@ int compute_cells(const CellsWords& words, Shared& shared, int requests) {
       for (int i = 0; i < 20 * 1024; ++i) std::fprintf(stdout, "%s\n", noise.c_str());
       std::fflush(stdout);
     }
-    store::ResultStore store(words.database, store::Mode::ReadWrite);
-    store.finish(claim, Attempt());
+    answer_parent(shared, claim.key == "garbles" ? "no attempt" : bytes_of(Attempt()));
     say_to_parent(shared, CellFinished);
   }
   return 0;
@@ -172,6 +173,76 @@ TEST_F(Processes, ReplaceAChildThatAPluginSpoilt) {
 
   EXPECT_EQ(cell("spoils"), std::pair(std::string("failed"), std::string("scorer 'x' closed what is not its own")));
   EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, FailACellWhoseResultCannotBeRead) {
+  insert({"garbles", "after"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  const auto [state, message] = cell("garbles");
+  EXPECT_EQ(state, "failed");
+  EXPECT_TRUE(message.starts_with("what the process that computes handed over cannot be read (")) << message;
+  EXPECT_TRUE(message.ends_with(")\n    a plugin may have written into memory that is not its own; run the cell again"))
+      << message;
+  EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, ClaimNoMoreCellsThanTheyAreAskedFor) {
+  insert({"a", "b", "c"});
+  words.cells_at_most = 2;
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("a").first, "done");
+  EXPECT_EQ(cell("b").first, "done");
+  EXPECT_EQ(cell("c").first, "waiting");
+  EXPECT_TRUE(store::ResultStore(words.database, store::Mode::ReadOnly).read("c").attempts.empty());
+}
+
+TEST(HandedOver, AnAttemptIsReadAsItWasWritten) {
+  auto attempt = test::done_attempt(0.1);
+  attempt.points[1].metrics["wer"] = std::numeric_limits<double>::quiet_NaN();
+  attempt.points[1].predictions = std::string("10\xff", 3);
+  auto& details = attempt.points[1].details.emplace();
+  details.sites = {{"site", 2, 3, 4, std::vector<std::int64_t>{4, 4, 0}, std::vector<std::int64_t>{4, 2, 0}}};
+  details.operations = OperationsLeft{7, 1000, 900, 500, 450};
+  details.search.emplace().notes = {{"method", std::string("greedy")}, {"gain", 0.1}};
+  attempt.points[1].latency = {{8, 12, 2.5, 2, 30, 0.8, 0.7, 0.9, 1, "a processor"}};
+  auto failed = test::failed_attempt("the proof failed: by 1e-3\n    and more");
+
+  const auto read = attempt_from(bytes_of(attempt)), read_failed = attempt_from(bytes_of(failed));
+
+  attempt.environment = nullptr;
+  EXPECT_EQ(to_json(read), to_json(attempt));
+  EXPECT_EQ(read.points[1].predictions, attempt.points[1].predictions);
+  EXPECT_EQ(read.points[0].proof, attempt.points[0].proof);
+  EXPECT_EQ(read.points[1].proof, attempt.points[1].proof);
+  EXPECT_EQ(to_json(read_failed), to_json(failed));
+}
+
+TEST(HandedOver, BytesOfAnySizeOneAfterTheOther) {
+  const std::string first(3 << 20, 'x'), second = "second";
+  Apart child(
+      [&](Shared& shared, int requests) {
+        char byte = 0;
+        for (const auto* answer : {&first, &second}) {
+          if (!answer_parent(shared, *answer)) return 1;
+          say_to_parent(shared, CellFinished);
+          if (::read(requests, &byte, 1) != 1) return 1;
+        }
+        return 0;
+      },
+      Apart::Output::Inherited);
+
+  EXPECT_EQ(child.wait(10), Apart::Event::Said);
+  EXPECT_EQ(child.answer(), first);
+  child.ask("");
+  EXPECT_EQ(child.wait(10), Apart::Event::Said);
+  EXPECT_EQ(child.answer(), second);
+  // What the child says of its own memory is not believed.
+  child.shared().answer_bytes = std::size_t{1} << 40;
+  EXPECT_EQ(child.answer(), "");
 }
 
 TEST_F(Processes, KeepSixteenMebibytesOfWhatACellPrints) {

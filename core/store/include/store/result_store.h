@@ -41,6 +41,11 @@ struct Claim {
   std::string worker;
 };
 
+struct Finished {
+  bool kept = false;          // as finish() says
+  std::optional<Claim> next;  // as claim() says
+};
+
 struct Counts {
   std::int64_t cells = 0, done = 0, failed = 0, running = 0, waiting = 0;
   std::int64_t not_asked = 0;  // of those that wait: the last run was not asked for them
@@ -102,6 +107,9 @@ class ResultStore {
   // Commits attempt, points, artifacts, plugins and environment in one transaction; false when the claim is lost, and
   // then nothing is written.
   bool finish(const Claim& claim, const Attempt& attempt);
+  // finish() and claim() in one transaction, for a worker that goes on.
+  Finished finish_and_claim(const Claim& claim, const Attempt& attempt, const std::string& experiment,
+                            double lease_seconds);
   // A worker is known to be gone: its running attempt ends as failed with this message; the cell goes back to waiting,
   // or to failed when it has used up its attempts. Returns the keys of the cells that it held.
   std::vector<std::string> worker_died(const std::string& worker, const std::string& message,
