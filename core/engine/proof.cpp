@@ -21,6 +21,8 @@ namespace {
 
 // A change so much smaller than a site's output may vanish in the rounding of float32.
 constexpr double unseen_change = 1e-6;
+// What is kept of a model that is asked about again; its outputs may be as much again.
+constexpr std::size_t most_kept_bytes = 32 << 20;
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return a.numel() == 0 ? 0 : (a - b).abs().max().item<double>();
@@ -96,8 +98,8 @@ struct SiteOutputs {
 
 // Of the sites that a mask touches.
 std::vector<SiteOutputs> site_outputs(const nn::Model& dense, const nn::Model& masked, const nn::Model& compacted,
-                                      const Mask& held, const Batch& probe) {
-  const auto inputs = dense.site_inputs(probe);
+                                      const Mask& held, const ProofRows& rows) {
+  const auto inputs = rows.inputs_of(dense);
   const Mask everything(dense.sites());
   std::vector<SiteOutputs> outputs;
   for (std::int64_t site = 0; site < held.size(); ++site) {
@@ -107,8 +109,8 @@ std::vector<SiteOutputs> site_outputs(const nn::Model& dense, const nn::Model& m
     }
     if (!touched) continue;
     const auto& input = inputs[static_cast<std::size_t>(site)];
-    const auto plain = dense.site_output(site, input);    // [examples, tokens, width]
-    const auto zeroed = masked.site_output(site, input);  // [examples, tokens, width]
+    const auto plain = rows.output_of(dense, site, input);  // [examples, tokens, width]
+    const auto zeroed = masked.site_output(site, input);    // [examples, tokens, width]
     const auto small = compacted.site_output(site, input);
     auto& output = outputs.emplace_back();
     output.answer.site = dense.sites()[static_cast<std::size_t>(site)].name;
@@ -140,27 +142,61 @@ void judge(const SiteOutputs& output, const double* expected, Proof& proof) {
 
 }  // namespace
 
-Proof prove(const nn::Model& dense, const Mask& mask, const std::vector<Batch>& examples) {
+ProofRows::ProofRows(std::vector<Batch> batches, const nn::Model* again)
+    : batches_(std::move(batches)), again_(again) {}
+
+std::int64_t ProofRows::examples() const {
+  std::int64_t count = 0;
+  for (const auto& batch : batches_) count += batch.size();
+  return count;
+}
+
+at::Tensor ProofRows::logits_of(const nn::Model& model) const {
+  if (!prepared_) prepared_ = model.prepared(batches_);
+  return model.logits_of(*prepared_);
+}
+
+const Batch& ProofRows::probe() const {
+  return *std::max_element(batches_.begin(), batches_.end(),
+                           [](const Batch& a, const Batch& b) { return tokens_of(a) < tokens_of(b); });
+}
+
+std::vector<nn::SiteInput> ProofRows::inputs_of(const nn::Model& dense) const {
+  if (&dense != again_ || !dense.device().is_cpu()) return dense.site_inputs(probe());
+  if (!inputs_.empty()) return inputs_;
+  auto inputs = dense.site_inputs(probe());
+  std::size_t bytes = 0;
+  for (const auto& input : inputs) bytes += input.hidden.nbytes();
+  if (bytes <= most_kept_bytes) inputs_ = inputs;
+  return inputs;
+}
+
+at::Tensor ProofRows::output_of(const nn::Model& dense, std::int64_t site, const nn::SiteInput& input) const {
+  if (&dense != again_ || inputs_.empty()) return dense.site_output(site, input);
+  auto& output = outputs_[site];
+  if (!output.defined()) output = dense.site_output(site, input);
+  return output;
+}
+
+Proof prove(const nn::Model& dense, const Mask& mask, const ProofRows& rows, const nn::Model* compacted) {
   const c10::InferenceMode inference;
   const nn::ComputeGuard float32(ComputeType::Float32, dense.device());
   Proof proof;
   proof.tolerance = proof_tolerance;
-  for (const auto& batch : examples) proof.examples += batch.size();
+  proof.examples = rows.examples();
   const auto masked = dense.masked(mask);
-  const auto compacted = dense.compacted(mask);
-  // [examples, classes] each
-  compare_logits(masked->logits(examples), compacted->logits(examples), proof);
+  std::unique_ptr<nn::Model> made;
+  if (compacted == nullptr) made = dense.compacted(mask);
+  const auto& smaller = compacted == nullptr ? *made : *compacted;
+  compare_logits(rows.logits_of(*masked), rows.logits_of(smaller), proof);
 
-  // One batch of several tokens each: with a single token every query attends to itself, whatever it asks.
-  const auto& probe = *std::max_element(examples.begin(), examples.end(),
-                                        [](const Batch& a, const Batch& b) { return tokens_of(a) < tokens_of(b); });
   const auto held = mask.intersected(Mask(dense.sites()));
-  const auto outputs = site_outputs(dense, *masked, *compacted, held, probe);
+  const auto outputs = site_outputs(dense, *masked, smaller, held, rows);
   std::set<std::int64_t> unchanged;
   for (const auto& output : outputs) {
     if (!(output.answer.difference_from_dense > 0)) unchanged.insert(output.site);
   }
-  const auto expected = literal_changes(dense, held, probe, unchanged);
+  const auto expected = literal_changes(dense, held, rows.probe(), unchanged);
   for (const auto& output : outputs) {
     const auto change = expected.find(output.site);
     judge(output, change == expected.end() ? nullptr : &change->second, proof);

@@ -118,14 +118,40 @@ TEST(Cell, EqualCellsGiveEqualNumbers) {
 TEST(Cell, SeedsThatNobodyUsesShareOneComputation) {
   TinyCell tiny;
   const auto engine = tiny.engine();
-  engine->run(tiny.cell);
+  const auto first = engine->run(tiny.cell);
   tiny.cell.seed = 7;
 
-  const auto timing = to_json(engine->run(tiny.cell).timing);
+  const auto again = engine->run(tiny.cell);
+
+  const auto timing = to_json(again.timing);
 
   EXPECT_TRUE(timing["cached"]["base_model"].get<bool>());
   EXPECT_TRUE(timing["cached"]["scores"].get<bool>());
   EXPECT_TRUE(timing["cached"]["evaluation"].get<bool>());
+  EXPECT_FALSE(first.timing.cached.at("proof"));
+  EXPECT_TRUE(timing["cached"]["proof"].get<bool>());
+  auto expected = to_json(first.points[1]);
+  expected["multiply_adds_done"] = 0;
+  EXPECT_EQ(to_json(again.points[1]), expected);
+  EXPECT_EQ(to_json(again.points[0]), to_json(first.points[0]));
+}
+
+TEST(Cell, ProvesNothingTwiceAndAnotherMaskAnew) {
+  TinyCell tiny;
+  const auto engine = tiny.engine();
+  const auto first = engine->run(tiny.cell);
+  tiny.cell.measure.proof = false;
+  const auto unproven = engine->run(tiny.cell);
+  tiny.cell.measure.proof = true;
+  tiny.cell.budget.value = 0.34;
+
+  const auto other = engine->run(tiny.cell);
+
+  EXPECT_FALSE(unproven.points[1].proof);
+  EXPECT_FALSE(unproven.timing.cached.contains("proof"));
+  EXPECT_NE(other.points[1].mask_digest, first.points[1].mask_digest);
+  EXPECT_FALSE(other.timing.cached.at("proof"));
+  EXPECT_TRUE(other.points[1].proof_passed.value());
 }
 
 TEST(Cell, StopsWhenInterrupted) {

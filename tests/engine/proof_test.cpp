@@ -100,6 +100,25 @@ TEST(Proof, HoldsForARealMaskAndNamesItsSites) {
   EXPECT_GT(proof.sites[0].difference_from_dense, 0);
 }
 
+TEST(Proof, IsTheSameFromWhatIsRemembered) {
+  Proving proving;
+  const auto& model = *proving.base.model;
+  const auto examples = proving.base.task->split("test").collated();
+  const engine::ProofRows rows(examples, &model);
+  for (std::int64_t head = 0; head < 2; ++head) {
+    for (const auto projection : all_projections) proving.mask.site(head).of(projection)[head].fill_(false);
+    const auto plain = engine::prove(model, proving.mask, engine::ProofRows(examples));
+
+    EXPECT_EQ(engine::prove(model, proving.mask, rows), plain);
+    EXPECT_EQ(engine::prove(model, proving.mask, rows, model.compacted(proving.mask).get()), plain);
+    EXPECT_TRUE(plain.passed) << plain.failure;
+    EXPECT_EQ(plain.sites.size(), static_cast<std::size_t>(head + 1));
+  }
+  // Of another model nothing is remembered.
+  const auto zeroed = model.masked(proving.mask);
+  EXPECT_EQ(engine::prove(*zeroed, proving.mask, rows).sites[0].difference_from_dense, 0);
+}
+
 TEST(Proof, FailsWhenTheMaskIsNotApplied) {
   Proving proving;
   for (const auto projection : all_projections) proving.mask.site(0).of(projection)[0].fill_(false);

@@ -1,5 +1,8 @@
 #include "caches.h"
 
+#include <fmt/format.h>
+
+#include "counts.h"
 #include "engine/searching.h"
 #include "latency.h"
 #include "nn/arithmetic.h"
@@ -13,8 +16,9 @@ namespace fs = std::filesystem;
 
 // Rows of the test split that a proof compares logits on.
 constexpr std::int64_t proof_examples = 32, proof_utterances = 8;
-// Evaluations remembered: cells that differ only in a seed nobody uses share one.
-constexpr std::size_t most_evaluations = 256;
+// Masks that are remembered with what is known of them: cells that differ only in a seed nobody uses share one.
+constexpr std::size_t most_masks = 256;
+constexpr std::size_t most_base_models = 8;
 
 }  // namespace
 
@@ -24,67 +28,104 @@ Caches::Caches(const loader::PluginCatalog& its_catalog, fs::path its_folder, Wa
       watch(std::move(its_watch)),
       device(std::move(its_device)),
       base_models(folder, watch, device),
-      scores(folder, catalog, watch) {}
+      scores(folder, catalog, watch),
+      evaluations_(most_masks),
+      proofs_(most_masks),
+      dense_points_(most_base_models),
+      counts_(most_masks),
+      proof_rows_(most_base_models) {}
 
-tasks::Evaluation Caches::evaluation_of(BaseModel& base, const nn::Model& pruned, const std::string& model_digest,
+tasks::Evaluation Caches::evaluation_of(BaseModel& base, const Pruned& pruned, const std::string& model_digest,
                                         const Mask& mask, const CellSettings& cell, bool& from_cache) {
   const auto& data = base.task->split("test");
   const auto key = model_digest + ' ' + data.digest + ' ' + mask.digest() + ' ' + to_string(cell.compute) + ' ' +
                    to_string(cell.softmax_scale);
-  for (auto entry = evaluations_.begin(); entry != evaluations_.end(); ++entry) {
-    if (entry->first != key) continue;
-    from_cache = true;
-    evaluations_.splice(evaluations_.begin(), evaluations_, entry);
-    return evaluations_.front().second;
-  }
-  from_cache = false;
+  const auto* known = evaluations_.find(key);
+  from_cache = known != nullptr;
+  if (known != nullptr) return *known;
   const nn::ComputeGuard compute(cell.compute, device.place);
   const auto evaluated = [&] {
     // Cells of one base model begin where their masks first differ; what was repaired differs from the first layer on.
     if (model_digest == base.digest)
       return base.task->evaluate(*base.series_of(cell.compute, cell.softmax_scale).compacted(mask), data);
     // Compacting it by the same mask again costs nothing.
-    const auto compacted = pruned.compacted(mask, cell.softmax_scale);
+    const auto compacted = pruned.model().compacted(mask, cell.softmax_scale);
     const nn::ForInference model(*compacted, cell.compute);
     return base.task->evaluate(*model, data);
   };
-  evaluations_.emplace_front(key, evaluated());
-  if (evaluations_.size() > most_evaluations) evaluations_.pop_back();
-  return evaluations_.front().second;
+  return evaluations_.keep(key, evaluated());
 }
 
-const std::vector<Batch>& Caches::proof_batches(BaseModel& base) {
-  auto& batches = proof_rows_[base.digest + base.task->split_digest("test")];
-  if (batches.empty()) {
-    const auto& examples = *base.task->split("test").examples;
-    const auto count = base.model->task_kind() == nn::TaskKind::Speech ? proof_utterances : proof_examples;
-    auto groups = data::bucketed(examples, count, count);
-    // Where nothing has a loss, the first windows do.
-    if (groups.empty()) groups = {{typical_example(examples)}};
-    for (const auto& rows : groups) batches.push_back(examples.batch(rows));
-  }
-  return batches;
+const ProofRows& Caches::proof_rows(BaseModel& base) {
+  const auto key = base.digest + ' ' + base.task->split_digest("test");
+  if (const auto* known = proof_rows_.find(key); known != nullptr && (*known)->again() == base.model.get())
+    return **known;
+  const auto& examples = *base.task->split("test").examples;
+  const auto count = base.model->task_kind() == nn::TaskKind::Speech ? proof_utterances : proof_examples;
+  auto groups = data::bucketed(examples, count, count);
+  // Where nothing has a loss, the first windows do.
+  if (groups.empty()) groups = {{typical_example(examples)}};
+  std::vector<Batch> batches;
+  for (const auto& rows : groups) batches.push_back(examples.batch(rows));
+  return *proof_rows_.keep(key, std::make_unique<ProofRows>(std::move(batches), base.model.get()));
+}
+
+Proof Caches::proof_of(BaseModel& base, const nn::Model& model, const Pruned& pruned, const std::string& model_digest,
+                       const Mask& mask, bool& from_cache) {
+  const auto key = model_digest + ' ' + base.task->split_digest("test") + ' ' + mask.digest();
+  const auto* known = proofs_.find(key);
+  from_cache = known != nullptr;
+  if (known != nullptr) return *known;
+  auto proof = prove(model, mask, proof_rows(base), pruned.at_original_scale());
+  return proof.passed ? proofs_.keep(key, std::move(proof)) : proof;
+}
+
+const Point& Caches::dense_point_of(BaseModel& base, const CellSettings& cell) {
+  const auto key = fmt::format("{} {} {} {}", base.digest, base.task->split_digest("test"), to_string(cell.compute),
+                               cell.count_output_bias);
+  if (const auto* known = dense_points_.find(key)) return *known;
+  const auto& evaluation = base_models.dense_evaluation(base, "test", cell.compute);
+  return dense_points_.keep(key, dense_point(base, evaluation, cell.count_output_bias));
+}
+
+const Point& Caches::counts_of(BaseModel& base, const Pruned& pruned, const Mask& mask, const CellSettings& cell) {
+  const auto key =
+      fmt::format("{} {} {} {}", base.digest, base.task->split_digest("test"), cell.count_output_bias, mask.digest());
+  if (const auto* known = counts_.find(key)) return *known;
+  Point point;
+  set_counts(point, base, pruned.model(), mask, cell.count_output_bias);
+  return counts_.keep(key, std::move(point));
 }
 
 fs::path Caches::mask_file(const BaseModel& base, const std::string& digest) const {
   return folder / "masks" / (sha256_hex(base.checkpoint_digest + digest) + ".safetensors");
 }
 
-Artifact Caches::keep_mask(const BaseModel& base, const Mask& mask, const CellSettings& cell) const {
+std::future<Artifact> Caches::keep_mask(const BaseModel& base, const Mask& mask, const CellSettings& cell) {
   const auto digest = mask.digest();
   const auto file = mask_file(base, digest);
   std::error_code ignored;
-  if (!fs::exists(file, ignored)) {
-    fs::create_directories(file.parent_path(), ignored);
-    nn::write_mask(file, base.model->sites(), mask,
-                   {{"model_digest", base.checkpoint_digest}, {"granularity", to_string(cell.granularity)}});
-  }
-  return {"mask", digest, file.string()};
+  const bool is_there = fs::exists(file, ignored);
+  const auto write = [&base, &mask, &cell, digest, file, is_there]() -> Artifact {
+    std::error_code made;
+    if (!is_there) {
+      fs::create_directories(file.parent_path(), made);
+      nn::write_mask(file, base.model->sites(), mask,
+                     {{"model_digest", base.checkpoint_digest}, {"granularity", to_string(cell.granularity)}});
+    }
+    return {"mask", digest, file.string()};
+  };
+  // A disk takes longer to be sure of a file than a small cell takes to be proven and evaluated.
+  return std::async(is_there ? std::launch::deferred : std::launch::async, write);
 }
 
 void Caches::forget(const BaseModel& base) {
   base_models.forget(base);
   evaluations_.clear();
+  proofs_.clear();
+  dense_points_.clear();
+  counts_.clear();
+  proof_rows_.clear();
 }
 
 }  // namespace espalier::engine

@@ -1,17 +1,18 @@
-// What cells that run one after the other share: base models, scores, evaluations, the rows that proofs are made on.
+// What cells that run one after the other share: base models, scores, and what is known of masks.
 #pragma once
 
 #include <filesystem>
-#include <list>
-#include <map>
+#include <future>
+#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "cells/attempt.h"
 #include "engine/base_model.h"
 #include "engine/scoring.h"
 #include "loader/plugin_catalog.h"
+#include "proof.h"
+#include "pruned.h"
+#include "recent.h"
 
 namespace espalier::engine {
 
@@ -22,13 +23,19 @@ class Caches {
 
   // A pruned model's evaluation on the test split; equal masks of one model are computed once. `model_digest` names
   // what the mask is of, `pruned` is that model compacted.
-  tasks::Evaluation evaluation_of(BaseModel& base, const nn::Model& pruned, const std::string& model_digest,
+  tasks::Evaluation evaluation_of(BaseModel& base, const Pruned& pruned, const std::string& model_digest,
                                   const Mask& mask, const CellSettings& cell, bool& from_cache);
-  // The first rows of the test split, by length.
-  const std::vector<Batch>& proof_batches(BaseModel& base);
+  // The proof that a mask of `model` was applied, of which model_digest says what it was made from; equal masks of one model
+  // are proven once. A proof that fails is made again.
+  Proof proof_of(BaseModel& base, const nn::Model& model, const Pruned& pruned, const std::string& model_digest,
+                 const Mask& mask, bool& from_cache);
+  // The point of the model as it was read, and what a mask of it leaves, counted once.
+  const Point& dense_point_of(BaseModel& base, const CellSettings& cell);
+  const Point& counts_of(BaseModel& base, const Pruned& pruned, const Mask& mask, const CellSettings& cell);
   // The file of a kept mask, whether it is there or not.
   std::filesystem::path mask_file(const BaseModel& base, const std::string& digest) const;
-  Artifact keep_mask(const BaseModel& base, const Mask& mask, const CellSettings& cell) const;
+  // Keeps the mask while other work goes on: what is not there yet is on disk when the future has its value.
+  std::future<Artifact> keep_mask(const BaseModel& base, const Mask& mask, const CellSettings& cell);
   // After a plugin has changed the weights of a base model: it is read again for the next cell.
   void forget(const BaseModel& base);
 
@@ -40,8 +47,12 @@ class Caches {
   ScoreCache scores;
 
  private:
-  std::list<std::pair<std::string, tasks::Evaluation>> evaluations_;  // most recently used first
-  std::map<std::string, std::vector<Batch>> proof_rows_;
+  const ProofRows& proof_rows(BaseModel& base);
+
+  Recent<tasks::Evaluation> evaluations_;
+  Recent<Proof> proofs_;
+  Recent<Point> dense_points_, counts_;
+  Recent<std::unique_ptr<ProofRows>> proof_rows_;
 };
 
 }  // namespace espalier::engine

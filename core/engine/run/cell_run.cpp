@@ -101,11 +101,10 @@ void CellRun::dense() {
   }
   result_.timing.cached["base_model"] = !base_->trained_now;
   result_.artifacts.push_back({"base-model", base_->digest, base_->folder.string()});
-  const auto& evaluation = [&]() -> const tasks::Evaluation& {
+  {
     const Stage stage(*this, "dense_evaluation");
-    return caches_.base_models.dense_evaluation(*base_, "test", cell_.compute);
-  }();
-  result_.points.push_back(dense_point(*base_, evaluation, cell_.count_output_bias));
+    result_.points.push_back(caches_.dense_point_of(*base_, cell_));
+  }
   model_ = base_->model.get();
   model_digest_ = base_->digest;
   kept_ = Mask(base_->model->sites());
@@ -170,13 +169,14 @@ bool CellRun::step() {
   const auto ranked = scores();
   caches_.watch.check();
   const auto found = search(budget, ranked);
-  auto pruned = model_->compacted(found.mask, cell_.softmax_scale);
-  measure(budget, found, *pruned);
-  kept_ = found.mask;
-  const bool is_last = next_ + 1 == steps_.size() || budget.reaches_it || !units_->remaining(kept_).any().item<bool>();
+  Pruned pruned(*model_, found.mask, cell_.softmax_scale);
+  measure(budget, found, pruned);
+  const bool is_last =
+      next_ + 1 == steps_.size() || budget.reaches_it || !units_->remaining(found.mask).any().item<bool>();
   if ((is_last && !recovers_) || !result_.failure.empty()) return false;
-  if (recovers_) pruned = recover(*pruned, is_last);
-  go_on_with(std::move(pruned));
+  kept_ = found.mask;
+  auto next = recovers_ ? recover(pruned.model(), is_last) : pruned.release();
+  go_on_with(std::move(next));
   if (is_last || !result_.failure.empty()) return false;
   keep();
   return true;
@@ -214,23 +214,27 @@ Found CellRun::search(const StepBudget& step, const at::Tensor& scores) {
   return found;
 }
 
-void CellRun::measure(const StepBudget& step, const Found& found, const nn::Model& pruned) {
+void CellRun::measure(const StepBudget& step, const Found& found, const Pruned& pruned) {
+  auto kept = caches_.keep_mask(*base_, found.mask, cell_);
   Point point;
+  {
+    const Stage stage(*this, "counts");
+    point = caches_.counts_of(*base_, pruned, found.mask, cell_);
+  }
+  point.multiply_adds_dense = result_.points.front().multiply_adds_dense;
+  if (!found.record.empty()) point.details->search = found.record;
   point.step = step_number();
   point.kind = diverged(found.record.trainings) ? to_string(PointKind::Diverged) : to_string(PointKind::Pruned);
   point.requested_sparsity = step.requested;
-  if (cell_.measure.proof) prove(point, found.mask);
+  if (cell_.measure.proof) prove(point, pruned, found.mask);
   evaluate(point, pruned, found.mask);
   {
-    const Stage stage(*this, "counts");
-    set_counts(point, *base_, pruned, found.mask, cell_.count_output_bias);
-    point.multiply_adds_dense = result_.points.front().multiply_adds_dense;
-    if (!found.record.empty()) point.details->search = found.record;
-    result_.artifacts.push_back(caches_.keep_mask(*base_, found.mask, cell_));
+    const Stage stage(*this, "mask");
+    result_.artifacts.push_back(kept.get());
   }
   if (cell_.measure.latency) {
     const Stage stage(*this, "latency");
-    take_times(point, pruned);
+    take_times(point, pruned.model());
   }
   result_.points.push_back(std::move(point));
 }
@@ -242,14 +246,16 @@ void CellRun::take_times(Point& point, const nn::Model& pruned) const {
                                   caches_.watch);
 }
 
-void CellRun::prove(Point& point, const Mask& mask) {
+void CellRun::prove(Point& point, const Pruned& pruned, const Mask& mask) {
   const Stage stage(*this, "proof");
-  point.proof = engine::prove(*model_, mask, caches_.proof_batches(*base_));
+  bool from_cache = false;
+  point.proof = caches_.proof_of(*base_, *model_, pruned, model_digest_, mask, from_cache);
   point.proof_passed = point.proof->passed;
+  result_.timing.cached["proof"] = from_cache;
   if (!point.proof->passed) fail("the proof failed: " + point.proof->failure);
 }
 
-void CellRun::evaluate(Point& point, const nn::Model& pruned, const Mask& mask) {
+void CellRun::evaluate(Point& point, const Pruned& pruned, const Mask& mask) {
   const Stage stage(*this, "evaluation");
   bool from_cache = false;
   const auto evaluation = caches_.evaluation_of(*base_, pruned, model_digest_, mask, cell_, from_cache);

@@ -42,10 +42,10 @@ class CellRun {
   at::Tensor scores();
   Found search(const StepBudget& step, const at::Tensor& scores);
   // Proof, evaluation, counts and latency of a pruned model, as a point.
-  void measure(const StepBudget& step, const Found& found, const nn::Model& pruned);
+  void measure(const StepBudget& step, const Found& found, const Pruned& pruned);
   void take_times(Point& point, const nn::Model& pruned) const;  // where the cell asks for latency
-  void prove(Point& point, const Mask& mask);
-  void evaluate(Point& point, const nn::Model& pruned, const Mask& mask);
+  void prove(Point& point, const Pruned& pruned, const Mask& mask);
+  void evaluate(Point& point, const Pruned& pruned, const Mask& mask);
   // The pruned model repaired, and measured as another point of the same step.
   std::unique_ptr<nn::Model> recover(const nn::Model& pruned, bool is_last);
   // Leaves the finished step on disk, and goes on with what was read back.
