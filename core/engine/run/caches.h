@@ -52,6 +52,7 @@ class Caches {
   Recent<tasks::Evaluation> evaluations_;
   Recent<Proof> proofs_;
   Recent<Point> dense_points_, counts_;
+  Recent<bool> kept_masks_{256};  // by file
   Recent<std::unique_ptr<ProofRows>> proof_rows_;
 };
 
