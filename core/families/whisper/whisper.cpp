@@ -1,6 +1,8 @@
 #include "whisper.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <c10/core/InferenceMode.h>
 #include <espalier/error.h>
@@ -22,6 +24,15 @@ constexpr std::int64_t tokens_a_look = 8;
 
 // Sinusoids of the encoder's positions are no parameters: transformers freezes them as well.
 constexpr const char* frozen = "model.encoder.embed_positions.weight";
+
+constexpr std::int64_t not_asked = -100;
+
+// How many tokens of each example lie before the last label, it included.
+std::vector<std::int64_t> asked_lengths(const Tensor& labels) {
+  const auto places = at::arange(1, labels.size(1) + 1, at::kLong);                               // [T]
+  const auto lengths = (labels.cpu().ne(not_asked).to(at::kLong) * places).amax(1).contiguous();  // [B]
+  return {lengths.const_data_ptr<std::int64_t>(), lengths.const_data_ptr<std::int64_t>() + lengths.numel()};
+}
 
 Tensor joined(const std::vector<Tensor>& parts) { return parts.size() == 1 ? parts[0] : at::cat(parts); }
 
@@ -45,20 +56,29 @@ std::map<std::string, Tensor> Whisper::outputs(const std::map<std::string, Tenso
   return {{"logits", logits.view({tokens.size(0), tokens.size(1), config().vocabulary})}};
 }
 
+Tensor Whisper::decoded(const WhisperInputs& inputs, const Pass& pass) const {
+  const bool plain = pass.gates == nullptr && pass.taps == nullptr && pass.dropout == Dropout::Off;
+  if (pass.restart != nullptr && plain && !at::GradMode::is_enabled() && inputs.features.size(0) > 0) {
+    KnownSounds known(weights(), config(), *pass.restart);
+    WhisperReader reader(weights(), config(), known.memories(inputs.features, liked()));
+    return known.read(reader, inputs.tokens, {});
+  }
+  return whisper_decode(weights(), config(), inputs.tokens, whisper_encode(weights(), config(), inputs.features, pass),
+                        pass);
+}
+
 Tensor Whisper::asked_logits(std::span<const Batch> batches, const Pass& pass) const {
   std::vector<Tensor> parts;
   for (const auto& batch : batches) {
     const auto inputs = whisper_inputs(batch.inputs, config(), weights());
     const auto targets = whisper_targets(batch.labels, inputs, config());
-    const auto memory = whisper_encode(weights(), config(), inputs.features, pass);        // [B*S, D]
-    const auto states = whisper_decode(weights(), config(), inputs.tokens, memory, pass);  // [B*T, D]
-    parts.push_back(whisper_logits(weights(), states.index_select(0, targets.rows)));      // [asked, V]
+    const auto states = decoded(inputs, pass);                                         // [B*T, D]
+    parts.push_back(whisper_logits(weights(), states.index_select(0, targets.rows)));  // [asked, V]
   }
   return parts.empty() ? weights().tokens.new_empty({0, config().vocabulary}) : joined(parts);
 }
 
 std::string Whisper::reads_as() const {
-  if (device().is_cpu()) return "";  // features are at hand
   return family() + ' ' + std::to_string(config().mel_bins) + ' ' + std::to_string(config().frames()) + ' ' +
          device().str() + ' ' + c10::toString(weights().tokens.scalar_type());
 }
@@ -82,16 +102,14 @@ Tensor Whisper::training_logits(std::span<const Batch> batches, const Gates* gat
 Tensor Whisper::losses_of(const Batch& batch, const Pass& pass) const {
   const auto inputs = whisper_inputs(batch.inputs, config(), weights());
   const auto targets = whisper_targets(batch.labels, inputs, config());
-  const auto memory = whisper_encode(weights(), config(), inputs.features, pass);        // [B*S, D]
-  const auto states = whisper_decode(weights(), config(), inputs.tokens, memory, pass);  // [B*T, D]
+  const auto states = decoded(inputs, pass);  // [B*T, D]
   if (pass.loss == nullptr || pass.loss->kind == Loss::Kind::Task) return whisper_losses(weights(), states, targets);
   const auto logits = whisper_logits(weights(), states.index_select(0, targets.rows));  // [asked, V]
   return mean_of_examples(row_losses(logits, targets.labels, *pass.loss, teacher_logits(batch, pass)), targets);
 }
 
 void Whisper::run_sites(const Batch& batch, const Pass& pass) const {
-  const auto [features, tokens] = whisper_inputs(batch.inputs, config(), weights());
-  whisper_decode(weights(), config(), tokens, whisper_encode(weights(), config(), features, pass), pass);
+  decoded(whisper_inputs(batch.inputs, config(), weights()), pass);
 }
 
 void Whisper::with_memories(const Tensor& features, Together together, const UseMemories& use) const {
@@ -137,6 +155,62 @@ Heard Whisper::hear(const Batch& batch, const DecodingRules& rules, Together tog
       });
   if (batch.labels.defined()) heard.losses = whisper_losses(weights(), joined(states), targets).cpu();
   return heard;
+}
+
+bool Whisper::holds_together(std::int64_t examples, Together together) const {
+  return together == Together::Yes || examples * whisper_memory_bytes(weights(), config()) <= most_memory_bytes;
+}
+
+Heard Whisper::hear_known(const Batch& batch, const DecodingRules& rules, Together together, KnownSounds known) const {
+  check_rules(rules, config());
+  const auto inputs = whisper_inputs(batch.inputs, config(), weights());
+  const auto memories = known.memories(inputs.features, together);
+  Heard heard;
+  if (batch.labels.defined()) {
+    const auto targets = whisper_targets(batch.labels, inputs, config());
+    WhisperReader reader(weights(), config(), memories);
+    const auto states = known.read(reader, inputs.tokens, asked_lengths(batch.labels));  // [B*T, D]
+    heard.losses = whisper_losses(weights(), states, targets).cpu();
+  }
+  heard.transcriptions = known.transcribe(memories, rules, together == Together::Yes ? tokens_a_look : 1);
+  // A pass over windows whose reference is not known is not counted either.
+  if (batch.labels.defined()) note_skipped(known.skipped_multiply_adds());
+  return heard;
+}
+
+std::vector<Heard> Whisper::hear_each(std::span<const Model* const> models, const PreparedInputs& inputs,
+                                      const DecodingRules& rules, Together together) const {
+  const c10::InferenceMode ordinary(false);
+  const at::NoGradGuard no_gradients;
+  const auto& batch = inputs.batches.at(0);
+  const auto examples = batch.inputs.at("input_features").size(0);
+  // What these models share is kept beyond them where there is room, and else while they are asked.
+  std::unique_ptr<Prefixes> own;
+  Prefixes* store = nullptr;
+  bool keeps_all = true;
+  std::vector<Heard> all;
+  for (const auto* model : models) {
+    const auto& whisper = dynamic_cast<const Whisper&>(*model);
+    const auto* place = whisper.place();
+    const bool is_once = models.size() == 1 && inputs.number() == 0;
+    if (place == nullptr || is_once || examples == 0 || !whisper.holds_together(examples, together)) {
+      all.push_back(whisper.hear(batch, rules, together));
+      continue;
+    }
+    const auto known_in = [&](Prefixes& prefixes) {
+      return KnownSounds(whisper.weights(), whisper.config(), prefixes, inputs.number(), place->versions, keeps_all);
+    };
+    if (store == nullptr) {
+      auto& shared = *place->prefixes;
+      const bool has_room = shared.bytes() < shared.most_bytes() / 2;
+      const bool is_kept = inputs.number() != 0 && (has_room || known_in(shared).has_memories());
+      if (!is_kept && models.size() > 1) own = std::make_unique<Prefixes>(shared.most_bytes());
+      store = own != nullptr ? own.get() : &shared;
+      keeps_all = own != nullptr || has_room;
+    }
+    all.push_back(whisper.hear_known(batch, rules, together, known_in(*store)));
+  }
+  return all;
 }
 
 std::vector<std::int64_t> Whisper::languages(const Tensor& features, const DecodingRules& rules,

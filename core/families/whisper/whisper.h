@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@
 #include "whisper_checkpoint.h"
 #include "whisper_config.h"
 #include "whisper_decoding.h"
+#include "whisper_pass.h"
+#include "whisper_series.h"
 #include "whisper_weights.h"
 
 namespace espalier::families {
@@ -38,10 +41,13 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   std::vector<Operations> site_operations(std::int64_t tokens) const override;
 
   Heard hear(const Batch& batch, const DecodingRules& rules, Together together) const override;
+  std::vector<Heard> hear_each(std::span<const Model* const> models, const PreparedInputs& inputs,
+                               const DecodingRules& rules, Together together) const override;
   std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules,
                                       Together together) const override;
 
   // Features where the weights are, in their type: most of what a sound takes to evaluate on a GPU is bringing it there.
+  // On a CPU they are the ones that are at hand.
   std::string reads_as() const override;
   std::shared_ptr<const PreparedInputs> prepared(std::vector<Batch> batches) const override;
 
@@ -56,6 +62,12 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   // Hands over what decoders read of their encoders, some examples at a time, from the one with this number on.
   using UseMemories = std::function<void(std::vector<HeldMemory> memories, std::int64_t begin, std::int64_t examples)>;
   void with_memories(const at::Tensor& features, Together together, const UseMemories& use) const;
+  // From what other models of its series know of these sounds.
+  Heard hear_known(const Batch& batch, const DecodingRules& rules, Together together, KnownSounds known) const;
+  // Whether what decoders read of so many encoders is held at once.
+  bool holds_together(std::int64_t examples, Together together) const;
+  // States of the decoder, [B*T, D].
+  at::Tensor decoded(const WhisperInputs& inputs, const Pass& pass) const;
   // Logits of every token that is asked for, [asked, V].
   at::Tensor asked_logits(std::span<const Batch> batches, const Pass& pass) const;
 };

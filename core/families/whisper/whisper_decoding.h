@@ -1,59 +1,42 @@
-// Greedy decoding: what the decoder has read stays beside it as keys and values, so that a token costs one token.
+// Greedy decoding, token by token, and what it is made of.
 //
-// Letters as in whisper_pass.h; H heads of a group, q their width in Q and K, v in V and O.
+// Letters as in whisper_memory.h.
 #pragma once
 
-#include "families/speech.h"
+#include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
+#include "families/speech.h"
 #include "whisper_config.h"
+#include "whisper_reader.h"
 #include "whisper_weights.h"
 
 namespace espalier::families {
 
-// Keys and values of one site by group, each head's rows side by side.
-struct HeldKeys {
-  std::vector<at::Tensor> key;    // [examples, H, positions, q]
-  std::vector<at::Tensor> value;  // [examples, H, positions, v]
-};
+// Token ids where the weights are.
+at::Tensor ids_of(const std::vector<std::int64_t>& tokens, const WhisperWeights& weights);
+// What the decoder would say next: [V, examples]. On a CPU many rows times few columns is the quicker order, and two
+// columns are quicker than one; on a GPU a vocabulary is searched quicker where it stands in one row.
+at::Tensor next_logits(const WhisperWeights& weights, const at::Tensor& states);
+// The states after the last token of each example: [B*T, D] -> [B, D].
+at::Tensor last_states(const at::Tensor& states, std::int64_t examples);
+// The same tokens for each example: [B, T].
+at::Tensor repeated(std::int64_t examples, std::span<const std::int64_t> tokens, const WhisperWeights& weights);
+// The part of the prompt before the language that is left open; all of it where none is.
+std::span<const std::int64_t> known_prompt(const DecodingRules& rules);
 
-// What the decoder reads of the encoder's states of some examples, by decoder layer; computed once.
-struct HeldMemory {
-  std::int64_t examples = 0;
-  std::vector<HeldKeys> layers;
-};
-// states [examples*S, D]
-HeldMemory whisper_memory(const WhisperWeights& weights, const at::Tensor& states, std::int64_t examples);
-// Of one example.
-std::int64_t whisper_memory_bytes(const WhisperWeights& weights, const WhisperConfig& config);
-
-// Examples that are read token by token. Their memories stand one by one, each where it was computed, or in one, so that
-// attention to them is one call a group.
-class WhisperReader {
+// Tokens that are not to be written, those among them that the model has: made once a transcription.
+class Suppressed {
  public:
-  // Refers to weights and config.
-  WhisperReader(const WhisperWeights& weights, const WhisperConfig& config, std::vector<HeldMemory> memories);
-
-  // The states of the next tokens of every example: [B, T] -> [B*T, D]. More than one token at a time only at first.
-  at::Tensor read(const at::Tensor& tokens);
-  // Goes on with these examples only; ascending.
-  void keep(const std::vector<std::int64_t>& examples);
-  std::int64_t examples() const { return examples_; }
+  Suppressed(const std::vector<std::int64_t>& tokens, const WhisperWeights& weights);
+  void in(at::Tensor& logits) const;  // [V, B]
+  void in(at::Tensor& logits, const std::vector<std::int64_t>& columns) const;
 
  private:
-  void make_room(std::int64_t tokens);
-  at::Tensor attend_to_itself(const AttentionSite& site, const at::Tensor& hidden, HeldKeys& held,
-                              std::int64_t tokens) const;
-  at::Tensor attend_to_memory(const AttentionSite& site, const at::Tensor& hidden, std::size_t layer,
-                              std::int64_t tokens) const;
-
-  const WhisperWeights& weights_;
-  const WhisperConfig& config_;
-  std::vector<HeldMemory> memories_;
-  std::int64_t examples_ = 0;
-  std::vector<HeldKeys> read_;  // by layer; room for more positions than are filled
-  std::int64_t length_ = 0;
+  at::Tensor ids_;  // undefined: none
 };
 
 // Throws SettingsError where the rules do not fit the model.

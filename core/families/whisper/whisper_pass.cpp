@@ -114,21 +114,46 @@ Segment segment_of(std::int64_t examples, std::int64_t queries, std::int64_t key
   return {.examples = examples, .queries = queries, .keys = keys};
 }
 
-// Examples from `first` on; a pass whose gates differ by example finds its own by that number. [B*S, D]
+Tensor encoder_layer(const WhisperEncoderLayer& layer, const WhisperConfig& config, Tensor hidden,
+                     const Segment& segment, const Pass& pass, std::int64_t site) {
+  const auto attended =
+      attend_to_itself(layer.self.site, layer.self.norm(hidden), {segment}, pass, site, config.attention_dropout);
+  pass.note_residual(hidden);
+  hidden = residual(drop(attended, config.dropout, pass.dropout), hidden);  // [B*S, D]
+  return whisper_feed_forward(layer.feed_forward, config, hidden, pass.dropout);
+}
+
+// Examples from `first` on; a pass whose gates differ by example finds its own by that number.
+Segment encoder_segment(const WhisperConfig& config, std::int64_t first, std::int64_t examples) {
+  auto segment = segment_of(examples, config.source_positions, config.source_positions);
+  segment.first_example = first;
+  return segment;
+}
+
+// [B*S, D]
 Tensor encode(const WhisperWeights& weights, const WhisperConfig& config, const Tensor& features, const Pass& pass,
               std::int64_t first) {
   auto hidden = drop(convolved(weights, features), config.dropout, pass.dropout);  // [B*S, D]
-  auto segment = segment_of(features.size(0), config.source_positions, config.source_positions);
-  segment.first_example = first;
+  const auto segment = encoder_segment(config, first, features.size(0));
   std::int64_t site = 0;
-  for (const auto& layer : weights.encoder) {
-    const auto attended = attend_to_itself(layer.self.site, layer.self.norm(hidden), {segment}, pass, site++,
-                                           config.attention_dropout);  // [B*S, D]
-    pass.note_residual(hidden);
-    hidden = residual(drop(attended, config.dropout, pass.dropout), hidden);
-    hidden = whisper_feed_forward(layer.feed_forward, config, hidden, pass.dropout);
-  }
+  for (const auto& layer : weights.encoder) hidden = encoder_layer(layer, config, hidden, segment, pass, site++);
   return weights.encoder_norm(hidden);
+}
+
+// Calls compute(first, count) for pieces of so many examples, each on one thread where they are single.
+Tensor in_pieces(std::int64_t examples, std::int64_t piece,
+                 const std::function<Tensor(std::int64_t first, std::int64_t count)>& compute, bool in_parallel) {
+  const auto pieces = (examples + piece - 1) / piece;
+  std::vector<Tensor> parts(static_cast<std::size_t>(pieces));
+  const auto compute_one = [&](std::int64_t i) {
+    parts[static_cast<std::size_t>(i)] = compute(i * piece, std::min(piece, examples - i * piece));
+  };
+  if (in_parallel) {
+    for_each_example(pieces, compute_one);
+  } else {
+    for (std::int64_t i = 0; i < pieces; ++i) compute_one(i);
+  }
+  return pieces == 1 ? parts[0] : at::cat(parts);
 }
 
 }  // namespace
@@ -182,26 +207,39 @@ Tensor whisper_encode(const WhisperWeights& weights, const WhisperConfig& config
   const auto examples = features.size(0);
   if (examples == 0) return weights.tokens.new_empty({0, config.width});
   const bool in_graph = at::GradMode::is_enabled() || pass.dropout == Dropout::On;
-  if (pass.taps != nullptr || examples == 1 || (together == Together::Yes && in_graph))
+  const bool alone = examples == 1 && pass.restart == nullptr;
+  if (pass.taps != nullptr || alone || (together == Together::Yes && in_graph))
     return encode(weights, config, features, pass, 0);
   // One by one: activations of thirty seconds just fit into a cache. A GPU is filled by some tens of them.
   const auto piece =
       together == Together::No
           ? 1
           : std::max<std::int64_t>(1, facts_of(features.device()).piece_tokens / config.source_positions);
-  const auto pieces = (examples + piece - 1) / piece;
-  std::vector<Tensor> states(static_cast<std::size_t>(pieces));
-  const auto encode_one = [&](std::int64_t i) {
-    const auto begin = i * piece, count = std::min(piece, examples - begin);
-    states[static_cast<std::size_t>(i)] =
-        encode(weights, config, features.narrow(0, begin, count), pass, begin);  // [count*S, D]
-  };
-  if (in_graph || together == Together::Yes) {
-    for (std::int64_t i = 0; i < pieces; ++i) encode_one(i);
-  } else {
-    for_each_example(examples, encode_one);
+  const bool apart = together == Together::No && !in_graph;
+  if (pass.restart == nullptr || in_graph) {
+    const auto states = [&](std::int64_t begin, std::int64_t count) {
+      return encode(weights, config, features.narrow(0, begin, count), pass, begin);  // [count*S, D]
+    };
+    return in_pieces(examples, piece, states, apart);
   }
-  return pieces == 1 ? states[0] : at::cat(states);
+  // Layer by layer, so that what is between them is there for all examples; each computed in its own piece as above.
+  const auto positions = config.source_positions;
+  const auto embed = [&] {
+    const auto of = [&](std::int64_t begin, std::int64_t count) {
+      return convolved(weights, features.narrow(0, begin, count));
+    };
+    return in_pieces(examples, piece, of, apart);
+  };
+  const auto layer = [&](std::int64_t site, const Tensor& before) {
+    const auto of = [&](std::int64_t begin, std::int64_t count) {
+      return encoder_layer(weights.encoder[static_cast<std::size_t>(site)], config,
+                           before.narrow(0, begin * positions, count * positions),
+                           encoder_segment(config, begin, count), pass, site);
+    };
+    return in_pieces(examples, piece, of, apart);
+  };
+  return weights.encoder_norm(
+      run_layers(pass.restart, static_cast<std::int64_t>(weights.encoder.size()), embed, layer));  // [B*S, D]
 }
 
 Tensor whisper_encode(const WhisperWeights& weights, const WhisperConfig& config, const Tensor& features,

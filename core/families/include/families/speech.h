@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,11 @@ class SpeechModel {
   // [examples, tokens], labels [examples, tokens], -100 where nothing is asked) from the same encoder pass. Token ids
   // are those of transformers' generate() on the same inputs, however examples are batched. What is heard is on the CPU.
   virtual Heard hear(const Batch& batch, const DecodingRules& rules, Together together) const = 0;
+  // The same by each of several models of one series (nn::MaskSeries), or by one, of the only batch of these inputs: what
+  // the models have in common is computed once, and each begins with what the others wrote. Of inputs that are expected
+  // again, later models of the series go on from it.
+  virtual std::vector<Heard> hear_each(std::span<const nn::Model* const> models, const nn::PreparedInputs& inputs,
+                                       const DecodingRules& rules, Together together) const = 0;
   // The language, by its token, that each of these input_features [examples, mels, frames] is most likely in, as hear()
   // finds it where the rules leave it open.
   virtual std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules,
@@ -68,6 +74,10 @@ class SpeechModel {
 
   // The same as the model's device likes it.
   Heard hear(const Batch& batch, const DecodingRules& rules) const { return hear(batch, rules, liked()); }
+  std::vector<Heard> hear_each(std::span<const nn::Model* const> models, const nn::PreparedInputs& inputs,
+                               const DecodingRules& rules) const {
+    return hear_each(models, inputs, rules, liked());
+  }
   std::vector<std::int64_t> languages(const at::Tensor& features, const DecodingRules& rules) const {
     return languages(features, rules, liked());
   }
