@@ -13,6 +13,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "data/finiteness.h"
 #include "families/families.h"
@@ -35,38 +36,52 @@ using Tokens = std::vector<std::int64_t>;
 class SpeechExamples final : public data::Examples {
  public:
   // `languages`: one a sound where the rules leave it open, else none.
-  SpeechExamples(Sounds its_sounds, std::vector<Tokens> references, const families::DecodingRules& rules,
-                 Tokens languages)
-      : sounds(std::move(its_sounds)),
+  SpeechExamples(Sounds sounds, std::vector<Tokens> references, const families::DecodingRules& rules, Tokens languages)
+      : sounds_(std::make_shared<const Sounds>(std::move(sounds))),
         references_(std::move(references)),
         prompt_(rules.prompt),
         languages_(std::move(languages)),
         end_(rules.end) {
+    for (std::int64_t example = 0; example < sounds_->features.size(); ++example) places_.push_back(example);
     if (languages_.size() != (rules.detects_language() ? references_.size() : 0))
       throw InputError("the language of an utterance is open and was not detected: its prompt cannot be written");
   }
 
-  std::int64_t size() const override { return sounds.features.size(); }
+  // These of others.
+  SpeechExamples(const SpeechExamples& whole, const data::Rows& rows)
+      : sounds_(whole.sounds_), prompt_(whole.prompt_), end_(whole.end_) {
+    for (const auto row : rows) {
+      const auto example = static_cast<std::size_t>(row);
+      places_.push_back(whole.places_[example]);
+      references_.push_back(whole.references_[example]);
+      if (!whole.languages_.empty()) languages_.push_back(whole.languages_[example]);
+    }
+  }
+
+  std::int64_t size() const override { return std::ssize(places_); }
   std::int64_t length(std::int64_t example) const override {
     return static_cast<std::int64_t>(prompt_.size() + references_[static_cast<std::size_t>(example)].size());
   }
-  bool has_loss(std::int64_t example) const override { return sounds.features.windows(example) == 1; }
+  bool has_loss(std::int64_t example) const override { return windows(example) == 1; }
+  std::int64_t windows(std::int64_t example) const { return sounds_->features.windows(place(example)); }
   // decoder_input_ids: prompt and reference; labels: what comes next, asked from the last of the prompt on. Of a sound in
   // chunks the first, of which only the prompt is known.
   Batch batch(std::span<const std::int64_t> examples) const override {
     Batch made;
     made.rows.assign(examples.begin(), examples.end());
-    made.inputs["input_features"] = sounds.features.features(examples);  // [B, mels, frames]
+    data::Rows places;
+    for (const auto example : examples) places.push_back(place(example));
+    made.inputs["input_features"] = sounds_->features.features(places);  // [B, mels, frames]
     std::size_t longest = 0;
     for (const auto example : examples) longest = std::max(longest, prompt_.size() + known_reference(example).size());
     const auto tokens = static_cast<std::int64_t>(longest);
     const auto count = static_cast<std::int64_t>(examples.size());
     auto ids = at::full({count, tokens}, end_, at::kLong);         // [B, T]
     auto labels = at::full({count, tokens}, no_label, at::kLong);  // [B, T]
-    for (std::int64_t place = 0; place < count; ++place) {
-      auto* id = ids.mutable_data_ptr<std::int64_t>() + place * tokens;
-      auto* label = labels.mutable_data_ptr<std::int64_t>() + place * tokens + (prompt_.size() - 1);
-      const auto example = examples[static_cast<std::size_t>(place)];
+    for (std::int64_t row = 0; row < count; ++row) {
+      auto* id = ids.mutable_data_ptr<std::int64_t>() + row * tokens;
+      auto* label = labels.mutable_data_ptr<std::int64_t>() + row * tokens + (prompt_.size() - 1);
+      const auto example = examples[static_cast<std::size_t>(row)];
       const auto reference = known_reference(example);
       id = write_prompt(example, id);
       std::copy(reference.begin(), reference.end(), id);
@@ -80,22 +95,22 @@ class SpeechExamples final : public data::Examples {
   Batch some_windows(std::int64_t example, std::int64_t first, std::int64_t count) const {
     Batch made;
     std::vector<at::Tensor> parts;
+    const auto sound = place(example);
     for (auto number = first; number < first + count; ++number)
-      parts.push_back(sounds.features.features({&example, 1}, number));
+      parts.push_back(sounds_->features.features({&sound, 1}, number));
     made.rows.assign(static_cast<std::size_t>(count), example);
     made.inputs["input_features"] = at::cat(parts);  // [windows, mels, frames]
     return made;
   }
   const std::string& text(std::int64_t example) const {
-    return sounds.rows()[static_cast<std::size_t>(sounds.features.row(example))].text;
+    return sounds_->rows()[static_cast<std::size_t>(sounds_->features.row(place(example)))].text;
   }
   double tokens_asked(std::int64_t example) const {
     return static_cast<double>(references_[static_cast<std::size_t>(example)].size()) + 1;
   }
 
-  const Sounds sounds;
-
  private:
+  std::int64_t place(std::int64_t example) const { return places_[static_cast<std::size_t>(example)]; }
   std::span<const std::int64_t> known_reference(std::int64_t example) const {
     return has_loss(example) ? std::span(references_[static_cast<std::size_t>(example)])
                              : std::span<const std::int64_t>();
@@ -109,6 +124,8 @@ class SpeechExamples final : public data::Examples {
     return place;
   }
 
+  std::shared_ptr<const Sounds> sounds_;
+  data::Rows places_;  // among the sounds, by example
   std::vector<Tokens> references_;
   Tokens prompt_, languages_;
   std::int64_t end_;
@@ -116,22 +133,6 @@ class SpeechExamples final : public data::Examples {
 
 const SpeechExamples& speech_examples(const Split& split) {
   return dynamic_cast<const SpeechExamples&>(*split.examples);
-}
-
-// What is heard in each window of a sound in chunks, so many windows at a time as fit.
-std::vector<families::Transcription> heard_in_windows(const families::SpeechModel& listening, const at::Device& device,
-                                                      const SpeechExamples& examples, std::int64_t example,
-                                                      const families::DecodingRules& rules, std::int64_t& together) {
-  const auto windows = examples.sounds.features.windows(example);
-  std::vector<families::Transcription> parts;
-  while (std::ssize(parts) < windows) {
-    const auto heard = nn::with_fitting_size(together, device, [&](std::int64_t most) {
-      const std::int64_t begin = std::ssize(parts);
-      return listening.hear(examples.some_windows(example, begin, std::min(most, windows - begin)), rules);
-    });
-    parts.insert(parts.end(), heard.transcriptions.begin(), heard.transcriptions.end());
-  }
-  return parts;
 }
 
 // One row an example, -1 behind what it wrote: [examples, longest].
@@ -146,14 +147,90 @@ at::Tensor in_rows(const std::vector<Tokens>& written) {
   return rows;
 }
 
-// What is heard in these rows of a split, whose features stay where the model computes.
-families::Heard heard_in(const families::SpeechModel& listening, const nn::Model& model, const Split& split,
-                         const data::Rows& rows, const families::DecodingRules& rules) {
-  const auto make = [&] { return std::vector<Batch>{split.examples->batch(rows)}; };
-  const auto part = fmt::format("{}", fmt::join(rows, ","));
-  const auto inputs = split.prepared ? split.prepared->get(model, part, make) : model.prepared(make());
-  return listening.hear(inputs->batches.front(), rules);
-}
+// What one model makes of a split.
+class Listening {
+ public:
+  explicit Listening(std::int64_t examples)
+      : written_(static_cast<std::size_t>(examples)),
+        losses_(at::full({examples}, std::numeric_limits<double>::quiet_NaN(), at::kDouble)),
+        cut_(at::full({examples}, 0, at::kLong)) {}
+
+  void keep(std::int64_t example, const families::Transcription& heard) {
+    auto& tokens = written_[static_cast<std::size_t>(example)];
+    tokens.insert(tokens.end(), heard.tokens.begin(), heard.tokens.end());
+    if (heard.cut) cut_[example] = 1;
+    if (!heard.finite) losses_[example] = no_number;
+  }
+  void keep(const data::Rows& rows, const families::Heard& heard) {
+    const auto of_rows = heard.losses.to(at::kCPU, at::kDouble).contiguous();  // [rows]
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const double loss = of_rows.const_data_ptr<double>()[i];
+      losses_[rows[i]] = std::isfinite(loss) ? loss : no_number;
+      keep(rows[i], heard.transcriptions[i]);
+    }
+  }
+  Outputs outputs() const { return {{"tokens", in_rows(written_)}, {"losses", losses_}, {"cut", cut_}}; }
+
+ private:
+  // Of what is not asked for a loss there is none; infinite: a number was asked for, and is none.
+  static constexpr double no_number = std::numeric_limits<double>::infinity();
+
+  std::vector<Tokens> written_;
+  at::Tensor losses_, cut_;  // [examples]
+};
+
+// Models that listen to one split together, so many examples at a time as fit.
+class Audience {
+ public:
+  Audience(std::span<const nn::Model* const> models, const Split& split, const families::DecodingRules& rules,
+           std::int64_t together)
+      : models_(models), listening_(listening_of(*models.front())), split_(split), rules_(rules), together_(together) {}
+
+  // What each model hears in the first of these rows, and how many they are.
+  std::pair<std::vector<families::Heard>, std::size_t> hear_first(std::span<const std::int64_t> rows) {
+    return fitting(std::ssize(rows), [&](std::int64_t count) {
+      const auto some = rows.first(static_cast<std::size_t>(count));
+      return heard(fmt::format("{}", fmt::join(some, ",")), [&] { return split_.examples->batch(some); });
+    });
+  }
+  // The same of the windows of a sound in chunks, from this one on.
+  std::pair<std::vector<families::Heard>, std::size_t> hear_windows(std::int64_t example, std::int64_t first) {
+    const auto& examples = speech_examples(split_);
+    return fitting(examples.windows(example) - first, [&](std::int64_t count) {
+      return heard(fmt::format("{} from window {}, {}", example, first, count),
+                   [&] { return examples.some_windows(example, first, count); });
+    });
+  }
+
+ private:
+  static const families::SpeechModel& listening_of(const nn::Model& model) {
+    const auto* listening = families::speech_model(model);
+    if (listening == nullptr) throw InputError("a " + model.family() + " model writes no text\n    expected whisper");
+    return *listening;
+  }
+  // Where memory does not suffice, the same again, fewer at a time.
+  template <typename Hear>
+  std::pair<std::vector<families::Heard>, std::size_t> fitting(std::int64_t left, Hear&& hear) {
+    return nn::with_fitting_size(together_, models_.front()->device(), [&](std::int64_t most) {
+      const auto count = std::min(most, left);
+      return std::pair(hear(count), static_cast<std::size_t>(count));
+    });
+  }
+  // Features stay where the models compute.
+  template <typename Make>
+  std::vector<families::Heard> heard(const std::string& part, const Make& make) const {
+    const auto batches = [&] { return std::vector<Batch>{make()}; };
+    const auto& model = *models_.front();
+    const auto inputs = split_.prepared ? split_.prepared->get(model, part, batches) : model.prepared(batches());
+    return listening_.hear_each(models_, *inputs, rules_);
+  }
+
+  std::span<const nn::Model* const> models_;
+  const families::SpeechModel& listening_;
+  const Split& split_;
+  const families::DecodingRules& rules_;
+  std::int64_t together_;
+};
 
 }  // namespace
 
@@ -278,22 +355,17 @@ void SpeechTask::require_same_reading(const std::filesystem::path& other) const 
 }
 
 Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) const {
+  const auto* const alone = &model;
+  return std::move(evaluate_models({&alone, 1}, split).front());
+}
+
+std::vector<Evaluation> SpeechTask::evaluate_models(std::span<const nn::Model* const> models,
+                                                    const Split& split) const {
   const c10::InferenceMode inference;
-  const auto* listening = families::speech_model(model);
-  if (listening == nullptr) throw InputError("a " + model.family() + " model writes no text\n    expected whisper");
   const auto& examples = speech_examples(split);
   const auto count = examples.size();
-  std::vector<Tokens> written(static_cast<std::size_t>(count));
-  // Of what is not asked for a loss there is none; infinite: a number was asked for, and is none.
-  constexpr double no_number = std::numeric_limits<double>::infinity();
-  auto losses = at::full({count}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);  // [examples]
-  auto cut = at::full({count}, 0, at::kLong);                                              // [examples]
-  const auto keep = [&](std::int64_t example, const families::Transcription& heard) {
-    auto& tokens = written[static_cast<std::size_t>(example)];
-    tokens.insert(tokens.end(), heard.tokens.begin(), heard.tokens.end());
-    if (heard.cut) cut[example] = 1;
-    if (!heard.finite) losses[example] = no_number;
-  };
+  std::vector<Listening> heard;
+  for (std::size_t i = 0; i < models.size(); ++i) heard.emplace_back(count);
 
   data::Rows whole, in_chunks;
   for (std::int64_t example = 0; example < count; ++example)
@@ -301,7 +373,7 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
   // References of similar length waste little on padding.
   std::stable_sort(whole.begin(), whole.end(),
                    [&](std::int64_t a, std::int64_t b) { return examples.length(a) < examples.length(b); });
-  auto together = heard_together(model, extractor_->frames(), device());
+  Audience audience(models, split, rules_, heard_together(*models.front(), extractor_->frames(), device()));
   const auto begun = Clock::now();
   auto said = begun;
   std::size_t done = 0;
@@ -315,31 +387,60 @@ Evaluation SpeechTask::evaluate(const nn::Model& model, const Split& split) cons
   };
   for (std::size_t begin = 0; begin < whole.size();) {
     watch().check();
-    data::Rows rows;
-    // Where memory does not suffice, the same rows again, fewer at a time.
-    const auto heard = nn::with_fitting_size(together, model.device(), [&](std::int64_t most) {
-      const auto end = std::min(begin + static_cast<std::size_t>(most), whole.size());
-      rows.assign(whole.begin() + static_cast<std::ptrdiff_t>(begin), whole.begin() + static_cast<std::ptrdiff_t>(end));
-      return heard_in(*listening, model, split, rows, rules_);
-    });
-    const auto of_rows = heard.losses.to(at::kCPU, at::kDouble).contiguous();  // [rows]
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const double loss = of_rows.const_data_ptr<double>()[i];
-      losses[rows[i]] = std::isfinite(loss) ? loss : no_number;
-      keep(rows[i], heard.transcriptions[i]);
-    }
-    begin += rows.size();
-    progress(rows.size());
+    const auto [by_models, some] = audience.hear_first(std::span(whole).subspan(begin));
+    const data::Rows rows(whole.begin() + static_cast<std::ptrdiff_t>(begin),
+                          whole.begin() + static_cast<std::ptrdiff_t>(begin + some));
+    for (std::size_t i = 0; i < models.size(); ++i) heard[i].keep(rows, by_models[i]);
+    begin += some;
+    progress(some);
   }
   for (const auto example : in_chunks) {
-    watch().check();
-    for (const auto& part : heard_in_windows(*listening, model.device(), examples, example, rules_, together))
-      keep(example, part);
+    const auto windows = static_cast<std::size_t>(examples.windows(example));
+    for (std::size_t begin = 0; begin < windows;) {
+      watch().check();
+      const auto [by_models, some] = audience.hear_windows(example, static_cast<std::int64_t>(begin));
+      for (std::size_t i = 0; i < models.size(); ++i) {
+        for (const auto& part : by_models[i].transcriptions) heard[i].keep(example, part);
+      }
+      begin += some;
+    }
     progress(1);
   }
+  std::vector<Evaluation> evaluations;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    evaluations.push_back(
+        evaluation_of(heard[i].outputs(), split, multiply_adds_of(*models[i], split) - models[i]->take_skipped()));
+  }
+  return evaluations;
+}
 
-  return evaluation_of({{"tokens", in_rows(written)}, {"losses", losses}, {"cut", cut}}, split,
-                       multiply_adds_of(model, split));
+std::unique_ptr<BoundedMetric> SpeechTask::bounded(const Split& split, const std::string& metric) const {
+  if (metric != "wer" && metric != "cer") return nullptr;
+  const auto errors_in = metric == "wer" ? speech::word_errors : speech::character_errors;
+  std::vector<std::string> texts;
+  std::vector<std::int64_t> said;
+  for (std::int64_t example = 0; example < split.examples->size(); ++example) {
+    texts.push_back(speech::normalized(normalizer_, speech_examples(split).text(example)));
+    said.push_back(errors_in(texts.back(), "").reference);
+  }
+  const auto errors = [this, errors_in, texts = std::move(texts)](const Evaluation& evaluation,
+                                                                  std::span<const std::int64_t> examples) {
+    const auto heard = transcripts(evaluation.outputs);
+    std::vector<std::int64_t> all;
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      const auto& text = texts[static_cast<std::size_t>(examples[i])];
+      // Infinite: a number was asked for, and is none.
+      const bool has_number = !std::isinf(evaluation.outputs.at("losses")[static_cast<std::int64_t>(i)].item<double>());
+      all.push_back(has_number ? errors_in(text, speech::normalized(normalizer_, heard[i])).errors()
+                               : BoundedMetric::no_number);
+    }
+    return all;
+  };
+  return bounded_by_errors(std::move(said), errors);
+}
+
+std::unique_ptr<data::Examples> SpeechTask::some_of(const data::Examples& whole, data::Rows rows) const {
+  return std::make_unique<SpeechExamples>(dynamic_cast<const SpeechExamples&>(whole), rows);
 }
 
 std::vector<std::string> SpeechTask::transcripts(const Outputs& outputs) const {

@@ -7,12 +7,14 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "audio/features.h"
 #include "families/speech.h"
 #include "speech/normalizer.h"
+#include "tasks/bounded.h"
 #include "tasks/sounds.h"
 #include "tasks/task.h"
 #include "text/byte_level_bpe.h"
@@ -31,6 +33,7 @@ class SpeechTask final : public Task {
   // tokens of the references; cut: transcripts that did not end by themselves; empty_references; exact: the share of
   // transcripts without an error.
   Evaluation evaluate(const nn::Model& model, const Split& split) const override;
+  std::unique_ptr<BoundedMetric> bounded(const Split& split, const std::string& metric) const override;
   Evaluation evaluation_of(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) const override;
   at::Tensor training_loss(const nn::Model& model, const Split& split, const std::vector<data::Rows>& step,
                            const Aim& aim, Random& random) const override;
@@ -40,6 +43,8 @@ class SpeechTask final : public Task {
   std::vector<std::string> transcripts(const Outputs& outputs) const;
 
  protected:
+  std::vector<Evaluation> evaluate_models(std::span<const nn::Model* const> models, const Split& split) const override;
+  std::unique_ptr<data::Examples> some_of(const data::Examples& whole, data::Rows rows) const override;
   Split read(const std::string& name) override;
   std::string compute_digest(const std::string& name) override;
   void set_labels(std::vector<std::string>) override {}  // it has none
