@@ -20,6 +20,8 @@
 #include "nn/safetensors.h"
 #include "recovering.h"
 #include "words/atomic_file.h"
+#include "words/cache/entry.h"
+#include "words/cache/lock.h"
 #include "words/class_names.h"
 #include "words/names.h"
 #include "words/version.h"
@@ -146,8 +148,8 @@ nn::MaskSeries& BaseModel::series_of(ComputeType compute, const SoftmaxScale& sc
   auto& series = series_[fmt::format("{} {}", to_string(compute), to_string(scale))];
   if (!series) {
     const auto& device = task->device();
-    series = std::make_unique<nn::MaskSeries>(*model, compute, scale,
-                                              nn::prefix_bytes(device.place, device.memory_bytes));
+    series =
+        std::make_unique<nn::MaskSeries>(*model, compute, scale, nn::prefix_bytes(device.place, device.memory_bytes));
   }
   return *series;
 }
@@ -175,6 +177,7 @@ BaseModel& BaseModels::get(const CellSettings& cell) {
   const auto known = models_.find(asked.dump());
   if (known != models_.end()) {
     known->second->trained_now = false;
+    if (known->second->held) CachedEntry(known->second->folder).note_use();
     return *known->second;
   }
   if (models_.size() >= most_models) models_.clear();
@@ -207,7 +210,9 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
   fs::create_directories(base->folder.parent_path(), failed);
   if (failed) throw InputError(base->folder.parent_path().string() + ": cannot be made: " + failed.message());
   const FileLock lock(base->folder.string() + ".lock", watch_);
-  if (!fs::exists(base->folder / "training.json")) {
+  const CachedEntry entry(base->folder);
+  base->held = std::make_shared<const PathLock>(base->folder, PathLock::Kind::Shared);
+  if (!entry.is_whole(watch_) || !base->held->is_still(base->folder)) {
     check_teachers(cell, *task);
     const auto seed = cell.model.train->seed + 1000003 * cell.base_seed;
     const auto start = start_of(cell.model, task->labels(), seed, watch_, device_.place);
@@ -224,14 +229,15 @@ std::unique_ptr<BaseModel> BaseModels::make(const CellSettings& cell, const std:
         throw InputError(diverged_[digest]);
       }
     }();
-    const fs::path aside = base->folder.string() + ".part";
-    fs::remove_all(aside, failed);
-    fs::create_directories(aside);
-    trained->save(aside);
-    copy_companions(cell.model.checkpoint, aside);
-    write_file(aside / "training.json", to_json(report).dump(2) + "\n");
-    fs::remove_all(base->folder, failed);
-    fs::rename(aside, base->folder);
+    entry.put(
+        [&](const fs::path& aside) {
+          fs::create_directories(aside);
+          trained->save(aside);
+          copy_companions(cell.model.checkpoint, aside);
+          write_file(aside / "training.json", to_json(report).dump(2) + "\n");
+        },
+        watch_);
+    base->held = std::make_shared<const PathLock>(base->folder, PathLock::Kind::Shared);
     base->trained_now = true;
   }
   // Always through the file, so that a model trained now and one found later are the same.
@@ -250,21 +256,19 @@ const tasks::Evaluation& BaseModels::dense_evaluation(BaseModel& base, const std
   const auto work = tasks::multiply_adds_of(*base.model, data);
   const auto name = sha256_hex(base.digest + ' ' + data.digest + ' ' + to_string(compute) + ' ' +
                                std::to_string(results_version) + (device_.is_cpu() ? "" : ' ' + device_.kind()));
-  const fs::path file = cache_folder_ / "dense" / (name + ".safetensors");
-  std::error_code ignored;
-  if (fs::exists(file, ignored)) {
+  const CachedEntry entry(cache_folder_ / "dense" / (name + ".safetensors"));
+  if (entry.is_whole(watch_)) {
     try {
-      return base.dense[memory] = base.task->evaluation_of(nn::read_safetensors(file).tensors, data, work);
-    } catch (const std::exception&) {  // a damaged cache entry is made again
+      return base.dense[memory] = base.task->evaluation_of(nn::read_safetensors(entry.path()).tensors, data, work);
+    } catch (const std::exception&) {  // it has gone meanwhile
     }
   }
   const nn::ComputeGuard type(compute, device_.place);
   const nn::ForInference model(*base.model, compute);
   auto evaluation = base.task->evaluate(*model, data);
   tasks::require_numbers(evaluation, base.folder.string() + ": the model", split);
-  fs::create_directories(file.parent_path(), ignored);
   try {
-    nn::write_safetensors(file, {evaluation.outputs, {}});
+    entry.put([&](const fs::path& aside) { nn::write_safetensors(aside, {evaluation.outputs, {}}); }, watch_);
   } catch (const InputError& error) {
     watch_.tell(std::string("the dense evaluation is not kept: ") + error.what());
   }

@@ -12,6 +12,7 @@
 #include "nn/arithmetic.h"
 #include "nn/mask_file.h"
 #include "recovering.h"
+#include "words/cache/entry.h"
 #include "words/version.h"
 
 namespace espalier::engine {
@@ -145,11 +146,13 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
   answer.file = cache_folder_ / "scores" / (answer.digest + ".safetensors");
   const Units units(base.model->sites(), fine.granularity, request.sites);
   auto known = known_.find(answer.digest);
-  std::error_code ignored;
-  if (known == known_.end() && fs::exists(answer.file, ignored)) {
+  const CachedEntry entry(answer.file);
+  if (known != known_.end()) {
+    entry.note_use();
+  } else if (entry.is_whole(watch_)) {
     try {
       known = known_.emplace(answer.digest, nn::read_scores(answer.file, units).values).first;
-    } catch (const std::exception&) {  // a damaged cache entry is made again
+    } catch (const InputError&) {  // it has gone meanwhile
     }
   }
   if (known == known_.end()) {
@@ -157,17 +160,15 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
     const auto values =
         compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
     answer.computed_now = true;
-    fs::create_directories(answer.file.parent_path(), ignored);
+    const nn::Scores kept{values,
+                          {{"scorer", request.scorer},
+                           {"settings", to_json(request.settings).dump()},
+                           {"granularity", to_string(fine.granularity)},
+                           {"model_digest", base.checkpoint_digest},
+                           {"data_digest", split == nullptr ? "" : split->digest}}};
     try {
       // Every bit: which of two units goes may hang on the last one.
-      nn::write_scores(answer.file, units,
-                       {values,
-                        {{"scorer", request.scorer},
-                         {"settings", to_json(request.settings).dump()},
-                         {"granularity", to_string(fine.granularity)},
-                         {"model_digest", base.checkpoint_digest},
-                         {"data_digest", split == nullptr ? "" : split->digest}}},
-                       at::kDouble);
+      entry.put([&](const fs::path& aside) { nn::write_scores(aside, units, kept, at::kDouble); }, watch_);
     } catch (const InputError& error) {
       watch_.tell(std::string("scores are not kept: ") + error.what());
     }

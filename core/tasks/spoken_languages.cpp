@@ -10,6 +10,7 @@
 
 #include "nn/arithmetic.h"
 #include "words/atomic_file.h"
+#include "words/cache/entry.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -26,9 +27,8 @@ constexpr std::int64_t most_examples_on_a_cpu = 16;  // whose language is looked
 
 // What was found before; none where the file is missing, damaged or of other rules.
 std::optional<Languages> kept_languages(const fs::path& file, std::int64_t examples,
-                                        const families::DecodingRules& rules) {
-  std::error_code ignored;
-  if (!fs::exists(file, ignored)) return std::nullopt;
+                                        const families::DecodingRules& rules, const Watch& watch) {
+  if (!CachedEntry(file).is_whole(watch)) return std::nullopt;
   try {
     auto known = nlohmann::json::parse(read_file(file)).at("languages").get<Languages>();
     const bool fits = static_cast<std::int64_t>(known.size()) == examples &&
@@ -95,13 +95,11 @@ Languages spoken_languages(const audio::FeatureSet& features, const families::De
   // Computed elsewhere the last bits differ, which may decide.
   if (!device.is_cpu()) made_from["device"] = device.kind();
   const auto file = cache_folder / "languages" / (sha256_hex(made_from.dump()) + ".json");
-  if (auto known = kept_languages(file, features.size(), rules)) return *std::move(known);
+  if (auto known = kept_languages(file, features.size(), rules, watch)) return *std::move(known);
   auto found = detected(features, rules, dense(), watch, device);
-  std::error_code ignored;
-  fs::create_directories(file.parent_path(), ignored);
   try {
-    write_file(file, nlohmann::json{{"languages", found}}.dump() + "\n");
-  } catch (const Error& error) {
+    CachedEntry(file).put_text(nlohmann::json{{"languages", found}}.dump() + "\n", watch);
+  } catch (const InputError& error) {
     watch.tell(std::string("the languages are not kept: ") + error.what());
   }
   return found;

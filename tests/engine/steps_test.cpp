@@ -248,7 +248,7 @@ TEST(Recovery, StartsAnewWhereTheFinishedStepIsDamaged) {
 
     EXPECT_EQ(points.size(), 7u);
     const auto why = std::find_if(said.begin(), said.end(), [](const auto& line) {
-      return line.find("the finished step there cannot be used: ") != std::string::npos;
+      return line.find(": does not verify and is computed again: ") != std::string::npos;
     });
     ASSERT_NE(why, said.end()) << name;
     EXPECT_NE(why->find(name), std::string::npos) << *why;

@@ -159,6 +159,21 @@ TEST_F(InFolder, AReaderReadsOnWhileItsEntryGoes) {
   ::close(file);
 }
 
+TEST_F(InFolder, WhatCannotBeRemovedIsNamedAndStays) {
+  // No other name of the folder is as long.
+  const std::string name(250, 'a');
+  folder_.write("scores/" + name, "1");
+  const CacheFolder cache(folder_.path());
+
+  const auto removal = cache.remove(cache.entries());
+
+  ASSERT_EQ(removal.failures.size(), 1U);
+  EXPECT_EQ(removal.failures[0],
+            (folder_ / ("scores/" + name)).string() + ": cannot be removed\n    choose a folder that you may write to");
+  EXPECT_EQ(removal.entries + removal.in_use, 0U);
+  EXPECT_TRUE(has("scores/" + name));
+}
+
 TEST_F(InFolder, WhatKilledProcessesLeftGoesAfterAnHour) {
   folder_.write("features/a.features.part1", "half");
   folder_.write("features/b.features.part2", "half");

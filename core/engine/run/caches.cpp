@@ -7,6 +7,7 @@
 #include "latency.h"
 #include "nn/arithmetic.h"
 #include "nn/mask_file.h"
+#include "words/cache/entry.h"
 #include "words/digest.h"
 
 namespace espalier::engine {
@@ -103,17 +104,19 @@ fs::path Caches::mask_file(const BaseModel& base, const std::string& digest) con
 
 std::future<Artifact> Caches::keep_mask(const BaseModel& base, const Mask& mask, const CellSettings& cell) {
   const auto digest = mask.digest();
-  const auto file = mask_file(base, digest);
+  const CachedEntry entry(mask_file(base, digest));
+  // Of one that this process has kept, it is enough that it is still there.
+  const auto path = entry.path().string();
   std::error_code ignored;
-  const bool is_there = fs::exists(file, ignored);
-  const auto write = [&base, &mask, &cell, digest, file, is_there]() -> Artifact {
-    std::error_code made;
-    if (!is_there) {
-      fs::create_directories(file.parent_path(), made);
-      nn::write_mask(file, base.model->sites(), mask,
+  const bool is_there = kept_masks_.find(path) != nullptr ? fs::exists(entry.path(), ignored) : entry.is_whole(watch);
+  kept_masks_.keep(path, true);
+  const auto write = [this, &base, &mask, &cell, digest, entry, is_there]() -> Artifact {
+    const auto fill = [&](const fs::path& aside) {
+      nn::write_mask(aside, base.model->sites(), mask,
                      {{"model_digest", base.checkpoint_digest}, {"granularity", to_string(cell.granularity)}});
-    }
-    return {"mask", digest, file.string()};
+    };
+    if (!is_there) entry.put(fill, watch);
+    return {"mask", digest, entry.path().string()};
   };
   // A disk takes longer to be sure of a file than a small cell takes to be proven and evaluated.
   return std::async(is_there ? std::launch::deferred : std::launch::async, write);

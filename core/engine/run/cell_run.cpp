@@ -17,6 +17,7 @@
 #include "nn/mask_file.h"
 #include "proof.h"
 #include "recovering.h"
+#include "words/cache/entry.h"
 #include "words/digest.h"
 #include "words/version.h"
 
@@ -86,7 +87,7 @@ CellResult CellRun::run() {
     while (next_ < steps_.size() && result_.failure.empty() && step()) ++next_;
     check_weights();
     if (keeps_steps()) folder_->remove();
-    if (trained() && result_.failure.empty()) known_->write(points_of_steps(), cell_.measure);
+    if (trained() && result_.failure.empty()) known_->write(points_of_steps(), cell_.measure, caches_.watch);
   }
   result_.timing.peak_memory_bytes = peak_memory_bytes();
   if (!caches_.device.is_cpu()) result_.timing.peak_device_bytes = nn::peak_device_bytes(caches_.device.place);
@@ -128,14 +129,13 @@ void CellRun::plan() {
 }
 
 bool CellRun::take_known() {
-  auto points = known_->read(cell_.measure);
+  auto points = known_->read(cell_.measure, caches_.watch);
   if (!points) return false;
   std::vector<Artifact> masks;
   std::int64_t last_step = 0;
   for (auto& point : *points) {
     const auto file = caches_.mask_file(*base_, point.mask_digest);
-    std::error_code ignored;
-    if (!fs::exists(file, ignored)) return false;
+    if (!CachedEntry(file).is_whole(caches_.watch)) return false;
     masks.push_back({"mask", point.mask_digest, file.string()});
     const bool is_first_of_its_step = point.step != last_step;
     last_step = point.step;
@@ -290,7 +290,7 @@ std::unique_ptr<nn::Model> CellRun::recover(const nn::Model& pruned, bool is_las
 
 void CellRun::keep() {
   check_weights();
-  folder_->write(step_number(), *model_, kept_, model_digest_, points_of_steps());
+  folder_->write(step_number(), *model_, kept_, model_digest_, points_of_steps(), caches_.watch);
   // Always through the files, so that a cell that goes on and one that was stopped there compute with the same bits.
   if (auto written = folder_->read(*base_->model, cell_.softmax_scale, caches_.watch))
     go_on_with(std::move(written->model));

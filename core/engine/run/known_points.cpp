@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "words/atomic_file.h"
+#include "words/cache/entry.h"
 
 namespace espalier::engine {
 
@@ -14,9 +15,8 @@ using Json = nlohmann::json;
 KnownPoints::KnownPoints(const fs::path& cache_folder, const std::string& digest)
     : file_(cache_folder / "points" / (digest + ".json")) {}
 
-std::optional<std::vector<Point>> KnownPoints::read(const MeasureSettings& asked) const {
-  std::error_code ignored;
-  if (!fs::exists(file_, ignored)) return std::nullopt;
+std::optional<std::vector<Point>> KnownPoints::read(const MeasureSettings& asked, const Watch& watch) const {
+  if (!CachedEntry(file_).is_whole(watch)) return std::nullopt;
   try {
     const auto json = Json::parse(read_file(file_));
     const auto& measured = json.at("measure");
@@ -34,20 +34,19 @@ std::optional<std::vector<Point>> KnownPoints::read(const MeasureSettings& asked
       points.push_back(std::move(point));
     }
     return points;
-  } catch (const std::exception&) {  // a damaged file is as good as none
+  } catch (const std::exception&) {  // it has gone meanwhile, or holds other fields
     return std::nullopt;
   }
 }
 
-void KnownPoints::write(const std::vector<Point>& points, const MeasureSettings& measured) const {
-  std::error_code ignored;
-  if (fs::exists(file_, ignored)) return;
-  fs::create_directories(file_.parent_path(), ignored);
+void KnownPoints::write(const std::vector<Point>& points, const MeasureSettings& measured, const Watch& watch) const {
+  const CachedEntry entry(file_);
+  if (entry.is_whole({})) return;
   auto list = Json::array();
   for (const auto& point : points) list.push_back(to_json(point));
   try {
-    write_file(file_, Json{{"measure", espalier::to_json(measured)}, {"points", list}}.dump() + "\n");
-  } catch (const Error&) {
+    entry.put_text(Json{{"measure", espalier::to_json(measured)}, {"points", list}}.dump() + "\n", watch);
+  } catch (const InputError&) {
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "cells/cell_settings.h"
 #include "engine/engine.h"
+#include "words/watch.h"
 
 namespace espalier::engine {
 
@@ -19,9 +20,9 @@ class KnownPoints {
 
   // All points but the dense one, without latency, and with proofs where they are asked for. nullopt: not known, not
   // with what is asked for, or of a cell that measured just the same: that one is computed again, as any cell is.
-  std::optional<std::vector<Point>> read(const MeasureSettings& asked) const;
+  std::optional<std::vector<Point>> read(const MeasureSettings& asked, const Watch& watch) const;
   // What is there stays. What cannot be written is computed again another time.
-  void write(const std::vector<Point>& points, const MeasureSettings& measured) const;
+  void write(const std::vector<Point>& points, const MeasureSettings& measured, const Watch& watch) const;
 
  private:
   std::filesystem::path file_;

@@ -13,6 +13,7 @@
 #include "nn/mask_file.h"
 #include "nn/safetensors.h"
 #include "words/atomic_file.h"
+#include "words/cache/entry.h"
 
 namespace espalier::engine {
 namespace {
@@ -145,7 +146,7 @@ StepFolder::StepFolder(fs::path cache_folder, const std::string& cell_digest)
 std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::SoftmaxScale& scale,
                                              const Watch& watch) const {
   std::error_code ignored;
-  if (!fs::exists(folder_ / "step.json", ignored)) return std::nullopt;
+  if (!fs::exists(folder_, ignored) || !CachedEntry(folder_).is_whole(watch)) return std::nullopt;
   std::string damage;
   try {
     const auto json = Json::parse(read_file(folder_ / "step.json"));
@@ -174,30 +175,25 @@ std::optional<FinishedStep> StepFolder::read(const nn::Model& base, const nn::So
 }
 
 void StepFolder::write(std::int64_t step, const nn::Model& model, const Mask& mask, const std::string& digest,
-                       const std::vector<Point>& points) const {
-  const fs::path aside = folder_.string() + ".part", old = folder_.string() + ".old";
-  std::error_code failed;
-  fs::remove_all(aside, failed);
-  fs::create_directories(aside, failed);
-  if (failed) throw InputError(aside.string() + ": cannot be made: " + failed.message());
+                       const std::vector<Point>& points, const Watch& watch) const {
   nn::TensorFile parameters;
   for (const auto& parameter : model.parameters())
     parameters.tensors[std::to_string(parameters.tensors.size())] = parameter.tensor.detach().cpu().contiguous();
-  nn::write_safetensors(aside / "parameters.safetensors", parameters);
-  nn::write_mask(aside / "mask.safetensors", model.sites(), mask, {});
   Json list = Json::array();
   for (const auto& point : points) list.push_back(to_json(point));
-  write_file(aside / "step.json", Json{{"step", step}, {"digest", digest}, {"points", list}}.dump() + "\n");
-  fs::remove_all(old, failed);
-  fs::rename(folder_, old, failed);  // there may be none
-  fs::rename(aside, folder_, failed);
-  if (failed) throw InputError(folder_.string() + ": cannot be written: " + failed.message());
-  fs::remove_all(old, failed);
+  CachedEntry(folder_).put(
+      [&](const fs::path& aside) {
+        fs::create_directories(aside);
+        nn::write_safetensors(aside / "parameters.safetensors", parameters);
+        nn::write_mask(aside / "mask.safetensors", model.sites(), mask, {});
+        write_file(aside / "step.json", Json{{"step", step}, {"digest", digest}, {"points", list}}.dump() + "\n");
+      },
+      watch);
 }
 
 void StepFolder::remove() const {
   std::error_code ignored;
-  for (const auto* suffix : {"", ".part", ".old"}) fs::remove_all(folder_.string() + suffix, ignored);
+  fs::remove_all(folder_, ignored);
 }
 
 }  // namespace espalier::engine

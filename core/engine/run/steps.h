@@ -52,7 +52,7 @@ class StepFolder {
   std::optional<FinishedStep> read(const nn::Model& base, const nn::SoftmaxScale& scale, const Watch& watch) const;
   // Throws InputError where it cannot be written.
   void write(std::int64_t step, const nn::Model& model, const Mask& mask, const std::string& digest,
-             const std::vector<Point>& points) const;
+             const std::vector<Point>& points, const Watch& watch) const;
   void remove() const;
 
  private:

@@ -11,6 +11,8 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 #include <system_error>
 
 #include "seal.h"
@@ -32,42 +34,41 @@ std::int64_t now_nanoseconds() {
       .count();
 }
 
-std::int64_t changed(const fs::path& path) {
-  struct stat found {};
-  if (::stat(path.c_str(), &found) != 0) return 0;
-  return std::int64_t{1'000'000'000} * found.st_mtim.tv_sec + found.st_mtim.tv_nsec;
-}
+std::int64_t nanoseconds(const timespec& time) { return std::int64_t{1'000'000'000} * time.tv_sec + time.tv_nsec; }
 
-std::int64_t last_used(const fs::path& entry) {
-  std::error_code failed;
-  const auto noted = changed(Seal::place(entry, fs::is_directory(entry, failed)));
-  return noted != 0 ? noted : changed(entry);
-}
-
-double seconds_since(std::int64_t nanoseconds) {
+double seconds_since(std::int64_t then_nanoseconds) {
   // Clocks of other machines may be ahead.
-  return std::abs(static_cast<double>(now_nanoseconds() - nanoseconds)) / nanoseconds_a_second;
+  return std::abs(static_cast<double>(now_nanoseconds() - then_nanoseconds)) / nanoseconds_a_second;
 }
 
 bool is_left_behind(const std::string& name) {
   return name.find(".part") != std::string::npos || name.ends_with(".old");
 }
 
+CacheEntry entry_at(const fs::path& path, const std::string& kind, bool left_behind) {
+  CacheEntry entry{kind, path, 0, 0, left_behind};
+  struct stat found {
+  }, seal{};
+  if (::lstat(path.c_str(), &found) != 0) return entry;
+  const bool is_folder = S_ISDIR(found.st_mode);
+  const bool is_sealed = ::stat(Seal::place(path, is_folder).c_str(), &seal) == 0;
+  entry.bytes = is_folder ? bytes_below(path) : static_cast<std::uint64_t>(found.st_size);
+  if (is_sealed && !is_folder) entry.bytes += static_cast<std::uint64_t>(seal.st_size);
+  entry.last_used_nanoseconds = nanoseconds(is_sealed && !left_behind ? seal.st_mtim : found.st_mtim);
+  return entry;
+}
+
 // The entries of one kind. Seals belong to their entries; one that has lost its own was left behind.
 void add_entries(const fs::path& folder, const std::string& kind, std::vector<CacheEntry>& entries) {
+  constexpr std::string_view seal_end = ".sha256";
   std::error_code failed;
-  for (const auto& found : fs::directory_iterator(folder, failed)) {
-    const auto name = found.path().filename().string();
+  std::set<std::string> names;
+  for (const auto& found : fs::directory_iterator(folder, failed)) names.insert(found.path().filename().string());
+  for (const auto& name : names) {
     if (name.ends_with(".lock") || name.starts_with(".")) continue;
-    CacheEntry entry{kind, found.path(), 0, 0, is_left_behind(name)};
-    if (name.ends_with(".sha256")) {
-      if (fs::exists(folder / name.substr(0, name.size() - 7), failed)) continue;
-      entry.left_behind = true;
-    }
-    const bool is_folder = found.is_directory(failed);
-    entry.bytes = bytes_below(entry.path) + (is_folder ? 0 : bytes_below(Seal::place(entry.path, false)));
-    entry.last_used_nanoseconds = entry.left_behind ? changed(entry.path) : last_used(entry.path);
-    entries.push_back(std::move(entry));
+    const bool is_seal = name.ends_with(seal_end);
+    if (is_seal && names.contains(name.substr(0, name.size() - seal_end.size()))) continue;
+    entries.push_back(entry_at(folder / name, kind, is_seal || is_left_behind(name)));
   }
 }
 
@@ -146,8 +147,9 @@ CacheFolder::Outcome CacheFolder::remove(const CacheEntry& entry, bool unless_us
     const PathLock kind(entry.path.parent_path(), PathLock::Kind::Exclusive);
     const PathLock user(entry.path, PathLock::Kind::ExclusiveIfFree), making(maker, PathLock::Kind::ExclusiveIfFree);
     if (user.is_busy() || making.is_busy()) return Outcome::InUse;
-    if (unless_used_since && !entry.left_behind && last_used(entry.path) != entry.last_used_nanoseconds)
-      return Outcome::InUse;
+    if (!fs::exists(fs::symlink_status(entry.path, failed))) return Outcome::Gone;  // another removed it
+    const auto now = entry_at(entry.path, entry.kind, entry.left_behind);
+    if (unless_used_since && now.last_used_nanoseconds != entry.last_used_nanoseconds) return Outcome::InUse;
     set_aside(entry.path, moved);
     if (moved.empty() && fs::exists(entry.path, failed)) {
       sum.failures.push_back(

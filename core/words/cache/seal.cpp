@@ -8,6 +8,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "words/atomic_file.h"
 #include "words/digest.h"
 
 namespace espalier {
@@ -24,6 +25,10 @@ bool is_large(const fs::path& path) {
   std::error_code failed;
   const auto bytes = fs::file_size(path, failed);
   return !failed && bytes >= large_bytes;
+}
+
+std::string digest_of(const fs::path& path) {
+  return is_large(path) ? sha256_of_file(path) : sha256_hex(read_file(path));
 }
 
 }  // namespace
@@ -53,10 +58,10 @@ Seal Seal::of(const fs::path& path, const std::string& name, const std::string& 
   Seal seal;
   std::error_code failed;
   if (!fs::is_directory(path, failed)) {
-    seal.files_.push_back({name, digest.empty() ? sha256_of_file(path) : digest});
+    seal.files_.push_back({name, digest.empty() ? digest_of(path) : digest});
     return seal;
   }
-  for (const auto& file : files_of_entry(path)) seal.files_.push_back({file.name, sha256_of_file(file.path)});
+  for (const auto& file : files_of_entry(path)) seal.files_.push_back({file.name, digest_of(file.path)});
   return seal;
 }
 
@@ -98,7 +103,7 @@ std::string Seal::damage_of(const fs::path& entry, bool every_byte) {
     const auto identity = is_large(path) ? file_identity(path) : std::string();
     if (!every_byte && !identity.empty() && identity == known->identity) continue;
     try {
-      if (const auto digest = sha256_of_file(path); digest != known->digest) {
+      if (const auto digest = digest_of(path); digest != known->digest) {
         return fmt::format("{} holds other bytes than were written (sha256 {}..., expected {}...)", name,
                            digest.substr(0, shown_characters), known->digest.substr(0, shown_characters));
       }

@@ -14,12 +14,17 @@
 #include "nn/series/mask_series.h"
 #include "tasks/task.h"
 
+namespace espalier {
+class PathLock;
+}
+
 namespace espalier::engine {
 
 struct BaseModel {
   std::string digest;             // of everything it was made from
   std::string checkpoint_digest;  // of the files it lies in, as masks and scores name their model
   std::filesystem::path folder;
+  std::shared_ptr<const PathLock> held;  // of the folder in the cache, which is not trimmed meanwhile
   std::unique_ptr<nn::Model> model;
   ModelDigest weights;  // of the model as it was read
   std::unique_ptr<tasks::Task> task;
