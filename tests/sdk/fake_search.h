@@ -40,12 +40,17 @@ class FunctionEvaluator final : public MaskEvaluator {
     if (!stops_ || quality >= at_least) return {quality, true};
     return {quality + (at_least - quality) / 2, false};
   }
+  std::vector<Evaluated> evaluate_each(std::span<const Mask> masks, double at_least) override {
+    together.push_back(std::ssize(masks));
+    return MaskEvaluator::evaluate_each(masks, at_least);
+  }
   std::int64_t evaluations() const override { return static_cast<std::int64_t>(asked.size()); }
   double seconds() const override { return seconds_now; }
   double resolution() const override { return smallest; }
 
   std::set<std::string> asked;
   std::int64_t calls = 0;
+  std::vector<std::int64_t> together;  // how many masks were asked for at once, each time
   double seconds_now = 0, smallest = 1e-9;
 
  private:

@@ -220,4 +220,5 @@ ESPALIER_SEARCHER(
                       "what it last cost",
                       "none|single|latest"},
     espalier::Setting{"weight", 1.0, "method a-star: what the heuristic's estimate is multiplied by", "0.."},
-    head_states::metric_setting, head_states::evaluations_setting, head_states::seconds_setting)
+    head_states::metric_setting, head_states::stopping_error_setting, head_states::evaluations_setting,
+    head_states::seconds_setting)

@@ -66,13 +66,19 @@ class Beam final : public espalier::Searcher {
 
   // False where a limit came first.
   bool try_removals(HeadStates& states, std::vector<Path>& paths, std::vector<Child>& children) const {
+    std::vector<Heads> tried;  // by path, heads
+    std::vector<Heads> to_ask;
+    for (const auto& [state, costs] : paths) {
+      auto& heads = tried.emplace_back(states.cheapest(state.pruned, costs));
+      if (children_ > 0 && heads.size() > static_cast<std::size_t>(children_))
+        heads.resize(static_cast<std::size_t>(children_));
+      for (const auto head : heads) to_ask.push_back(with(state.pruned, head));
+    }
+    states.ask(to_ask);
     std::set<Heads> seen;
     for (std::size_t i = 0; i < paths.size(); ++i) {
       auto& [state, costs] = paths[i];
-      auto heads = states.cheapest(state.pruned, costs);
-      if (children_ > 0 && heads.size() > static_cast<std::size_t>(children_))
-        heads.resize(static_cast<std::size_t>(children_));
-      for (const auto head : heads) {
+      for (const auto head : tried[i]) {
         auto child = with(state.pruned, head);
         const auto quality = states.quality(child);
         if (!quality) return false;
@@ -94,4 +100,5 @@ ESPALIER_SEARCHER(Beam, "beam", "1.0.0", "Prunes the heads that real evaluations
                   espalier::evaluates | espalier::heads_only | espalier::budget_heads | espalier::budget_loss,
                   espalier::Setting{"width", 4, "states of each number of heads that go on", "1.."},
                   espalier::Setting{"children", 0, "heads tried from each state, those that cost least; 0: all", "0.."},
-                  head_states::metric_setting, head_states::evaluations_setting, head_states::seconds_setting)
+                  head_states::metric_setting, head_states::stopping_error_setting, head_states::evaluations_setting,
+                  head_states::seconds_setting)

@@ -23,6 +23,8 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,7 +103,22 @@ class HeadStates {
     if (known != known_.end()) return known->second;
     tell();
     if (reached_limit()) return std::nullopt;
-    return evaluated(pruned);
+    return evaluated({&pruned, 1}).front();
+  }
+
+  // Has these states evaluated together, in this order, as far as limits allow: what they have in common is computed once.
+  void ask(const std::vector<Heads>& states) {
+    std::set<Heads> seen;
+    std::vector<Heads> unknown;
+    for (const auto& state : states) {
+      if (!known_.contains(state) && seen.insert(state).second) unknown.push_back(state);
+    }
+    for (std::size_t begin = 0; begin < unknown.size() && !reached_limit();) {
+      tell();
+      const auto count = std::min(unknown.size() - begin, fits_limits());
+      evaluated(std::span(unknown).subspan(begin, count));
+      begin += count;
+    }
   }
 
   double cost(const State& from, double quality) const {
@@ -112,6 +129,9 @@ class HeadStates {
   bool single_costs(Costs& costs) {
     costs.assign(static_cast<std::size_t>(task_.units.count()), infinity);
     if (is_goal({})) return true;  // nothing is to go
+    std::vector<Heads> alone;
+    for (const auto head : heads_) alone.push_back({head});
+    ask(alone);
     for (const auto head : heads_) {
       const auto single = quality({head});
       if (!single) return false;
@@ -167,7 +187,7 @@ class HeadStates {
     for (const auto head : cheapest(pruned, costs)) {
       if (!is_goal(all)) all = with(std::move(all), head);
     }
-    evaluated(all);
+    evaluated({&all, 1});
   }
 
   espalier::Mask finish(const std::string& method, const std::string& ended_by) {
@@ -217,14 +237,33 @@ class HeadStates {
     return !limit_.empty();
   }
 
-  double evaluated(const Heads& pruned) {
-    const auto answer = task_.evaluator.evaluate(mask(pruned), bound_);
-    // A metric that cannot be computed, of a model that says nothing any more, is the worst.
-    constexpr double worst = -1e100;
-    double quality = std::isfinite(answer.quality) ? answer.quality : worst;
-    if (!answer.complete || quality < bound_) quality = -infinity;
-    remember({pruned, quality});
-    return quality;
+  // How many states may be evaluated before limits are looked at again: one at least. Of the time that is left, at what an
+  // evaluation took so far, half: some take longer.
+  std::size_t fits_limits() const {
+    double most = infinity;
+    const auto asked = static_cast<double>(task_.evaluator.evaluations());
+    if (most_evaluations_ > 0) most = static_cast<double>(most_evaluations_) - asked - (counts_heads() ? 1 : 0);
+    if (most_seconds_ > 0) {
+      const double now = task_.evaluator.seconds();
+      if (now > 0) most = std::min(most, (most_seconds_ - now) / 2 * asked / now);
+    }
+    constexpr double all = 1e9;
+    return static_cast<std::size_t>(std::clamp(most, 1.0, all));
+  }
+
+  std::vector<double> evaluated(std::span<const Heads> states) {
+    std::vector<espalier::Mask> masks;
+    for (const auto& pruned : states) masks.push_back(mask(pruned));
+    const auto answers = task_.evaluator.evaluate_each(masks, bound_);
+    std::vector<double> qualities;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      // A metric that cannot be computed, of a model that says nothing any more, is the worst.
+      constexpr double worst = -1e100;
+      auto& quality = qualities.emplace_back(std::isfinite(answers[i].quality) ? answers[i].quality : worst);
+      if (!answers[i].complete || quality < bound_) quality = -infinity;
+      remember({states[i], quality});
+    }
+    return qualities;
   }
 
   void remember(const State& state) {
@@ -260,6 +299,10 @@ class HeadStates {
 // Settings of every search over heads.
 inline constexpr espalier::Setting metric_setting{espalier::host::metric, "",
                                                   "what the evaluator measures; empty: the task's first metric"};
+inline constexpr espalier::Setting stopping_error_setting{espalier::host::stopping_error, 0.0,
+                                                          "a mask that meets the bound may be passed over with this "
+                                                          "probability, by a random sample of the examples; 0: never",
+                                                          "0..1"};
 inline constexpr espalier::Setting evaluations_setting{"evaluations", 0, "limit of evaluations; 0: none", "0.."};
 inline constexpr espalier::Setting seconds_setting{"seconds", 0.0, "limit of seconds; 0: none", "0.."};
 

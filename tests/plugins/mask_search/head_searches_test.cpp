@@ -178,6 +178,25 @@ TEST(EveryHeadSearch, EndsWhenItsTimeIsOver) {
   }
 }
 
+// What masks have in common is computed once where they are asked for at once.
+TEST(EveryHeadSearch, AsksForAllHeadsAtOnce) {
+  for (const auto& [name, searcher, settings] : every_search()) {
+    const auto found = find(loss_of(0.05, searcher, settings), eight_heads(), super_additive(4, 8));
+    ASSERT_GT(found.together.size(), 1u);
+    EXPECT_EQ(found.together[0], 8) << name;
+    const auto limited = and_setting(settings, "evaluations", std::int64_t{5});
+    EXPECT_EQ(find(loss_of(0.05, searcher, limited), eight_heads(), super_additive(4, 8)).together,
+              (std::vector<std::int64_t>{4}))
+        << name;
+  }
+}
+
+TEST(Beam, AsksForALevelAtOnce) {
+  const auto found = find(heads(5, "beam", Settings({{"width", std::int64_t{2}}})), eight_heads(), rough(1, 8));
+  // Alone; both children of pairs that are asked by two ways are asked once.
+  EXPECT_EQ(found.together, (std::vector<std::int64_t>{8, 7 + 7 - 1, 6 + 6 - 1}));
+}
+
 TEST(EveryHeadSearch, RemovesNothingWhereNothingFits) {
   const auto dear = additive(std::vector<double>(8, 0.05));
   for (const auto& [name, searcher, settings] : every_search()) {

@@ -111,6 +111,7 @@ struct Found {
   Pruned pruned;
   std::vector<Pruned> asked;  // each evaluation, in order
   std::int64_t evaluations = 0;
+  std::vector<std::int64_t> together;  // how many at once
   KeptReport report;
 };
 
@@ -138,6 +139,7 @@ inline Found find(Search asked, const Units& units, const Landscape& landscape, 
   found.mask = search(asked, units, remaining.value_or(all_of(units)), {});
   found.pruned = pruned_of(found.mask);
   found.evaluations = evaluator.evaluations();
+  found.together = evaluator.together;
   return found;
 }
 

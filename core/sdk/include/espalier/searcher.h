@@ -42,7 +42,15 @@ struct SearchBudget {
 struct Evaluated {
   double quality = 0;    // the metric on the whole validation split, signed so that larger is better (-WER)
   bool complete = true;  // false: the evaluation stopped early, and quality is the most it could still have become
+  // False: the most by a sample of examples, which is passed with a probability of at most the setting stopping_error.
+  bool certain = true;
 };
+
+namespace host {
+// Of a searcher that evaluates masks under a bound: the probability with which a mask that meets it may be taken for one
+// that does not; 0: none.
+inline constexpr const char* stopping_error = "stopping_error";
+}  // namespace host
 
 // Real evaluations of the model under masks, on the validation split, pruned heads left out. The metric is that of the
 // searcher's setting `metric`, or the task's first (accuracy, map, -wer). An answer that is known already, in this search
