@@ -218,4 +218,9 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   return found;
 }
 
+std::unique_ptr<MaskEvaluator> split_evaluator(const nn::Model& model, const Mask& kept, tasks::Task& task,
+                                               const Watch& watch) {
+  return std::make_unique<SplitEvaluator>(model, kept, task, EvaluatorSettings{}, watch);
+}
+
 }  // namespace espalier::engine

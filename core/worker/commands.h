@@ -163,6 +163,8 @@ Deed add_prune(CLI::App& app);
 Deed add_predict(CLI::App& app);
 Deed add_transcribe(CLI::App& app);
 Deed add_evaluate(CLI::App& app);
+Deed add_map(CLI::App& app);
+Deed add_bench(CLI::App& app);
 Deed add_devices(CLI::App& app);
 Deed add_data(CLI::App& app);
 Deed add_import(CLI::App& app);

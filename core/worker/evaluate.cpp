@@ -89,10 +89,10 @@ ExitCode evaluate(const EvaluateWords& words, const nn::Device& device) {
     answers.push_back(answer);
   };
   // Seconds are those of making models smaller and of evaluating them.
-  const auto seconds_of = [&](const auto& compute) {
+  const auto seconds_of = [&](const auto& work) {
     nn::synchronize(device.place);
     const auto begun = std::chrono::steady_clock::now();
-    compute();
+    work();
     nn::synchronize(device.place);
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   };

@@ -55,6 +55,11 @@ constexpr Command commands[] = {
     {"evaluate", Runs::Here,
      "espalier evaluate --model DIR --data test.tsv --format text-classification --mask mask.safetensors --json",
      add_evaluate},
+    {"map", Runs::Apart,
+     "espalier map --model DIR --data validation.tsv --format text-classification --svg map.svg\n"
+     "  espalier map --model DIR --data validation.tsv --scorer fisher --output scores.safetensors",
+     add_map},
+    {"bench", Runs::Here, "espalier bench --model DIR --data validation.tsv --limit 500 --threads 2", add_bench},
     {"devices", Runs::Nowhere, "espalier devices --json", add_devices},
     {"data", Runs::Nowhere, "espalier data prepare wordnet --output .deps/data/wordnet", add_data},
     {"import", Runs::Nowhere, "espalier import whisper-tiny.en-ctranslate2 --output .deps/data/whisper-tiny.en",

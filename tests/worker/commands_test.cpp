@@ -90,8 +90,8 @@ TEST(Commands, EvaluateUnderAMaskEqualsTheMaskedCheckpoint) {
 
 TEST(Commands, EveryCommandHasHelpWithAnExample) {
   const TinyWorld world;
-  for (const std::string command : {"train", "score", "prune", "predict", "evaluate", "data", "run", "plan", "status",
-                                    "table", "show", "plugins"}) {
+  for (const std::string command : {"train", "score", "prune", "predict", "evaluate", "map", "bench", "data", "run",
+                                    "plan", "status", "table", "show", "plugins"}) {
     const auto help = world.espalier({command, "--help"});
     EXPECT_EQ(help.exit_code, 0) << command << help.err;
     EXPECT_NE(help.out.find("espalier " + command), std::string::npos) << command << help.out;

@@ -1,6 +1,8 @@
 // From a budget to a mask, by a searcher plugin.
 #pragma once
 
+#include <espalier/searcher.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -52,5 +54,10 @@ struct Found {
 
 Found search(const loader::PluginCatalog& catalog, const SearchSource& source, const SearchRequest& request,
              const Watch& watch);
+
+// What searches ask masks of a model of, in float32 and by the task's first metric; its answers are not kept. All outlive
+// it; `kept`: what earlier steps left.
+std::unique_ptr<MaskEvaluator> split_evaluator(const nn::Model& model, const Mask& kept, tasks::Task& task,
+                                               const Watch& watch);
 
 }  // namespace espalier::engine

@@ -27,6 +27,8 @@ inline constexpr WorkerCommand worker_commands[] = {
     {"predict", "What a model makes of texts, sounds or tensors", true},
     {"transcribe", "What is said in sounds, by a model that writes text (Whisper)", true},
     {"evaluate", "Metrics of a checkpoint on a labelled table, whole or under masks", true},
+    {"map", "What the model loses without each head: a table, a picture and a score file", true},
+    {"bench", "How quickly masks of a checkpoint are evaluated, from the plain way to the quickest", true},
     {"devices", "The CPU and the GPUs that answer, or why none does", true},
     {"data", "Real datasets from packages on the system", true},
     {"import", "Write a CTranslate2 Whisper directory as a Hugging Face one (float32 safetensors)", true},
