@@ -10,6 +10,10 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
 
 #include "engine/base_model.h"
 #include "family_cells.h"
@@ -20,11 +24,16 @@ namespace {
 
 constexpr double no_bound = -std::numeric_limits<double>::infinity();
 
-std::vector<Mask> random_masks_of(const nn::Model& model, int count, double share) {
+// Each another, and none that keeps everything.
+std::vector<Mask> random_masks_of(const nn::Model& model, std::size_t count, double share) {
   const Units units(model.sites(), Granularity::Head);
   Random random(7);
+  std::set<std::string> seen = {Mask(model.sites()).digest()};
   std::vector<Mask> masks;
-  for (int i = 0; i < count; ++i) masks.push_back(units.mask(random.uniform(units.count()).gt(share)));
+  while (masks.size() < count) {
+    auto mask = units.mask(random.uniform(units.count()).gt(share));
+    if (seen.insert(mask.digest()).second) masks.push_back(std::move(mask));
+  }
   return masks;
 }
 
@@ -37,13 +46,7 @@ class Evaluator : public testing::Test {
   engine::SplitEvaluator make(const std::filesystem::path& folder = {}) {
     return {*base.model, everything, *base.task, {"", ComputeType::Float32, {}, folder, base.digest}, watch};
   }
-  std::vector<Mask> random_masks(int count) const {
-    const Units units(base.model->sites(), Granularity::Head);
-    Random random(7);
-    std::vector<Mask> masks;
-    for (int i = 0; i < count; ++i) masks.push_back(units.mask(random.uniform(units.count()).gt(0.4)));
-    return masks;
-  }
+  std::vector<Mask> random_masks(std::size_t count) const { return random_masks_of(*base.model, count, 0.4); }
   double plain(const Mask& mask) {
     return base.task->evaluate(*base.model->masked(mask), base.task->split("validation")).metrics.at("accuracy");
   }
@@ -135,6 +138,77 @@ TEST_F(Evaluator, OfAMetricThatIsNotThereSaysWhichThereAre) {
   const auto message = message_of<SettingsError>([&] { evaluator.evaluate(everything, no_bound); });
   EXPECT_NE(message.find("accurcy"), std::string::npos) << message;
   EXPECT_NE(message.find("accuracy"), std::string::npos) << message;
+}
+
+// --- by a sample of examples
+
+engine::EvaluatorSettings within(double error, const std::string& metric = "") {
+  return {metric, ComputeType::Float32, {}, {}, "", error};
+}
+
+TEST_F(Evaluator, WithinAnErrorSaysWhichAnswersAreNotCertain) {
+  const auto masks = random_masks(12);
+  std::vector<double> truths;
+  for (const auto& mask : masks) truths.push_back(plain(mask));
+  const double bound = *std::max_element(truths.begin(), truths.end());
+  engine::SplitEvaluator exact(*base.model, everything, *base.task, within(0), watch);
+  engine::SplitEvaluator sampled(*base.model, everything, *base.task, within(0.2), watch);
+  std::int64_t not_certain = 0;
+  const auto answers = sampled.evaluate_each(masks, bound);
+  const auto certain = exact.evaluate_each(masks, bound);
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    not_certain += answers[i].certain ? 0 : 1;
+    EXPECT_TRUE(certain[i].certain);
+    if (answers[i].complete) {
+      EXPECT_TRUE(answers[i].certain);
+      EXPECT_DOUBLE_EQ(answers[i].quality, truths[i]);
+    } else {
+      EXPECT_LT(answers[i].quality, bound);
+      EXPECT_TRUE(!answers[i].certain || answers[i].quality >= truths[i]);
+    }
+  }
+  EXPECT_GT(not_certain, 0);
+  EXPECT_EQ(sampled.within_error(), not_certain);
+  EXPECT_EQ(exact.within_error(), 0);
+  EXPECT_LT(sampled.work().examples, exact.work().examples);
+}
+
+// Over orders that have nothing to do with each other: a mask is asked beside others, and each time its order is another.
+TEST_F(Evaluator, WithinAnErrorIsWrongNoOftenerThanSaid) {
+  const auto asked = random_masks(50);
+  const auto& mask = asked.front();
+  const double truth = plain(mask), error = 0.1;
+  int wrong = 0;
+  for (std::size_t i = 1; i < asked.size(); ++i) {
+    engine::SplitEvaluator sampled(*base.model, everything, *base.task, within(error), watch);
+    const std::vector<Mask> two = {mask, asked[i]};
+    wrong += sampled.evaluate_each(two, truth)[0].complete ? 0 : 1;
+  }
+  EXPECT_LE(wrong, 11) << "of 49, of which 5 are expected at most";
+}
+
+TEST_F(Evaluator, WithinAnErrorIsKeptApart) {
+  const auto folder = tiny.folder / "apart";
+  auto settings = within(0.2);
+  settings.folder = folder;
+  engine::SplitEvaluator sampled(*base.model, everything, *base.task, settings, watch);
+  const auto exact = make(folder).journal();
+  EXPECT_NE(sampled.journal(), exact);
+  const auto masks = random_masks(12);
+  sampled.evaluate_each(masks, plain(everything) + 0.1);
+  engine::SplitEvaluator again(*base.model, everything, *base.task, settings, watch);
+  again.evaluate_each(masks, plain(everything) + 0.1);
+  EXPECT_EQ(again.work().computed, 0);
+  EXPECT_GT(again.within_error(), 0);
+  EXPECT_EQ(again.within_error(), sampled.within_error());
+}
+
+TEST_F(Evaluator, WithinAnErrorOfOtherMetricsIsRefused) {
+  engine::SplitEvaluator sampled(*base.model, everything, *base.task, within(0.05, "macro_f1"), watch);
+  EXPECT_TRUE(sampled.evaluate(everything, no_bound).complete) << "without a bound nothing stops";
+  EXPECT_EQ(message_of<SettingsError>([&] { sampled.evaluate(random_masks(1).front(), 0.5); }),
+            "stopping_error = 0.05 stops evaluations by a random sample of examples, which says nothing of macro_f1\n"
+            "    expected metric accuracy; without stopping_error, evaluations stop where a bound is certainly missed");
 }
 
 // --- every task
