@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <espalier/error.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ constexpr std::int64_t least_texts_a_part = 32, least_sounds_a_part = 4;
 constexpr std::size_t most_masks_together = 64;
 // Examples are ordered anew when so large a share of what the ordering mask keeps or drops has changed.
 constexpr double far_share = 0.125;
+constexpr double no_bound = -std::numeric_limits<double>::infinity();
 
 // The share of bits in which two masks of one model differ.
 double distance(const Mask& one, const Mask& other) {
@@ -68,9 +70,12 @@ double SplitEvaluator::seconds() const {
 }
 
 tasks::BoundedMetric* SplitEvaluator::bounds() const {
-  if (!bounds_)
-    bounds_ = task_.bounded(split(), settings_.metric.empty() ? task_.ranking_metrics().at(0) : settings_.metric);
+  if (!bounds_) bounds_ = task_.bounded(split(), metric());
   return bounds_->get();
+}
+
+std::string SplitEvaluator::metric() const {
+  return settings_.metric.empty() ? task_.ranking_metrics().at(0) : settings_.metric;
 }
 
 double SplitEvaluator::resolution() const { return bounds() == nullptr ? 0 : bounds()->resolution(); }
@@ -111,6 +116,7 @@ void SplitEvaluator::compute(std::span<Question> questions, double at_least) {
   const nn::ComputeGuard compute(settings_.compute, series_.model().device());
   std::vector<Mask> masks;
   for (const auto& question : questions) masks.push_back(question.mask);
+  if (settings_.stopping_error > 0 && at_least > no_bound) draw_order(questions);
   std::size_t done = 0;
   for (const auto& group : series_.visits(masks)) {
     for (std::size_t begin = 0; begin < group.size(); begin += most_masks_together) {
@@ -135,7 +141,7 @@ void SplitEvaluator::compute(std::span<Question> questions, double at_least) {
 
 void SplitEvaluator::compute_together(std::span<Question*> questions, double at_least) {
   for (auto* question : questions) question->model = series_.compacted(question->mask);
-  if (at_least > -std::numeric_limits<double>::infinity() && bounds() != nullptr) {
+  if (at_least > no_bound && bounds() != nullptr) {
     const auto& all = parts();
     for (std::size_t i = 0; i < all.size(); ++i) compute_part(questions, all[i], rows_[i], at_least);
   } else {
@@ -166,9 +172,18 @@ void SplitEvaluator::compute_part(std::span<Question*> questions, const tasks::S
       continue;
     }
     const bool is_whole = question.examples == split().examples->size();
-    const double most = bounds()->at_most(question.answers);
-    if (is_whole || most < at_least) question.answer = {most, is_whole};
+    const auto now = most_of(question);
+    if (is_whole || now.quality < at_least) question.answer = {now.quality, is_whole, now.certain || is_whole};
   }
+}
+
+// What it can still become.
+Evaluated SplitEvaluator::most_of(const Question& question) const {
+  const double most = bounds()->at_most(question.answers);
+  if (settings_.stopping_error == 0) return {most, false};
+  const auto looks = std::max<double>(1, static_cast<double>(rows_.size()) - 1);
+  const auto likely = bounds()->likely_at_most(question.answers, settings_.stopping_error / looks);
+  return likely < most ? Evaluated{*likely, false, false} : Evaluated{most, false};
 }
 
 void SplitEvaluator::note(Question& question, const std::vector<tasks::BoundedMetric::Found>& found,
@@ -194,13 +209,32 @@ void SplitEvaluator::keep(const Question& question) {
 // The next masks differ little from one that was evaluated whole: what it got wrong, or nearly, comes first. The order
 // stays while masks are near that one, so that what is known of the parts serves them.
 void SplitEvaluator::order_by(const Question& question) {
-  if (bounds() == nullptr || (ordered_by_ && distance(*ordered_by_, question.mask) <= far_share)) return;
+  if (bounds() == nullptr || settings_.stopping_error > 0) return;
+  if (ordered_by_ && distance(*ordered_by_, question.mask) <= far_share) return;
   ordered_by_ = question.mask;
   auto order = all_rows();
   const auto sureness = [&](std::int64_t row) { return question.sureness[static_cast<std::size_t>(row)]; };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::int64_t one, std::int64_t other) { return sureness(one) < sureness(other); });
   cut(order);
+}
+
+// At random, once it is known what is asked: no mask is chosen by the order that it is judged by.
+void SplitEvaluator::draw_order(std::span<const Question> questions) {
+  const auto rows = all_rows();
+  if (bounds() == nullptr || !bounds()->likely_at_most(rows, 1)) {
+    throw SettingsError(fmt::format(
+        "stopping_error = {} stops evaluations by a random sample of examples, which says nothing of {}\n    expected "
+        "metric accuracy; without stopping_error, evaluations stop where a bound is certainly missed",
+        settings_.stopping_error, metric()));
+  }
+  std::vector<std::string> digests;
+  for (const auto& question : questions) digests.push_back(question.digest);
+  std::sort(digests.begin(), digests.end());
+  const auto seed = sha256_hex(fmt::format("order of examples {}", fmt::join(digests, " "))).substr(0, 16);
+  Random random(std::stoull(seed, nullptr, 16));
+  const auto drawn = random.uniform(std::ssize(rows)).argsort();
+  cut({drawn.const_data_ptr<std::int64_t>(), drawn.const_data_ptr<std::int64_t>() + drawn.numel()});
 }
 
 data::Rows SplitEvaluator::all_rows() const {
@@ -233,6 +267,7 @@ void SplitEvaluator::read_journal() {
                               {"compute", to_string(settings_.compute)},
                               {"scale", {static_cast<int>(settings_.scale.kind), settings_.scale.number}},
                               {"results_version", results_version}};
+  if (settings_.stopping_error > 0) made_from["stopping_error"] = settings_.stopping_error;
   note_device(made_from, task_.device());
   journal_ = settings_.folder / "evaluations" / (sha256_hex(made_from.dump()) + ".jsonl");
   std::ifstream lines(journal_);
@@ -243,7 +278,7 @@ void SplitEvaluator::read_journal() {
     const auto mask = entry.find("mask"), quality = entry.find("quality"), complete = entry.find("complete");
     if (mask == entry.end() || quality == entry.end() || complete == entry.end()) continue;
     if (!mask->is_string() || !quality->is_number() || !complete->is_boolean()) continue;
-    const Evaluated answer{quality->get<double>(), complete->get<bool>()};
+    const Evaluated answer{quality->get<double>(), complete->get<bool>(), !entry.contains("within_error")};
     auto& known = answers_.try_emplace(mask->get<std::string>(), answer).first->second;
     if (answer.complete || (!known.complete && answer.quality < known.quality)) known = answer;
   }
@@ -251,11 +286,10 @@ void SplitEvaluator::read_journal() {
 
 void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, std::int64_t examples) {
   if (journal_.empty() || !std::isfinite(answer.quality)) return;
-  const auto line =
-      nlohmann::json{
-          {"mask", digest}, {"quality", answer.quality}, {"complete", answer.complete}, {"examples", examples}}
-          .dump() +
-      "\n";
+  nlohmann::json entry = {
+      {"mask", digest}, {"quality", answer.quality}, {"complete", answer.complete}, {"examples", examples}};
+  if (!answer.certain) entry["within_error"] = settings_.stopping_error;
+  const auto line = entry.dump() + '\n';
   std::error_code ignored;
   fs::create_directories(journal_.parent_path(), ignored);
   // One write a line, at the end of the file: processes that search the same model do not tear each other's lines. What
@@ -264,6 +298,11 @@ void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, s
   if (file < 0) return;
   [[maybe_unused]] const auto written = ::write(file, line.data(), line.size());
   ::close(file);
+}
+
+std::int64_t SplitEvaluator::within_error() const {
+  return std::count_if(answers_.begin(), answers_.end(),
+                       [&](const auto& answer) { return !answer.second.certain && asked_.contains(answer.first); });
 }
 
 EvaluationWork SplitEvaluator::work() const {

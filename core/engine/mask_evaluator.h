@@ -31,6 +31,7 @@ struct EvaluatorSettings {
   nn::SoftmaxScale scale = {};
   std::filesystem::path folder;      // where answers are kept; empty: they are not
   std::string model_digest;          // what the answers are of
+  double stopping_error = 0;         // host::stopping_error
   std::function<void()> check = {};  // throws where the model is not as it was: nothing is kept of it then
 };
 
@@ -46,6 +47,11 @@ class SplitEvaluator final : public MaskEvaluator {
   // Metrics that the task can bound (accuracy, macro_f1, wer, cer): examples on which a model was wrong or least sure come
   // first, and the evaluation ends when those that are left cannot bring it back to `at_least`. Others are always computed
   // whole.
+  //
+  // With a stopping_error, of accuracy alone, examples come in an order that is drawn for the masks that are asked together,
+  // and an evaluation ends as well when what was seen would be too improbable of a mask that meets `at_least`. The error
+  // is shared between all times at which that is looked at. What meets the bound is still computed whole: what a search
+  // ends with is certain, and what it passed over need not be.
   Evaluated evaluate(const Mask& mask, double at_least) override;
   std::vector<Evaluated> evaluate_each(std::span<const Mask> masks, double at_least) override;
   std::int64_t evaluations() const override { return static_cast<std::int64_t>(asked_.size()); }
@@ -53,6 +59,9 @@ class SplitEvaluator final : public MaskEvaluator {
   double resolution() const override;
 
   EvaluationWork work() const;
+  // Of what was asked, how many answers are certain but for stopping_error.
+  std::int64_t within_error() const;
+  double stopping_error() const { return settings_.stopping_error; }
   // The file of the answers; empty where none are kept.
   const std::filesystem::path& journal() const { return journal_; }
 
@@ -70,6 +79,7 @@ class SplitEvaluator final : public MaskEvaluator {
 
   const tasks::Split& split() const;
   tasks::BoundedMetric* bounds() const;  // null: the metric has none
+  std::string metric() const;
   const Evaluated* known(const std::string& digest, double at_least) const;
   void compute(std::span<Question> questions, double at_least);
   void compute_together(std::span<Question*> questions, double at_least);
@@ -77,6 +87,8 @@ class SplitEvaluator final : public MaskEvaluator {
   void note(Question& question, const std::vector<tasks::BoundedMetric::Found>& found, const data::Rows& rows) const;
   void keep(const Question& question);
   void order_by(const Question& question);
+  void draw_order(std::span<const Question> questions);
+  Evaluated most_of(const Question& question) const;
   void cut(const data::Rows& order);
   const std::vector<tasks::Split>& parts();
   data::Rows all_rows() const;

@@ -1,6 +1,7 @@
 #include "engine/searching.h"
 
 #include <espalier/error.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <functional>
@@ -145,7 +146,10 @@ EvaluatorSettings evaluator_settings(const SearchSource& source, const SearchReq
                                      std::function<void()> check) {
   const auto metric =
       request.settings.has(host::metric) ? request.settings.get<std::string>(host::metric) : std::string();
-  return {metric, request.compute, request.softmax_scale, source.folder, source.model_digest, std::move(check)};
+  const double stopping_error =
+      request.settings.has(host::stopping_error) ? request.settings.get<double>(host::stopping_error) : 0;
+  return {metric,         request.compute, request.softmax_scale, source.folder, source.model_digest,
+          stopping_error, std::move(check)};
 }
 
 // What the searcher trained, once it has gone. Throws PluginError where weights are no numbers.
@@ -212,6 +216,10 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   found.record = std::move(report.record);
   if (on_split) {
     found.record.work = on_split->work();
+    if (on_split->stopping_error() > 0) {
+      found.record.notes["stopping"] = fmt::format("{} of {} answers within an error of {}", on_split->within_error(),
+                                                   on_split->evaluations(), on_split->stopping_error());
+    }
     found.journal = on_split->journal();
   }
   if (model) take_model(found, *model, request.searcher);

@@ -62,6 +62,20 @@ class OfClasses : public BoundedMetric {
   std::vector<std::int64_t> labels_;
 };
 
+double log_choices(std::int64_t all, std::int64_t taken) {
+  const auto log_factorial = [](std::int64_t number) { return std::lgamma(static_cast<double>(number) + 1); };
+  return log_factorial(all) - log_factorial(taken) - log_factorial(all - taken);
+}
+
+// Of `all` examples `right` are right: the probability that of `seen` drawn ones no more than `found` are.
+double probability_of_at_most(std::int64_t found, std::int64_t seen, std::int64_t right, std::int64_t all) {
+  double sum = 0;
+  for (auto count = std::max<std::int64_t>(0, seen - (all - right)); count <= std::min(found, right); ++count) {
+    sum += std::exp(log_choices(right, count) + log_choices(all - right, seen - count) - log_choices(all, seen));
+  }
+  return sum;
+}
+
 // All that is left may be right.
 class Accuracy final : public OfClasses {
  public:
@@ -72,6 +86,22 @@ class Accuracy final : public OfClasses {
     for (std::size_t example = 0; example < answers.size(); ++example)
       right += answers[example] == unseen || answers[example] == labels()[example] ? 1 : 0;
     return static_cast<double>(right) / static_cast<double>(answers.size());
+  }
+  // The most examples that can be right without a finding as low as this one being that improbable: exact, by counting
+  // draws without replacement.
+  std::optional<double> likely_at_most(std::span<const std::int64_t> answers, double error) const override {
+    const auto all = std::ssize(answers);
+    std::int64_t seen = 0, found = 0;
+    for (std::size_t example = 0; example < answers.size(); ++example) {
+      seen += answers[example] == unseen ? 0 : 1;
+      found += answers[example] == labels()[example] ? 1 : 0;
+    }
+    auto possible = found, impossible = found + all - seen + 1;  // the more are right, the less probable
+    while (possible + 1 < impossible) {
+      const auto right = possible + (impossible - possible) / 2;
+      (probability_of_at_most(found, seen, right, all) > error ? possible : impossible) = right;
+    }
+    return static_cast<double>(possible) / static_cast<double>(all);
   }
   double resolution() const override { return 1 / static_cast<double>(labels().size()); }
 };

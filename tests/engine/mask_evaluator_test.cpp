@@ -227,7 +227,7 @@ class EveryEvaluator : public testing::TestWithParam<Asked> {
     if (GetParam().format == "text-classification") {
       split["validation"] = write_tiny_table(tiny.folder, "long.tsv", 400, 5).string();
     } else {
-      split["validation"] = write_tones(tiny.folder, "many", GetParam().format, 20, 350);
+      split["validation"] = write_tones(tiny.folder, "many", GetParam().format, 12, 350);
     }
     base = &models.get(tiny.cell);
     everything.emplace(base->model->sites());

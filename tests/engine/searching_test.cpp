@@ -1,136 +1,20 @@
-// Searchers' evaluations: exact where they stop early, kept where they are asked for again; and cells that search.
+// Cells that search.
 #include "engine/searching.h"
 
 #include <ATen/ATen.h>
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "engine/base_model.h"
 #include "families/families.h"
 #include "family_cells.h"
-#include "mask_evaluator.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 
 namespace espalier::test {
 namespace {
-
-constexpr double no_bound = -std::numeric_limits<double>::infinity();
-
-class Evaluator : public testing::Test {
- protected:
-  static const CellSettings& with_many_examples(TinyCell& tiny) {
-    tiny.cell.dataset.split["validation"] = write_tiny_table(tiny.folder, "long.tsv", 400, 5).string();
-    return tiny.cell;
-  }
-  engine::SplitEvaluator make(const std::filesystem::path& folder = {}) {
-    return {*base.model, everything, *base.task, {"", ComputeType::Float32, {}, folder, base.digest}, watch};
-  }
-  std::vector<Mask> random_masks(int count) const {
-    const Units units(base.model->sites(), Granularity::Head);
-    Random random(7);
-    std::vector<Mask> masks;
-    for (int i = 0; i < count; ++i) masks.push_back(units.mask(random.uniform(units.count()).gt(0.4)));
-    return masks;
-  }
-  double plain(const Mask& mask) {
-    return base.task->evaluate(*base.model->masked(mask), base.task->split("validation")).metrics.at("accuracy");
-  }
-
-  TinyCell tiny;
-  engine::BaseModels models{tiny.folder / "cache", {}};
-  engine::BaseModel& base = models.get(with_many_examples(tiny));
-  const Mask everything{base.model->sites()};
-  Watch watch;
-};
-
-TEST_F(Evaluator, GivesTheMetricOfTheMaskedModel) {
-  auto evaluator = make();
-  for (const auto& mask : random_masks(6)) {
-    const auto answer = evaluator.evaluate(mask, no_bound);
-    EXPECT_TRUE(answer.complete);
-    EXPECT_DOUBLE_EQ(answer.quality, plain(mask));
-  }
-  EXPECT_DOUBLE_EQ(evaluator.resolution(), 1.0 / 400);
-}
-
-TEST_F(Evaluator, StopsOnlyWhereTheBoundIsCertainlyMissed) {
-  const double dense = plain(everything);
-  int stopped = 0;
-  for (const double loss : {0.0, 0.02, 0.2}) {
-    auto evaluator = make();
-    evaluator.evaluate(everything, no_bound);
-    for (const auto& mask : random_masks(12)) {
-      const auto answer = evaluator.evaluate(mask, dense - loss);
-      const double truth = plain(mask);
-      EXPECT_TRUE(answer.complete || truth < dense - loss) << "what meets the bound is computed whole";
-      if (answer.complete) {
-        EXPECT_DOUBLE_EQ(answer.quality, truth);
-      } else {
-        EXPECT_LT(answer.quality, dense - loss);
-        EXPECT_GE(answer.quality, truth);
-        ++stopped;
-      }
-    }
-    const auto work = evaluator.work();
-    EXPECT_LE(work.examples, work.examples_asked);
-  }
-  EXPECT_GT(stopped, 5);
-}
-
-TEST_F(Evaluator, AnswersAreKeptAcrossSearches) {
-  const auto masks = random_masks(5);
-  const auto folder = tiny.folder / "kept";
-  std::vector<double> first;
-  std::filesystem::path journal;
-  {
-    auto evaluator = make(folder);
-    for (const auto& mask : masks) first.push_back(evaluator.evaluate(mask, no_bound).quality);
-    EXPECT_EQ(evaluator.work().computed, 5);
-    journal = evaluator.journal();
-  }
-  std::ofstream(journal, std::ios::app) << "{\"mask\": \"torn";  // as a killed process leaves it
-  auto again = make(folder);
-  for (std::size_t i = 0; i < masks.size(); ++i) EXPECT_DOUBLE_EQ(again.evaluate(masks[i], no_bound).quality, first[i]);
-  EXPECT_EQ(again.work().computed, 0);
-  EXPECT_EQ(again.evaluations(), 5);
-  EXPECT_EQ(again.work().known, 5);
-  EXPECT_EQ(again.evaluate(masks[0], 2.0).complete, true) << "what is known whole stays whole";
-}
-
-TEST_F(Evaluator, AnIncompleteAnswerServesLowerQuestionsOnlyWhereItSuffices) {
-  auto evaluator = make();
-  evaluator.evaluate(everything, no_bound);
-  const auto mask = random_masks(1).front();
-  const double truth = plain(mask);
-  const auto stopped = evaluator.evaluate(mask, 1.0);
-  ASSERT_FALSE(stopped.complete);
-  const auto whole = evaluator.evaluate(mask, truth);
-  EXPECT_TRUE(whole.complete);
-  EXPECT_DOUBLE_EQ(whole.quality, truth);
-}
-
-// Nobody knows which way it counts: were it taken for a metric, errors would be searched upwards.
-TEST_F(Evaluator, OfANumberThatNoMetricIsIsRefused) {
-  const tasks::Metrics metrics = {{"accuracy", 0.75}, {"cross_entropy", 0.5}, {"errors", 3}};
-  EXPECT_EQ(base.task->quality(metrics, "cross_entropy"), -0.5);
-  EXPECT_EQ(message_of<SettingsError>([&] { base.task->quality(metrics, "errors"); }),
-            "unknown metric of text-classification data: 'errors'\n    known: accuracy, cross_entropy");
-}
-
-TEST_F(Evaluator, OfAMetricThatIsNotThereSaysWhichThereAre) {
-  engine::SplitEvaluator evaluator(*base.model, everything, *base.task, {"accurcy", ComputeType::Float32, {}, {}, ""},
-                                   watch);
-  const auto message = message_of<SettingsError>([&] { evaluator.evaluate(everything, no_bound); });
-  EXPECT_NE(message.find("accurcy"), std::string::npos) << message;
-  EXPECT_NE(message.find("accuracy"), std::string::npos) << message;
-}
-
-// --- cells that search
 
 class Searching : public testing::Test {
  protected:
@@ -256,6 +140,16 @@ TEST(MultiplyAdds, OfTheWholeModelAreTheShareThatWasAsked) {
       EXPECT_GT(share + 4 * (1 - least) / heads, asked - 1e-9) << format;  // no room for another
     }
   }
+}
+
+TEST_F(Searching, AStoppingErrorIsSaid) {
+  tiny.cell.budget = {BudgetKind::LossOfMetric, 0.05};
+  tiny.cell.searcher = tiny.plugin("searcher", "a-star", Settings({{"stopping_error", 0.05}}));
+  const auto notes = to_json(run().points.at(1).details.value())["search"]["notes"];
+  EXPECT_NE(notes["stopping"].get<std::string>().find(" answers within an error of 0.05"), std::string::npos);
+  EXPECT_EQ(notes["guarantee_met"], 1);
+  tiny.cell.searcher = tiny.plugin("searcher", "a-star");
+  EXPECT_FALSE(to_json(run().points.at(1).details.value())["search"]["notes"].contains("stopping"));
 }
 
 TEST_F(Searching, ANumberOfHeadsGuaranteesNothing) {

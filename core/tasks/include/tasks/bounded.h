@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ class BoundedMetric {
   // The most that the quality (larger is better) can still become, by the answer of each example of the split. Where none
   // is unseen, that is the quality itself: not a number where some outputs are none.
   virtual double at_most(std::span<const std::int64_t> answers) const = 0;
+  // The same where the examples that were seen are a random sample: what is passed with a probability of at most `error`.
+  // Absent where quality is no mean over examples.
+  virtual std::optional<double> likely_at_most(std::span<const std::int64_t>, double) const { return std::nullopt; }
   // The smallest difference that two qualities can have and not be equal; 0 where that is not known.
   virtual double resolution() const = 0;
 };
