@@ -73,6 +73,7 @@ HeadMap leave_one_out(const Subject& subject, const Units& units, const std::str
   for (std::int64_t done = 0; done < units.count();) {
     const auto together = static_cast<std::int64_t>(std::min(seconds_together / seconds_a_mask, 1e9));
     const auto end = std::min(done + std::clamp(together, least_masks, most_masks), units.count());
+    const auto group_begun = Clock::now();
     const auto evaluations = task.evaluate_each(series, masks_without(units, done, end), split);
     for (const auto& evaluation : evaluations) {
       tasks::require_numbers(
@@ -84,9 +85,10 @@ HeadMap leave_one_out(const Subject& subject, const Units& units, const std::str
       map.multiply_adds += evaluation.multiply_adds;
       map.plain_multiply_adds += map.dense.multiply_adds;
     }
+    // The pace of late: masks of later sites begin later, and take less.
+    seconds_a_mask = std::max(seconds_since(group_begun) / static_cast<double>(end - done), 1e-9);
     done = end;
     map.seconds = seconds_since(begun);
-    seconds_a_mask = std::max(map.seconds / static_cast<double>(done), 1e-9);
     if (done == units.count() || map.seconds < 1) continue;
     watch.tell(fmt::format("map: {} of {} masks, {:.3g} masks/s, {} left", done, units.count(), 1 / seconds_a_mask,
                            left_text(seconds_a_mask * static_cast<double>(units.count() - done))));
