@@ -78,6 +78,7 @@ TEST(Parity, OfMasksInASeries) {
   std::vector<std::unique_ptr<nn::Model>> models;
   std::vector<const nn::Model*> together;
   const Units heads(here->sites(), Granularity::Head);
+  series.compacted(Mask(here->sites()))->logits_of(*inputs);
   for (std::int64_t head = 0; head < heads.count(); ++head) {
     auto kept = at::ones({heads.count()}, at::kBool);
     kept[head] = false;

@@ -13,7 +13,8 @@ namespace {
 struct FakeWorld : TinyWorld {
   Ran on_fake(std::vector<std::string> words, const std::string& option = "--device") const {
     words.insert(words.end(), {option, "fake"});
-    auto ran = espalier(words, {"FAKE_DEVICE_REPORT=1"});  // ESPALIER_FAKE_DEVICE is set in this process
+    auto ran = espalier(
+        words, {"FAKE_DEVICE_REPORT=1", "ESPALIER_ENDS_WHOLE=1"});  // ESPALIER_FAKE_DEVICE is set in this process
     EXPECT_EQ(ran.exit_code, 0) << ran.err << ran.out;
     return ran;
   }

@@ -53,18 +53,18 @@ tasks::Evaluation padded_evaluation(const Subject& subject, const nn::Model& mod
 }
 
 template <typename Evaluate>
-Answers one_by_one(const std::vector<Mask>& masks, const Evaluate& evaluate) {
-  Answers answers;
+RungAnswers one_by_one(const std::vector<Mask>& masks, const Evaluate& evaluate) {
+  RungAnswers answers;
   for (const auto& mask : masks) answers.whole.push_back(evaluate(mask));
   return answers;
 }
 
 // As a search that looks for the best of them.
-Answers bounded_by_the_best(const Subject& subject, const std::vector<Mask>& masks, const Watch& watch) {
+RungAnswers bounded_by_the_best(const Subject& subject, const std::vector<Mask>& masks, const Watch& watch) {
   const Mask everything(subject.model->sites());
   const auto evaluator = engine::split_evaluator(*subject.model, everything, *subject.task, watch);
   double best = -std::numeric_limits<double>::infinity();
-  Answers answers;
+  RungAnswers answers;
   for (const auto& mask : masks) {
     answers.bounded.push_back({evaluator->evaluate(mask, best), best});
     const auto& answer = answers.bounded.back().answer;
@@ -123,7 +123,7 @@ std::vector<Rung> rungs_of(const Subject& subject, const Watch& watch) {
                    }});
   rungs.push_back({"together", "all at once, piece by piece of the data", [&, series](const auto& masks) {
                      const auto fresh = series();
-                     return Answers{task.evaluate_each(*fresh, masks, split), {}};
+                     return RungAnswers{task.evaluate_each(*fresh, masks, split), {}};
                    }});
   // The evaluator of searches reads no other split.
   if (split.name != to_string(SplitName::Validation) || task.bounded(split, task.ranking_metrics().at(0)) == nullptr)
@@ -156,7 +156,7 @@ class Checker {
  public:
   Checker(const MaskSet& set, const tasks::Task& task) : set_(set), task_(task) {}
 
-  void check(const std::string& way, Answers answers) {
+  void check(const std::string& way, RungAnswers answers) {
     if (plain_.empty()) {
       plain_ = std::move(answers.whole);
       plain_way_ = way;
@@ -189,7 +189,7 @@ Climb climb(const std::vector<Rung>& rungs, const MaskSet& set, double seconds, 
             const Watch& watch) {
   Climb result;
   Checker checker(set, task);
-  const auto seconds_of = [&](const Rung& rung, Answers& answers) {
+  const auto seconds_of = [&](const Rung& rung, RungAnswers& answers) {
     watch.check();
     const auto begun = Clock::now();
     answers = rung.evaluate(set.masks);
@@ -198,7 +198,7 @@ Climb climb(const std::vector<Rung>& rungs, const MaskSet& set, double seconds, 
   };
   double all_rungs = 0;
   for (const auto& rung : rungs) {
-    Answers answers;
+    RungAnswers answers;
     all_rungs += seconds_of(rung, answers);
     auto& times = result.rungs.emplace_back();
     times.name = rung.name;
@@ -215,7 +215,7 @@ Climb climb(const std::vector<Rung>& rungs, const MaskSet& set, double seconds, 
     for (std::size_t step = 0; step < rungs.size(); ++step) {
       // There and back, so that none comes always after the same one.
       const auto rung = round % 2 == 0 ? step : rungs.size() - 1 - step;
-      Answers answers;
+      RungAnswers answers;
       times[rung].push_back(seconds_of(rungs[rung], answers));
     }
   }

@@ -16,7 +16,7 @@
 namespace espalier::worker {
 
 // What a way says of masks: all of it, or whether each is as good as it was asked to be.
-struct Answers {
+struct RungAnswers {
   struct Bounded {
     Evaluated answer;
     double at_least = 0;
@@ -28,7 +28,7 @@ struct Answers {
 // A way to evaluate masks.
 struct Rung {
   std::string name, says;
-  std::function<Answers(const std::vector<Mask>& masks)> evaluate;
+  std::function<RungAnswers(const std::vector<Mask>& masks)> evaluate;
 };
 // Plain first; the last is bounded where the split is that of searches and its metric can be. They refer to the subject.
 std::vector<Rung> rungs_of(const Subject& subject, const Watch& watch);

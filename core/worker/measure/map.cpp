@@ -36,7 +36,7 @@ struct Layer {
   std::vector<double> values;
 };
 
-struct Answer {
+struct MapAnswer {
   Subject subject;
   std::vector<Layer> layers;  // the first is the map, and what the score file holds
   std::map<std::string, std::string> metadata;
@@ -89,20 +89,20 @@ void check(const MapWords& words) {
   }
 }
 
-Answer of_scorer(const MapWords& words, const nn::Device& device) {
+MapAnswer of_scorer(const MapWords& words, const nn::Device& device) {
   auto scored = scores_of(words, device);
-  Answer answer{std::move(scored.subject), {}, std::move(scored.metadata)};
+  MapAnswer answer{std::move(scored.subject), {}, std::move(scored.metadata)};
   answer.layers.push_back(
       {"scores", fmt::format("Scores by {} {}", words.scorer, scored.scorer.version), values_in(scored.values)});
   answer.facts = {{"scorer", words.scorer}, {"seconds", scored.seconds}};
   return answer;
 }
 
-Answer by_leaving_out(const MapWords& words, const nn::Device& device) {
+MapAnswer by_leaving_out(const MapWords& words, const nn::Device& device) {
   const auto granularity = from_name<Granularity>(words.granularity);
   const auto filter = from_name<SiteFilter>(words.sites);
   const auto compute = from_name<ComputeType>(words.compute);
-  Answer answer{read_subject(words.model, device), {}, {}};
+  MapAnswer answer{read_subject(words.model, device), {}, {}};
   const Units units(answer.subject.model->sites(), granularity, filter);
   add_data(answer.subject, words.model, words.data, device,
            "it loses nothing without a head\n    espalier train makes one, or take a scorer that needs no data");
@@ -152,7 +152,7 @@ nlohmann::ordered_json units_of(const Units& units, const std::vector<Layer>& la
 }
 
 // Of heads a matrix for each number, of narrower units a list.
-nlohmann::ordered_json document_of(const MapWords& words, const Answer& answer, const Units& units,
+nlohmann::ordered_json document_of(const MapWords& words, const MapAnswer& answer, const Units& units,
                                    const std::vector<HeadGrid>& grids) {
   nlohmann::ordered_json document = {{"model", words.model}, {"granularity", words.granularity}};
   document.update(answer.facts);
@@ -168,7 +168,7 @@ nlohmann::ordered_json document_of(const MapWords& words, const Answer& answer, 
   return document;
 }
 
-void print(const MapWords& words, const Answer& answer, const Units& units, const std::vector<HeadGrid>& grids) {
+void print(const MapWords& words, const MapAnswer& answer, const Units& units, const std::vector<HeadGrid>& grids) {
   std::printf("%s\n", words.model.c_str());
   for (const auto& line : answer.lines) std::printf("%s\n", line.c_str());
   if (!answer.work.empty()) std::printf("%s\n", answer.work.c_str());
