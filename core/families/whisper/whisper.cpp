@@ -8,6 +8,8 @@
 #include <espalier/error.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "whisper_decoding.h"
 #include "whisper_pass.h"
@@ -161,40 +163,60 @@ bool Whisper::holds_together(std::int64_t examples, Together together) const {
   return together == Together::Yes || examples * whisper_memory_bytes(weights(), config()) <= most_memory_bytes;
 }
 
-Heard Whisper::hear_known(const Batch& batch, const DecodingRules& rules, Together together, KnownSounds known) const {
-  check_rules(rules, config());
+void Whisper::hear_known(const Batch& batch, const DecodingRules& rules, Together together, KnownSounds known,
+                         WritingTogether& writing, std::int64_t most_writing_bytes, Heard& heard) const {
   const auto inputs = whisper_inputs(batch.inputs, config(), weights());
-  const auto memories = known.memories(inputs.features, together);
-  Heard heard;
+  auto memories = known.memories(inputs.features, together);
   if (batch.labels.defined()) {
     const auto targets = whisper_targets(batch.labels, inputs, config());
     WhisperReader reader(weights(), config(), memories);
     const auto states = known.read(reader, inputs.tokens, asked_lengths(batch.labels));  // [B*T, D]
     heard.losses = whisper_losses(weights(), states, targets).cpu();
+    // A pass over windows whose reference is not known is not counted either.
+    note_skipped(known.skipped_multiply_adds());
   }
-  heard.transcriptions = known.transcribe(memories, rules, together == Together::Yes ? tokens_a_look : 1);
-  // A pass over windows whose reference is not known is not counted either.
-  if (batch.labels.defined()) note_skipped(known.skipped_multiply_adds());
-  return heard;
+  const auto step_by_step = [=, this, &rules](KnownSounds& sounds, std::vector<HeldMemory> own) {
+    auto written =
+        whisper_transcribe(weights(), config(), std::move(own), rules, together == Together::Yes ? tokens_a_look : 1);
+    sounds.remember(written, rules);
+    return written;
+  };
+  const auto examples = inputs.features.size(0);
+  auto drafts = known.drafts(examples);
+  const bool has_none = std::all_of(drafts.begin(), drafts.end(), [](const auto& some) { return some.empty(); });
+  if (has_none || !drafts_decide_nothing(weights())) {
+    heard.transcriptions = step_by_step(known, std::move(memories));
+    return;
+  }
+  const auto bytes = examples * whisper_memory_bytes(weights(), config());
+  while (!writing.is_idle() && writing.held_bytes() + bytes > most_writing_bytes) writing.go_on();
+  writing.add(
+      DraftedTranscripts(weights(), config(), std::move(memories), rules, std::move(drafts)),
+      [=, &heard, &rules, features = inputs.features](std::optional<std::vector<Transcription>> written) mutable {
+        if (written) known.remember(*written, rules);
+        heard.transcriptions = written ? *std::move(written) : step_by_step(known, known.memories(features, together));
+      });
 }
 
 std::vector<Heard> Whisper::hear_each(std::span<const Model* const> models, const PreparedInputs& inputs,
                                       const DecodingRules& rules, Together together) const {
   const c10::InferenceMode ordinary(false);
   const at::NoGradGuard no_gradients;
+  check_rules(rules, config());
   const auto& batch = inputs.batches.at(0);
   const auto examples = batch.inputs.at("input_features").size(0);
   // What these models share is kept beyond them where there is room, and else while they are asked.
   std::unique_ptr<Prefixes> own;
   Prefixes* store = nullptr;
   bool keeps_all = true;
-  std::vector<Heard> all;
-  for (const auto* model : models) {
-    const auto& whisper = dynamic_cast<const Whisper&>(*model);
+  std::optional<WritingTogether> writing;
+  std::vector<Heard> all(models.size());
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const auto& whisper = dynamic_cast<const Whisper&>(*models[i]);
     const auto* place = whisper.place();
     const bool is_once = models.size() == 1 && inputs.number() == 0;
     if (place == nullptr || is_once || examples == 0 || !whisper.holds_together(examples, together)) {
-      all.push_back(whisper.hear(batch, rules, together));
+      all[i] = whisper.hear(batch, rules, together);
       continue;
     }
     const auto known_in = [&](Prefixes& prefixes) {
@@ -207,9 +229,11 @@ std::vector<Heard> Whisper::hear_each(std::span<const Model* const> models, cons
       if (!is_kept && models.size() > 1) own = std::make_unique<Prefixes>(shared.most_bytes());
       store = own != nullptr ? own.get() : &shared;
       keeps_all = own != nullptr || has_room;
+      writing.emplace(whisper.weights(), rules);
     }
-    all.push_back(whisper.hear_known(batch, rules, together, known_in(*store)));
+    whisper.hear_known(batch, rules, together, known_in(*store), *writing, store->most_bytes() / 2, all[i]);
   }
+  while (writing && !writing->is_idle()) writing->go_on();
   return all;
 }
 

@@ -62,8 +62,10 @@ class Whisper final : public FamilyNetwork<Whisper, WhisperConfig, WhisperWeight
   // Hands over what decoders read of their encoders, some examples at a time, from the one with this number on.
   using UseMemories = std::function<void(std::vector<HeldMemory> memories, std::int64_t begin, std::int64_t examples)>;
   void with_memories(const at::Tensor& features, Together together, const UseMemories& use) const;
-  // From what other models of its series know of these sounds.
-  Heard hear_known(const Batch& batch, const DecodingRules& rules, Together together, KnownSounds known) const;
+  // From what other models of its series know of these sounds. What it writes comes into `heard` at once, or while those
+  // who write together go on.
+  void hear_known(const Batch& batch, const DecodingRules& rules, Together together, KnownSounds known,
+                  WritingTogether& writing, std::int64_t most_writing_bytes, Heard& heard) const;
   // Whether what decoders read of so many encoders is held at once.
   bool holds_together(std::int64_t examples, Together together) const;
   // States of the decoder, [B*T, D].

@@ -10,12 +10,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <span>
 #include <tuple>
 #include <utility>
-
-#include "whisper_decoding.h"
-#include "whisper_reader.h"
 
 namespace espalier::families {
 namespace {
@@ -59,6 +55,14 @@ void sort_by_agreement(std::vector<Draft>& drafts) {
   for (std::size_t i = 0; i < drafts.size(); ++i) drafts[i] = std::move(sums[i].second);
 }
 
+// How many tokens of the first draft are worth reading together: about as many as others agree on.
+std::int64_t agreed_reach(const std::vector<Draft>& drafts) {
+  if (drafts.size() < 2) return first_reach;
+  std::int64_t sum = 0;
+  for (std::size_t i = 1; i < drafts.size(); ++i) sum += agreeing_prefix(drafts[0], drafts[i]);
+  return std::clamp(sum / (std::ssize(drafts) - 1), std::int64_t{1}, first_reach);
+}
+
 // How many tokens before this place of a draft are the last ones that were written.
 std::int64_t agreeing(const Draft& draft, std::int64_t place, const Draft& written) {
   std::int64_t count = 0;
@@ -91,112 +95,64 @@ Draft foreseen(const std::vector<Draft>& drafts, const Draft& written, std::int6
   return {best->begin() + at, best->begin() + std::min(at + most, static_cast<std::int64_t>(best->size()))};
 }
 
-// One example that still writes.
-struct Row {
-  std::size_t example = 0;
-  std::int64_t read = 0;  // tokens
-  Draft pending;          // to be read: certain
-  Draft written;
-  Draft expected;  // next; with the end where it is expected
-  std::int64_t reach = first_reach;
-  std::int64_t column = 0;  // of its first logits
-};
-
-class DraftedTranscripts {
- public:
-  DraftedTranscripts(const WhisperWeights& weights, const WhisperConfig& config, std::vector<HeldMemory> memories,
-                     const DecodingRules& rules, std::vector<std::vector<Draft>> drafts)
-      : weights_(weights),
-        rules_(rules),
-        reader_(weights, config, std::move(memories)),
-        never_(rules.suppressed, weights),
-        not_first_(rules.suppressed_at_begin, weights),
-        drafts_(std::move(drafts)),
-        answers_(drafts_.size()) {
-    for (auto& some : drafts_) sort_by_agreement(some);
-  }
-
-  std::optional<std::vector<Transcription>> write() {
-    if (!begin()) return std::nullopt;
-    while (!rows_.empty()) {
-      if (!go_on()) return std::nullopt;
-    }
-    return std::move(answers_);
-  }
-
- private:
-  bool begin();
-  bool go_on();
-  Tensor read_rows();
-  // Of these rows: whether it is clear what they write.
-  bool take(std::span<Row> rows, const Tensor& states);
-  bool take_unforeseen(const Tensor& logits, const std::vector<std::pair<Row*, std::int64_t>>& unforeseen);
-  // False: that was its last token.
-  bool goes_on(Row& row, std::int64_t token);
-  std::int64_t asked(const Row& row) const { return 1 + std::ssize(row.expected) - (ends(row.expected) ? 1 : 0); }
-  bool ends(const Draft& draft) const { return !draft.empty() && draft.back() == rules_.end; }
-
-  const WhisperWeights& weights_;
-  const DecodingRules& rules_;
-  WhisperReader reader_;
-  const Suppressed never_, not_first_;
-  std::vector<std::vector<Draft>> drafts_;
-  std::vector<Transcription> answers_;
-  std::vector<Row> rows_;
-};
-
-// The most likely of each row of logits [rows, choices], on the CPU; empty where that is not clear.
+// The most likely of each row of logits [rows, choices]; -1 where that is not clear.
 std::vector<std::int64_t> clear_choices(const Tensor& logits) {
   const auto best = logits.argmax(1, /*keepdim=*/true);                                                   // [rows, 1]
   const auto first = logits.gather(1, best).squeeze(1), second = logits.scatter(1, best, least).amax(1);  // [rows]
   const auto numbers = at::stack({first, second}).to(at::kDouble).cpu().contiguous();                     // [2, rows]
   const auto on_cpu = best.cpu().contiguous();
   const auto* number = numbers.const_data_ptr<double>();
-  const auto rows = logits.size(0);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    if (!is_clear(number[row], number[rows + row])) return {};
-  }
   const auto* choice = on_cpu.const_data_ptr<std::int64_t>();
-  return {choice, choice + rows};
+  const auto rows = logits.size(0);
+  std::vector<std::int64_t> choices;
+  for (std::int64_t row = 0; row < rows; ++row)
+    choices.push_back(is_clear(number[row], number[rows + row]) ? choice[row] : -1);
+  return choices;
 }
 
-bool DraftedTranscripts::begin() {
+bool ends(const Draft& draft, std::int64_t end) { return !draft.empty() && draft.back() == end; }
+
+}  // namespace
+
+std::int64_t DraftedRow::asked(std::int64_t end) const {
+  return 1 + std::ssize(expected) - (ends(expected, end) ? 1 : 0);
+}
+
+DraftedTranscripts::DraftedTranscripts(const WhisperWeights& weights, const WhisperConfig& config,
+                                       std::vector<HeldMemory> memories, const DecodingRules& rules,
+                                       std::vector<std::vector<Draft>> drafts)
+    : weights_(weights),
+      rules_(rules),
+      reader_(weights, config, std::move(memories)),
+      drafts_(std::move(drafts)),
+      answers_(drafts_.size()),
+      rows_(drafts_.size()),
+      bytes_of_example_(whisper_memory_bytes(weights, config)) {
   const auto examples = reader_.examples();
   const auto known = known_prompt(rules_);
-  rows_.resize(static_cast<std::size_t>(examples));
-  std::vector<std::int64_t> languages;
   const bool is_open = known.size() < rules_.prompt.size();
+  std::vector<std::int64_t> languages;
   if (is_open) {
     const auto states = last_states(reader_.read(repeated(examples, known, weights_)), examples);  // [B, D]
     const auto of_languages = next_logits(weights_, states).index_select(0, ids_of(rules_.languages, weights_)).t();
     languages = clear_choices(of_languages.contiguous());
-    if (languages.empty()) return false;
   }
+  const auto rest = std::span(rules_.prompt).subspan(is_open ? known.size() + 1 : 0);
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     auto& row = rows_[i];
     row.example = i;
+    sort_by_agreement(drafts_[i]);
+    row.reach = agreed_reach(drafts_[i]);
     if (is_open) {
       row.read = std::ssize(known);
-      row.pending = {rules_.languages[static_cast<std::size_t>(languages[i])]};
+      row.is_clear = languages[i] >= 0;
+      row.pending = {rules_.languages[static_cast<std::size_t>(std::max(languages[i], std::int64_t{0}))]};
     }
-    const auto rest = std::span(rules_.prompt).subspan(is_open ? known.size() + 1 : 0);
     row.pending.insert(row.pending.end(), rest.begin(), rest.end());
   }
-  return true;
 }
 
-bool DraftedTranscripts::goes_on(Row& row, std::int64_t token) {
-  auto& answer = answers_[row.example];
-  if (token != rules_.end) row.written.push_back(token);
-  answer.cut = token != rules_.end && std::ssize(row.written) == rules_.most_tokens;
-  if (token != rules_.end && !answer.cut) return true;
-  answer.tokens = std::move(row.written);
-  row.pending.clear();
-  return false;
-}
-
-// What is pending of each row, and behind it what is expected: [rows*T, D].
-Tensor DraftedTranscripts::read_rows() {
+Tensor DraftedTranscripts::read() {
   std::int64_t longest = 0;
   for (auto& row : rows_) {
     const auto room = rules_.most_tokens - std::ssize(row.written);
@@ -204,51 +160,108 @@ Tensor DraftedTranscripts::read_rows() {
     const auto end = std::find(row.expected.begin(), row.expected.end(), rules_.end);
     if (end != row.expected.end()) row.expected.erase(end + 1, row.expected.end());
     // The last token of all need not be read.
-    if (!ends(row.expected) && std::ssize(row.expected) == room) row.expected.pop_back();
-    longest = std::max(longest, std::ssize(row.pending) + asked(row) - 1);
+    if (!ends(row.expected, rules_.end) && std::ssize(row.expected) == room) row.expected.pop_back();
+    longest = std::max(longest, std::ssize(row.pending) + row.asked(rules_.end) - 1);
   }
-  std::vector<std::int64_t> tokens;
+  std::vector<std::int64_t> tokens, places;
   for (const auto& row : rows_) {
-    const auto filled = tokens.size() + static_cast<std::size_t>(longest);
+    const auto begin = std::ssize(tokens), asked = row.asked(rules_.end);
     tokens.insert(tokens.end(), row.pending.begin(), row.pending.end());
-    tokens.insert(tokens.end(), row.expected.begin(), row.expected.begin() + (asked(row) - 1));
-    tokens.resize(filled, rules_.end);
+    tokens.insert(tokens.end(), row.expected.begin(), row.expected.begin() + (asked - 1));
+    tokens.resize(static_cast<std::size_t>(begin + longest), rules_.end);
+    for (std::int64_t i = 0; i < asked; ++i) places.push_back(begin + std::ssize(row.pending) - 1 + i);
   }
-  return reader_.read(ids_of(tokens, weights_).view({std::ssize(rows_), longest}));
+  const auto states = reader_.read(ids_of(tokens, weights_).view({std::ssize(rows_), longest}));  // [rows*T, D]
+  return states.index_select(0, ids_of(places, weights_));
 }
 
-bool DraftedTranscripts::go_on() {
-  const auto states = read_rows();  // [rows*T, D]
-  const auto longest = states.size(0) / std::ssize(rows_);
-  const auto most = states.is_cpu() ? columns_together : columns_together_on_gpu;
-  for (std::size_t first = 0, end = 0; first < rows_.size(); first = end) {
-    std::vector<std::int64_t> places;
-    for (; end < rows_.size() && (end == first || std::ssize(places) + asked(rows_[end]) <= most); ++end) {
-      rows_[end].column = std::ssize(places);
-      const auto place = static_cast<std::int64_t>(end) * longest + std::ssize(rows_[end].pending) - 1;
-      for (std::int64_t i = 0; i < asked(rows_[end]); ++i) places.push_back(place + i);
-    }
-    if (!take(std::span(rows_).subspan(first, end - first), states.index_select(0, ids_of(places, weights_))))
-      return false;
-  }
+bool DraftedTranscripts::settle() {
   std::vector<std::int64_t> writing, lengths;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
-    lengths.push_back(rows_[i].read);
-    if (!rows_[i].pending.empty()) writing.push_back(static_cast<std::int64_t>(i));
+    auto& row = rows_[i];
+    if (!row.is_clear) return false;
+    lengths.push_back(row.read);
+    if (!row.pending.empty()) {
+      writing.push_back(static_cast<std::int64_t>(i));
+      continue;
+    }
+    answers_[row.example] = {.tokens = std::move(row.written), .cut = row.cut};
   }
   if (!writing.empty()) reader_.rewind(std::move(lengths));
   if (!writing.empty() && writing.size() < rows_.size()) reader_.keep(writing);
-  std::erase_if(rows_, [](const Row& row) { return row.pending.empty(); });
+  std::erase_if(rows_, [](const DraftedRow& row) { return row.pending.empty(); });
   return true;
 }
 
-bool DraftedTranscripts::take(std::span<Row> rows, const Tensor& states) {
+std::int64_t DraftedTranscripts::held_bytes() const { return std::ssize(rows_) * bytes_of_example_; }
+
+WritingTogether::WritingTogether(const WhisperWeights& weights, const DecodingRules& rules)
+    : weights_(weights),
+      rules_(rules),
+      never_(rules.suppressed, weights),
+      not_first_(rules.suppressed_at_begin, weights) {}
+
+void WritingTogether::add(DraftedTranscripts transcripts, Done done) {
+  all_.push_back({std::move(transcripts), std::move(done)});
+}
+
+std::int64_t WritingTogether::held_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& one : all_) bytes += one.transcripts.held_bytes();
+  return bytes;
+}
+
+void WritingTogether::go_on() {
+  std::vector<DraftedRow*> rows;
+  std::vector<Tensor> states;
+  std::int64_t columns = 0;
+  const auto take_all = [&] {
+    if (!rows.empty()) take(rows, states.size() == 1 ? states[0] : at::cat(states));
+    rows.clear();
+    states.clear();
+    columns = 0;
+  };
+  for (auto& [transcripts, done] : all_) {
+    const auto of_rows = transcripts.read();  // [asked, D]
+    const auto most = of_rows.is_cpu() ? columns_together : columns_together_on_gpu;
+    std::int64_t begin = 0;
+    for (auto& row : transcripts.rows()) {
+      const auto asked = row.asked(rules_.end);
+      if (columns + asked > most) take_all();
+      rows.push_back(&row);
+      states.push_back(of_rows.narrow(0, begin, asked));
+      begin += asked;
+      columns += asked;
+    }
+  }
+  take_all();
+  for (auto one = all_.begin(); one != all_.end();) {
+    const bool is_clear = one->transcripts.settle();
+    if (is_clear && !one->transcripts.rows().empty()) {
+      ++one;
+      continue;
+    }
+    auto ended = std::move(*one);
+    one = all_.erase(one);
+    ended.done(is_clear ? std::optional(ended.transcripts.take()) : std::nullopt);
+  }
+}
+
+bool WritingTogether::goes_on(DraftedRow& row, std::int64_t token) const {
+  if (token != rules_.end) row.written.push_back(token);
+  row.cut = token != rules_.end && std::ssize(row.written) == rules_.most_tokens;
+  if (token != rules_.end && !row.cut) return true;
+  row.pending.clear();
+  return false;
+}
+
+void WritingTogether::take(std::span<DraftedRow* const> rows, const Tensor& states) const {
   auto logits = next_logits(weights_, states);  // [V, columns]
   std::vector<std::int64_t> first_columns, expected;
-  for (const auto& row : rows) {
-    if (row.written.empty()) first_columns.push_back(row.column);
-    for (std::int64_t i = 0; i < asked(row); ++i)
-      expected.push_back(i < std::ssize(row.expected) ? row.expected[static_cast<std::size_t>(i)] : rules_.end);
+  for (const auto* row : rows) {
+    if (row->written.empty()) first_columns.push_back(std::ssize(expected));
+    for (std::int64_t i = 0; i < row->asked(rules_.end); ++i)
+      expected.push_back(i < std::ssize(row->expected) ? row->expected[static_cast<std::size_t>(i)] : rules_.end);
   }
   never_.in(logits);
   not_first_.in(logits, first_columns);
@@ -260,44 +273,43 @@ bool DraftedTranscripts::take(std::span<Row> rows, const Tensor& states) {
   const auto numbers = at::cat({own, others}).to(at::kDouble).cpu().contiguous();  // [2, columns]
   const auto* of_own = numbers.const_data_ptr<double>();
   const auto* of_others = of_own + expected.size();
-  std::vector<std::pair<Row*, std::int64_t>> unforeseen;  // and the column of what it writes instead
-  for (auto& row : rows) {
+  std::vector<DraftedRow*> unforeseen;
+  std::vector<std::int64_t> columns;  // of what they write instead
+  std::int64_t column = 0;
+  for (auto* row : rows) {
+    const std::int64_t begin = column, foreseen_tokens = std::ssize(row->expected);
+    column += row->asked(rules_.end);
     std::int64_t taken = 0;
     bool writes = true;
-    const std::int64_t foreseen_tokens = std::ssize(row.expected);
     for (; writes && taken < foreseen_tokens; ++taken) {
-      const auto column = row.column + taken;
-      if (!is_clear(of_own[column], of_others[column])) return false;
-      if (of_own[column] < of_others[column]) break;
-      writes = goes_on(row, row.expected[static_cast<std::size_t>(taken)]);
+      const auto place = begin + taken;
+      row->is_clear = row->is_clear && is_clear(of_own[place], of_others[place]);
+      if (!row->is_clear || of_own[place] < of_others[place]) break;
+      writes = goes_on(*row, row->expected[static_cast<std::size_t>(taken)]);
     }
-    if (!writes) continue;
-    row.read += std::ssize(row.pending) + taken;
+    if (!writes || !row->is_clear) continue;
+    row->read += std::ssize(row->pending) + taken;
     if (taken < foreseen_tokens) {
-      row.reach = std::clamp(taken, std::int64_t{1}, careful_reach);
+      row->reach = std::clamp(taken, std::int64_t{1}, careful_reach);
     } else if (taken > 0) {
-      row.reach = std::min(2 * row.reach, most_reach);
+      row->reach = std::min(2 * row->reach, most_reach);
     }
-    unforeseen.emplace_back(&row, row.column + taken);
+    unforeseen.push_back(row);
+    columns.push_back(begin + taken);
   }
-  return take_unforeseen(logits, unforeseen);
+  take_unforeseen(logits, unforeseen, columns);
 }
 
-bool DraftedTranscripts::take_unforeseen(const Tensor& logits,
-                                         const std::vector<std::pair<Row*, std::int64_t>>& unforeseen) {
-  if (unforeseen.empty()) return true;
-  std::vector<std::int64_t> columns;
-  for (const auto& [row, column] : unforeseen) columns.push_back(column);
+void WritingTogether::take_unforeseen(const Tensor& logits, std::span<DraftedRow* const> rows,
+                                      const std::vector<std::int64_t>& columns) const {
+  if (rows.empty()) return;
   const auto tokens = clear_choices(logits.index_select(1, ids_of(columns, weights_)).t().contiguous());
-  if (tokens.empty()) return false;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    auto& row = *unforeseen[i].first;
-    if (goes_on(row, tokens[i])) row.pending = {tokens[i]};
+    auto& row = *rows[i];
+    row.is_clear = tokens[i] >= 0;
+    if (row.is_clear && goes_on(row, tokens[i])) row.pending = {tokens[i]};
   }
-  return true;
 }
-
-}  // namespace
 
 bool drafts_decide_nothing(const WhisperWeights& weights) {
   const auto& sample = weights.decoder.empty() ? weights.tokens : weights.decoder[0].feed_forward.inner.weight;
@@ -305,14 +317,6 @@ bool drafts_decide_nothing(const WhisperWeights& weights) {
   if (sample.device().type() != at::kPrivateUse1 && at::autocast::is_autocast_enabled(sample.device().type()))
     return false;
   return sample.is_cpu() || at::globalContext().float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST;
-}
-
-std::optional<std::vector<Transcription>> whisper_transcribe_along(const WhisperWeights& weights,
-                                                                   const WhisperConfig& config,
-                                                                   std::vector<HeldMemory> memories,
-                                                                   const DecodingRules& rules,
-                                                                   std::vector<std::vector<Draft>> drafts) {
-  return DraftedTranscripts(weights, config, std::move(memories), rules, std::move(drafts)).write();
 }
 
 }  // namespace espalier::families

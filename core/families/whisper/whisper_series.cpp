@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "whisper_decoding.h"
 #include "whisper_pass.h"
 
 namespace espalier::families {
@@ -155,20 +154,6 @@ void KnownSounds::remember(const std::vector<Transcription>& written, const Deco
     }
   }
   states_(Transcripts).keep({}, rows);
-}
-
-std::vector<Transcription> KnownSounds::transcribe(const std::vector<HeldMemory>& memories, const DecodingRules& rules,
-                                                   std::int64_t tokens_a_look) {
-  std::int64_t examples = 0;
-  for (const auto& memory : memories) examples += memory.examples;
-  auto known = drafts(examples);
-  std::optional<std::vector<Transcription>> written;
-  const bool any = std::any_of(known.begin(), known.end(), [](const auto& some) { return !some.empty(); });
-  if (any && drafts_decide_nothing(weights_))
-    written = whisper_transcribe_along(weights_, config_, memories, rules, std::move(known));
-  if (!written) written = whisper_transcribe(weights_, config_, memories, rules, tokens_a_look);
-  remember(*written, rules);
-  return *std::move(written);
 }
 
 std::int64_t encoder_multiply_adds(const WhisperWeights& weights, const WhisperConfig& config) {

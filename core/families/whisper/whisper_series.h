@@ -36,9 +36,9 @@ class KnownSounds {
   // The decoder's states of first tokens, the same ones for each model: [B, T] -> [B*T, D]. `lengths` by example, as far as
   // they are asked for.
   at::Tensor read(WhisperReader& reader, const at::Tensor& tokens, std::span<const std::int64_t> lengths);
-  // What is written, as whisper_transcribe() has it.
-  std::vector<Transcription> transcribe(const std::vector<HeldMemory>& memories, const DecodingRules& rules,
-                                        std::int64_t tokens_a_look);
+  // What was written of each of these sounds, the latest first.
+  std::vector<std::vector<Draft>> drafts(std::int64_t examples);
+  void remember(const std::vector<Transcription>& written, const DecodingRules& rules);
 
   // Multiply-adds of encoder, memories and read() that were not done.
   std::int64_t skipped_multiply_adds() const { return skipped_; }
@@ -49,8 +49,6 @@ class KnownSounds {
   at::Tensor found(const CrossHead& head);
   void compute(std::span<const CrossHead> heads, std::span<at::Tensor> said, const at::Tensor& features,
                Together together);
-  std::vector<std::vector<Draft>> drafts(std::int64_t examples);
-  void remember(const std::vector<Transcription>& written, const DecodingRules& rules);
 
   const WhisperWeights& weights_;
   const WhisperConfig& config_;
