@@ -126,6 +126,18 @@ class Checks(unittest.TestCase):
         self.assertEqual(self.answer("house_rules.py"),
                          ["CHANGELOG.md: no section '## [1.2.3]' for the version in VERSION"])
 
+    def test_two_structures_of_one_name(self):
+        self.write_release()
+        self.write("core/grid/a.h", "namespace espalier::grid {\n\nclass Later;\nstruct Answer {\n};\n\n}  // namespace espalier::grid\n")
+        self.write("core/grid/b.cpp", "namespace espalier::grid {\nnamespace {\n\nstruct Answer {\n};\n\n}  // namespace\n\n"
+                                      "class Later {\n};\n\n}  // namespace espalier::grid\n")
+        self.write("core/text/a.h", "namespace espalier::text {\nstruct Answer {\n};\n}  // namespace espalier::text\n")
+        self.assertEqual(self.answer("house_rules.py"), [])
+        self.write("core/store/c.h", "namespace espalier::grid {\nstruct Answer final : Other {\n};\n}  // namespace espalier::grid\n")
+        self.assertEqual(self.answer("house_rules.py"),
+                         ["core/store/c.h:2: espalier::grid::Answer is defined at core/grid/a.h:4 as well; name one of them "
+                          "otherwise, or put it into a nameless namespace"])
+
     def write_room(self, folder, count):
         for number in range(count):
             self.write(f"{folder}/{chr(ord('a') + number)}.cpp", "")

@@ -62,6 +62,33 @@ def long_functions(root):
     return found
 
 
+def types_of(text):
+    """(line, "namespace::Name") of the structures that a file defines and others can see."""
+    spaces = []
+    for number, line in enumerate(text.splitlines(), 1):
+        opened = re.match(r"(?:inline )?namespace(?: ([\w:]+))? \{", line)
+        defined = re.match(r"(?:struct|class)(?: [A-Z_]+)? (\w+)(?: final)?(?: :[^;]*)? \{", line)
+        if opened:
+            if not line.rstrip().endswith("}"):
+                spaces.append(opened[1])
+        elif re.match(r"\}\s*// (inline )?namespace", line) and spaces:
+            spaces.pop()
+        elif defined and None not in spaces:
+            yield number, "::".join([*spaces, defined[1]])
+
+
+def shared_names(root):
+    """Two structures of one name share constructors and destructors: whichever the linker finds first serves both."""
+    places = collections.defaultdict(list)
+    for path in sorted((root / "core").rglob("*")):
+        if path.suffix in SOURCES:
+            for line, name in types_of(path.read_text(encoding="utf-8")):
+                places[name].append(f"{path.relative_to(root).as_posix()}:{line}")
+    for name, found in places.items():
+        for place in found[1:]:
+            yield f"{place}: {name} is defined at {found[0]} as well; name one of them otherwise, or put it into a nameless namespace"
+
+
 def read_exceptions(root):
     """([(line, folder, pairs)], [(line, file, function, lines)], complaints)"""
     folders, long, wrong = [], [], []
@@ -108,7 +135,7 @@ def sizes(root):
 
 def main():
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parents[2]
-    found = [*empty_names(root), *unlisted_version(root), *sizes(root)]
+    found = [*empty_names(root), *unlisted_version(root), *shared_names(root), *sizes(root)]
     for complaint in found:
         print(complaint)
     return 1 if found else 0
