@@ -34,6 +34,12 @@ constexpr std::size_t most_masks_together = 64;
 constexpr double far_share = 0.125;
 constexpr double no_bound = -std::numeric_limits<double>::infinity();
 
+// Of all else that a line of the journal says, so that a flipped bit is seen.
+std::string seal_of(nlohmann::json entry) {
+  entry.erase("seal");
+  return sha256_hex(entry.dump()).substr(0, 16);
+}
+
 // The share of bits in which two masks of one model differ.
 double distance(const Mask& one, const Mask& other) {
   std::int64_t different = 0, all = 0;
@@ -271,10 +277,15 @@ void SplitEvaluator::read_journal() {
   note_device(made_from, task_.device());
   journal_ = settings_.folder / "evaluations" / (sha256_hex(made_from.dump()) + ".jsonl");
   std::ifstream lines(journal_);
+  std::int64_t broken = 0;
   for (std::string line; std::getline(lines, line);) {
     const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    // A line that a killed process left half written, or that holds no number, is computed again.
-    if (!entry.is_object()) continue;
+    // A line that a killed process left half written, that holds no number or another one than was written, is computed
+    // again.
+    if (!entry.is_object() || !entry.contains("seal") || entry["seal"] != seal_of(entry)) {
+      ++broken;
+      continue;
+    }
     const auto mask = entry.find("mask"), quality = entry.find("quality"), complete = entry.find("complete");
     if (mask == entry.end() || quality == entry.end() || complete == entry.end()) continue;
     if (!mask->is_string() || !quality->is_number() || !complete->is_boolean()) continue;
@@ -282,6 +293,9 @@ void SplitEvaluator::read_journal() {
     auto& known = answers_.try_emplace(mask->get<std::string>(), answer).first->second;
     if (answer.complete || (!known.complete && answer.quality < known.quality)) known = answer;
   }
+  if (broken == 0) return;
+  watch_.tell(
+      fmt::format("{}: {} of its lines do not verify, and those masks are computed again", journal_.string(), broken));
 }
 
 void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, std::int64_t examples) {
@@ -289,6 +303,7 @@ void SplitEvaluator::write(const std::string& digest, const Evaluated& answer, s
   nlohmann::json entry = {
       {"mask", digest}, {"quality", answer.quality}, {"complete", answer.complete}, {"examples", examples}};
   if (!answer.certain) entry["within_error"] = settings_.stopping_error;
+  entry["seal"] = seal_of(entry);
   const auto line = entry.dump() + '\n';
   std::error_code ignored;
   fs::create_directories(journal_.parent_path(), ignored);

@@ -18,6 +18,7 @@
 #include "engine/base_model.h"
 #include "family_cells.h"
 #include "support/message_of.h"
+#include "words/atomic_file.h"
 
 namespace espalier::test {
 namespace {
@@ -110,6 +111,29 @@ TEST_F(Evaluator, AnswersAreKeptAcrossSearches) {
   EXPECT_EQ(again.evaluations(), 5);
   EXPECT_EQ(again.work().known, 5);
   EXPECT_EQ(again.evaluate(masks[0], 2.0).complete, true) << "what is known whole stays whole";
+}
+
+TEST_F(Evaluator, AnAnswerThatWasChangedOnDiskIsComputedAgainAndSaid) {
+  const auto masks = random_masks(3);
+  const auto folder = tiny.folder / "kept";
+  std::vector<double> first;
+  std::filesystem::path journal;
+  {
+    auto evaluator = make(folder);
+    for (const auto& mask : masks) first.push_back(evaluator.evaluate(mask, no_bound).quality);
+    journal = evaluator.journal();
+  }
+  auto lines = read_file(journal);
+  const auto digit = lines.find("\"quality\":0.") + 12;
+  lines[digit] = lines[digit] == '1' ? '2' : '1';
+  write_file(journal, lines);
+  std::vector<std::string> told;
+  watch.say = [&](const std::string& line) { told.push_back(line); };
+  auto again = make(folder);
+  for (std::size_t i = 0; i < masks.size(); ++i) EXPECT_DOUBLE_EQ(again.evaluate(masks[i], no_bound).quality, first[i]);
+  EXPECT_EQ(again.work().computed, 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0], journal.string() + ": 1 of its lines do not verify, and those masks are computed again");
 }
 
 TEST_F(Evaluator, AnIncompleteAnswerServesLowerQuestionsOnlyWhereItSuffices) {
