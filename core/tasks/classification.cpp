@@ -45,14 +45,7 @@ Evaluation evaluation(const at::Tensor& logits, Metrics metrics, const at::Tenso
           multiply_adds};
 }
 
-}  // namespace
-
-void require_two_classes(const std::vector<std::string>& labels, const std::string& file) {
-  if (labels.size() != 1) return;
-  throw InputError(file + ": every row has the label '" + labels[0] +
-                   "', so there is nothing to tell apart\n    expected two classes or more");
-}
-
+// Logits of a whole split in file order by each model: [examples, classes], float32.
 std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models, const Split& split,
                                        std::size_t batches_at_once, const Watch& watch) {
   const c10::InferenceMode inference;
@@ -84,6 +77,25 @@ std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models,
     logits.index_copy_(0, order, computed);  // [examples, classes], in file order
   }
   return all;
+}
+
+}  // namespace
+
+void require_two_classes(const std::vector<std::string>& labels, const std::string& file) {
+  if (labels.size() != 1) return;
+  throw InputError(file + ": every row has the label '" + labels[0] +
+                   "', so there is nothing to tell apart\n    expected two classes or more");
+}
+
+std::vector<Evaluation> evaluations_of(const Task& task, std::span<const nn::Model* const> models, const Split& split,
+                                       std::size_t batches_at_once, const Watch& watch) {
+  const auto logits = logits_of_each(models, split, batches_at_once, watch);
+  std::vector<Evaluation> evaluations;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const auto multiply_adds = multiply_adds_of(*models[i], split) - models[i]->take_skipped();
+    evaluations.push_back(task.evaluation_of({{"logits", logits[i]}}, split, multiply_adds));
+  }
+  return evaluations;
 }
 
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {

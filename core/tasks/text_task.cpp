@@ -106,13 +106,7 @@ Evaluation TextTask::evaluate(const nn::Model& model, const Split& split) const 
 
 std::vector<Evaluation> TextTask::evaluate_models(std::span<const nn::Model* const> models, const Split& split) const {
   const auto together = models.front()->device().is_cpu() ? batches_at_once : batches_at_once_on_a_gpu;
-  const auto logits = logits_of_each(models, split, together, watch());
-  std::vector<Evaluation> evaluations;
-  for (std::size_t i = 0; i < models.size(); ++i) {
-    evaluations.push_back(
-        evaluation_of({{"logits", logits[i]}}, split, multiply_adds_of(*models[i], split) - models[i]->take_skipped()));
-  }
-  return evaluations;
+  return evaluations_of(*this, models, split, together, watch());
 }
 
 std::unique_ptr<BoundedMetric> TextTask::bounded(const Split& split, const std::string& metric) const {

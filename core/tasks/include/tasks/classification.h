@@ -5,9 +5,9 @@
 
 namespace espalier::tasks {
 
-// Logits of a whole split in file order by each of these models, which are one or of one series: [examples, classes],
-// float32. `batches_at_once` batches are handed to a model together.
-std::vector<at::Tensor> logits_of_each(std::span<const nn::Model* const> models, const Split& split,
+// What each of these models, which are one or of one series, makes of a whole split of the task, from logits [examples,
+// classes] in file order, float32. `batches_at_once` batches are handed to a model together. Multiply-adds are those done.
+std::vector<Evaluation> evaluations_of(const Task& task, std::span<const nn::Model* const> models, const Split& split,
                                        std::size_t batches_at_once, const Watch& watch);
 
 // accuracy, macro_f1, mcc, cross_entropy of one class an example; an example is right where its class is found.
