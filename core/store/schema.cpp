@@ -272,10 +272,54 @@ UPDATE point SET
 WHERE json_valid(details);
 )sql";
 
+// What many workers and many machines need to know of each other.
+constexpr const char* version_5 = R"sql(
+-- The order of claims: the lower the rank, the earlier; within a rank by position. Cells of equal, known base_group share a
+-- base model and its data, those of equal score_group its scores too.
+ALTER TABLE experiment_cell ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cell ADD COLUMN base_group INTEGER;
+ALTER TABLE cell ADD COLUMN score_group INTEGER;
+-- How often the cell's batch is to be halved, because memory did not suffice.
+ALTER TABLE cell ADD COLUMN batch_halvings INTEGER NOT NULL DEFAULT 0;
+
+-- reason: why an attempt did not end as done, in one word for programs; the message is for people.
+ALTER TABLE attempt ADD COLUMN reason TEXT;
+ALTER TABLE attempt ADD COLUMN device TEXT;
+ALTER TABLE attempt ADD COLUMN batch_halvings INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN peak_memory_bytes INTEGER;
+
+-- A run that is paused: its workers claim nothing more. limits: JSON, as the experiment file's [limits] last said.
+ALTER TABLE experiment ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE experiment ADD COLUMN limits TEXT;
+
+-- Who is at work, as each said last. A worker that ends well takes its row away.
+CREATE TABLE worker (
+  name         TEXT PRIMARY KEY,
+  experiment   TEXT NOT NULL,
+  device       TEXT NOT NULL,
+  threads      INTEGER NOT NULL,
+  started      REAL NOT NULL,
+  seen         REAL NOT NULL,
+  cell_id      INTEGER,
+  cell_began   REAL,
+  stage        TEXT NOT NULL DEFAULT '',
+  memory_bytes INTEGER,
+  finished     INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Shards that were brought home, by the digest of their content.
+CREATE TABLE shard (
+  digest   TEXT PRIMARY KEY,
+  file     TEXT NOT NULL,
+  merged   REAL NOT NULL,
+  attempts INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3}, {version_4}};
+  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3}, {version_4}, {version_5}};
   return steps;
 }
 
