@@ -66,6 +66,11 @@ nlohmann::json to_json(const Attempt& attempt) {
                                {"version", plugin.version},
                                {"file_digest", plugin.file_digest}});
   }
+  // Not known of attempts of earlier versions.
+  if (attempt.reason) json["reason"] = to_string(*attempt.reason);
+  if (!attempt.device.empty()) json["device"] = attempt.device;
+  if (attempt.batch_halvings > 0) json["batch_halvings"] = attempt.batch_halvings;
+  if (attempt.peak_memory_bytes) json["peak_memory_bytes"] = *attempt.peak_memory_bytes;
   for (const auto& [name, form] : attempt.other_forms) json[name] = form;
   return json;
 }

@@ -324,6 +324,28 @@ std::shared_ptr<PluginDefinition> DefinitionReader::plugin(const std::string& ro
   return definition;
 }
 
+CellLimits read_limits(const Value& table, Complaints& complaints) {
+  if (!expect_table(table, "limits", complaints)) return {};
+  LimitSettings settings;
+  TableReader reader(table, "[limits]", complaints);
+  reader.fields(settings);
+  reader.finish();
+  // Each for itself, so that both are complained of.
+  CellLimits limits;
+  limits.attempts = settings.attempts;
+  try {
+    limits.timeout_seconds = limits_from({settings.cell_timeout, "", settings.attempts}).timeout_seconds;
+  } catch (const SettingsError& error) {
+    complaints.add(table.find("cell_timeout")->place, error.what());
+  }
+  try {
+    limits.memory_bytes = limits_from({"", settings.cell_memory, settings.attempts}).memory_bytes;
+  } catch (const SettingsError& error) {
+    complaints.add(table.find("cell_memory")->place, error.what());
+  }
+  return limits;
+}
+
 MeasureSettings read_measure(const Value& table, Complaints& complaints) {
   MeasureSettings measure;
   if (!expect_table(table, "measure", complaints)) return measure;

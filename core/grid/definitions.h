@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cells/cell_settings.h"
+#include "cells/run/limits.h"
 #include "document.h"
 #include "words/plugin_description.h"
 
@@ -100,5 +101,6 @@ class DefinitionReader {
 bool names_checkpoint(const std::string& setting, const SettingValue& value);
 
 MeasureSettings read_measure(const Value& table, Complaints& complaints);
+CellLimits read_limits(const Value& table, Complaints& complaints);
 
 }  // namespace espalier::grid

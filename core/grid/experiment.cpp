@@ -69,6 +69,7 @@ class ExperimentReader {
       });
     }
     if (const auto* table = reader_.find("measure")) measure = read_measure(*table, complaints_);
+    if (const auto* table = reader_.find("limits")) experiment.limits = read_limits(*table, complaints_);
     read_grids();
     reader_.finish();
   }

@@ -97,7 +97,7 @@ class Including {
     for (auto& entry : tree.entries) {
       const bool is_kind =
           std::find(definition_kinds.begin(), definition_kinds.end(), entry.key) != definition_kinds.end();
-      if (is_kind || entry.key == "measure") {
+      if (is_kind || entry.key == "measure" || entry.key == "limits") {
         add(entry, is_kind);
       } else if (entry.key == "espalier") {
         if (entry.value.kind != Value::Kind::Integer || entry.value.integer != 1) refuse_version(entry.value);
@@ -133,7 +133,7 @@ class Including {
 
   void refuse(const Entry& entry) {
     std::vector<std::string> known(definition_kinds.begin(), definition_kinds.end());
-    known.insert(known.end(), {"measure", "include", "espalier"});
+    known.insert(known.end(), {"measure", "limits", "include", "espalier"});
     const bool of_experiment = entry.key == "grid" || entry.key == "name" || entry.key == "question";
     complaints_.add(
         entry.place,

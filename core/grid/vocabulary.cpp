@@ -51,6 +51,7 @@ const std::vector<KeysOfTable>& tables() {
         {"[dataset.", "[dataset.NAME]", dataset},
         {"[measure]", "[measure]", joined(field_names<MeasureSettings>(), {"latency"})},
         {"[measure] latency", "[measure] latency = { ... }", without(field_names<LatencySettings>(), train)},
+        {"[limits]", "[limits]", field_names<LimitSettings>()},
         {"schedule", "schedule = { ... }", without(field_names<ScheduleSettings>(), grid)},
         {"[[grid]]", "[[grid]]", without(grid, {"latency"})}};
   }();
@@ -143,6 +144,7 @@ std::vector<std::pair<std::string, std::string>> documented_keys() {
           {"[scorer.NAME], [searcher.NAME], [recovery.NAME]", as_markdown(plugin)},
           {"[measure]", as_markdown(joined(key_lines<MeasureSettings>(), latency))},
           {"[measure] latency", as_markdown(key_lines<LatencySettings>())},
+          {"[limits]", as_markdown(key_lines<LimitSettings>())},
           {"[[grid]]", as_markdown(keys_of_grid())},
           {"schedule", as_markdown(key_lines<ScheduleSettings>())}};
 }

@@ -92,7 +92,8 @@ void read_provenance(ResultStore::State& state, std::int64_t id, Attempt& attemp
 std::vector<Attempt> attempts_of(ResultStore::State& state, std::int64_t cell) {
   auto& select = state.statement(R"sql(
 SELECT attempt.id, number, worker, outcome, strftime('%Y-%m-%dT%H:%M:%SZ', started, 'unixepoch'),
-       strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch'), seconds, message, timing, environment.content
+       strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch'), seconds, message, timing, environment.content, reason, device,
+       batch_halvings, peak_memory_bytes
 FROM attempt LEFT JOIN environment ON environment.id = environment_id WHERE cell_id = ? ORDER BY number)sql");
   select.bind(1, cell);
   std::vector<Attempt> attempts;
@@ -105,6 +106,10 @@ FROM attempt LEFT JOIN environment ON environment.id = environment_id WHERE cell
     attempt.outcome = from_name<Outcome>(outcome);
     take(select.getColumn(8), "timing", timing_from_json, attempt.timing, attempt.other_forms);
     attempt.environment = said_in(select.getColumn(9));
+    attempt.reason = find_name<FailureReason>(select.getColumn(10).getString());
+    if (!select.getColumn(11).isNull()) attempt.device = select.getColumn(11).getString();
+    read_value(select.getColumn(12), attempt.batch_halvings);
+    read_value(select.getColumn(13), attempt.peak_memory_bytes);
     attempt.points = points_of(state, id);
     read_provenance(state, id, attempt);
   }

@@ -11,13 +11,14 @@ namespace {
 void end_attempt(ResultStore::State& state, std::int64_t cell, std::int64_t attempt, const std::string& outcome,
                  const std::string& message, bool counts, std::int64_t attempts_allowed) {
   auto& end = state.statement(
-      "UPDATE attempt SET outcome = ?, message = ?, ended = ? WHERE cell_id = ? AND number = ? AND outcome = "
-      "'running'");
+      "UPDATE attempt SET outcome = ?, message = ?, ended = ?, reason = ? WHERE cell_id = ? AND number = ? AND outcome "
+      "= 'running'");
   end.bind(1, outcome);
   end.bind(2, message);
   end.bind(3, now_seconds());
-  end.bind(4, cell);
-  end.bind(5, attempt);
+  if (counts) end.bind(4, to_string(FailureReason::Crash));
+  end.bind(5, cell);
+  end.bind(6, attempt);
   end.exec();
   auto& release = state.statement(R"sql(
 UPDATE cell SET lost = lost + :counts, worker = NULL, lease_until = NULL,
@@ -66,15 +67,19 @@ std::optional<Claim> take_next(ResultStore::State& state, const std::string& exp
   auto& take = state.statement(R"sql(
 UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attempts = attempts + 1
 WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment ON experiment.id = joined.experiment_id
-            WHERE experiment.name = :experiment AND joined.asked = 1 AND joined.state = 'waiting'
+            WHERE experiment.name = :experiment AND experiment.paused = 0 AND joined.asked = 1 AND joined.state = 'waiting'
             ORDER BY joined.position LIMIT 1)
-RETURNING id, key, settings, attempts)sql");
+RETURNING id, key, settings, attempts, batch_halvings)sql");
   take.bind(":worker", worker);
   take.bind(":until", now_seconds() + lease_seconds);
   take.bind(":experiment", experiment);
   if (!take.executeStep()) return std::nullopt;
-  const Claim claim{take.getColumn(0).getInt64(), take.getColumn(1).getString(), take.getColumn(2).getString(),
-                    take.getColumn(3).getInt64(), worker};
+  const Claim claim{take.getColumn(0).getInt64(),
+                    take.getColumn(1).getString(),
+                    take.getColumn(2).getString(),
+                    take.getColumn(3).getInt64(),
+                    worker,
+                    take.getColumn(4).getInt64()};
   take.reset();
   auto& attempt = state.statement("INSERT INTO attempt (cell_id, number, worker, started) VALUES (?, ?, ?, ?)");
   bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, now_seconds());
@@ -93,23 +98,30 @@ WHERE cell.id = ? AND cell.worker = ? AND cell.attempts = ? AND cell.state = 'ru
   return id;
 }
 
+// What is known of the attempt itself.
+void write_end(ResultStore::State& state, std::int64_t attempt_id, const Attempt& attempt, double now) {
+  auto& end = state.statement(
+      "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ?, reason = "
+      "?, "
+      "device = ?, batch_halvings = ?, peak_memory_bytes = ? WHERE id = ?");
+  end.bind(1, attempt.outcome == Outcome::Done ? "done" : "failed");
+  end.bind(2, now);
+  end.bind(3, attempt.seconds.value_or(0));
+  end.bind(4, attempt.message);
+  if (attempt.timing) end.bind(5, json_text(to_json(*attempt.timing)));
+  if (!attempt.environment.is_null()) end.bind(6, id_of_content(state, "environment", json_text(attempt.environment)));
+  if (attempt.reason) end.bind(7, to_string(*attempt.reason));
+  bind_from(end, 8, attempt.device, attempt.batch_halvings, attempt.peak_memory_bytes, attempt_id);
+  end.exec();
+}
+
 bool write_finished(ResultStore::State& state, const Claim& claim, const Attempt& attempt) {
   const auto attempt_id = held_attempt(state, claim);
   if (attempt_id == 0) return false;
   const bool done = attempt.outcome == Outcome::Done;
   const auto now = now_seconds();
   const auto seconds = attempt.seconds.value_or(0);
-  auto& end = state.statement(
-      "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id "
-      "= ?");
-  end.bind(1, done ? "done" : "failed");
-  end.bind(2, now);
-  end.bind(3, seconds);
-  end.bind(4, attempt.message);
-  if (attempt.timing) end.bind(5, json_text(to_json(*attempt.timing)));
-  if (!attempt.environment.is_null()) end.bind(6, id_of_content(state, "environment", json_text(attempt.environment)));
-  end.bind(7, attempt_id);
-  end.exec();
+  write_end(state, attempt_id, attempt, now);
   const auto last = insert_results(state, attempt_id, attempt);
   auto& finish = state.statement(R"sql(
 UPDATE cell SET state = ?, worker = NULL, lease_until = NULL, seconds = ?, finished = ?, message = ?, attempt_id = ?,
@@ -176,6 +188,64 @@ Finished ResultStore::finish_and_claim(const Claim& claim, const Attempt& attemp
     finished.next = take_next(*state_, experiment, claim.worker, lease_seconds);
     transaction.commit();
     return finished;
+  });
+}
+
+bool ResultStore::try_again(const Claim& claim, const Attempt& attempt, bool halve_batches,
+                            std::int64_t attempts_allowed) {
+  return translated(state_->file, [&] {
+    SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    const auto attempt_id = held_attempt(*state_, claim);
+    if (attempt_id == 0) return false;
+    write_end(*state_, attempt_id, attempt, now_seconds());
+    auto& wait = state_->statement(R"sql(
+UPDATE cell SET worker = NULL, lease_until = NULL, lost = lost + 1 - :halved, message = :message, seconds = :seconds,
+                batch_halvings = batch_halvings + :halved, attempt_id = :attempt, point_id = NULL,
+                finished = CASE WHEN lost + 1 - :halved >= :allowed THEN :now ELSE finished END,
+                state = CASE WHEN lost + 1 - :halved >= :allowed THEN 'failed' ELSE 'waiting' END
+WHERE id = :cell RETURNING state)sql");
+    wait.bind(":message", attempt.message);
+    wait.bind(":seconds", attempt.seconds.value_or(0));
+    wait.bind(":halved", halve_batches ? 1 : 0);
+    wait.bind(":attempt", attempt_id);
+    wait.bind(":allowed", attempts_allowed);
+    wait.bind(":now", now_seconds());
+    wait.bind(":cell", claim.cell_id);
+    wait.executeStep();
+    const bool waits = wait.getColumn(0).getString() == "waiting";
+    wait.reset();
+    transaction.commit();
+    return waits;
+  });
+}
+
+void ResultStore::set_paused(const std::string& experiment, bool paused) {
+  translated(state_->file, [&] {
+    auto& set = state_->statement("UPDATE experiment SET paused = ? WHERE name = ?");
+    bind_from(set, 1, paused, experiment);
+    set.exec();
+  });
+}
+
+bool ResultStore::is_paused(const std::string& experiment) const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement("SELECT paused FROM experiment WHERE name = ?");
+    select.bind(1, experiment);
+    const bool paused = select.executeStep() && select.getColumn(0).getInt() != 0;
+    select.reset();
+    return paused;
+  });
+}
+
+void ResultStore::ask_for_first(const std::string& experiment, std::int64_t cells) {
+  translated(state_->file, [&] {
+    auto& leave = state_->statement(R"sql(
+UPDATE experiment_cell SET asked = 0
+WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) AND asked = 1 AND state = 'waiting' AND cell_id NOT IN (
+  SELECT cell_id FROM experiment_cell WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) AND asked = 1
+  AND state = 'waiting' ORDER BY rank, position LIMIT ?2))sql");
+    bind_from(leave, 1, experiment, cells);
+    leave.exec();
   });
 }
 

@@ -138,7 +138,8 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
       }
       if (!is_new && retry_failed && cell.asked) {
         auto& retry = state_->statement(
-            "UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'failed'");
+            "UPDATE cell SET state = 'waiting', lost = 0, batch_halvings = 0, message = '' WHERE key = ? AND state = "
+            "'failed'");
         retry.bind(1, cell.key);
         retry.exec();
       }
@@ -165,7 +166,8 @@ void ResultStore::let_wait_again(const std::vector<std::string>& keys) {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     for (const auto& key : keys) {
       auto& wait = state_->statement(
-          "UPDATE cell SET state = 'waiting', lost = 0, message = '' WHERE key = ? AND state = 'done'");
+          "UPDATE cell SET state = 'waiting', lost = 0, batch_halvings = 0, message = '' WHERE key = ? AND state = "
+          "'done'");
       wait.bind(1, key);
       wait.exec();
     }

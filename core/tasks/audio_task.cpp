@@ -8,6 +8,7 @@
 
 #include "audio/augmentation.h"
 #include "data/labels.h"
+#include "nn/memory/batch_halvings.h"
 #include "tables/text_table.h"
 #include "tasks/classification.h"
 #include "tasks/sounds.h"
@@ -108,7 +109,7 @@ Split AudioTask::read(const std::string& name) {
   }
   split.notes = notes_of(sounds.features);
   split.examples = std::make_unique<AudioExamples>(std::move(sounds), split.labels);
-  split.batches = data::in_file_order(*split.examples, 0, examples_a_batch);
+  split.batches = data::in_file_order(*split.examples, 0, nn::halved(examples_a_batch));
   return split;
 }
 

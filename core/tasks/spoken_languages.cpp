@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "nn/arithmetic.h"
+#include "nn/memory/batch_halvings.h"
 #include "words/atomic_file.h"
 #include "words/cache/entry.h"
 #include "words/digest.h"
@@ -71,7 +72,7 @@ Languages detected(const audio::FeatureSet& features, const families::DecodingRu
 std::int64_t heard_together(const nn::Model& model, std::int64_t frames, const nn::Device& device) {
   const auto most = nn::facts_of(device.place).speech_examples;
   // Of a GPU whose memory is not known, what fits is found by trying.
-  if (!device.is_cpu() && device.memory_bytes <= 0) return most;
+  if (!device.is_cpu() && device.memory_bytes <= 0) return nn::halved(most);
   double columns = 0, widest = 0;
   for (const auto& site : model.sites()) {
     if (site.kind == SiteKind::DecoderCross) columns += static_cast<double>(2 * site.heads * site.head_dim);
@@ -81,7 +82,7 @@ std::int64_t heard_together(const nn::Model& model, std::int64_t frames, const n
   if (!device.is_cpu()) columns += 12 * widest;
   const double bytes = 4 * columns * static_cast<double>(frames) / 2;
   const double most_bytes = device.is_cpu() ? memory_bytes : memory_share * static_cast<double>(device.memory_bytes);
-  return std::clamp(static_cast<std::int64_t>(most_bytes / std::max(bytes, 1.0)), std::int64_t{1}, most);
+  return nn::halved(std::clamp(static_cast<std::int64_t>(most_bytes / std::max(bytes, 1.0)), std::int64_t{1}, most));
 }
 
 Languages spoken_languages(const audio::FeatureSet& features, const families::DecodingRules& rules,

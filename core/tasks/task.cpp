@@ -17,6 +17,7 @@
 #include "cells/formats.h"
 #include "data/finiteness.h"
 #include "families/checkpoint_facts.h"
+#include "nn/memory/batch_halvings.h"
 #include "tasks/audio_task.h"
 #include "tasks/bounded.h"
 #include "tasks/speech_task.h"
@@ -67,8 +68,8 @@ std::int64_t examples_a_batch(const nn::Model& model, const data::Examples& exam
   const double bytes = 80.0 * static_cast<double>(model.multiply_adds(longest)) / (12.0 * static_cast<double>(width));
   const double most_bytes =
       device.is_cpu() ? activation_bytes : activation_share * static_cast<double>(device.memory_bytes);
-  return std::clamp(static_cast<std::int64_t>(most_bytes / std::max(bytes, 1.0)), std::int64_t{1},
-                    nn::facts_of(device.place).scoring_examples);
+  return nn::halved(std::clamp(static_cast<std::int64_t>(most_bytes / std::max(bytes, 1.0)), std::int64_t{1},
+                               nn::facts_of(device.place).scoring_examples));
 }
 
 // ", or format audio-tagging", where that is what a head of this problem type answers in.
@@ -153,7 +154,7 @@ std::vector<Evaluation> Task::evaluate_models(std::span<const nn::Model* const> 
 std::shared_ptr<nn::MemoryBudget> Task::prepared_budget() const {
   const double most_bytes =
       device_.is_cpu() ? prepared_bytes : prepared_share * static_cast<double>(device_.memory_bytes);
-  return std::make_shared<nn::MemoryBudget>(nn::MemoryBudget{static_cast<std::int64_t>(most_bytes), 0});
+  return std::make_shared<nn::MemoryBudget>(nn::MemoryBudget{nn::halved(static_cast<std::int64_t>(most_bytes)), 0});
 }
 
 std::vector<Split> Task::parts_of(const Split& whole, const std::vector<data::Rows>& parts) const {
@@ -164,7 +165,7 @@ std::vector<Split> Task::parts_of(const Split& whole, const std::vector<data::Ro
     part.name = whole.name;
     if (whole.labels.defined()) part.labels = whole.labels.index_select(0, at::tensor(rows));
     part.examples = some_of(*whole.examples, rows);
-    part.batches = data::bucketed(*part.examples, most_examples_of_a_part_together);
+    part.batches = data::bucketed(*part.examples, nn::halved(most_examples_of_a_part_together));
     part.prepared = std::make_shared<PreparedBatches>(budget);
   }
   return all;

@@ -12,6 +12,7 @@
 #include "data/labels.h"
 #include "data/text_examples.h"
 #include "families/checkpoint_facts.h"
+#include "nn/memory/batch_halvings.h"
 #include "tasks/classification.h"
 
 namespace espalier::tasks {
@@ -64,7 +65,7 @@ Split TextTask::read(const std::string& name) {
   }
   Split split;
   split.labels = at::tensor(examples->labels);  // [examples]
-  split.batches = data::bucketed(*examples, examples_a_batch);
+  split.batches = data::bucketed(*examples, nn::halved(examples_a_batch));
   split.examples = std::move(examples);
   return split;
 }

@@ -76,6 +76,20 @@ struct Pipe {
   }
 };
 
+// The last lines of a text, as many as may stand with a cell.
+std::string end_of(const std::string& text) {
+  constexpr std::size_t most_bytes = 2000;
+  constexpr int most_lines = 8;
+  std::size_t begin = text.size();
+  for (int lines = 0; begin > 0; ++lines) {
+    const auto before = begin < 2 ? std::string::npos : text.rfind('\n', begin - 2);
+    const auto line = before == std::string::npos ? 0 : before + 1;
+    if (lines == most_lines || (text.size() - line > most_bytes && lines > 0)) break;
+    begin = line;
+  }
+  return text.substr(std::max(begin, text.size() - std::min(text.size(), most_bytes)));
+}
+
 void close_and_forget(int& descriptor) {
   if (descriptor >= 0) ::close(descriptor);
   descriptor = -1;
@@ -221,6 +235,7 @@ void Apart::write_lines(bool all) {
   auto text = unfinished_line_.substr(0, count);
   unfinished_line_.erase(0, count);
   if (text.back() != '\n') text += '\n';
+  last_words_ = end_of(last_words_ + text);
   for (std::size_t sent = 0; sent < text.size();) {
     const auto written = ::write(STDERR_FILENO, text.data() + sent, text.size() - sent);
     if (written < 0 && errno == EINTR) continue;
@@ -240,7 +255,10 @@ void Apart::kill() {
   collect(/*block=*/true);
 }
 
-void Apart::allow_output() { output_bytes_ = 0; }
+void Apart::allow_output() {
+  output_bytes_ = 0;
+  last_words_.clear();
+}
 
 void say_to_parent(Shared& shared, int what, int exit_code) {
   shared.exit_code = exit_code;

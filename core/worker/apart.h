@@ -47,12 +47,15 @@ class Apart {
   Event wait(double seconds);
 
   bool ended() const { return child_ == 0; }
+  pid_t process() const { return child_; }  // 0: it has ended
   int wait_status() const { return status_; }
   void send(int signal) const;
   void kill();  // it and all that it started
 
   // The output that may follow: a work unit's own share.
   void allow_output();
+  // The end of what was written since, a few lines at most; empty: nothing was.
+  const std::string& last_words() const { return last_words_; }
 
  private:
   void relay();
@@ -65,7 +68,7 @@ class Apart {
   pid_t child_ = 0;
   int status_ = 0;
   int requests_ = -1, wake_ = -1, output_ = -1, answers_ = -1;
-  std::string unfinished_line_;
+  std::string unfinished_line_, last_words_;
   std::size_t output_bytes_ = 0;
 };
 

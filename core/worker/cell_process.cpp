@@ -17,6 +17,7 @@
 #include "engine/environment.h"
 #include "input.h"
 #include "loader/visit.h"
+#include "nn/memory/batch_halvings.h"
 #include "words/printable.h"
 
 namespace espalier::worker {
@@ -36,9 +37,10 @@ void say_verdict(Shared& shared, int what, const std::string& reason, ExitCode c
 Attempt attempt(engine::Engine& engine, const nn::Device& device, const store::Claim& claim) {
   Attempt record;
   const auto begun = Clock::now();
-  const auto fails = [&](const std::string& reason) {
+  const auto fails = [&](const std::string& message, FailureReason reason = FailureReason::Error) {
     record.outcome = Outcome::Failed;
-    record.message = printable(reason);
+    record.message = printable(message);
+    record.reason = reason;
   };
   try {
     auto result = engine.run(cell_from_json(nlohmann::json::parse(claim.settings)));
@@ -52,9 +54,18 @@ Attempt attempt(engine::Engine& engine, const nn::Device& device, const store::C
   } catch (const Error& error) {
     fails(error.what());
   } catch (const c10::Error& error) {
-    fails(nn::is_out_of_memory(error) ? out_of_memory(device) : error.what_without_backtrace());
+    const std::string said = error.what_without_backtrace();
+    if (nn::is_out_of_memory(error)) {
+      fails(out_of_memory(device), FailureReason::OutOfMemory);
+    } else if (is_out_of_memory_on_the_cpu(said)) {
+      fails("memory did not suffice: " + said, FailureReason::OutOfMemory);
+    } else if (!device.is_cpu() && is_failure_of_the_device(said)) {
+      fails(fmt::format("{} does not compute any more: {}", device.text(), said), FailureReason::Device);
+    } else {
+      fails(said);
+    }
   } catch (const std::bad_alloc&) {
-    fails("out of memory");
+    fails("memory did not suffice", FailureReason::OutOfMemory);
   } catch (const std::exception& error) {
     fails(error.what());
   }
@@ -94,7 +105,8 @@ std::string as_bytes(const nlohmann::json& json) {
 
 }  // namespace
 
-int compute_cells(const CellsWords& words, Shared& shared, int requests) {
+int compute_cells(const CellsWords& words, std::int64_t batch_halvings, Shared& shared, int requests) {
+  nn::set_batch_halvings(batch_halvings);
   std::unique_ptr<loader::PluginCatalog> catalog;
   std::unique_ptr<engine::Engine> engine;
   nn::Device device;

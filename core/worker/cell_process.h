@@ -20,8 +20,8 @@ enum Said {
   Spoilt,  // a plugin did what cannot be undone; the reason is the note's verdict, and the child ends
 };
 
-// The work of the child, see Apart.
-int compute_cells(const CellsWords& words, Shared& shared, int requests);
+// The work of the child, see Apart. Batches of its whole life are halved so often.
+int compute_cells(const CellsWords& words, std::int64_t batch_halvings, Shared& shared, int requests);
 
 // A claim as one line of text, and back.
 std::string line_of(const store::Claim& claim);

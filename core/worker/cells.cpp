@@ -5,15 +5,18 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "apart.h"
 #include "cell_process.h"
 #include "commands.h"
+#include "limits/spent.h"
 #include "store/result_store.h"
 #include "store/worker_name.h"
 #include "words/printable.h"
@@ -23,6 +26,11 @@ namespace espalier::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Batches are halved so often for a cell whose memory does not suffice, then it has failed.
+constexpr std::int64_t most_halvings = 3;
+// Attempts in a row that may fail of their device.
+constexpr int device_failures_allowed = 3;
 
 // The file that standard error goes to, as it may be told to the user; empty: it is no file.
 std::string log_in_words() {
@@ -54,12 +62,33 @@ class Cells {
       if (!start_child()) break;
       if (!next_) next_ = store_->claim(words_.experiment, name_, words_.lease_seconds);
       if (!next_) return ExitCode::Done;
+      if (next_->batch_halvings != batch_halvings_) {
+        batch_halvings_ = next_->batch_halvings;
+        child_.reset();
+        if (!start_child()) break;
+      }
       const auto claim = *std::exchange(next_, std::nullopt);
-      say("cell " + claim.key.substr(0, 12) + ": attempt " + std::to_string(claim.attempt));
+      say(fmt::format("cell {}: attempt {}{}", claim.key.substr(0, 12), claim.attempt,
+                      claim.batch_halvings == 0 ? "" : halved_in_words(claim.batch_halvings)));
       if (!compute(claim, is_asked_for(finished + 1))) return ExitCode::Interrupted;
+      if (device_failures_ >= device_failures_allowed) give_up_the_device();
     }
     give_back_next();
     return interrupted() ? ExitCode::Interrupted : ExitCode::Done;
+  }
+
+  static std::string halved_in_words(std::int64_t halvings) {
+    return fmt::format(", batches of a {} of their size", halvings == 1   ? "half"
+                                                          : halvings == 2 ? "quarter"
+                                                                          : "an eighth");
+  }
+
+  [[noreturn]] void give_up_the_device() const {
+    throw Error(
+        static_cast<ExitCode>(exit_code_of_a_failing_device),
+        fmt::format("{} attempts in a row failed on {} for reasons that are no cell's: this worker computes on it "
+                    "no more",
+                    device_failures_allowed, to_string(words_.device)));
   }
 
   // Whether another cell may follow so many.
@@ -90,7 +119,7 @@ class Cells {
     store_.reset();
     child_.reset();
     child_ = std::make_unique<Apart>(
-        [this](Shared& shared, int requests) { return compute_cells(words_, shared, requests); },
+        [this](Shared& shared, int requests) { return compute_cells(words_, batch_halvings_, shared, requests); },
         Apart::Output::Relayed);
     std::optional<double> stop_by;
     while (child_->shared().said == Nothing) {
@@ -112,6 +141,7 @@ class Cells {
     auto& shared = child_->shared();
     shared.said = Nothing;
     child_->allow_output();
+    spent_.emplace(words_.limits, child_->process());
     child_->ask(line_of(claim));
     std::optional<double> stop_by;
     auto renewed = Clock::now();
@@ -127,6 +157,11 @@ class Cells {
         child_->kill();
         break;
       }
+      if (const auto limit = spent_->exceeded()) {
+        const auto message = spent_->in_words(*limit, shared.note.in_words("")) + last_words();
+        fail(claim, *limit, message);
+        return true;
+      }
       if (std::chrono::duration<double>(Clock::now() - renewed).count() < words_.lease_seconds / 4) continue;
       renewed = Clock::now();
       try {
@@ -136,7 +171,7 @@ class Cells {
     }
     switch (shared.said.load()) {
       case CellFinished: finish(claim, goes_on); return true;
-      case Spoilt: fail(claim, shared.note.verdict); return true;
+      case Spoilt: fail(claim, FailureReason::Spoilt, shared.note.verdict); return true;
       default: store_->release(claim); return false;
     }
   }
@@ -146,12 +181,18 @@ class Cells {
     try {
       record = attempt_from(child_->answer());
     } catch (const nlohmann::json::exception& error) {
-      fail(claim, fmt::format("what the process that computes handed over cannot be read ({})\n    a plugin may have "
-                              "written into memory that is not its own; run the cell again",
-                              error.what()));
+      fail(claim, FailureReason::Spoilt,
+           fmt::format("what the process that computes handed over cannot be read ({})\n    a plugin may have "
+                       "written into memory that is not its own; run the cell again",
+                       error.what()));
       return;
     }
-    record.environment = environment_;
+    if (record.reason == FailureReason::OutOfMemory || record.reason == FailureReason::Device) {
+      fail(claim, *record.reason, record.message, record.seconds);
+      return;
+    }
+    device_failures_ = 0;
+    complete(record);
     bool kept = false;
     if (goes_on && !interrupted()) {
       auto finished = store_->finish_and_claim(claim, record, words_.experiment, words_.lease_seconds);
@@ -165,31 +206,69 @@ class Cells {
                     kept ? "" : " (too late: another worker had taken the cell over, nothing was written)"));
   }
 
-  void fail(const store::Claim& claim, const std::string& message) {
-    child_->kill();
-    Attempt record;
-    record.outcome = Outcome::Failed;
-    record.message = printable(message);
-    store_->finish(claim, record);
-    say("cell " + claim.key.substr(0, 12) + ": failed: " + record.message);
+  // What this process knows of an attempt.
+  void complete(Attempt& record) {
+    record.environment = environment_;
+    record.device = to_string(words_.device);
+    record.batch_halvings = batch_halvings_;
+    record.peak_memory_bytes = spent_->peak_memory_bytes();
   }
 
-  // By a signal the cell has another try, since memory may have run out. A process that ended by itself would end again.
+  // The process that computes is ended with the attempt. Where memory did not suffice, half the batch may; a device that
+  // failed may be another's, or answer again.
+  void fail(const store::Claim& claim, FailureReason reason, const std::string& message,
+            std::optional<double> seconds = std::nullopt) {
+    Attempt record;
+    record.outcome = Outcome::Failed;
+    record.reason = reason;
+    record.seconds = seconds.value_or(spent_->seconds());
+    record.message = printable(message);
+    complete(record);
+    child_->kill();
+    const bool of_memory = reason == FailureReason::OutOfMemory || reason == FailureReason::MemoryLimit;
+    const bool of_device = reason == FailureReason::Device;
+    device_failures_ = of_device ? device_failures_ + 1 : 0;
+    const bool halve = of_memory && claim.batch_halvings < most_halvings;
+    if (of_memory && !halve)
+      record.message += fmt::format("\n    batches were halved {} times, and it did not suffice", claim.batch_halvings);
+    const bool again = (halve || of_device) && store_->try_again(claim, record, halve, words_.limits.attempts);
+    if (!halve && !of_device) store_->finish(claim, record);
+    say(fmt::format("cell {}: {}: {}", claim.key.substr(0, 12),
+                    !again  ? "failed"
+                    : halve ? "tried again at half the batch"
+                            : "tried again",
+                    record.message));
+  }
+
+  // By a signal the cell has another try. A process that ended by itself would end again.
   void died(const store::Claim& claim) {
     const auto message = "the process that computes " + ending_in_words(child_->wait_status()) +
-                         child_->shared().note.in_words(" while it computed this cell") + log_in_words();
-    if (WIFSIGNALED(child_->wait_status())) {
-      store_->worker_died(name_, message);
-      say("cell " + claim.key.substr(0, 12) + ": " + message);
+                         child_->shared().note.in_words(" while it computed this cell") + last_words();
+    if (!WIFSIGNALED(child_->wait_status())) {
+      fail(claim, FailureReason::Exit, message);
+    } else if (WTERMSIG(child_->wait_status()) == SIGKILL && spent_->system_ran_out_of_memory()) {
+      fail(claim, FailureReason::OutOfMemory, message + "\n    the system's memory had run out");
     } else {
-      fail(claim, message);
+      store_->worker_died(name_, printable(message), words_.limits.attempts);
+      say("cell " + claim.key.substr(0, 12) + ": " + message);
     }
+  }
+
+  // What the process wrote last, and where all of it stands.
+  std::string last_words() const {
+    std::string words;
+    std::istringstream lines(child_->last_words());
+    for (std::string line; std::getline(lines, line);) words += "\n    | " + line;
+    return words + log_in_words();
   }
 
   const CellsWords& words_;
   const std::string name_;
   std::unique_ptr<Apart> child_;
-  nlohmann::json environment_;  // of the child
+  std::int64_t batch_halvings_ = 0;  // of the child
+  std::optional<Spent> spent_;       // by the attempt that goes on
+  int device_failures_ = 0;          // in a row
+  nlohmann::json environment_;       // of the child
   std::optional<store::ResultStore> store_;
   std::optional<store::Claim> next_;
 };

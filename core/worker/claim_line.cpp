@@ -6,11 +6,8 @@
 namespace espalier::worker {
 
 std::string line_of(const store::Claim& claim) {
-  return nlohmann::json{{"cell_id", claim.cell_id},
-                        {"key", claim.key},
-                        {"settings", claim.settings},
-                        {"attempt", claim.attempt},
-                        {"worker", claim.worker}}
+  return nlohmann::json{{"cell_id", claim.cell_id}, {"key", claim.key},       {"settings", claim.settings},
+                        {"attempt", claim.attempt}, {"worker", claim.worker}, {"batch_halvings", claim.batch_halvings}}
       .dump();
 }
 
@@ -22,6 +19,7 @@ store::Claim claim_from(const std::string& line) {
   claim.settings = json.at("settings");
   claim.attempt = json.at("attempt");
   claim.worker = json.at("worker");
+  claim.batch_halvings = json.at("batch_halvings");
   return claim;
 }
 
@@ -33,6 +31,7 @@ std::string bytes_of(const Attempt& attempt) {
     plugins.push_back({plugin.role, plugin.name, plugin.version, plugin.file_digest});
   const nlohmann::json json = {{"failed", attempt.outcome != Outcome::Done},
                                {"message", attempt.message},
+                               {"reason", attempt.reason ? to_string(*attempt.reason) : ""},
                                {"seconds", attempt.seconds.value_or(0)},
                                {"timing", attempt.timing ? to_json(*attempt.timing) : nlohmann::json()},
                                {"points", std::move(points)},
@@ -48,6 +47,7 @@ Attempt attempt_from(const std::string& bytes) {
   Attempt attempt;
   attempt.outcome = json.at("failed").get<bool>() ? Outcome::Failed : Outcome::Done;
   attempt.message = json.at("message");
+  attempt.reason = find_name<FailureReason>(json.at("reason").get<std::string>());
   attempt.seconds = json.at("seconds").get<double>();
   if (const auto& timing = json.at("timing"); !timing.is_null()) attempt.timing = timing_from_json(timing);
   for (const auto& point : json.at("points")) attempt.points.push_back(point_from_json(point));

@@ -170,6 +170,13 @@ Deed add_cells(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--cells-at-most", words->cells_at_most, "End after so many cells; 0: when none is left")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--cell-timeout", words->limits.timeout_seconds, "Seconds that an attempt may take; default no limit")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--cell-memory", words->limits.memory_bytes, "Bytes that its process may take; default no limit")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--attempts", words->limits.attempts, "Made of a cell whose process dies")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--device-workers", words->device_workers, "Workers that share the device's memory")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

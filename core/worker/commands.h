@@ -16,6 +16,7 @@
 
 #include "cells/cell_settings.h"
 #include "cells/device.h"
+#include "cells/run/limits.h"
 
 namespace CLI {
 class App;
@@ -55,6 +56,7 @@ struct CellsWords {
   std::int64_t device_workers = 1;
   double lease_seconds = 120;
   std::int64_t cells_at_most = 0;
+  CellLimits limits;
   PluginPaths plugins;
   std::vector<std::string> command_line;
 };
@@ -164,6 +166,7 @@ Deed add_predict(CLI::App& app);
 Deed add_transcribe(CLI::App& app);
 Deed add_evaluate(CLI::App& app);
 Deed add_map(CLI::App& app);
+Deed add_throughput(CLI::App& app);
 Deed add_bench(CLI::App& app);
 Deed add_devices(CLI::App& app);
 Deed add_data(CLI::App& app);

@@ -29,6 +29,8 @@ using Runs = Command::Runs;
 constexpr Command commands[] = {
     {"cells", Runs::Itself, "espalier-worker cells --db results/demo.db --experiment demo", add_cells},
     {"describe", Runs::Nowhere, "espalier-worker describe --file build/plugins/fisher.so", add_describe},
+    {"throughput", Runs::Here, "espalier-worker throughput --cell cell.json --meeting /tmp/meeting --threads 2",
+     add_throughput},
     {"train", Runs::Here,
      "espalier train --model .deps/data/minilm --data train.tsv --validation validation.tsv\n"
      "      --format text-classification --set epochs=2 --output results/minilm-wordnet",

@@ -26,6 +26,19 @@ TEST(OutOfMemory, OtherMistakesStayWhatTheyAre) {
   EXPECT_EQ(within_its_memory({}, [] { return 3; }), 3);
 }
 
+TEST(OutOfMemory, OfTheMachineIsKnownByLibTorchsWords) {
+  EXPECT_TRUE(
+      is_out_of_memory_on_the_cpu("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."));
+  EXPECT_FALSE(is_out_of_memory_on_the_cpu("The size of tensor a (3) must match the size of tensor b (4)"));
+}
+
+TEST(FailureOfTheDevice, IsKnownByLibTorchsWords) {
+  EXPECT_TRUE(is_failure_of_the_device("CUDA error: an illegal memory access was encountered"));
+  EXPECT_TRUE(is_failure_of_the_device("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasSgemm"));
+  EXPECT_FALSE(is_failure_of_the_device("CUDA out of memory. Tried to allocate 2.00 GiB."));
+  EXPECT_FALSE(is_failure_of_the_device("The size of tensor a (3) must match the size of tensor b (4)"));
+}
+
 TEST(DeviceOfWords, IsTheOneGivenElseThatOfTheEnvironment) {
   ::unsetenv("ESPALIER_DEVICE");
   EXPECT_EQ(device_of_words(""), DeviceChoice{});

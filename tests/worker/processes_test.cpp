@@ -15,6 +15,7 @@
 #include <limits>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "apart.h"
 #include "cell_process.h"
@@ -36,7 +37,7 @@ int interrupts() { return asked_to_stop; }
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
 // Ends each cell as its key says.
-int compute_cells(const CellsWords&, Shared& shared, int requests) {
+int compute_cells(const CellsWords&, std::int64_t batch_halvings, Shared& shared, int requests) {
   say_to_parent(shared, Ready);
   std::string line;
   char byte = 0;
@@ -54,6 +55,25 @@ int compute_cells(const CellsWords&, Shared& shared, int requests) {
     if (claim.key == "hangs") {
       std::signal(SIGTERM, SIG_IGN);
       while (true) ::pause();
+    }
+    if (claim.key.starts_with("says")) {
+      std::fprintf(stderr, "one\ntwo\n");
+      std::fflush(stderr);
+      ::_exit(3);
+    }
+    // Takes a share of 1 GiB.
+    if (claim.key.starts_with("takes")) {
+      std::vector<char> taken((std::size_t{1} << 30) >> batch_halvings, 1);
+      for (int i = 0; i < 200 && taken[static_cast<std::size_t>(i)] == 1; ++i) ::usleep(10'000);
+    }
+    if (claim.key == "lacks memory" || claim.key == "breaks its device") {
+      Attempt lacking;
+      lacking.outcome = Outcome::Failed;
+      lacking.reason = claim.key == "lacks memory" ? FailureReason::OutOfMemory : FailureReason::Device;
+      lacking.message = "it " + claim.key;
+      answer_parent(shared, bytes_of(lacking));
+      say_to_parent(shared, CellFinished);
+      continue;
     }
     if (claim.key == "spoils") {
       std::strcpy(shared.note.verdict, "scorer 'x' closed what is not its own");
@@ -164,6 +184,81 @@ TEST_F(Processes, TryACellOnceMoreWhenItsChildDied) {
   EXPECT_NE(log.str().find("cell dies: attempt 2"), std::string::npos) << log.str();
   EXPECT_EQ(log.str().find("cell dies: attempt 3"), std::string::npos) << log.str();
   EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, KeepTheLastWordsOfAChildWithItsCell) {
+  insert({"says something"});
+
+  run();
+
+  EXPECT_NE(cell("says something").second.find("(stage: scores)\n    | one\n    | two\n    its last words stand in "),
+            std::string::npos)
+      << cell("says something").second;
+}
+
+TEST_F(Processes, EndAnAttemptThatTakesTooLong) {
+  insert({"hangs", "after"});
+  words.limits.timeout_seconds = 0.6;
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("hangs").first, "failed");
+  EXPECT_TRUE(cell("hangs").second.starts_with(
+      "the attempt took longer than its limit of 0.6 s, and was ended while scorer 'x' was scoring (stage: scores)\n"
+      "    raise it with --cell-timeout, or with cell_timeout in [limits]"))
+      << cell("hangs").second;
+  EXPECT_EQ(cell("after").first, "done");
+  const store::ResultStore store(words.database, store::Mode::ReadOnly);
+  const auto attempts = store.read("hangs").attempts;
+  ASSERT_EQ(attempts.size(), 1U);
+  EXPECT_EQ(attempts[0].reason, FailureReason::TimeLimit);
+  EXPECT_GE(attempts[0].seconds, 0.6);
+}
+
+TEST_F(Processes, HalveTheBatchOfAnAttemptThatTakesTooMuchMemory) {
+  insert({"takes much", "after"});
+  words.limits.memory_bytes = std::int64_t{800} << 20;
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  const store::ResultStore store(words.database, store::Mode::ReadOnly);
+  const auto attempts = store.read("takes much").attempts;
+  ASSERT_EQ(attempts.size(), 2U) << cell("takes much").second;
+  EXPECT_EQ(attempts[0].reason, FailureReason::MemoryLimit);
+  EXPECT_GT(attempts[0].peak_memory_bytes, std::int64_t{800} << 20);
+  EXPECT_TRUE(attempts[0].message.starts_with("the process that computes took ")) << attempts[0].message;
+  EXPECT_EQ(attempts[1].outcome, Outcome::Done);
+  EXPECT_EQ(attempts[1].batch_halvings, 1);
+  EXPECT_EQ(store.read("after").attempts.at(0).batch_halvings, 0);
+}
+
+TEST_F(Processes, GiveUpACellWhoseMemoryNeverSuffices) {
+  insert({"lacks memory", "after"});
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("lacks memory").first, "failed");
+  EXPECT_EQ(cell("lacks memory").second, "it lacks memory\n    batches were halved 3 times, and it did not suffice");
+  const store::ResultStore store(words.database, store::Mode::ReadOnly);
+  EXPECT_EQ(store.read("lacks memory").attempts.size(), 4U);
+  EXPECT_EQ(cell("after").first, "done");
+}
+
+TEST_F(Processes, LeaveADeviceThatFailsThreeTimesInARow) {
+  insert({"breaks its device", "after"});
+  words.limits.attempts = 5;
+
+  try {
+    run();
+    ADD_FAILURE() << "it goes on";
+  } catch (const Error& error) {
+    EXPECT_EQ(static_cast<int>(error.exit_code()), exit_code_of_a_failing_device);
+    EXPECT_EQ(std::string(error.what()),
+              "3 attempts in a row failed on cpu for reasons that are no cell's: this worker computes on it no more");
+  }
+
+  EXPECT_EQ(cell("breaks its device").first, "waiting");
+  EXPECT_EQ(cell("after").first, "waiting");
 }
 
 TEST_F(Processes, ReplaceAChildThatAPluginSpoilt) {

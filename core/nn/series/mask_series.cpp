@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "nn/compaction.h"
+#include "nn/memory/batch_halvings.h"
 #include "nn/network.h"
 
 namespace espalier::nn {
@@ -52,9 +53,9 @@ std::int64_t bytes_of(const AttentionSite& site) {
 }  // namespace
 
 std::int64_t prefix_bytes(const at::Device& device, std::int64_t device_memory_bytes) {
-  if (!device.is_cpu()) return device_memory_bytes / gpu_share;
+  if (!device.is_cpu()) return halved(device_memory_bytes / gpu_share);
   const auto memory = std::int64_t{::sysconf(_SC_PHYS_PAGES)} * ::sysconf(_SC_PAGESIZE);
-  return std::min(most_cpu_bytes, memory / cpu_share);
+  return halved(std::min(most_cpu_bytes, memory / cpu_share));
 }
 
 MaskSeries::MaskSeries(const Model& model, ComputeType compute, SoftmaxScale scale, std::int64_t most_bytes)

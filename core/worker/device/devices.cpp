@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -111,6 +113,17 @@ std::string out_of_memory(const nn::Device& device) {
       "the memory of {} ({}{}) does not suffice for one example\n    free it (nvidia-smi says who has it), or "
       "use --device cpu",
       device.text(), device.name, bytes > 0 ? ", " + gigabytes(bytes) : "");
+}
+
+bool is_out_of_memory_on_the_cpu(const std::string& said) {
+  return said.find("can't allocate memory") != std::string::npos || said.find("not enough memory") != std::string::npos;
+}
+
+bool is_failure_of_the_device(const std::string& said) {
+  constexpr const char* words[] = {"CUDA error",  "CUDA driver error", "CUBLAS_STATUS_",
+                                   "cuDNN error", "CUDNN_STATUS_",     "NVML_SUCCESS"};
+  return std::any_of(std::begin(words), std::end(words),
+                     [&](const char* word) { return said.find(word) != std::string::npos; });
 }
 
 Deed add_devices(CLI::App& app) {

@@ -46,8 +46,24 @@ struct Vocabulary<Outcome> {
                                             {Outcome::Interrupted, "interrupted"}};
 };
 
+// Why an attempt did not end as done, for programs; its message is for people.
+enum class FailureReason { Error, OutOfMemory, MemoryLimit, TimeLimit, Crash, Exit, Spoilt, Device };
+template <>
+struct Vocabulary<FailureReason> {
+  static constexpr const char* kind = "reason";
+  static constexpr Word<FailureReason> words[] = {{FailureReason::Error, "error"},
+                                                  {FailureReason::OutOfMemory, "out-of-memory"},
+                                                  {FailureReason::MemoryLimit, "memory-limit"},
+                                                  {FailureReason::TimeLimit, "time-limit"},
+                                                  {FailureReason::Crash, "crash"},
+                                                  {FailureReason::Exit, "exit"},
+                                                  {FailureReason::Spoilt, "spoilt"},
+                                                  {FailureReason::Device, "device"}};
+};
+
 struct Attempt {
   Outcome outcome = Outcome::Done;
+  std::optional<FailureReason> reason;
   std::string message;            // of a failure: first line says what failed
   std::optional<double> seconds;  // of the whole attempt
   std::optional<Timing> timing;
@@ -55,6 +71,9 @@ struct Attempt {
   std::vector<Point> points;
   std::vector<Artifact> artifacts;
   std::vector<UsedPlugin> plugins;
+  std::string device;               // it was made on; empty: not known
+  std::int64_t batch_halvings = 0;  // how often batches were halved for it, because memory did not suffice
+  std::optional<std::int64_t> peak_memory_bytes;  // of the process that computed, models of earlier cells included
 
   // What the database says of it; nothing of an attempt that is not recorded yet.
   std::int64_t number = 0;  // 1 for the first

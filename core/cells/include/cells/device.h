@@ -22,6 +22,9 @@ struct Vocabulary<DeviceKind> {
       {DeviceKind::Cpu, "cpu"}, {DeviceKind::Cuda, "cuda"}, {DeviceKind::Fake, "fake"}};
 };
 
+// What a worker exits with that leaves its device alone: attempts in a row failed there for reasons that are no cell's.
+inline constexpr int exit_code_of_a_failing_device = 6;
+
 // One place: "cpu", "cuda:1". "auto" is the first GPU that answers, else the CPU.
 struct DeviceChoice {
   DeviceKind kind = DeviceKind::Cpu;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "cells/run/limits.h"
 #include "grid/cells.h"
 #include "words/plugin_description.h"
 
@@ -32,6 +33,7 @@ struct Experiment {
   std::string file_digest;  // of the file's text and of those that it includes
   Cells cells;              // those asked for, in the order they are to be run
   Cells whole;              // all of the file, where options.only asks for a slice of one within the limit; else empty
+  CellLimits limits;        // as [limits] says
   std::vector<std::string>
       missing;  // paths that do not exist, and splits that are needed but not given; sorted, each once
   // What is wrong with checkpoints and data tables that are there, each "FILE: what" with details on indented lines, and

@@ -39,6 +39,7 @@ struct Claim {
   std::string settings;      // JSON
   std::int64_t attempt = 0;  // 1 for the first
   std::string worker;
+  std::int64_t batch_halvings = 0;  // batches are to be halved so often: memory did not suffice before
 };
 
 struct Finished {
@@ -110,10 +111,20 @@ class ResultStore {
   // finish() and claim() in one transaction, for a worker that goes on.
   Finished finish_and_claim(const Claim& claim, const Attempt& attempt, const std::string& experiment,
                             double lease_seconds);
-  // A worker is known to be gone: its running attempt ends as failed with this message; the cell goes back to waiting,
+  // The attempt failed of what may go better another time: it ends as failed with its reason, and the cell waits again. With
+  // batches halved once more where asked, which whoever asks bounds; else it counts as worker_died does: false where that
+  // was the last time, and then the cell is failed; false also where the claim is lost.
+  bool try_again(const Claim& claim, const Attempt& attempt, bool halve_batches, std::int64_t attempts_allowed = 2);
+  // A worker is known to be gone: its running attempt ends as lost with this message; the cell goes back to waiting,
   // or to failed when it has used up its attempts. Returns the keys of the cells that it held.
   std::vector<std::string> worker_died(const std::string& worker, const std::string& message,
                                        std::int64_t attempts_allowed = 2);
+
+  // A paused experiment hands out no cell; who computes one finishes it.
+  void set_paused(const std::string& experiment, bool paused);
+  bool is_paused(const std::string& experiment) const;
+  // Of the cells that are asked for and not done, only the first so many stay asked for.
+  void ask_for_first(const std::string& experiment, std::int64_t cells);
   // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS).
   void release_dead_workers();
 

@@ -1,0 +1,65 @@
+#include "cells/run/limits.h"
+
+#include <espalier/error.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "words/cache/byte_count.h"
+
+namespace espalier {
+namespace {
+
+struct Unit {
+  const char* name;
+  double seconds;
+};
+constexpr Unit units[] = {{"", 1},       {"s", 1},       {"sec", 1},     {"m", 60},    {"min", 60},
+                          {"h", 3600.0}, {"hour", 3600}, {"d", 86400.0}, {"ms", 0.001}};
+constexpr double longest_seconds = 1e9;
+
+}  // namespace
+
+double seconds_from(const std::string& text, const std::string& what) {
+  double number = 0;
+  const auto* end = text.data() + text.size();
+  const auto [rest, failure] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto* unit_begin = std::find_if(rest, end, [](char letter) { return letter != ' '; });
+  const std::string name(unit_begin, end);
+  const auto* unit =
+      std::find_if(std::begin(units), std::end(units), [&](const Unit& known) { return name == known.name; });
+  const bool is_known = failure == std::errc() && unit != std::end(units);
+  if (!is_known || !(number > 0) || !(number * unit->seconds <= longest_seconds)) {
+    throw SettingsError(fmt::format(
+        "{} is '{}', expected a time of more than 0\n    as in 90s, 10min, 1.5h, 2d or plain seconds", what, text));
+  }
+  return number * unit->seconds;
+}
+
+std::string seconds_text(double seconds) {
+  if (seconds < 120) return fmt::format("{:.3g} s", seconds);
+  const auto minutes = std::llround(seconds / 60);
+  if (minutes < 60) return fmt::format("{} min", minutes);
+  return minutes % 60 == 0 ? fmt::format("{} h", minutes / 60) : fmt::format("{} h {} min", minutes / 60, minutes % 60);
+}
+
+CellLimits limits_from(const LimitSettings& settings, const std::string& before) {
+  const auto named = [&](std::string field) {
+    if (before == "--") std::replace(field.begin(), field.end(), '_', '-');
+    return before + field;
+  };
+  CellLimits limits;
+  if (!settings.cell_timeout.empty())
+    limits.timeout_seconds = seconds_from(settings.cell_timeout, named("cell_timeout"));
+  if (!settings.cell_memory.empty()) {
+    const auto bytes = bytes_from(settings.cell_memory, named("cell_memory"));
+    if (bytes == 0) throw SettingsError(fmt::format("{} is 0, expected more\n    as in 8GiB", named("cell_memory")));
+    limits.memory_bytes = static_cast<std::int64_t>(bytes);
+  }
+  limits.attempts = settings.attempts;
+  return limits;
+}
+
+}  // namespace espalier

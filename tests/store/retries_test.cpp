@@ -1,0 +1,139 @@
+// Attempts that are made once more, and cells that are not handed out for a while.
+#include <gtest/gtest.h>
+
+#include "sample_cells.h"
+#include "support/temp_dir.h"
+
+namespace espalier::store {
+namespace {
+
+using test::done_attempt;
+using test::sample_cells;
+using test::sample_experiment;
+
+constexpr double lease_seconds = 1000;
+
+Attempt failed_of(FailureReason reason, const std::string& message) {
+  Attempt attempt;
+  attempt.outcome = Outcome::Failed;
+  attempt.reason = reason;
+  attempt.message = message;
+  attempt.seconds = 1.5;
+  attempt.device = "cuda:1";
+  attempt.peak_memory_bytes = 4096;
+  return attempt;
+}
+
+class Retries : public ::testing::Test {
+ protected:
+  void insert(std::size_t count) { store.insert(sample_experiment(), sample_cells(count), true); }
+
+  test::TempDir folder;
+  ResultStore store{folder / "results.db", Mode::Create};
+};
+
+TEST_F(Retries, HalveTheBatchAndAreRecorded) {
+  insert(1);
+  auto claim = store.claim("demo", "a", lease_seconds);
+
+  EXPECT_TRUE(store.try_again(*claim, failed_of(FailureReason::OutOfMemory, "too much"), true));
+
+  claim = store.claim("demo", "a", lease_seconds);
+  ASSERT_TRUE(claim);
+  EXPECT_EQ(claim->batch_halvings, 1);
+  auto done = done_attempt(0.8);
+  done.batch_halvings = 1;
+  EXPECT_TRUE(store.finish(*claim, done));
+  const auto cell = store.read("k0");
+  ASSERT_EQ(cell.attempts.size(), 2U);
+  EXPECT_EQ(cell.state, "done");
+  EXPECT_EQ(cell.attempts[0].outcome, Outcome::Failed);
+  EXPECT_EQ(cell.attempts[0].reason, FailureReason::OutOfMemory);
+  EXPECT_EQ(cell.attempts[0].device, "cuda:1");
+  EXPECT_EQ(cell.attempts[0].peak_memory_bytes, 4096);
+  EXPECT_EQ(cell.attempts[0].batch_halvings, 0);
+  EXPECT_EQ(cell.attempts[1].batch_halvings, 1);
+  EXPECT_EQ(cell.attempts[1].reason, std::nullopt);
+}
+
+// Halving is bounded by who asks for it, and costs no life.
+TEST_F(Retries, ThatHalveCostNoLife) {
+  insert(1);
+  for (int i = 0; i < 3; ++i) {
+    const auto claim = store.claim("demo", "a", lease_seconds);
+    EXPECT_TRUE(store.try_again(*claim, failed_of(FailureReason::MemoryLimit, "too much"), true, 2)) << i;
+  }
+  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->batch_halvings, 3);
+}
+
+TEST_F(Retries, ThatHalveNothingCostALife) {
+  insert(1);
+  const auto first = store.claim("demo", "a", lease_seconds);
+  EXPECT_TRUE(store.try_again(*first, failed_of(FailureReason::Device, "CUDA error"), false, 2));
+  const auto second = store.claim("demo", "a", lease_seconds);
+  EXPECT_EQ(second->batch_halvings, 0);
+  EXPECT_FALSE(store.try_again(*second, failed_of(FailureReason::Device, "CUDA error again"), false, 2));
+
+  EXPECT_EQ(store.read("k0").state, "failed");
+  EXPECT_EQ(store.read("k0").message, "CUDA error again");
+  EXPECT_FALSE(store.claim("demo", "a", lease_seconds));
+}
+
+TEST_F(Retries, OfALostClaimWriteNothing) {
+  insert(1);
+  const auto claim = store.claim("demo", "a", lease_seconds);
+  store.release(*claim);
+
+  EXPECT_FALSE(store.try_again(*claim, failed_of(FailureReason::OutOfMemory, "too late"), true));
+
+  EXPECT_EQ(store.read("k0").state, "waiting");
+  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->batch_halvings, 0);
+}
+
+TEST_F(Retries, OfTheUserBeginWithWholeBatches) {
+  insert(1);
+  auto claim = store.claim("demo", "a", lease_seconds);
+  store.try_again(*claim, failed_of(FailureReason::OutOfMemory, "too much"), true);
+  claim = store.claim("demo", "a", lease_seconds);
+  store.finish(*claim, failed_of(FailureReason::OutOfMemory, "too much"));
+
+  insert(1);
+
+  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->batch_halvings, 0);
+}
+
+TEST_F(Retries, WaitWhileTheExperimentIsPaused) {
+  insert(2);
+  const auto begun = store.claim("demo", "a", lease_seconds);
+  store.set_paused("demo", true);
+
+  EXPECT_TRUE(store.is_paused("demo"));
+  EXPECT_FALSE(store.claim("demo", "b", lease_seconds));
+  const auto finished = store.finish_and_claim(*begun, done_attempt(0.5), "demo", lease_seconds);
+  EXPECT_TRUE(finished.kept);
+  EXPECT_FALSE(finished.next);
+
+  store.set_paused("demo", false);
+  EXPECT_FALSE(store.is_paused("demo"));
+  EXPECT_TRUE(store.claim("demo", "b", lease_seconds));
+  EXPECT_FALSE(store.is_paused("another"));
+}
+
+TEST_F(Retries, AreNotAskedForBeyondTheFirstCells) {
+  insert(5);
+  const auto claim = store.claim("demo", "a", lease_seconds);
+  store.finish(*claim, done_attempt(0.5));
+
+  store.ask_for_first("demo", 2);
+
+  EXPECT_EQ(store.counts_asked("demo").waiting, 2);
+  EXPECT_EQ(store.counts("demo").not_asked, 2);
+  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->key, "k1");
+  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->key, "k2");
+  EXPECT_FALSE(store.claim("demo", "a", lease_seconds));
+  insert(5);  // the next run asks for all of them
+  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->key, "k3");
+}
+
+}  // namespace
+}  // namespace espalier::store
