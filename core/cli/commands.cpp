@@ -78,8 +78,11 @@ Deed add_run(CLI::App& app) {
                  "cpu, auto (a GPU where one answers), all (GPUs), or some, as in cuda:0,cuda:1; default "
                  "$ESPALIER_DEVICES, else cpu")
       ->type_name("NAME,...");
-  app.add_option("--workers", arguments->workers, "Worker processes, dealt over the devices; default one a device")
-      ->check(from_one_to(1024))
+  app.add_option(
+         "--workers", arguments->workers,
+         "Worker processes, dealt over the devices; auto: as many, and with as many threads, as compute most on this "
+         "machine, measured once; default one a device")
+      ->check(CLI::Validator(CLI::IsMember({"auto"}) | CLI::Range(1, 1024)).description(""))
       ->type_name("N");
   app.add_option(
          "--threads", arguments->threads,
@@ -92,6 +95,29 @@ Deed add_run(CLI::App& app) {
                  "How large the cache may become, as in 20GiB: then what was not used for longest goes; default "
                  "$ESPALIER_CACHE_LIMIT, else no limit")
       ->type_name("SIZE");
+  app.add_option(
+         "--cell-timeout", arguments->cell_timeout,
+         "An attempt that takes longer fails, as in 90s, 10min or 2h; default cell_timeout in [limits], else none")
+      ->type_name("TIME");
+  app.add_option("--cell-memory", arguments->cell_memory,
+                 "An attempt whose process takes more is ended and made again at half the batch, as in 8GiB; default "
+                 "cell_memory in [limits], else none")
+      ->type_name("SIZE");
+  app.add_option("--attempts", arguments->attempts,
+                 "Made of a cell whose process dies; default attempts in [limits], else 2")
+      ->check(from_one_to(100))
+      ->type_name("N");
+  app.add_flag("--fail-fast", arguments->fail_fast, "End at the first cell that fails");
+  app.add_option("--time-limit", arguments->time_limit, "Give cells back and end after so long, as in 30min")
+      ->type_name("TIME");
+  app.add_option(
+         "--verify-every", arguments->verify_every,
+         "Compute one of so many of the cells that this run computed again, and compare: 20 is a random twentieth")
+      ->check(from_one_to(1'000'000))
+      ->type_name("N");
+  app.add_option("--max-cells", arguments->cells_at_most, "Compute the first so many of the cells that are not done")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{10'000'000}).description(""))
+      ->type_name("N");
   app.footer(
       "Run the same command again to go on after an interruption, or to try failed cells again.\n"
       "Example: espalier run experiments/demo.toml --only scorer=magnitude");
@@ -116,6 +142,24 @@ Deed add_status(CLI::App& app) {
       "ran.\n"
       "Example: espalier status results/demo.db --watch");
   return deed(arguments, status);
+}
+
+Deed add_pause(CLI::App& app) {
+  const auto arguments = std::make_shared<PauseArguments>();
+  add_database(app, arguments->database);
+  app.footer(
+      "Cells that are being computed are finished; no other is begun, by any run, until: espalier resume DB\n"
+      "Example: espalier pause results/demo.db");
+  return deed(arguments, pause);
+}
+
+Deed add_resume(CLI::App& app) {
+  const auto arguments = std::make_shared<PauseArguments>();
+  add_database(app, arguments->database);
+  app.footer(
+      "A run that is still there goes on by itself; else start one.\n"
+      "Example: espalier resume results/demo.db");
+  return deed(arguments, resume);
 }
 
 Deed add_table(CLI::App& app) {
@@ -154,6 +198,27 @@ Deed add_cells(CLI::App& app) {
       ->type_name("NAME");
   app.footer("Example: espalier cells experiments/demo.toml --state failed");
   return deed(arguments, cells);
+}
+
+Deed add_rerun(CLI::App& app) {
+  const auto arguments = std::make_shared<RerunArguments>();
+  add_database(app, arguments->database);
+  app.add_option("KEY", arguments->keys, "Beginnings of the cells' keys")->required()->type_name("...");
+  app.add_option("--threads", arguments->threads, "Threads; default as many as then")
+      ->check(from_one_to(4096))
+      ->type_name("N");
+  app.add_option("--device", arguments->device, "cpu, cuda or cuda:N; default the one of then")->type_name("NAME");
+  app.add_option("--plugins", arguments->database.plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
+  app.add_flag("--from-nothing", arguments->from_nothing, "Train the base model again, too");
+  app.add_flag("--json", arguments->json, "Print JSON");
+  app.footer(
+      "Nothing that was computed then is read, but the base model. What is the same, from the best: identical (scores, "
+      "masks,\n"
+      "predictions and every metric to the last bit), same predictions, same mask, different. Exit code 1 where a cell "
+      "is\n"
+      "not identical on as many threads of the same machine, or not even its predictions are on others.\n"
+      "Example: espalier rerun results/demo.db 3f2a 90c1 --threads 1");
+  return deed(arguments, rerun);
 }
 
 Deed add_clean(CLI::App& app) {

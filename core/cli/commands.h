@@ -4,6 +4,7 @@
 
 #include <espalier/error.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,10 +27,16 @@ struct ExperimentArguments {
 struct RunArguments {
   ExperimentArguments experiment;
   std::string devices;  // empty: $ESPALIER_DEVICES, else cpu
-  int workers = 0;      // 0: one a device
+  std::string workers;  // a number, or auto; empty: one a device
   int threads = 0;      // 0: chosen
   bool rerun_changed = false;
   std::string cache_limit;  // empty: $ESPALIER_CACHE_LIMIT, else none
+  // In words; empty: as the file's [limits] say, else none.
+  std::string cell_timeout, cell_memory, time_limit;
+  int attempts = 0;  // 0: as the file says
+  bool fail_fast = false;
+  std::int64_t cells_at_most = 0;
+  int verify_every = 0;  // 0: no cell is computed again
 };
 ExitCode run(const RunArguments& arguments);
 
@@ -47,6 +54,12 @@ struct DatabaseArguments {
   std::vector<std::string> sets;
   std::vector<std::string> plugins;
 };
+
+struct PauseArguments {
+  DatabaseArguments database;
+};
+ExitCode pause(const PauseArguments& arguments);
+ExitCode resume(const PauseArguments& arguments);
 
 struct StatusArguments {
   DatabaseArguments database;
@@ -102,6 +115,16 @@ struct ShowArguments {
 };
 ExitCode show(const ShowArguments& arguments);
 
+struct RerunArguments {
+  DatabaseArguments database;
+  std::vector<std::string> keys;
+  int threads = 0;     // 0: as many as then
+  std::string device;  // empty: the one of then
+  bool from_nothing = false;
+  bool json = false;
+};
+ExitCode rerun(const RerunArguments& arguments);
+
 struct PluginsArguments {
   std::vector<std::string> plugins;
   bool json = false;
@@ -122,9 +145,12 @@ struct Command {
 Deed add_run(CLI::App& app);
 Deed add_plan(CLI::App& app);
 Deed add_status(CLI::App& app);
+Deed add_pause(CLI::App& app);
+Deed add_resume(CLI::App& app);
 Deed add_table(CLI::App& app);
 Deed add_cells(CLI::App& app);
 Deed add_show(CLI::App& app);
+Deed add_rerun(CLI::App& app);
 Deed add_clean(CLI::App& app);
 Deed add_cache(CLI::App& app);
 Deed add_plugins(CLI::App& app);

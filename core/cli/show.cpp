@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
@@ -11,6 +13,10 @@ ExitCode show(const ShowArguments& arguments) {
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
   const auto known = store.read(arguments.key);
   print(arguments.json ? json_text(to_json(known)) + '\n' : report::cell_page(known));
+  if (!arguments.json && known.state == "done") {
+    print(fmt::format("\nagain, from nothing: espalier rerun {} {} --from-nothing\n", source.database.string(),
+                      known.key.substr(0, 12)));
+  }
   return ExitCode::Done;
 }
 

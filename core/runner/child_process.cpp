@@ -1,6 +1,7 @@
 #include "child_process.h"
 
 #include <espalier/error.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +32,11 @@ ChildProcess::ChildProcess(const Start& start) : state_(std::make_unique<State>(
   for (const auto& [name, value] : start.environment) variables[name] = value;
   std::error_code error;
   const pid_t parent = ::getpid();
-  const auto before_exec = [parent](auto&) {
+  cpu_set_t own;
+  CPU_ZERO(&own);
+  for (const int processor : start.processors) CPU_SET(static_cast<unsigned>(processor), &own);
+  const bool has_own = !start.processors.empty();
+  const auto before_exec = [parent, own, has_own](auto&) {
     // What this program blocks or ignores would be inherited, and the child would not hear us.
     sigset_t none;
     sigemptyset(&none);
@@ -39,6 +44,7 @@ ChildProcess::ChildProcess(const Start& start) : state_(std::make_unique<State>(
     ::signal(SIGPIPE, SIG_DFL);
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (has_own) ::sched_setaffinity(0, sizeof own, &own);
     if (::getppid() != parent) ::_exit(1);  // it died before it could be told
   };
   state_->child = process::child(process::exe = start.program.string(), process::args = start.arguments, variables,

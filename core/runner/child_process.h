@@ -28,6 +28,7 @@ class ChildProcess {
     std::map<std::string, std::string> environment;  // on top of this program's own
     std::FILE* out = nullptr;
     std::FILE* error = nullptr;
+    std::vector<int> processors = {};  // it is to stay on; empty: any
   };
 
   // Starts it in a process group of its own, so that Ctrl-C on the terminal reaches it once, through us. It gets a

@@ -2,6 +2,7 @@
 
 #include <espalier/error.h>
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
@@ -53,6 +54,17 @@ int processor_count() {
     if (processors > 0) count = std::clamp(static_cast<int>(std::ceil(processors)), 1, count);
   }
   return count;
+}
+
+std::vector<int> processors() {
+  std::vector<int> numbers;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return numbers;
+  for (int number = 0; number < CPU_SETSIZE; ++number) {
+    if (CPU_ISSET(static_cast<unsigned>(number), &allowed)) numbers.push_back(number);
+  }
+  return numbers;
 }
 
 std::vector<DeviceChoice> ready_devices(const std::string& text, const std::string& option) {

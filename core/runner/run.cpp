@@ -33,6 +33,9 @@ constexpr int failed_starts_allowed = 3;
 constexpr std::size_t notes_allowed = 20;           // different warnings shown; all of them stand in the log
 constexpr double look_for_lost_every_seconds = 30;  // cells that a vanished worker of elsewhere still holds
 
+constexpr const char* advice_on_devices =
+    "\n    look whether the GPUs answer (nvidia-smi, espalier devices), and run the same command to go on";
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 std::string cells_text(std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "cell" : "cells"); }
@@ -95,6 +98,7 @@ class Run {
   RunOutcome to_the_end() {
     insert_cells();
     finished_before_ = finished(store_.counts_asked(experiment_.name));
+    failed_before_ = store_.counts_asked(experiment_.name).failed;
     if (store_.counts_asked(experiment_.name).waiting + store_.counts_asked(experiment_.name).running > 0) compute();
     progress_.end();
     return outcome();
@@ -121,6 +125,7 @@ class Run {
       cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source});
     }
     store_.release_dead_workers();
+    done_before_ = store_.done(keys);
     const auto failed = store_.counts_of(experiment_.name, keys).failed;
     store_.insert({experiment_.name, experiment_.question, options_.file, experiment_.file_digest}, cells, true);
     if (const auto retried = failed - store_.counts_of(experiment_.name, keys).failed; retried > 0) {
@@ -129,6 +134,11 @@ class Run {
                                  retried == 1 ? "is" : "are"));
     }
     look_for_changed_plugins();
+    if (options_.cells_at_most > 0) {
+      const auto waiting = store_.counts_asked(experiment_.name).waiting;
+      store_.ask_for_first(experiment_.name, options_.cells_at_most);
+      left_for_later_ = std::max<std::int64_t>(0, waiting - options_.cells_at_most);
+    }
   }
 
   void look_for_changed_plugins() {
@@ -152,12 +162,14 @@ class Run {
     }
     // Signals are held back from here on: workers must be told before this program ends.
     SignalWatch signals;
+    const bool all_processors = workers_ > 1 && devices_.front().kind == DeviceKind::Cpu &&
+                                workers_ * threads == processors && std::ssize(runner::processors()) == processors;
     Workers running({ready_worker(), options_.database, experiment_.name, threads, options_.plugins,
-                     log_file(options_.database), devices_, workers_});
+                     log_file(options_.database), devices_, workers_, options_.limits, all_processors});
     double looked_for_lost = now();
     while (true) {
       show_log();
-      for (const auto& ended : running.collect_ended()) took_leave(ended);
+      for (const auto& ended : running.collect_ended()) took_leave(ended, running);
       const auto counts = store_.counts_asked(experiment_.name);
       progress_.update({counts.cells, counts.done, counts.failed, stage(counts, running.size())}, now());
       if (counts.waiting == 0 && running.size() == 0) {
@@ -170,14 +182,33 @@ class Run {
           running.start(finished(counts));
         }
       }
-      const auto wanted = std::min<std::int64_t>(workers_, counts.waiting + counts.running);
-      while (counts.waiting > 0 && static_cast<std::int64_t>(running.size()) < wanted) running.start(finished(counts));
-
-      if (signals.wait(look_every_seconds) == SignalWatch::Event::Stop) {
+      if (counts.waiting > 0 && may_start(running)) {
+        const auto wanted = std::min<std::int64_t>(workers_, counts.waiting + counts.running);
+        while (static_cast<std::int64_t>(running.size()) < wanted) running.start(finished(counts));
+      }
+      const bool asked = signals.wait(look_every_seconds) == SignalWatch::Event::Stop;
+      stopped_by_ = asked                                                                  ? StoppedBy::User
+                    : options_.fail_fast && counts.failed > failed_before_                 ? StoppedBy::FirstFailure
+                    : options_.time_limit_seconds && now() >= *options_.time_limit_seconds ? StoppedBy::TimeLimit
+                                                                                           : StoppedBy::Nothing;
+      if (stopped_by_ != StoppedBy::Nothing) {
         stop(running, signals);
         return;
       }
     }
+  }
+
+  // Nothing is started while the experiment is paused, nor on devices that are left out.
+  bool may_start(const Workers& running) {
+    if (!running.has_devices()) {
+      if (running.size() > 0) return false;
+      throw SettingsError(explained("no device is left to compute on") + advice_on_devices);
+    }
+    const bool paused = store_.is_paused(experiment_.name);
+    if (paused && !was_paused_)
+      progress_.note(fmt::format("paused: no cell is begun until: espalier resume {}", options_.database.string()));
+    was_paused_ = paused;
+    return !paused;
   }
 
   std::string name_in_progress() const {
@@ -207,20 +238,30 @@ class Run {
 
   // A worker that found nothing more to claim ends well. Any other end costs the attempt it was at, not the run,
   // unless workers end before they even get to a cell: then the next one would do the same.
-  void took_leave(const EndedWorker& worker) {
+  void took_leave(const EndedWorker& worker, Workers& running) {
     const auto counts = store_.counts_asked(experiment_.name);
     const bool computed = finished(counts) > worker.finished_at_start;
     show_log();
     const std::string what = "the worker " + worker.ending.text();
-    const auto keys =
-        store_.worker_died(worker.name, what + " while it computed this cell\n    its last words stand in " +
-                                            log_file(options_.database).string());
+    const auto keys = store_.worker_died(
+        worker.name,
+        what + " while it computed this cell\n    its last words stand in " + log_file(options_.database).string(),
+        options_.limits.attempts);
     for (const auto& key : keys) {
       progress_.note(fmt::format("cell {}: {} while it computed this cell", short_key(key), what));
     }
+    if (worker.ending.exit_code == exit_code_of_a_failing_device) {
+      const auto sentence = fmt::format("{} is left out: attempts in a row failed on it for reasons that are no cell's",
+                                        to_string(devices_[worker.device]));
+      running.leave_out(worker.device);
+      devices_left_out_.push_back(sentence);
+      progress_.note(sentence);
+      return;
+    }
     // Also with exit code 0: a worker that ends while it holds a cell has not done it.
     if (worker.ending.well() && keys.empty()) {
-      if (counts.waiting > 0 && !computed) failed_start(worker, "left " + cells_text(counts.waiting) + " waiting");
+      if (counts.waiting > 0 && !computed && !store_.is_paused(experiment_.name))
+        failed_start(worker, "left " + cells_text(counts.waiting) + " waiting");
       return;
     }
     if (worker.ending.exit_code == static_cast<int>(ExitCode::Store)) {
@@ -261,7 +302,6 @@ class Run {
   }
 
   void stop(Workers& running, SignalWatch& signals) {
-    interrupted_ = true;
     running.ask_to_stop();
     if (running.size() > 0) {
       progress_.note(fmt::format("stopping: {} given at most {:.0f} s to give {} back; once more to stop at once",
@@ -288,7 +328,9 @@ class Run {
     RunOutcome result;
     result.computed = std::max<std::int64_t>(0, finished(store_.counts_asked(experiment_.name)) - finished_before_);
     result.seconds = now();
-    result.interrupted = interrupted_;
+    result.stopped_by = stopped_by_;
+    result.left_for_later = left_for_later_;
+    result.devices_left_out = devices_left_out_;
     result.log = log_file(options_.database);
     result.devices = devices_in_words(devices_);
     result.cells = static_cast<std::int64_t>(experiment_.cells.size());
@@ -297,6 +339,9 @@ class Run {
     for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
     const auto done = store_.done(keys);
     result.done = std::count(done.begin(), done.end(), true);
+    for (std::size_t i = 0; i < keys.size() && i < done_before_.size(); ++i) {
+      if (done[i] && !done_before_[i]) result.computed_keys.push_back(keys[i]);
+    }
     const auto progress = store_.progress_of(experiment_.name, keys);
     for (const auto& failure : progress.failures) result.failures.push_back({failure.key, first_line(failure.message)});
     result.failed = progress.counts.failed;
@@ -315,7 +360,11 @@ class Run {
   int failed_starts_ = 0;
   std::string stage_;
   std::set<std::string> notes_;
-  bool interrupted_ = false;
+  StoppedBy stopped_by_ = StoppedBy::Nothing;
+  std::int64_t failed_before_ = 0, left_for_later_ = 0;
+  std::vector<bool> done_before_;  // of the experiment's cells
+  std::vector<std::string> devices_left_out_;
+  bool was_paused_ = false;
 };
 
 }  // namespace

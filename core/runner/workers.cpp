@@ -1,12 +1,14 @@
 #include "workers.h"
 
 #include <espalier/error.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -25,9 +27,20 @@ std::map<std::string, std::string> thread_environment(int threads) {
   return environment;
 }
 
+// Those of this program's processors that are a worker's.
+std::vector<int> processors_of(std::size_t place, int threads) {
+  const auto all = processors();
+  const auto begin = std::min(place * static_cast<std::size_t>(threads), all.size());
+  const auto end = std::min(begin + static_cast<std::size_t>(threads), all.size());
+  return {all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
 }  // namespace
 
-Workers::Workers(WorkerCommand command) : command_(std::move(command)), log_(std::fopen(command_.log.c_str(), "ae")) {
+Workers::Workers(WorkerCommand command)
+    : command_(std::move(command)),
+      log_(std::fopen(command_.log.c_str(), "ae")),
+      left_out_(command_.devices.size(), false) {
   if (!log_) {
     throw StoreError(command_.log.string() + ": the workers' log cannot be written: " +
                      std::error_code(errno, std::generic_category()).message());
@@ -47,8 +60,22 @@ Workers::~Workers() {
 std::size_t Workers::emptiest_device() const {
   std::vector<std::int64_t> workers(command_.devices.size());
   for (const auto& worker : running_) ++workers[worker.device];
+  for (std::size_t device = 0; device < workers.size(); ++device) {
+    if (left_out_[device]) workers[device] = std::numeric_limits<std::int64_t>::max();
+  }
   return static_cast<std::size_t>(std::min_element(workers.begin(), workers.end()) - workers.begin());
 }
+
+std::size_t Workers::free_place() const {
+  std::size_t place = 0;
+  while (std::any_of(running_.begin(), running_.end(), [&](const Worker& worker) { return worker.place == place; }))
+    ++place;
+  return place;
+}
+
+void Workers::leave_out(std::size_t device) { left_out_[device] = true; }
+
+bool Workers::has_devices() const { return std::count(left_out_.begin(), left_out_.end(), false) > 0; }
 
 void Workers::start(std::int64_t finished) {
   const auto device = emptiest_device();
@@ -64,10 +91,18 @@ void Workers::start(std::int64_t finished) {
     const auto sharing = workers_on(device, command_.devices.size(), command_.workers);
     start.arguments.insert(start.arguments.end(), {"--device-workers", std::to_string(sharing)});
   }
+  const auto& limits = command_.limits;
+  if (limits.timeout_seconds)
+    start.arguments.insert(start.arguments.end(), {"--cell-timeout", fmt::format("{}", *limits.timeout_seconds)});
+  if (limits.memory_bytes)
+    start.arguments.insert(start.arguments.end(), {"--cell-memory", std::to_string(*limits.memory_bytes)});
+  start.arguments.insert(start.arguments.end(), {"--attempts", std::to_string(limits.attempts)});
+  const auto place = free_place();
+  if (command_.on_their_own_processors) start.processors = processors_of(place, command_.threads);
   ChildProcess process(start);
   // The name needs the start time of the process, which is there until it has been waited for, even if it died at once.
   auto name = store::worker_name(process.id());
-  running_.push_back({std::move(process), std::move(name), finished, device});
+  running_.push_back({std::move(process), std::move(name), finished, device, place});
 }
 
 std::vector<EndedWorker> Workers::collect_ended() {
@@ -75,7 +110,7 @@ std::vector<EndedWorker> Workers::collect_ended() {
   std::vector<Worker> still;
   for (auto& worker : running_) {
     if (const auto ending = worker.process.ending()) {
-      ended.push_back({worker.name, *ending, worker.finished_at_start});
+      ended.push_back({worker.name, *ending, worker.finished_at_start, worker.device});
     } else {
       still.push_back(std::move(worker));
     }

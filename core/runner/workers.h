@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cells/device.h"
+#include "cells/run/limits.h"
 #include "child_process.h"
 
 namespace espalier::runner {
@@ -22,12 +23,17 @@ struct WorkerCommand {
   std::filesystem::path log;
   std::vector<DeviceChoice> devices = {{}};
   std::int64_t workers = 1;  // at most at once
+  CellLimits limits;
+  // Each worker stays on processors of its own: where together they use all that this program may. Fewer are left to the
+  // system, which knows what else runs.
+  bool on_their_own_processors = false;
 };
 
 struct EndedWorker {
   std::string name;  // as the store knows it: HOST:PID:START_TICKS
   Ending ending;
   std::int64_t finished_at_start = 0;  // cells of the experiment that had ended when it was started
+  std::size_t device = 0;              // its place in the list
 };
 
 class Workers {
@@ -38,8 +44,11 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   std::size_t size() const { return running_.size(); }
-  // On the device that has the fewest.
+  // On the device that has the fewest, of those that are not left out.
   void start(std::int64_t finished);
+  // No other worker is started on it.
+  void leave_out(std::size_t device);
+  bool has_devices() const;
   std::vector<EndedWorker> collect_ended();
   void ask_to_stop();
   void kill();
@@ -50,8 +59,10 @@ class Workers {
     std::string name;
     std::int64_t finished_at_start;
     std::size_t device;
+    std::size_t place;  // among the workers: which processors are its own
   };
   std::size_t emptiest_device() const;
+  std::size_t free_place() const;
   struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
@@ -59,6 +70,7 @@ class Workers {
   WorkerCommand command_;
   std::unique_ptr<std::FILE, CloseFile> log_;
   std::vector<Worker> running_;
+  std::vector<bool> left_out_;  // by device
 };
 
 }  // namespace espalier::runner

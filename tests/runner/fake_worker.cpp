@@ -4,9 +4,10 @@
 //   FAKE_CELLS_EXIT=N   ends before it claims anything                  FAKE_DESCRIBE_EXIT=N  fails to describe
 //   FAKE_JOURNAL=FILE   one line for each call, with its threads        FAKE_DEAF=1  does not hear SIGTERM
 //   FAKE_REFUSED=NAME   describes plugin files of that name as refused
+//   FAKE_FAILING_DEVICE=NAME  gives that device up before it claims anything
 //   FAKE_GPUS=N         has so many GPUs, else none                     FAKE_DEVICES_EXIT=N  cannot say
 // Its plugin files are texts: "ROLE VERSION". What files it described stands in FAKE_JOURNAL.files, what device each call of
-// cells was given in FAKE_JOURNAL.devices.
+// cells was given in FAKE_JOURNAL.devices, its limits in FAKE_JOURNAL.limits.
 #include <unistd.h>
 
 #include <csignal>
@@ -143,6 +144,10 @@ int devices(const std::vector<std::string>& words) {
 int cells(const std::vector<std::string>& words) {
   std::ofstream(given("FAKE_JOURNAL", "/dev/null") + ".devices", std::ios::app)
       << option(words, "--device") << " shared by " << option(words, "--device-workers") << std::endl;
+  std::ofstream(given("FAKE_JOURNAL", "/dev/null") + ".limits", std::ios::app)
+      << option(words, "--cell-timeout") << " " << option(words, "--cell-memory") << " " << option(words, "--attempts")
+      << std::endl;
+  if (option(words, "--device") == given("FAKE_FAILING_DEVICE", "none")) return espalier::exit_code_of_a_failing_device;
   if (const auto code = given("FAKE_CELLS_EXIT"); !code.empty()) {
     std::cerr << "error: the fake does not start\n    it was told so\n";
     return std::stoi(code);

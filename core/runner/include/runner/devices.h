@@ -12,6 +12,8 @@ namespace espalier::runner {
 
 // How many this program may keep busy.
 int processor_count();
+// Those that the system lets it run on, by number.
+std::vector<int> processors();
 
 // What --devices stands for, "auto" and "all" too. The worker opens each of them once, which it alone can; for the CPU
 // it is not asked. Throws SettingsError, with the worker's own sentence where one cannot be opened. `option` names where

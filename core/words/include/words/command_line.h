@@ -21,6 +21,8 @@ inline constexpr WorkerCommand worker_commands[] = {
     {"cells", "Claim cells of an experiment and run them until none is left (espalier run starts this)", false},
     {"describe", "Describe plugin files as JSON, each opened in a process of its own (espalier keeps the answers)",
      false},
+    {"throughput", "Examples of a cell's data that this process evaluates a second (run --workers auto starts several)",
+     false},
     {"train", "Fine-tune a checkpoint on a labelled table; writes an ordinary checkpoint", true},
     {"score", "Score the units of a checkpoint; writes a score file", true},
     {"prune", "Prune a checkpoint by scores and a budget, or by a mask; writes a checkpoint", true},
