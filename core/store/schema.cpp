@@ -288,6 +288,8 @@ CREATE INDEX experiment_cell_next ON experiment_cell (experiment_id, rank, posit
   WHERE asked = 1 AND state = 'waiting';
 CREATE INDEX experiment_cell_group ON experiment_cell (experiment_id, rank, base_group, score_group, position)
   WHERE asked = 1 AND state = 'waiting';
+-- Which groups the workers are at, without a look at the cells themselves.
+CREATE INDEX cell_at_work ON cell (worker, state, base_group, score_group) WHERE state = 'running';
 -- How often the cell's batch is to be halved, because memory did not suffice.
 ALTER TABLE cell ADD COLUMN batch_halvings INTEGER NOT NULL DEFAULT 0;
 

@@ -8,11 +8,11 @@
 namespace espalier::store {
 namespace {
 
-// Groups that are looked at beside those that somebody is at. There are seldom more in a rank, and any of them would do.
-constexpr std::size_t most_groups_looked_at = 16;
+// Of so many one is nearly always free, and a group that few are at will do.
+constexpr std::size_t most_groups_looked_at = 64;
 
 struct Candidate {
-  std::int64_t cell = 0, position = 0;
+  std::int64_t cell = 0;
   GroupsOfCell groups;
 };
 
@@ -24,7 +24,7 @@ class Rank {
 
   std::optional<Candidate> first_of_score_group(const GroupsOfCell& groups) {
     return first(
-        "SELECT cell_id, position, base_group, score_group FROM experiment_cell WHERE experiment_id = ? AND rank = ? "
+        "SELECT cell_id, base_group, score_group FROM experiment_cell WHERE experiment_id = ? AND rank = ? "
         "AND asked = 1 AND state = 'waiting' AND base_group = ? AND score_group = ? ORDER BY position LIMIT 1",
         groups.base, groups.scores);
   }
@@ -58,7 +58,7 @@ class Rank {
     std::optional<Candidate> found;
     if (select.executeStep()) {
       found.emplace();
-      read_row(select, found->cell, found->position, found->groups.base, found->groups.scores);
+      read_row(select, found->cell, found->groups.base, found->groups.scores);
     }
     select.reset();
     return found;
@@ -101,56 +101,51 @@ Crowds crowds_of(ResultStore::State& state, const std::string& worker) {
   return crowds;
 }
 
-// Of cells in groups that so many are at: the one in the emptiest, of several the first.
-struct Emptiest {
-  std::optional<Candidate> best;
-  std::size_t crowd = std::numeric_limits<std::size_t>::max();
-
-  void offer(const Candidate& candidate, std::size_t at_its_group) {
-    if (best && std::pair(at_its_group, candidate.position) >= std::pair(crowd, best->position)) return;
-    best = candidate;
-    crowd = at_its_group;
+// Of the numbers that `next` gives one after the other, the one that fewest are at: the first that nobody is at.
+template <typename Next>
+std::optional<std::int64_t> emptiest(const std::map<std::int64_t, std::size_t>& crowds, const Next& next) {
+  std::optional<std::int64_t> best;
+  auto fewest = std::numeric_limits<std::size_t>::max();
+  std::optional<std::int64_t> group = next(std::optional<std::int64_t>());
+  for (std::size_t looked_at = 0; group && looked_at <= crowds.size() && looked_at < most_groups_looked_at;
+       ++looked_at) {
+    const auto crowd = Crowds::at(crowds, *group);
+    if (crowd < fewest) best = group;
+    fewest = std::min(fewest, crowd);
+    if (fewest == 0) break;
+    group = next(group);
   }
-};
+  return best;
+}
 
-// A cell of the base group: where fewest are at the same scores.
+// A cell of the base group, of the scores that fewest are at.
 std::optional<Candidate> best_of_base_group(Rank& rank, std::int64_t base, const Crowds& crowds) {
-  Emptiest emptiest;
-  const auto most = most_groups_looked_at + crowds.at_scores.size();
-  std::optional<std::int64_t> scores = rank.score_group_after(base, -1);
-  for (std::size_t looked_at = 0; scores && looked_at < most; ++looked_at) {
-    if (const auto first = rank.first_of_score_group({base, *scores}))
-      emptiest.offer(*first, *scores == 0 ? 0 : Crowds::at(crowds.at_scores, *scores));
-    scores = rank.score_group_after(base, *scores);
-  }
-  return emptiest.best;
+  const auto scores = emptiest(crowds.at_scores, [&](const std::optional<std::int64_t>& before) {
+    return rank.score_group_after(base, before.value_or(-1));
+  });
+  return scores ? rank.first_of_score_group({base, *scores}) : std::nullopt;
 }
 
-// A cell of the base group that fewest are at; nullopt where no cell of the rank is of a known one.
-std::optional<Candidate> best_of_rank(Rank& rank, const Crowds& crowds) {
-  Emptiest emptiest;
-  const auto most = most_groups_looked_at + crowds.at_base.size();
-  std::optional<std::int64_t> base = rank.base_group_after(0);
-  for (std::size_t looked_at = 0; base && looked_at < most; ++looked_at) {
-    if (const auto first = best_of_base_group(rank, *base, crowds))
-      emptiest.offer(*first, Crowds::at(crowds.at_base, *base));
-    base = rank.base_group_after(*base);
-  }
-  return emptiest.best;
-}
-
-std::optional<Candidate> one_that_suits(Rank& rank, ResultStore::State& state, const std::string& worker) {
+// `first`: the rank's first cell, which is the answer wherever it suits as well as another.
+Candidate one_that_suits(Rank& rank, const Candidate& first, ResultStore::State& state, const std::string& worker) {
   const auto& recent = state.recent_groups[worker];
   if (!recent.empty() && recent.front().scores != 0) {
-    if (auto same = rank.first_of_score_group(recent.front())) return same;
+    if (const auto same = rank.first_of_score_group(recent.front())) return *same;
   }
   const auto crowds = crowds_of(state, worker);
+  const bool first_is_free = Crowds::at(crowds.at_scores, first.groups.scores) == 0;
   for (const auto& groups : recent) {
     const bool is_free = &groups == &recent.front() || Crowds::at(crowds.at_base, groups.base) == 0;
     if (!is_free) continue;
-    if (auto near = best_of_base_group(rank, groups.base, crowds)) return near;
+    if (first.groups.base == groups.base && first_is_free) return first;
+    if (const auto near = best_of_base_group(rank, groups.base, crowds)) return *near;
   }
-  return best_of_rank(rank, crowds);
+  if (Crowds::at(crowds.at_base, first.groups.base) == 0) return first;
+  const auto base = emptiest(crowds.at_base, [&](const std::optional<std::int64_t>& before) {
+    return rank.base_group_after(before.value_or(0));
+  });
+  if (!base || (*base == first.groups.base && first_is_free)) return first;
+  return best_of_base_group(rank, *base, crowds).value_or(first);
 }
 
 // The engine keeps as many base models in memory (engine/base_model.cpp).
@@ -168,18 +163,18 @@ void remember(std::vector<GroupsOfCell>& recent, const GroupsOfCell& groups) {
 std::optional<std::int64_t> next_cell(ResultStore::State& state, const std::string& experiment,
                                       const std::string& worker) {
   auto& select = state.statement(R"sql(
-SELECT joined.experiment_id, joined.rank, joined.cell_id, joined.position, joined.base_group, joined.score_group
+SELECT joined.experiment_id, joined.rank, joined.cell_id, joined.base_group, joined.score_group
 FROM experiment_cell AS joined
 WHERE joined.experiment_id = (SELECT id FROM experiment WHERE name = ?) AND joined.asked = 1 AND joined.state = 'waiting'
 ORDER BY joined.rank, joined.position LIMIT 1)sql");
   select.bind(1, experiment);
   if (!select.executeStep()) return std::nullopt;
   std::int64_t experiment_id = 0, lowest = 0;
-  Candidate chosen;
-  read_row(select, experiment_id, lowest, chosen.cell, chosen.position, chosen.groups.base, chosen.groups.scores);
+  Candidate first;
+  read_row(select, experiment_id, lowest, first.cell, first.groups.base, first.groups.scores);
   select.reset();
   Rank rank(state, experiment_id, lowest);
-  if (const auto suits = one_that_suits(rank, state, worker)) chosen = *suits;
+  const auto chosen = one_that_suits(rank, first, state, worker);
   remember(state.recent_groups[worker], chosen.groups);
   return chosen.cell;
 }
