@@ -158,7 +158,9 @@ TEST_F(Order, IsThatOfTheLatestRun) {
   store_.insert(sample_experiment(), cells, false);
 
   EXPECT_EQ(store_.claim("demo", "a", lease_seconds)->key, "k2");
-  EXPECT_EQ(store_.claim("demo", "a", lease_seconds)->key, "k1") << "a group that nobody is at";
+  EXPECT_EQ(store_.claim("demo", "b", lease_seconds)->key, "k0");
+  EXPECT_EQ(store_.claim("demo", "a", lease_seconds)->key, "k1");
+  EXPECT_FALSE(store_.claim("demo", "a", lease_seconds));
 }
 
 std::vector<NewCell> slice_of(std::size_t count, std::size_t first, std::size_t last) {
