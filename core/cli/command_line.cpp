@@ -28,8 +28,9 @@ constexpr Command commands[] = {
     {"show", experiments, "Everything known of a cell", add_show},
     {"rerun", experiments, "Compute cells again, apart from the database, and say how far the numbers are the same",
      add_rerun},
-    {"clean", experiments,
-     "Remove cells that no experiment file holds any more, and cache entries that no cell refers to", add_clean},
+    {"diff", experiments, "Two databases cell by cell: what both hold, and what came out otherwise", add_diff},
+    {"prune-db", experiments, "Remove cells that no experiment file holds any more", add_prune_db},
+    {"clean", experiments, "Where the disk went; remove cache entries that no cell refers to", add_clean},
     {"cache", experiments, "What lies in the cache; check it, trim it to a size, clear it", add_cache},
     {"plugins", experiments, "The scorers, searchers and recoveries there are, with their settings", add_plugins},
 };

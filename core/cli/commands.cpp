@@ -181,9 +181,9 @@ Deed add_table(CLI::App& app) {
   add_slice(app, arguments->only);
   add_table_looks(app, *arguments);
   app.footer(
-      "Of an experiment file: the cells that it holds now. Of a database: all that it holds; what one name stood for "
-      "at\n"
-      "different times is told apart. Axes and values are explained in docs/views.md.\n"
+      "Of an experiment file: the cells that it holds now. Of a database: those that its files held when they last "
+      "ran;\n"
+      "'espalier cells DB --stale' lists the others. Axes and values are explained in docs/views.md.\n"
       "Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown");
   return deed(arguments, table);
 }
@@ -196,6 +196,7 @@ Deed add_cells(CLI::App& app) {
   app.add_option("--format", arguments->format,
                  "terminal or markdown: what tells the cells apart; csv or json: every setting, every metric")
       ->type_name("NAME");
+  app.add_flag("--stale", arguments->stale, "Those alone that are of an earlier state of the experiment file");
   app.footer("Example: espalier cells experiments/demo.toml --state failed");
   return deed(arguments, cells);
 }
@@ -221,16 +222,48 @@ Deed add_rerun(CLI::App& app) {
   return deed(arguments, rerun);
 }
 
+Deed add_diff(CLI::App& app) {
+  const auto arguments = std::make_shared<DiffArguments>();
+  app.add_option("DB_A", arguments->one.file, "A database, or the experiment file that it belongs to")
+      ->required()
+      ->type_name("");
+  app.add_option("DB_B", arguments->two.file, "Another one")->required()->type_name("");
+  app.add_option("--tolerance", arguments->tolerance, "Numbers that lie so near each other are equal; default 0")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("X");
+  app.add_flag("--json", arguments->json, "Print JSON: every cell that differs");
+  app.footer(
+      "Cells are the same by their keys. What was measured counts (states, metrics, parameters, masks, predictions), "
+      "not\n"
+      "when, where and how long. Exit code 1 where something differs or one of the two lacks a cell.\n"
+      "Example: espalier diff results/demo.db elsewhere/demo.db --tolerance 1e-6");
+  return deed(arguments, diff);
+}
+
+Deed add_prune_db(CLI::App& app) {
+  const auto arguments = std::make_shared<PruneDbArguments>();
+  add_results(app, arguments->database);
+  app.add_flag("--yes", arguments->yes, "Remove without asking");
+  app.add_flag("--dry-run", arguments->dry_run, "Say what would go, and remove nothing");
+  app.footer(
+      "Of an experiment file: the cells that it does not hold now. Of a database: those that its files did not hold "
+      "when\n"
+      "they last ran. Shows them and asks; all that was recorded of them goes, and the file becomes smaller. Refuses "
+      "while\n"
+      "a run is at work.\n"
+      "Example: espalier prune-db experiments/demo.toml");
+  return deed(arguments, prune_db);
+}
+
 Deed add_clean(CLI::App& app) {
   const auto arguments = std::make_shared<CleanArguments>();
-  add_results(app, arguments->database);
-  app.add_flag("--cells", arguments->cells, "Remove the cells that are of an earlier state of the experiment file");
+  add_database(app, arguments->database);
   app.add_flag("--cache", arguments->cache,
                "Remove base models, scores, masks and steps that no cell of a database nearby refers to");
   app.add_flag("--dry-run", arguments->dry_run, "Say what would go, and remove nothing");
   app.footer(
-      "Without --cells and --cache it only says what would go. Refuses while a run is at work.\n"
-      "Example: espalier clean experiments/demo.toml --cells --cache --dry-run");
+      "Without --cache it only says what would go. Refuses while a run is at work. Cells go by 'espalier prune-db'.\n"
+      "Example: espalier clean experiments/demo.toml --cache --dry-run");
   return deed(arguments, clean);
 }
 

@@ -88,16 +88,30 @@ struct CellsArguments {
   std::string state;
   std::vector<std::string> only;
   std::string format = "terminal";
+  bool stale = false;
 };
 ExitCode cells(const CellsArguments& arguments);
 
 struct CleanArguments {
   DatabaseArguments database;
-  bool cells = false;
   bool cache = false;
   bool dry_run = false;
 };
 ExitCode clean(const CleanArguments& arguments);
+
+struct PruneDbArguments {
+  DatabaseArguments database;
+  bool yes = false;
+  bool dry_run = false;
+};
+ExitCode prune_db(const PruneDbArguments& arguments);
+
+struct DiffArguments {
+  DatabaseArguments one, two;
+  double tolerance = 0;
+  bool json = false;
+};
+ExitCode diff(const DiffArguments& arguments);
 
 struct CacheArguments {
   std::string action = "list";     // list, check, trim or clear
@@ -151,6 +165,8 @@ Deed add_table(CLI::App& app);
 Deed add_cells(CLI::App& app);
 Deed add_show(CLI::App& app);
 Deed add_rerun(CLI::App& app);
+Deed add_diff(CLI::App& app);
+Deed add_prune_db(CLI::App& app);
 Deed add_clean(CLI::App& app);
 Deed add_cache(CLI::App& app);
 Deed add_plugins(CLI::App& app);

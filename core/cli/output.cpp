@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -19,6 +20,14 @@ void print_json(const nlohmann::json& document) {
 }
 
 void say(const std::string& text) { std::fputs((text + "\n").c_str(), stderr); }
+
+bool is_answered_yes(const std::string& question) {
+  if (::isatty(STDIN_FILENO) != 1) throw SettingsError(question + "\n    nobody can be asked here: give --yes");
+  std::cerr << question << " [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
 
 bool finish_printing() {
   errno = 0;

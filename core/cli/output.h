@@ -13,6 +13,9 @@ void print(const std::string& text);  // a result, on stdout
 void print_json(const nlohmann::json& document);
 void say(const std::string& text);  // a sentence, on stderr
 
+// Asks at the terminal. Throws SettingsError where nobody can be asked.
+bool is_answered_yes(const std::string& question);
+
 // Everything printed reaches its place, or throws StoreError. A reader that has gone away is no error: false.
 bool finish_printing();
 

@@ -54,6 +54,9 @@ nlohmann::json as_json(const runner::Plan& plan, const grid::Experiment& experim
                           {"axes", axes},
                           {"estimated_seconds", nullptr},
                           {"estimated_memory_bytes", nullptr}};
+  document["priorities"] = nlohmann::json::array();
+  for (const auto& share : experiment.priorities)
+    document["priorities"].push_back({{"priority", share.priority}, {"cells", share.cells}});
   if (database.elsewhere) document["database_elsewhere"] = database.elsewhere->string();
   if (plan.seconds) document["estimated_seconds"] = *plan.seconds;
   if (plan.memory_bytes) document["estimated_memory_bytes"] = *plan.memory_bytes;
@@ -83,6 +86,17 @@ std::string values_text(const runner::Axis& axis) {
   return fmt::format("{}: {}{}", axis.values.size(), join(values), axis.values.size() > shown ? ", ..." : "");
 }
 
+// "4 cells of priority 2, then 12 of 0"; of one priority there is nothing to say.
+std::string priorities_text(const std::vector<grid::PriorityShare>& priorities) {
+  std::string text;
+  for (const auto& share : priorities) {
+    text += text.empty()
+                ? fmt::format("{} {} of priority {}", share.cells, share.cells == 1 ? "cell" : "cells", share.priority)
+                : fmt::format(", then {} of {}", share.cells, share.priority);
+  }
+  return text;
+}
+
 std::string database_text(const DatabasePlace& database) {
   if (database.exists) return database.path.string();
   std::string text = database.path.string() + ", which is not there yet";
@@ -102,6 +116,8 @@ std::string as_text(const runner::Plan& plan, const grid::Experiment& experiment
   if (!plan.axes.empty()) text += "\n";
   text += fmt::format("  {:<13}{} {}, {} done, {} to run\n", "grid", plan.cells, plan.cells == 1 ? "cell" : "cells",
                       plan.done, plan.to_run);
+  if (experiment.priorities.size() > 1)
+    text += fmt::format("  {:<13}{}\n", "order", priorities_text(experiment.priorities));
   text += fmt::format("  {:<13}{}\n", "time", time_text(plan));
   if (plan.to_run > 0) text += fmt::format("  {:<13}{}\n", "memory", memory_text(plan));
   text += fmt::format("  {:<13}{}\n", "database", database_text(database));

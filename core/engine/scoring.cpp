@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cells/sharing/work_groups.h"
 #include "engine/environment.h"
 #include "engine/untouched.h"
 #include "loader/visit.h"
@@ -34,13 +35,6 @@ at::Tensor heads_from_channels(const Units& heads, const Units& channels, const 
 // The split that a scorer reads, or empty.
 std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
   return plugin.has(needs_data) ? settings.get<std::string>(host::split) : std::string();
-}
-
-// Units on which the scorer is asked, so that one answer serves several granularities.
-Granularity finest(const loader::Plugin& plugin, Granularity granularity) {
-  return plugin.has(sums_over_channels) && !plugin.has(heads_only) && granularity == Granularity::Head
-             ? Granularity::HeadChannel
-             : granularity;
 }
 
 }  // namespace
@@ -124,7 +118,7 @@ ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catal
 ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request) {
   const auto& plugin = catalog_.find("scorer", request.scorer);
   auto fine = request;
-  fine.granularity = finest(plugin, request.granularity);
+  fine.granularity = scored_granularity(plugin.description.traits, request.granularity);
   const auto split_name = split_of(plugin, request.settings);
   nlohmann::json made_from = {{"base_model", base.digest},
                               {"split", split_name.empty() ? "" : base.task->split_digest(split_name)},

@@ -100,6 +100,23 @@ void Cells::add(std::uint64_t place, const Digest& digest, bool missing, bool as
   cell.texts = static_cast<std::uint32_t>(texts_.size() - 1) & 0x3FFFFFFFU;
   cell.missing = missing ? 1U : 0U;
   cell.asked = asked ? 1U : 0U;
+  cell.rank = 0;
+}
+
+void Cells::order_by(const std::vector<std::uint64_t>& ranks) {
+  if (!std::is_sorted(ranks.begin(), ranks.end())) {
+    std::vector<std::uint32_t> order(cells_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return ranks[a] < ranks[b]; });
+    std::vector<Cell> sorted;
+    sorted.reserve(cells_.size());
+    for (const auto cell : order) sorted.push_back(cells_[cell]);
+    cells_ = std::move(sorted);
+  }
+  auto numbers = ranks;
+  std::sort(numbers.begin(), numbers.end());
+  for (std::size_t i = 1; i < cells_.size(); ++i)
+    cells_[i].rank = cells_[i - 1].rank + (numbers[i] != numbers[i - 1] ? 1U : 0U);
 }
 
 }  // namespace espalier::grid

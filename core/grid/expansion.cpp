@@ -6,11 +6,11 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 #include <set>
 
 #include "cells/budgets.h"
+#include "order/ranks.h"
 #include "pattern.h"
 #include "seed_notes.h"
 #include "words/names.h"
@@ -47,64 +47,6 @@ bool fits(const Pattern& pattern, const Grid& grid, const Dimension& dimension, 
                      [&](Member member) { return fits(pattern, grid, member, row); });
 }
 
-// First and last, then the middle of each gap, level by level.
-std::vector<std::uint32_t> ends_first(const std::vector<std::uint32_t>& sorted) {
-  std::vector<std::uint32_t> visited;
-  if (sorted.empty()) return visited;
-  visited.push_back(sorted.front());
-  if (sorted.size() > 1) visited.push_back(sorted.back());
-  std::vector<std::pair<std::size_t, std::size_t>> gaps = {{0, sorted.size() - 1}};
-  for (std::size_t i = 0; i < gaps.size(); ++i) {
-    const auto [low, high] = gaps[i];
-    if (high - low < 2) continue;
-    const auto middle = low + (high - low) / 2;
-    visited.push_back(sorted[middle]);
-    gaps.emplace_back(low, middle);
-    gaps.emplace_back(middle, high);
-  }
-  return visited;
-}
-
-// Seeds vary slowest, then the budget, from its ends inwards; the rest as written. So the first cells span the whole
-// range with one seed, later ones fill it in, and further seeds come last.
-void order_coarse_to_fine(Grid& grid) {
-  const auto holds = [](const Dimension& dimension, Member member) {
-    return std::find(dimension.members.begin(), dimension.members.end(), member) != dimension.members.end();
-  };
-  const auto rank = [&](const Dimension& dimension) {
-    if (holds(dimension, Member::Budget)) return 1;
-    return holds(dimension, Member::Seed) || holds(dimension, Member::BaseSeed) ? 0 : 2;
-  };
-  std::stable_sort(grid.dimensions.begin(), grid.dimensions.end(),
-                   [&](const Dimension& a, const Dimension& b) { return rank(a) < rank(b); });
-  const auto& budgets = grid.axis(Member::Budget).values;
-  for (auto& dimension : grid.dimensions) {
-    if (!holds(dimension, Member::Budget)) continue;
-    std::stable_sort(dimension.rows.begin(), dimension.rows.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return *budgets[a].number < *budgets[b].number; });
-    dimension.rows = ends_first(dimension.rows);
-  }
-}
-
-void order_as_asked(Grid& grid) {
-  if (grid.order == Order::CoarseToFine) order_coarse_to_fine(grid);
-}
-
-// The same order for the same name, on every machine and with every standard library.
-std::vector<std::uint32_t> shuffled(std::size_t count, const std::string& name) {
-  std::vector<std::uint32_t> order(count);
-  std::iota(order.begin(), order.end(), 0u);
-  std::uint64_t state = std::stoull(sha256_hex(name).substr(0, 16), nullptr, 16);
-  const auto next = [&state] {  // splitmix64
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  };
-  for (std::size_t i = count; i > 1; --i) std::swap(order[i - 1], order[next() % i]);
-  return order;
-}
-
 // Which cells there are already: their places in the list, found by their digests.
 class SeenCells {
  public:
@@ -112,13 +54,12 @@ class SeenCells {
     return !slots_.empty() && slots_[find(cells, digest)] != 0;
   }
 
-  // False where a cell of this digest is there.
-  bool insert(const Cells& cells, const Cells::Digest& digest) {
+  // Where a cell of this digest is: the next free place, where there is none yet.
+  std::size_t insert(const Cells& cells, const Cells::Digest& digest) {
     if (2 * (cells.size() + 1) > slots_.size()) grow(cells, std::max<std::size_t>(1024, 4 * (cells.size() + 1)));
     auto& slot = slots_[find(cells, digest)];
-    if (slot != 0) return false;
-    slot = static_cast<std::uint32_t>(cells.size() + 1);
-    return true;
+    if (slot == 0) slot = static_cast<std::uint32_t>(cells.size() + 1);
+    return slot - 1;
   }
 
   void reserve(const Cells& cells, std::size_t count) {
@@ -182,17 +123,19 @@ class Expander {
         engine_(fmt::format(",\"results_version\":{}", results_version)) {}
 
   // The cells that are asked for. Says so where a grid above has every cell of this one.
-  void add_asked(const Grid& grid) {
+  void add_asked(const Grid& grid, RanksOfGrid ranks) {
     open(grid, expansion_.cells);
     SeedNotes seeds(grid);
     const auto before = expansion_.cells.size();
     std::size_t found = 0;
-    each_place(grid, [&](std::size_t place) {
+    each_place(grid, [&](std::size_t visited, std::size_t place) {
       ++found;
       seeds.count(rows_);
       remember_meeting();
       const auto [digest, missing] = identity();
-      if (seen_.insert(expansion_.cells, digest)) expansion_.cells.add(place, digest, missing);
+      const auto cell = seen_.insert(expansion_.cells, digest);
+      if (cell == expansion_.cells.size()) expansion_.cells.add(place, digest, missing);
+      ranks.see(cell, visited, place);
     });
     const auto notes = seeds.notes();
     expansion_.notes.insert(expansion_.notes.end(), notes.begin(), notes.end());
@@ -203,12 +146,14 @@ class Expander {
   }
 
   // All cells, after those that are asked for.
-  void add_whole(const Grid& grid) {
+  void add_whole(const Grid& grid, RanksOfGrid ranks) {
     open(grid, expansion_.whole);
-    each_place(grid, [&](std::size_t place) {
+    each_place(grid, [&](std::size_t visited, std::size_t place) {
       const auto [digest, missing] = identity();
-      if (!seen_in_whole_.insert(expansion_.whole, digest)) return;
-      expansion_.whole.add(place, digest, missing, seen_.contains(expansion_.cells, digest));
+      const auto cell = seen_in_whole_.insert(expansion_.whole, digest);
+      if (cell == expansion_.whole.size())
+        expansion_.whole.add(place, digest, missing, seen_.contains(expansion_.cells, digest));
+      ranks.see(cell, visited, place);
     });
   }
 
@@ -245,7 +190,7 @@ class Expander {
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t place = order.empty() ? i : order[i];
       locate(place);
-      if (!skips.leave_out(rows_)) visit(place);
+      if (!skips.leave_out(rows_)) visit(i, place);
     }
   }
 
@@ -370,6 +315,17 @@ class Expander {
   std::string key_text_;
 };
 
+// The cells of the whole file beside those of a slice, where there are not too many.
+void expand_whole(std::vector<Grid>& grids, Expander& expander, Expansion& expansion) {
+  std::uint64_t count = 0;
+  for (const auto& grid : grids) count = sum_of(count, cell_count(grid));
+  if (count > most_cells) return;
+  for (auto& grid : grids) order_as_asked(grid);
+  Ranks ranks(grids);
+  for (std::size_t i = 0; i < grids.size(); ++i) expander.add_whole(grids[i], ranks.of_grid(i));
+  expansion.whole.order_by(ranks.of_cells());
+}
+
 }  // namespace
 
 void name_unnamed(std::vector<Grid>& grids) {
@@ -443,15 +399,14 @@ Expansion expand(std::vector<Grid>& grids, const ExpansionOptions& options) {
   Expansion expansion;
   Expander expander(expansion, options);
   for (auto& grid : first) order_as_asked(grid);
-  for (const auto& grid : first) expander.add_asked(grid);
+  Ranks ranks(first);
+  for (std::size_t i = 0; i < first.size(); ++i) expander.add_asked(first[i], ranks.of_grid(i));
   expansion.missing = expander.missing();
   expansion.meetings = expander.meetings();
-  if (!is_slice) return expansion;
-  std::uint64_t whole = 0;
-  for (const auto& grid : grids) whole = sum_of(whole, cell_count(grid));
-  if (whole > most_cells) return expansion;
-  for (auto& grid : grids) order_as_asked(grid);
-  for (const auto& grid : grids) expander.add_whole(grid);
+  if (is_slice) expand_whole(grids, expander, expansion);
+  // Last: places in the list are what cells are found by until then.
+  expansion.priorities = ranks.priorities();
+  expansion.cells.order_by(ranks.of_cells());
   return expansion;
 }
 

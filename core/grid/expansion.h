@@ -30,6 +30,7 @@ struct Expansion {
   Cells cells;  // that are asked for
   Cells whole;  // of the whole file, where a slice of it is asked for and it has not too many
   std::vector<std::string> missing;
+  std::vector<PriorityShare> priorities;
   std::vector<Meeting> meetings;  // of models and datasets in the cells that are asked for
   std::vector<std::string> warnings, notes;
 };

@@ -241,6 +241,7 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   complaints.throw_if_any();
   experiment.cells = std::move(expansion.cells);
   experiment.whole = std::move(expansion.whole);
+  experiment.priorities = std::move(expansion.priorities);
   experiment.missing = std::move(expansion.missing);
   experiment.notes = std::move(expansion.notes);
   auto inputs = check_inputs(expansion.meetings, cache, tables);

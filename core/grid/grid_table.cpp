@@ -34,6 +34,8 @@ Named<Definition>* use(NamedDefinitions<Definition>& definitions, const std::str
   return &found->second;
 }
 
+constexpr std::int64_t least_priority = -1000000;
+
 // Reads one grid. What an axis value is written as in JSON is settled later, in key.cpp, but for plain values.
 class GridReader {
  public:
@@ -61,6 +63,7 @@ class GridReader {
       axis(name, Needed::No);
     }
     reader_.word("order", grid_.order);
+    reader_.integer("priority", least_priority, grid_.priority);
     const auto* linked = reader_.find("linked");
     if (const auto* skip = reader_.find("skip")) grid_.skip = read_skip(*skip, complaints_);
     reader_.finish();

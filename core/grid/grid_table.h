@@ -105,6 +105,7 @@ struct Grid {
   std::vector<Dimension> dimensions;  // as written: the first varies slowest
   std::vector<Pattern> skip;
   Order order = Order::AsWritten;
+  std::int64_t priority = 0;  // its cells run before those of a lower one
   std::vector<std::string> warnings;
 
   const Axis& axis(Member member) const { return axes[static_cast<std::size_t>(member)]; }

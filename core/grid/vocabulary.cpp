@@ -40,7 +40,7 @@ std::vector<std::string> without(std::vector<std::string> some, const std::vecto
 // A key that two tables have is looked for in the first of them that has it.
 const std::vector<KeysOfTable>& tables() {
   static const auto all = [] {
-    const auto grid = joined(axis_names(), {"order", "linked", "skip"});
+    const auto grid = joined(axis_names(), {"order", "priority", "linked", "skip"});
     const auto train = without(field_names<TrainSettings>(), grid);
     const std::vector<std::string> of_splits(std::begin(split_names), std::end(split_names));
     const auto dataset = joined({"format", "limit"}, joined(of_splits, field_names<DatasetSettings>()));
@@ -116,6 +116,8 @@ std::vector<KeyLine> keys_of_grid() {
       {"base_seed", "an integer of at least 0", "0", "of the training of the base model"}};
   lines = joined(std::move(lines), rest);
   lines.push_back(axis_of("order", Order::AsWritten, "in which cells are run"));
+  lines.push_back(
+      {"priority", "an integer of at least -1000000", "0", "cells of a higher one are run before all others"});
   lines.push_back({"linked", "a list of lists of axes", "", "axes that advance together"});
   lines.push_back({"skip", "a list of patterns", "", "cells that are left out"});
   return lines;

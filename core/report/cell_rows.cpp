@@ -319,6 +319,18 @@ Difference CellRows::differences() const {
   return difference;
 }
 
+void CellRows::leave_out_earlier() {
+  std::vector<bool> keep(rows_.size(), true);
+  std::set<std::string> present, earlier;
+  for (std::size_t row = 0; row < keep.size(); ++row) {
+    keep[row] = rows_.number(row, "current") != 0.0;
+    (keep[row] ? present : earlier).insert(rows_.text(row, "key"));
+  }
+  // A cell that another experiment holds is shown for that one.
+  left_out_ += std::count_if(earlier.begin(), earlier.end(), [&](const auto& key) { return present.count(key) == 0; });
+  filter(keep);
+}
+
 void CellRows::filter(const std::vector<bool>& keep) {
   rows_.filter(keep);
   std::size_t kept = 0;

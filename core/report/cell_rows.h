@@ -41,6 +41,8 @@ class CellRows {
   NamedRows& rows() { return rows_; }
   const NamedRows& rows() const { return rows_; }
   std::int64_t left_out() const { return left_out_; }  // of the experiment, and not of the file
+  // Of a database: those that the experiment files did not hold when they last ran.
+  void leave_out_earlier();
 
   // A column of the view `cells`, or a setting by its path.
   AxisValue axis(std::size_t row, const std::string& axis) const;

@@ -77,8 +77,12 @@ std::string how_it_was_averaged(const Findings& findings, const Table& table) {
 std::vector<std::string> what_was_left_out(const Findings& findings) {
   std::vector<std::string> notes;
   if (findings.earlier > 0) {
-    notes.push_back(fmt::format("left out: {} of the database that the experiment file does not hold as it is now",
-                                counted(findings.earlier, "cell")));
+    notes.push_back(
+        fmt::format("left out: {} of the database that the experiment file {}; 'espalier cells --stale' "
+                    "lists {}",
+                    counted(findings.earlier, "cell"),
+                    findings.of_database ? "did not hold when it last ran" : "does not hold as it is now",
+                    findings.earlier == 1 ? "it" : "them"));
   }
   if (findings.left_out > 0)
     notes.push_back(fmt::format("left out by --only {}: {}", findings.only, counted(findings.left_out, "cell")));

@@ -27,6 +27,7 @@ struct Findings {
   std::int64_t in_smaller_pieces = 0;               // cells that went on so when a GPU's memory did not suffice
   std::set<std::string> timed_on;                   // kinds of devices whose times stand in one column
   std::int64_t earlier = 0;                         // of the experiment, and not of its file
+  bool of_database = false;                         // no experiment file was given
   std::int64_t left_out = 0;                        // by --only
   std::string only;
   std::vector<std::string> differences;  // names that stand for several things

@@ -46,7 +46,7 @@ std::string status_text(const store::Progress& progress, const Sizes& sizes) {
                         counts.not_asked == 1 ? "was" : "were");
   if (counts.earlier > 0) {
     text += fmt::format(
-        "{} more in the database {} of an earlier state of the experiment file; 'espalier clean' removes {}\n",
+        "{} more in the database {} of an earlier state of the experiment file; 'espalier prune-db' removes {}\n",
         counts.earlier, counts.earlier == 1 ? "is" : "are", counts.earlier == 1 ? "it" : "them");
   }
   if (counts.running + counts.waiting - counts.not_asked > 0) {

@@ -159,10 +159,13 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   table.caption = request.caption;
   auto names = values_from(request.value);
   auto cells = cells_of_file == nullptr ? CellRows(store, experiment) : CellRows(store, experiment, *cells_of_file);
+  const bool of_database = cells_of_file == nullptr;
+  if (of_database) cells.leave_out_earlier();
   check_axes(request, cells);
   table.experiment = caption_name(store, experiment, cells_of_file != nullptr);
   Findings findings;
   findings.earlier = cells.left_out();
+  findings.of_database = of_database;
   findings.only = request.only;
   findings.left_out = take_slice(cells, request.only);
   findings.notes = notes_of_files(cells);

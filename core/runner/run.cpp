@@ -18,6 +18,7 @@
 #include "runner/worker_program.h"
 #include "signals.h"
 #include "sources.h"
+#include "store/worker_name.h"
 #include "words/digest.h"
 #include "words/names.h"
 #include "workers.h"
@@ -101,7 +102,9 @@ class Run {
     failed_before_ = store_.counts_asked(experiment_.name).failed;
     if (store_.counts_asked(experiment_.name).waiting + store_.counts_asked(experiment_.name).running > 0) compute();
     progress_.end();
-    return outcome();
+    const auto found = outcome();
+    store_.end_run(store::this_worker_name());
+    return found;
   }
 
  private:
@@ -122,12 +125,15 @@ class Run {
       auto cell = all[i];
       if (cell.key.empty()) continue;
       const auto& source = sources.of(cell.settings);
-      cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source});
+      cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source,
+                       static_cast<std::int64_t>(all.rank(i)), sources.groups_of(all, i, experiment_.plugins)});
     }
     store_.release_dead_workers();
     done_before_ = store_.done(keys);
     const auto failed = store_.counts_of(experiment_.name, keys).failed;
-    store_.insert({experiment_.name, experiment_.question, options_.file, experiment_.file_digest}, cells, true);
+    store_.insert(
+        {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},
+        cells, true);
     if (const auto retried = failed - store_.counts_of(experiment_.name, keys).failed; retried > 0) {
       progress_.note(fmt::format("{} that failed before {} tried again",
                                  retried == 1 ? "a cell" : fmt::format("{} cells", retried),

@@ -2,6 +2,7 @@
 
 #include <espalier/error.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cell_fields.h"
@@ -30,6 +31,23 @@ const std::string& Sources::of(const std::string& settings) {
     add(split, [&] { return tables_.digest(cell.dataset, split); });
   }
   return entry->second = source.dump();
+}
+
+WorkGroups Sources::groups_of(const grid::Cells& cells, std::size_t cell,
+                              const std::vector<PluginDescription>& plugins) {
+  constexpr std::array<const char*, 8> names = {"model",  "dataset",     "base_seed", "compute",
+                                                "scorer", "granularity", "sites",     "seed"};
+  Parts parts{};
+  for (std::size_t i = 0; i < names.size(); ++i) parts[i] = cells.value(cell, names[i]).data();
+  const auto [entry, is_new] = groups_.try_emplace(parts);
+  if (!is_new) return entry->second;
+  const auto text = cells.settings(cell);
+  const auto settings = cell_from_json(nlohmann::json::parse(text));
+  const auto scorer = std::find_if(plugins.begin(), plugins.end(), [&](const PluginDescription& plugin) {
+    return plugin.role == "scorer" && plugin.name == settings.scorer.plugin;
+  });
+  const auto* known = scorer == plugins.end() ? nullptr : &*scorer;
+  return entry->second = work_groups(settings, nlohmann::json::parse(of(text)), known);
 }
 
 }  // namespace espalier::runner

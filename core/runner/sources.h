@@ -1,10 +1,15 @@
-// What lies behind the paths of a cell's settings: digests, so that two states of one file can be told apart later.
+// What lies behind the paths of a cell's settings: digests, so that two states of one file can be told apart later, and
+// which cells share work.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "cells/sharing/work_groups.h"
+#include "grid/cells.h"
 #include "tables/split_tables.h"
 
 namespace espalier::runner {
@@ -15,11 +20,16 @@ class Sources {
 
   // JSON: checkpoint, the splits that are given, results_version. Of files that cannot be read, nothing.
   const std::string& of(const std::string& settings);
+  // Of one of the cells. `plugins`: what scorers there are.
+  WorkGroups groups_of(const grid::Cells& cells, std::size_t cell, const std::vector<PluginDescription>& plugins);
 
  private:
+  using Parts = std::array<const char*, 8>;  // the places of the texts that make a cell's groups
+
   DigestMemory digests_;
   SplitTables tables_;
   std::map<std::string, std::string> known_;  // by model and dataset
+  std::map<Parts, WorkGroups> groups_;
 };
 
 }  // namespace espalier::runner

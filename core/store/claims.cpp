@@ -2,6 +2,7 @@
 // never handed out twice and a worker that came too late writes nothing.
 #include "attempts.h"
 #include "connection.h"
+#include "order/choosing.h"
 #include "store/worker_name.h"
 
 namespace espalier::store {
@@ -64,15 +65,15 @@ void end_expired(ResultStore::State& state) {
 std::optional<Claim> take_next(ResultStore::State& state, const std::string& experiment, const std::string& worker,
                                double lease_seconds) {
   end_expired(state);
+  const auto cell = next_cell(state, experiment, worker);
+  if (!cell) return std::nullopt;
   auto& take = state.statement(R"sql(
 UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attempts = attempts + 1
-WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment ON experiment.id = joined.experiment_id
-            WHERE experiment.name = :experiment AND experiment.paused = 0 AND joined.asked = 1 AND joined.state = 'waiting'
-            ORDER BY joined.position LIMIT 1)
+WHERE id = :cell
 RETURNING id, key, settings, attempts, batch_halvings)sql");
   take.bind(":worker", worker);
   take.bind(":until", now_seconds() + lease_seconds);
-  take.bind(":experiment", experiment);
+  take.bind(":cell", *cell);
   if (!take.executeStep()) return std::nullopt;
   const Claim claim{take.getColumn(0).getInt64(),
                     take.getColumn(1).getString(),

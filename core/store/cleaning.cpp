@@ -1,5 +1,6 @@
 // Taking out what no experiment asks for any more.
 #include "connection.h"
+#include "order/runs.h"
 
 namespace espalier::store {
 namespace {
@@ -41,7 +42,7 @@ SELECT cell.id FROM cell WHERE NOT EXISTS (
 
 void refuse_while_at_work(ResultStore::State& state) {
   const auto running = state.database->execAndGet("SELECT count(*) FROM cell WHERE state = 'running'").getInt64();
-  if (running == 0) return;
+  if (running == 0 && runs_at_work(state, 0).empty()) return;
   throw StoreError(state.file.string() + ": a run is at work on it (" + std::to_string(running) +
                    (running == 1 ? " cell is" : " cells are") +
                    " computed), and nothing is removed meanwhile\n    end it, or wait for it");
@@ -77,15 +78,16 @@ void remove_abandoned_cells(SQLite::Database& database) {
 Rows ResultStore::stale_cells(const std::string& experiment, const std::vector<std::string>* keys) const {
   return translated(state_->file, [&] {
     find_stale(*state_, experiment, keys);
-    auto& select =
-        state_->statement("SELECT key, state, coalesce(seconds, 0) AS seconds, attempts FROM cell WHERE id IN (" +
-                          abandoned + ") ORDER BY id");
-    Rows rows{{"key", "state", "seconds", "attempts"}, {}};
+    auto& select = state_->statement(
+        "SELECT key, state, coalesce(seconds, 0) AS seconds, attempts, settings FROM cell WHERE id IN (" + abandoned +
+        ") ORDER BY id");
+    Rows rows{{"key", "state", "seconds", "attempts", "settings"}, {}};
     while (select.executeStep()) {
       rows.rows.push_back({{Value::Kind::Text, 0, 0, select.getColumn(0).getString()},
                            {Value::Kind::Text, 0, 0, select.getColumn(1).getString()},
                            {Value::Kind::Real, 0, select.getColumn(2).getDouble(), {}},
-                           {Value::Kind::Integer, select.getColumn(3).getInt64(), 0, {}}});
+                           {Value::Kind::Integer, select.getColumn(3).getInt64(), 0, {}},
+                           {Value::Kind::Text, 0, 0, select.getColumn(4).getString()}});
     }
     select.reset();
     return rows;

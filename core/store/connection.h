@@ -12,15 +12,24 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/result_store.h"
 
 namespace espalier::store {
 
+// As they stand beside a cell's rank; 0: not known.
+struct GroupsOfCell {
+  std::int64_t base = 0, scores = 0;
+};
+
 struct ResultStore::State {
   std::filesystem::path file;
   std::unique_ptr<SQLite::Database> database;
   std::map<std::string, std::unique_ptr<SQLite::Statement>> statements;
+  // Of the cells that each worker claimed through this object, by worker: the latest first, a base group once. They are
+  // forgotten with the object, as a worker's process forgets its models when it ends.
+  std::map<std::string, std::vector<GroupsOfCell>> recent_groups;
 
   // A prepared statement, reset and without bindings. Made once.
   SQLite::Statement& statement(const std::string& sql);

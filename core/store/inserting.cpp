@@ -3,6 +3,7 @@
 
 #include "attempts.h"
 #include "connection.h"
+#include "order/runs.h"
 
 namespace espalier::store {
 namespace {
@@ -39,50 +40,82 @@ void bind_cell(SQLite::Statement& insert, const NewCell& cell, const json& setti
   text(":compute", settings.at("compute"));
   insert.bind(":seed", settings.at("seed").get<std::int64_t>());
   insert.bind(":base_seed", settings.at("base_seed").get<std::int64_t>());
+  if (cell.groups.base) insert.bind(":base_group", *cell.groups.base);
+  if (cell.groups.scores) insert.bind(":score_group", *cell.groups.scores);
 }
 
 constexpr const char* insert_cell = R"sql(
 INSERT INTO cell (key, family, format, granularity, sites, scorer_plugin, searcher_plugin, recovery_plugin, scope, budget,
-                  requested, schedule, rounding, softmax_scale, compute, seed, base_seed, settings)
+                  requested, schedule, rounding, softmax_scale, compute, seed, base_seed, settings, base_group, score_group)
 VALUES (:key, :family, :format, :granularity, :sites, :scorer, :searcher, :recovery, :scope, :budget,
-        :requested, :schedule, :rounding, :softmax_scale, :compute, :seed, :base_seed, :settings)
+        :requested, :schedule, :rounding, :softmax_scale, :compute,
+        :seed, :base_seed, :settings, :base_group, :score_group)
 ON CONFLICT (key) DO NOTHING)sql";
 
-// A cell's paths may have moved since it was inserted; what is not done yet is computed where the files are now.
+// A cell's paths may have moved since it was inserted; what is not done yet is computed where the files are now, and shares
+// work with others there.
 constexpr const char* refresh_settings =
     "UPDATE cell SET settings = :settings WHERE key = :key AND state IN ('waiting', 'failed') AND settings <> "
     ":settings";
 
+constexpr const char* regroup =
+    "UPDATE cell SET base_group = :base_group, score_group = :score_group WHERE key = :key AND state IN ('waiting', "
+    "'failed') AND (base_group IS NOT :base_group OR score_group IS NOT :score_group)";
+
 constexpr const char* join_cell = R"sql(
 INSERT INTO experiment_cell (experiment_id, cell_id, position, state, model, dataset, scorer, searcher, recovery, current,
-                             asked)
-SELECT :experiment, id, :position, state, :model, :dataset, :scorer, :searcher, :recovery, 1, :asked
+                             asked, rank, base_group, score_group)
+SELECT :experiment, id, :position, state, :model, :dataset, :scorer, :searcher, :recovery, 1, :asked, :rank,
+       coalesce(base_group, 0), coalesce(score_group, 0)
 FROM cell WHERE key = :key
 ON CONFLICT (experiment_id, cell_id) DO UPDATE SET position = excluded.position, model = excluded.model,
   dataset = excluded.dataset, scorer = excluded.scorer, searcher = excluded.searcher, recovery = excluded.recovery,
-  current = 1, asked = max(asked, excluded.asked))sql";
+  current = 1, asked = max(asked, excluded.asked), rank = excluded.rank, base_group = excluded.base_group,
+  score_group = excluded.score_group)sql";
 
-// While a cell runs, another run of this experiment is at work: what it was asked for stays asked for.
-constexpr const char* nobody_works =
-    " AND NOT EXISTS (SELECT 1 FROM experiment_cell WHERE experiment_id = ?1 AND state = 'running')";
+// A run says that it is there before its workers claim anything; one of an earlier Espalier is known by the cell that runs.
+bool others_are_at_work(ResultStore::State& state, std::int64_t experiment_id, const std::string& run) {
+  auto& running =
+      state.statement("SELECT 1 FROM experiment_cell WHERE experiment_id = ? AND state = 'running' LIMIT 1");
+  running.bind(1, experiment_id);
+  const bool computes = running.executeStep();
+  running.reset();
+  if (computes) return true;
+  for (const auto& other : runs_at_work(state, experiment_id)) {
+    if (other != run) return true;
+  }
+  return false;
+}
 
-void start_anew(ResultStore::State& state, std::int64_t experiment_id) {
-  auto& forget = state.statement("UPDATE experiment_cell SET current = 0 WHERE experiment_id = ?1");
+void start_anew(ResultStore::State& state, std::int64_t experiment_id, bool alone) {
+  auto& forget = state.statement("UPDATE experiment_cell SET current = 0 WHERE experiment_id = ?");
   forget.bind(1, experiment_id);
   forget.exec();
-  auto& unask =
-      state.statement(std::string("UPDATE experiment_cell SET asked = 0 WHERE experiment_id = ?1") + nobody_works);
+  if (!alone) return;
+  auto& unask = state.statement("UPDATE experiment_cell SET asked = 0 WHERE experiment_id = ?");
   unask.bind(1, experiment_id);
   unask.exec();
 }
 
 // What waits from an earlier state of the file has no results, so nothing is lost; asking for it again joins it again.
 void withdraw(ResultStore::State& state, std::int64_t experiment_id) {
-  auto& statement = state.statement(
-      std::string("DELETE FROM experiment_cell WHERE experiment_id = ?1 AND state = 'waiting' AND current = 0") +
-      nobody_works);
+  auto& statement =
+      state.statement("DELETE FROM experiment_cell WHERE experiment_id = ? AND state = 'waiting' AND current = 0");
   statement.bind(1, experiment_id);
   statement.exec();
+}
+
+// A cell that is known already: where it is computed now, and beside which others.
+void refresh(ResultStore::State& state, const NewCell& cell) {
+  auto& settings = state.statement(refresh_settings);
+  settings.bind(":key", cell.key);
+  settings.bind(":settings", cell.settings);
+  settings.exec();
+  auto& groups = state.statement(regroup);
+  groups.bind(":key", cell.key);
+  if (cell.groups.base) groups.bind(":base_group", *cell.groups.base);
+  if (cell.groups.scores) groups.bind(":score_group", *cell.groups.scores);
+  groups.exec();
 }
 
 // The same key has the same files behind it, so a cell that has no source yet may take what is known of it now.
@@ -116,7 +149,9 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto experiment_id = register_experiment(*state_, experiment);
-    start_anew(*state_, experiment_id);
+    const bool alone = !others_are_at_work(*state_, experiment_id, experiment.run);
+    register_run(*state_, experiment_id, experiment.run);
+    start_anew(*state_, experiment_id, alone);
     std::map<std::string, std::int64_t> sources;
     std::int64_t inserted = 0, position = 0;
     for (const auto& cell : cells) {
@@ -125,12 +160,7 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
       bind_cell(insert, cell, settings);
       const bool is_new = insert.exec() > 0;
       inserted += is_new ? 1 : 0;
-      if (!is_new) {
-        auto& refresh = state_->statement(refresh_settings);
-        refresh.bind(":key", cell.key);
-        refresh.bind(":settings", cell.settings);
-        refresh.exec();
-      }
+      if (!is_new) refresh(*state_, cell);
       if (!cell.source.empty()) {
         const auto [source, is_first] = sources.try_emplace(cell.source, 0);
         if (is_first) source->second = id_of_content(*state_, "source", cell.source);
@@ -153,9 +183,10 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
       join.bind(":searcher", label_of(settings.at("searcher")));
       join.bind(":recovery", label_of(settings.at("recovery")));
       join.bind(":asked", cell.asked ? 1 : 0);
+      join.bind(":rank", cell.rank);
       join.exec();
     }
-    withdraw(*state_, experiment_id);
+    if (alone) withdraw(*state_, experiment_id);
     transaction.commit();
     return inserted;
   });

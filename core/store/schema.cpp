@@ -279,6 +279,17 @@ constexpr const char* version_5 = R"sql(
 ALTER TABLE experiment_cell ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cell ADD COLUMN base_group INTEGER;
 ALTER TABLE cell ADD COLUMN score_group INTEGER;
+-- Copies of the groups beside rank and position, as of the state, 0 where none is known: whom a cell suits best is found by
+-- seeking in one index, however many cells wait.
+ALTER TABLE experiment_cell ADD COLUMN base_group INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE experiment_cell ADD COLUMN score_group INTEGER NOT NULL DEFAULT 0;
+DROP INDEX experiment_cell_asked;
+CREATE INDEX experiment_cell_next ON experiment_cell (experiment_id, rank, position)
+  WHERE asked = 1 AND state = 'waiting';
+CREATE INDEX experiment_cell_group ON experiment_cell (experiment_id, rank, base_group, score_group, position)
+  WHERE asked = 1 AND state = 'waiting';
+-- Which groups the workers are at, without a look at the cells themselves.
+CREATE INDEX cell_at_work ON cell (worker, state, base_group, score_group) WHERE state = 'running';
 -- How often the cell's batch is to be halved, because memory did not suffice.
 ALTER TABLE cell ADD COLUMN batch_halvings INTEGER NOT NULL DEFAULT 0;
 
@@ -291,6 +302,14 @@ ALTER TABLE attempt ADD COLUMN peak_memory_bytes INTEGER;
 -- A run that is paused: its workers claim nothing more. limits: JSON, as the experiment file's [limits] last said.
 ALTER TABLE experiment ADD COLUMN paused INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE experiment ADD COLUMN limits TEXT;
+
+-- Which runs are at work on which experiment, by the name of their process: what one was asked for stays asked for when
+-- another begins, also before its first claim and between two of them.
+CREATE TABLE run (
+  name          TEXT NOT NULL,
+  experiment_id INTEGER NOT NULL REFERENCES experiment (id),
+  PRIMARY KEY (name, experiment_id)
+) STRICT, WITHOUT ROWID;
 
 -- Who is at work, as each said last. A worker that ends well takes its row away.
 CREATE TABLE worker (

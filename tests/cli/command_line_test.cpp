@@ -40,7 +40,8 @@ TEST_F(CommandLine, AsksForWhatIsMissing) {
 TEST_F(CommandLine, EveryCommandExplainsItselfWithAnExample) {
   const auto all = espalier({"--help"});
   EXPECT_EQ(all.exit_code, 0);
-  for (const char* command : {"run", "plan", "status", "table", "show", "plugins"}) {
+  for (const char* command :
+       {"run", "plan", "status", "table", "cells", "show", "diff", "prune-db", "clean", "plugins"}) {
     const auto ran = espalier({command, "--help"});
     EXPECT_EQ(ran.exit_code, 0) << command;
     EXPECT_CONTAINS(ran.out, std::string("Example: espalier ") + command);

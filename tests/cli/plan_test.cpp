@@ -94,6 +94,21 @@ TEST_F(PlanCommand, NamesWhatIsWrongWithDataAndRunRefusesIt) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "results/tiny.db"));
 }
 
+TEST_F(PlanCommand, SaysWhatPrioritiesPutFirst) {
+  write_experiment("tiny.toml", "tiny", "[0, 1, 2]",
+                   "\n[[grid]]\nmodel = \"small\"\ndataset = \"few\"\ngranularity = \"head\"\nscorer = \"magnitude\"\n"
+                   "sparsity = 0.7\npriority = 2\n");
+
+  const auto plan = espalier({"plan", "tiny.toml"});
+  const auto document = json(espalier({"plan", "tiny.toml", "--json"}));
+  const auto sliced = espalier({"plan", "tiny.toml", "--only", "sparsity=0.5"});
+
+  EXPECT_CONTAINS(plan.out, "\n  order        1 cell of priority 2, then 3 of 0\n");
+  EXPECT_EQ(document.at("priorities"),
+            nlohmann::json::parse(R"([{"priority": 2, "cells": 1}, {"priority": 0, "cells": 3}])"));
+  EXPECT_EQ(sliced.out.find("  order "), std::string::npos) << sliced.out;
+}
+
 TEST_F(PlanCommand, TakesOverridesAndSlices) {
   const auto sliced = json(espalier({"plan", "tiny.toml", "--json", "--only", "seed=1"}));
   const auto overridden = json(espalier({"plan", "--set", "name=other", "tiny.toml", "--json"}));

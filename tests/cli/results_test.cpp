@@ -93,6 +93,7 @@ TEST_F(Results, OfAnEditedFileAreThoseOfTheFileAsItIsNow) {
   EXPECT_CONTAINS(table.out, "0.700 (1 ...)");
   EXPECT_EQ(table.out.find("the fake fails here"), std::string::npos);
   EXPECT_CONTAINS(table.out, "left out: 2 cells of the database that the experiment file does not hold as it is now");
+  EXPECT_EQ(of_database.out.find("left out"), std::string::npos) << "the file has not run since it was edited";
   EXPECT_CONTAINS(of_database.out, "failed: 1 cell failed: the fake fails here (1)");
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out.find("failed"), std::string::npos) << run.out;
@@ -104,13 +105,15 @@ TEST_F(Results, OfACorrectedDataFileAreNotMixedWithTheOldOnes) {
 
   const auto before = espalier({"table", "tiny.toml"});
   const auto run = espalier({"run", "tiny.toml"});
-  const auto both = espalier({"table", "results/tiny.db", "--format", "csv"});
+  const auto of_database = espalier({"table", "results/tiny.db"});
 
   EXPECT_CONTAINS(before.out, "...: 3 cells not run yet");
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(run.out.find("failed"), std::string::npos) << run.out;
   EXPECT_CONTAINS(run.out, "left out: 3 cells of the database");
-  EXPECT_TRUE(both.out.starts_with("granularity,scorer,scope,dataset.test,sparsity,value,")) << both.out;
+  EXPECT_CONTAINS(of_database.out,
+                  "left out: 3 cells of the database that the experiment file did not hold when it last ran; "
+                  "'espalier cells --stale' lists them");
 }
 
 TEST_F(Results, AreThoseOfTheLastRunWhereTheFilesDataIsAway) {
@@ -147,30 +150,87 @@ TEST_F(Results, ListTheirCells) {
   EXPECT_CONTAINS(unknown.err, "did you mean 'failed'?");
 }
 
-TEST_F(Results, AreCleanedOfWhatTheFileNoLongerHolds) {
-  write_experiment("tiny.toml", "tiny", "[0, 5]");
+TEST_F(Results, AreCleanedOfCacheEntriesThatNoCellRefersTo) {
   folder_.write("cache/scores/unused.safetensors", "1234567890");
   folder_.write("cache/features/somebody.features", "1");
 
   const auto look = espalier({"clean", "tiny.toml"});
-  const auto dry = espalier({"clean", "tiny.toml", "--cells", "--cache", "--dry-run"});
-  const auto before = json(espalier({"cells", "results/tiny.db", "--format", "json"})).size();
-  const auto cleaned = espalier({"clean", "tiny.toml", "--cells", "--cache"});
+  const auto dry = espalier({"clean", "tiny.toml", "--cache", "--dry-run"});
+  const auto cleaned = espalier({"clean", "tiny.toml", "--cache"});
 
-  EXPECT_CONTAINS(look.out, "nothing is removed without --cells or --cache");
-  EXPECT_CONTAINS(dry.out, "cells: 2 cells of earlier states of the experiment file would go: 1 done, 1 failed");
-  EXPECT_EQ(before, 3U);
+  EXPECT_CONTAINS(look.out, "nothing is removed without --cache; 'espalier prune-db' removes cells\n");
+  EXPECT_CONTAINS(dry.out, "cache: 1 entry would go, 10 bytes; asked: 1 database");
   EXPECT_EQ(cleaned.exit_code, 0) << cleaned.err;
-  EXPECT_CONTAINS(cleaned.out, "cells: 2 cells of earlier states of the experiment file removed: 1 done, 1 failed");
   EXPECT_CONTAINS(cleaned.out, "cache: 1 entry removed, 10 bytes; asked: 1 database");
   EXPECT_CONTAINS(cleaned.out, "features, ");
   EXPECT_CONTAINS(cleaned.out, ": kept, since nobody keeps who uses them");
   EXPECT_FALSE(std::filesystem::exists(folder_ / "cache/scores/unused.safetensors"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "cache/features/somebody.features"));
-  EXPECT_EQ(json(espalier({"cells", "results/tiny.db", "--format", "json"})).size(), 1U);
-  EXPECT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
   EXPECT_EQ(espalier({"cache", "clear", "features", "--yes"}).exit_code, 0);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "cache/features/somebody.features"));
+}
+
+TEST_F(Results, OfEarlierStatesOfTheFileAreListedAndPruned) {
+  write_experiment("tiny.toml", "tiny", "[0, 5]");
+
+  const auto stale = espalier({"cells", "tiny.toml", "--stale"});
+  const auto asked = espalier({"prune-db", "tiny.toml"});
+  const auto dry = espalier({"prune-db", "tiny.toml", "--dry-run"});
+  const auto before = json(espalier({"cells", "results/tiny.db", "--format", "json"})).size();
+  const auto pruned = espalier({"prune-db", "tiny.toml", "--yes"});
+  const auto again = espalier({"prune-db", "tiny.toml", "--yes"});
+
+  EXPECT_EQ(stale.exit_code, 0);
+  EXPECT_EQ(std::count(stale.out.begin(), stale.out.end(), '\n'), 3) << stale.out;
+  EXPECT_CONTAINS(stale.out, "the fake fails here");
+  EXPECT_EQ(stale.err,
+            "2 cells of earlier states of the experiment file: 1 done, 1 failed; 'espalier prune-db' removes them\n");
+  EXPECT_EQ(asked.exit_code, 2);
+  EXPECT_EQ(asked.err,
+            "prune-db: remove these 2 cells with all that was recorded of them from results/tiny.db?\n"
+            "    nobody can be asked here: give --yes\n");
+  EXPECT_TRUE(dry.out.starts_with("2 cells of earlier states of the experiment file: 1 done, 1 failed\n  ")) << dry.out;
+  EXPECT_TRUE(dry.out.ends_with("nothing is removed with --dry-run\n")) << dry.out;
+  EXPECT_EQ(before, 3U);
+  EXPECT_EQ(pruned.exit_code, 0) << pruned.err;
+  EXPECT_CONTAINS(pruned.out, "results/tiny.db: 2 cells removed, ");
+  EXPECT_EQ(json(espalier({"cells", "results/tiny.db", "--format", "json"})).size(), 1U);
+  EXPECT_EQ(again.out, "results/tiny.db: every cell is of the experiment file as it is now; nothing is removed\n");
+  EXPECT_EQ(espalier({"cells", "tiny.toml", "--stale"}).err, "no cell is of an earlier state of the experiment file\n");
+  EXPECT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
+}
+
+TEST_F(Results, OfADatabaseArePrunedOfWhatItsFilesNoLongerHeldWhenTheyRan) {
+  write_experiment("tiny.toml", "tiny", "[0, 5]");
+  EXPECT_EQ(espalier({"prune-db", "results/tiny.db", "--yes"}).out,
+            "results/tiny.db: every cell is of the experiment file as it is now; nothing is removed\n");
+  ASSERT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
+
+  EXPECT_CONTAINS(espalier({"prune-db", "results/tiny.db", "--yes"}).out, "results/tiny.db: 2 cells removed, ");
+}
+
+TEST_F(Results, OfTwoDatabasesAreComparedCellByCell) {
+  std::filesystem::copy_file(folder_ / "results/tiny.db", folder_ / "other.db");
+  const auto same = espalier({"diff", "results/tiny.db", "other.db"});
+  write_experiment("tiny.toml", "tiny", "[0, 1, 2, 7]");
+  ASSERT_EQ(espalier({"run", "tiny.toml", "--db", "other.db", "--only", "seed=7"}).exit_code, 0);
+
+  const auto more = espalier({"diff", "tiny.toml", "other.db"});
+  const auto document = json(espalier({"diff", "tiny.toml", "other.db", "--json"}));
+  const auto absent = espalier({"diff", "tiny.toml", "nowhere.db"});
+  const auto negative = espalier({"diff", "tiny.toml", "other.db", "--tolerance", "-1"});
+
+  EXPECT_EQ(same.exit_code, 0);
+  EXPECT_EQ(same.out,
+            "A: results/tiny.db, 3 cells\nB: other.db, 3 cells\n"
+            "in both: 3 cells, 3 equal (1 done in neither), 0 differ\nonly in A: 0, only in B: 0\n");
+  EXPECT_EQ(more.exit_code, 1);
+  EXPECT_CONTAINS(more.out, "only in A: 0, only in B: 1\n");
+  EXPECT_EQ(document.at("only_in_b").size(), 1U);
+  EXPECT_EQ(document.at("matched"), 3);
+  EXPECT_EQ(absent.exit_code, 4);
+  EXPECT_CONTAINS(absent.err, "nowhere.db: does not exist");
+  EXPECT_EQ(negative.exit_code, 2);
 }
 
 TEST_F(Results, SayWhereTheDiskWent) {

@@ -1,3 +1,6 @@
+#include <chrono>
+#include <thread>
+
 #include "cli_fixture.h"
 
 namespace espalier::cli {
@@ -40,6 +43,24 @@ TEST_F(RunCommand, OfASliceDoesNotShrinkTheExperiment) {
   EXPECT_CONTAINS(table.out, "...: 2 cells not run yet");
   EXPECT_EQ(watched.exit_code, 0);
   EXPECT_CONTAINS(all.err, "2 cells computed in ");
+}
+
+// Whether the first has claimed something, is about to, or is between two cells: neither takes from the other.
+TEST_F(RunCommand, OfASliceBesideAnotherHasBothComputed) {
+  write_experiment("tiny.toml", "tiny", "\"0..5\"");
+  test::Ran first;
+  std::thread beside([&] { first = espalier({"run", "tiny.toml", "--only", "seed=0..2"}, {"FAKE_SLEEP=0.3"}); });
+  while (!std::filesystem::exists(folder_ / "results/tiny.db"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto second = espalier({"run", "tiny.toml", "--only", "seed=3..4"}, {"FAKE_SLEEP=0.3"});
+  beside.join();
+  const auto status = json(espalier({"status", "tiny.toml", "--json"}));
+
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_EQ(status.at("done"), 5);
+  EXPECT_EQ(status.at("waiting"), 1);
+  EXPECT_EQ(status.at("not_asked"), 1);
 }
 
 TEST_F(RunCommand, WritesNoColoursAndNoProgressIntoTheResult) {

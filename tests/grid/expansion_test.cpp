@@ -17,6 +17,12 @@ class Expansion : public GridTest {
     return found;
   }
   using Pairs = std::vector<std::pair<double, std::int64_t>>;
+
+  static std::vector<std::uint32_t> ranks(const Experiment& experiment) {
+    std::vector<std::uint32_t> found;
+    for (std::size_t cell = 0; cell < experiment.cells.size(); ++cell) found.push_back(experiment.cells.rank(cell));
+    return found;
+  }
 };
 
 TEST_F(Expansion, FillsInTheDefaults) {
@@ -134,6 +140,77 @@ TEST_F(Expansion, GoesFromCoarseToFineOnRequest) {
   EXPECT_EQ(
       found,
       (Pairs{{0.1, 0}, {0.5, 0}, {0.3, 0}, {0.2, 0}, {0.4, 0}, {0.1, 1}, {0.5, 1}, {0.3, 1}, {0.2, 1}, {0.4, 1}}));
+}
+
+TEST_F(Expansion, GoesFromCoarseToFineInAllGridsTogether) {
+  const auto coarse = [&](const std::string& axes) { return start_ + "order = \"coarse-to-fine\"\n" + axes; };
+  const auto experiment = read_grid(coarse("sparsity = [0.1, 0.2, 0.3]\nseed = [0, 1]\n") +
+                                    coarse("sparsity = [0.5, 0.7, 0.6, 0.8, 0.9]\nseed = 2\n"));
+
+  // The ends of both, the middles of both; seeds come last.
+  EXPECT_EQ(budgets_and_seeds(experiment), (Pairs{{0.1, 0},
+                                                  {0.5, 2},
+                                                  {0.3, 0},
+                                                  {0.9, 2},
+                                                  {0.2, 0},
+                                                  {0.7, 2},
+                                                  {0.6, 2},
+                                                  {0.8, 2},
+                                                  {0.1, 1},
+                                                  {0.3, 1},
+                                                  {0.2, 1}}));
+  EXPECT_EQ(ranks(experiment), (std::vector<std::uint32_t>{0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7}));
+}
+
+TEST_F(Expansion, KeepsGridsOfOtherOrdersInTheirPlace) {
+  const auto experiment =
+      read_grid(start_ + "sparsity = [0.2, 0.1]\n" + start_ + "sparsity = [0.3, 0.4]\norder = \"coarse-to-fine\"\n" +
+                start_ + "sparsity = [0.8, 0.7]\n" + start_ + "sparsity = [0.5, 0.6]\norder = \"coarse-to-fine\"\n");
+
+  EXPECT_EQ(budgets_and_seeds(experiment),
+            (Pairs{{0.2, 0}, {0.1, 0}, {0.3, 0}, {0.5, 0}, {0.4, 0}, {0.6, 0}, {0.8, 0}, {0.7, 0}}));
+  EXPECT_EQ(ranks(experiment), (std::vector<std::uint32_t>{0, 0, 1, 1, 2, 2, 3, 3}));
+}
+
+TEST_F(Expansion, RunsHigherPrioritiesFirst) {
+  const auto experiment = read_grid(start_ + "sparsity = [0.1, 0.2]\npriority = -1\n" + start_ + "sparsity = 0.3\n" +
+                                    start_ + "sparsity = [0.4, 0.5]\npriority = 7\norder = \"coarse-to-fine\"\n");
+
+  EXPECT_EQ(budgets_and_seeds(experiment), (Pairs{{0.4, 0}, {0.5, 0}, {0.3, 0}, {0.1, 0}, {0.2, 0}}));
+  EXPECT_EQ(ranks(experiment), (std::vector<std::uint32_t>{0, 1, 2, 3, 3}));
+  ASSERT_EQ(experiment.priorities.size(), 3U);
+  EXPECT_EQ(experiment.priorities[0].priority, 7);
+  EXPECT_EQ(experiment.priorities[0].cells, 2);
+  EXPECT_EQ(experiment.priorities[2].priority, -1);
+  EXPECT_EQ(experiment.priorities[2].cells, 2);
+}
+
+TEST_F(Expansion, RunsACellOfSeveralGridsWhereItIsEarliest) {
+  const auto experiment =
+      read_grid(start_ + "sparsity = [0.1, 0.2, 0.3]\n" + start_ + "sparsity = 0.3\npriority = 1\n");
+
+  EXPECT_EQ(budgets_and_seeds(experiment), (Pairs{{0.3, 0}, {0.1, 0}, {0.2, 0}}));
+  ASSERT_EQ(experiment.priorities.size(), 2U);
+  EXPECT_EQ(experiment.priorities[0].cells, 1);
+}
+
+TEST_F(Expansion, RanksASliceAndTheWholeFileAlike) {
+  options_.only = "sparsity=0.5";
+  const auto experiment =
+      read_grid(start_ + "sparsity = [0.1, 0.2]\n" + start_ + "sparsity = [0.5, 0.6]\npriority = 1\n");
+
+  ASSERT_EQ(experiment.cells.size(), 1U);
+  ASSERT_EQ(experiment.whole.size(), 4U);
+  EXPECT_TRUE(experiment.whole.asked(0));
+  EXPECT_EQ(experiment.whole.key(0), experiment.cells.key(0));
+  EXPECT_EQ(experiment.whole.rank(0), 0U);
+  EXPECT_EQ(experiment.whole.rank(3), 1U);
+}
+
+TEST_F(Expansion, KeepsARandomOrderCellByCell) {
+  const auto experiment = read_grid(start_ + "sparsity = [0.1, 0.2, 0.3]\norder = \"random\"\n");
+
+  EXPECT_EQ(ranks(experiment), (std::vector<std::uint32_t>{0, 1, 2}));
 }
 
 TEST_F(Expansion, ShufflesByTheExperimentsName) {

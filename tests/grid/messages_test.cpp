@@ -184,6 +184,10 @@ TEST_F(Messages, OfAxes) {
   EXPECT_EQ(
       grid("sparsity = 0.5\norder = \"rnadom\""),
       "x.toml:17:9: unknown order 'rnadom'\n    did you mean 'random'?\n    known: as-written, coarse-to-fine, random");
+  EXPECT_EQ(grid("sparsity = 0.5\npriority = \"high\""),
+            "x.toml:17:12: 'priority' is the text 'high', expected an integer of at least -1000000");
+  EXPECT_EQ(grid("sparsity = 0.5\npriority = 1.5"),
+            "x.toml:17:12: 'priority' is the number 1.5, expected an integer of at least -1000000");
   EXPECT_TRUE(
       grid("sparsity = 0.5\nscoped = 1").starts_with("x.toml:17:1: unknown key 'scoped'\n    did you mean 'scope'?\n"));
 }

@@ -60,7 +60,7 @@ TEST(Status, SaysWhatIsNotAskedForWhatIsOldAndWhereTheDiskWent) {
   EXPECT_EQ(status_text(progress, {{"database", 1234567}, {"cache/scores", 12}}),
             "10 cells: 5 done, 0 failed, 0 running, 5 waiting\n"
             "5 of those that wait were not asked for by the last run\n"
-            "1 more in the database is of an earlier state of the experiment file; 'espalier clean' removes it\n"
+            "1 more in the database is of an earlier state of the experiment file; 'espalier prune-db' removes it\n"
             "disk: database 1.2 MB, cache/scores 12 bytes\n");
   const auto status = nlohmann::json::parse(status_json(progress, {{"database", 7}}));
   EXPECT_EQ(status["not_asked"], 5);

@@ -146,9 +146,8 @@ TEST_F(Tables, FilesThatDifferUnderOneNameAreAnAxis) {
   auto old_cell = sample_cell("old", settings), new_cell = sample_cell("new", settings);
   old_cell.source = R"({"checkpoint":"aaaaaaaaaaaa","test":"1111111111","results_version":1})";
   new_cell.source = R"({"checkpoint":"aaaaaaaaaaaa","test":"2222222222","results_version":1})";
-  store.insert(sample_experiment(), {old_cell}, false);
+  store.insert(sample_experiment(), {old_cell, new_cell}, false);
   store.finish(*store.claim("demo", "a", 1000), done_attempt(0.2, 0.5, 0.3));
-  store.insert(sample_experiment(), {new_cell}, false);
   store.finish(*store.claim("demo", "a", 1000), done_attempt(0.7, 0.5, 0.9));
 
   const auto made = table();
@@ -166,6 +165,25 @@ TEST_F(Tables, FilesThatDifferUnderOneNameAreAnAxis) {
   EXPECT_EQ(*of_file.rows[1].cells[0].mean, 0.7);
   EXPECT_NE(notes(of_file).find("left out: 1 cell of the database that the experiment file does not hold as it is now"),
             std::string::npos);
+}
+
+TEST_F(Tables, OfADatabaseLeaveOutWhatTheFileDidNotHoldWhenItLastRan) {
+  store.insert(sample_experiment(), {sample_cell("old", with(0.25))}, false);
+  store.finish(*store.claim("demo", "a", 1000), done_attempt(0.2, 0.25));
+  store.insert(sample_experiment(), {sample_cell("new", with(0.5))}, false);
+  store.finish(*store.claim("demo", "a", 1000), done_attempt(0.7));
+  const auto made = table();
+  store.insert(sample_experiment("second"), {sample_cell("old", with(0.25))}, false);
+  const auto of_both = make_table(store, "", {});
+
+  ASSERT_EQ(made.rows.size(), 2U);
+  ASSERT_EQ(made.rows[1].cells.size(), 1U);
+  EXPECT_EQ(*made.rows[1].cells[0].mean, 0.7);
+  EXPECT_NE(notes(made).find("left out: 1 cell of the database that the experiment file did not hold when it last ran; "
+                             "'espalier cells --stale' lists it"),
+            std::string::npos)
+      << notes(made);
+  EXPECT_EQ(notes(of_both).find("left out"), std::string::npos) << "another experiment holds the cell";
 }
 
 // A database from before digests were kept: nothing tells the cells apart but their keys.

@@ -23,8 +23,9 @@ class Tables : public ::testing::Test {
  protected:
   // One cell, claimed at once unless it is to wait.
   void add(const CellSettings& settings, const std::optional<Attempt>& attempt = std::nullopt) {
+    for (auto& earlier : cells_) earlier.asked = false;
     cells_.push_back(sample_cell(std::to_string(cells_.size()), settings));
-    store.insert(sample_experiment(), {cells_.back()}, false);
+    store.insert(sample_experiment(), cells_, false);
     if (attempt) {
       ASSERT_TRUE(store.finish(*store.claim("demo", "a", 1000), *attempt));
     }

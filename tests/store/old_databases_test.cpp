@@ -83,12 +83,18 @@ TEST_P(OldDatabases, AreBroughtUpToDateAfterABackup) {
   expect_shown_as_before(store);
   expect_columns_filled(store);
   EXPECT_EQ(store.claim("demo", "a", 1000)->key, "ee4");
+  EXPECT_FALSE(store.claim("demo", "a", 1000));
+  // What the earlier versions did not know of a cell is learnt when it is asked for again.
+  NewCell again{"ee4", store.read("ee4").settings.dump(), true, "", 3, {7, 8}};
+  store.worker_died("a", "gone", 5);
+  store.insert({"demo", "", "demo.toml", "another digest"}, {again}, false);
+  EXPECT_EQ(store.claim("demo", "a", 1000)->key, "ee4");
   const auto backup = file.string() + ".version-" + std::to_string(GetParam());
   ASSERT_TRUE(fs::exists(backup));
   expect_shown_as_before(ResultStore(backup, Mode::ReadOnly));
 }
 
-INSTANTIATE_TEST_SUITE_P(OfVersion, OldDatabases, ::testing::Values(1, 2, 3));
+INSTANTIATE_TEST_SUITE_P(OfVersion, OldDatabases, ::testing::Values(1, 2, 3, 4));
 
 // Views are this program's, whatever the database was made by.
 TEST(Views, AreMadeAnewWhereTheyDiffer) {

@@ -177,6 +177,39 @@ TEST(Opening, RefusesToShowHalfOfADatabaseWhoseLogCannotBeRead) {
   EXPECT_EQ(ResultStore(killed, Mode::ReadOnly).counts("demo").cells, 5);
 }
 
+// The memory that the killed writer shared with others lies beside the log: then the log can be read, and is.
+TEST(Opening, ReadsTheLogOfAKilledWriterInAReadOnlyFolder) {
+  const test::TempDir folder;
+  const auto file = folder / "results.db";
+  {
+    ResultStore store(file, Mode::Create);
+    store.insert(sample_experiment(), sample_cells(5), false);
+    std::filesystem::create_directory(folder / "killed");
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::filesystem::copy(file.string() + suffix, (folder / "killed/results.db").string() + suffix);
+  }
+  const auto killed = folder / "killed/results.db";
+  using std::filesystem::perms;
+  std::filesystem::permissions(folder.path(), perms(0755));
+  std::filesystem::permissions(folder / "killed", perms(0555));
+
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(100);
+    try {
+      ::_exit(static_cast<int>(ResultStore(killed, Mode::ReadOnly).counts("demo").cells));
+    } catch (const StoreError&) {
+      ::_exit(101);
+    }
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  std::filesystem::permissions(folder / "killed", perms(0755));
+
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 5);
+}
+
 // Any path is a path: nothing in it is a host, a query or a scheme.
 TEST(Opening, TakesAnyPathForAPath) {
   const test::TempDir folder;

@@ -1,12 +1,10 @@
 // What lies in the cache folder, whether it is what was written, and how it goes.
 #include <espalier/error.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
-#include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -174,14 +172,6 @@ ExitCode trim(const CacheFolder& folder, const std::string& to) {
         size_text(removal.bytes_left), size_text(*most)));
   }
   return exit_code;
-}
-
-bool is_answered_yes(const std::string& question) {
-  if (::isatty(STDIN_FILENO) != 1) throw SettingsError(question + "\n    nobody can be asked here: give --yes");
-  std::cerr << question << " [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
 }
 
 ExitCode clear(const CacheFolder& folder, const std::vector<std::string>& kinds, bool yes) {

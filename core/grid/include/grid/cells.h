@@ -83,6 +83,10 @@ class Cells {
   void add(std::uint64_t place, const Digest& digest, bool missing, bool asked = true);
   // Of the cells of a whole file: whether --only asks for this one.
   bool asked(std::size_t cell) const { return cells_[cell].asked != 0; }
+  // The lower, the earlier it is run; cells of one rank may change places for the sake of work that they share.
+  std::uint32_t rank(std::size_t cell) const { return cells_[cell].rank; }
+  // Sorts the cells by these numbers, one a cell, and leaves those of one number as they are. Ranks become 0, 1, 2, ...
+  void order_by(const std::vector<std::uint64_t>& ranks);
   void reserve(std::size_t cells) { cells_.reserve(cells); }
   const Digest& digest(std::size_t cell) const { return cells_[cell].digest; }
 
@@ -91,6 +95,7 @@ class Cells {
     Digest digest;
     std::uint32_t place;
     std::uint32_t texts : 30, missing : 1, asked : 1;
+    std::uint32_t rank;
   };
 
   const CellTexts& texts_of(std::size_t cell) const { return *texts_[cells_[cell].texts]; }

@@ -27,6 +27,12 @@ struct ReadOptions {
   std::filesystem::path cache_folder;  // remembers file digests
 };
 
+// How many cells there are of a priority.
+struct PriorityShare {
+  std::int64_t priority = 0;
+  std::int64_t cells = 0;
+};
+
 struct Experiment {
   std::string name;
   std::string question;
@@ -34,6 +40,7 @@ struct Experiment {
   Cells cells;              // those asked for, in the order they are to be run
   Cells whole;              // all of the file, where options.only asks for a slice of one within the limit; else empty
   CellLimits limits;        // as [limits] says
+  std::vector<PriorityShare> priorities;  // of `cells`, the highest first
   std::vector<std::string>
       missing;  // paths that do not exist, and splits that are needed but not given; sorted, each once
   // What is wrong with checkpoints and data tables that are there, each "FILE: what" with details on indented lines, and

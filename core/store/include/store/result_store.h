@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cells/attempt.h"
+#include "cells/sharing/work_groups.h"
 #include "store/cell_record.h"
 
 namespace espalier::store {
@@ -23,6 +24,8 @@ struct NewCell {
   std::string settings;
   bool asked = true;        // false: of the experiment, but not of the slice that is to run
   std::string source = "";  // JSON: digests of the files behind the settings' paths; empty: not known
+  std::int64_t rank = 0;    // the lower, the earlier it is claimed; within a rank by its place in the list
+  WorkGroups groups = {};   // whom it shares work with
 };
 
 struct ExperimentRecord {
@@ -30,6 +33,7 @@ struct ExperimentRecord {
   std::string question;
   std::string file;  // as the user wrote it
   std::string file_digest;
+  std::string run = "";  // the process that is to have the cells computed (worker_name.h); empty: nobody is yet
 };
 
 // What a worker holds while it computes.
@@ -91,15 +95,21 @@ class ResultStore {
 
   // Registers the experiment and all its cells, in order; known keys are left as they are and joined to the experiment.
   // Failed cells among those asked for become waiting again when retry_failed. Cells that the experiment had before and
-  // that are not among these are no longer current: with results they stay, without they are withdrawn, unless a run is
-  // at work on the experiment. Returns how many cells were new.
+  // that are not among these are no longer current: with results they stay, without they are withdrawn, unless another run
+  // is at work on the experiment. Returns how many cells were new.
   std::int64_t insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed);
+
+  // The run of this name is over: what it asked for no longer stays when another one asks. A run whose process is gone
+  // need not say so.
+  void end_run(const std::string& run);
 
   // Which of these keys are done.
   std::vector<bool> done(const std::vector<std::string>& keys) const;
 
-  // Claims the first waiting cell of the experiment that is asked for, or one whose lease ran out and whose worker
-  // does not live on this host; nullopt when none is left to claim. A lease that ran out does not count against its cell.
+  // Claims a waiting cell of the experiment that is asked for, or one whose lease ran out and whose worker does not live on
+  // this host; nullopt when none is left to claim. A lease that ran out does not count against its cell. Of the cells of
+  // the lowest rank it is one that shares work with those that this worker claimed last through this object, else one of
+  // a group that few others are at, else the first.
   std::optional<Claim> claim(const std::string& experiment, const std::string& worker, double lease_seconds);
   // Prolongs the lease; false when the cell was taken away meanwhile.
   bool renew(const Claim& claim, double lease_seconds);
@@ -163,7 +173,7 @@ class ResultStore {
   std::vector<NewCell> current_cells(const std::string& experiment) const;
 
   // Cells that no experiment file holds any more: of the experiment (an empty name: of all), those that are not current, or
-  // those that are not among these keys. Columns key, state, seconds, attempts.
+  // those that are not among these keys. Columns key, state, seconds, attempts, settings.
   Rows stale_cells(const std::string& experiment, const std::vector<std::string>* keys) const;
   // Removes them with all that was recorded of them, and gives the space back. Throws StoreError while a cell is running.
   std::int64_t remove_stale(const std::string& experiment, const std::vector<std::string>* keys);
