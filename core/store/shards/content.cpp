@@ -85,9 +85,13 @@ std::string bytes_of(SQLite::Database& database) {
 ShardContent read_shard(const fs::path& file) {
   ShardContent content{read_bytes(file), ""};
   content.digest = sha256_hex(content.bytes);
+  return content;
+}
+
+void check(ShardContent& content, const fs::path& file) {
   refuse_parts(content.bytes, file);
   forget_log(content.bytes);
-  return translated(file, [&] {
+  translated(file, [&] {
     SQLite::Database memory(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     load(memory, "main", content.bytes, SQLITE_DESERIALIZE_RESIZEABLE);
     memory.exec("PRAGMA trusted_schema = OFF");
@@ -95,7 +99,6 @@ ShardContent read_shard(const fs::path& file) {
     if (const auto verdict = memory.execAndGet("PRAGMA quick_check(1)").getString(); verdict != "ok")
       throw StoreError(fmt::format("{}: is damaged ({}){}", file.string(), verdict, once_more));
     if (bring_up_to_date(memory)) content.bytes = bytes_of(memory);
-    return std::move(content);
   });
 }
 

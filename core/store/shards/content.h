@@ -9,12 +9,14 @@
 namespace espalier::store {
 
 struct ShardContent {
-  std::string bytes;   // a database of today's schema without a log
+  std::string bytes;   // a database without a log, of today's schema once it is checked
   std::string digest;  // of what lay there
 };
 
-// Throws StoreError with the file's name and what is wrong with it.
+// Throws StoreError with the file's name and what is wrong with it: `read_shard` where it cannot be read, `check` where it
+// is no whole, sound shard of a schema that is known; an older one is brought up to date.
 ShardContent read_shard(const std::filesystem::path& file);
+void check(ShardContent& content, const std::filesystem::path& file);
 
 // The whole database as bytes that need no log beside them.
 std::string bytes_of(SQLite::Database& database);

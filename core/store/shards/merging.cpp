@@ -240,11 +240,12 @@ ShardMerge::ShardMerge(const fs::path& database) : state_(std::make_unique<Resul
 ShardMerge::~ShardMerge() { state_->statements.clear(); }
 
 BroughtHome ShardMerge::add(const fs::path& shard) {
-  const auto content = read_shard(shard);
+  auto content = read_shard(shard);
   BroughtHome home;
   home.digest = content.digest;
   home.known = is_known(*state_, home.digest);
   if (home.known) return home;
+  check(content, shard);
   const auto bring = [&] {
     const Attached attached(*state_, content.bytes);
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);

@@ -29,7 +29,8 @@ WHERE CASE WHEN is_grouped THEN place * ?2 / among ELSE place % ?2 END = ?1 - 1)
 }  // namespace
 
 std::int64_t take_share(const fs::path& plan, const fs::path& shard, const Share& share) {
-  const auto content = read_shard(plan);
+  auto content = read_shard(plan);
+  check(content, plan);
   ResultStore::State state{shard, open_database(shard, Mode::Create), {}};
   return translated(shard, [&] {
     const Attached attached(state, content.bytes);
