@@ -238,5 +238,31 @@ TEST_F(ClusterTest, AWrongShardIsRefusedBeforeAnythingIsDone) {
   EXPECT_CONTAINS(absent.err, "results/no.db: cannot be read");
 }
 
+TEST_F(ClusterTest, ADatabaseThatMovedWithItsCacheNeedsNothingOfTheOldPlace) {
+  ASSERT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
+  fs::create_directories(folder_ / "elsewhere");
+  const auto moved = folder_ / "elsewhere/renamed.db";
+  fs::rename(folder_ / "results/tiny.db", moved);
+  SQLite::Database(moved.string(), SQLite::OPEN_READWRITE)
+      .exec(
+          "INSERT INTO artifact (attempt_id, kind, digest, path) VALUES "
+          "(1, 'base-model', 'abc', '/machine/of/before/cache/base_models/abc'), "
+          "(1, 'scores', 'def', '/machine/of/before/cache/scores/def.safetensors')");
+  folder_.write("cache/base_models/abc/config.json", "{}");
+
+  EXPECT_CONTAINS(espalier({"run", "tiny.toml", "--db", "elsewhere/renamed.db"}).err,
+                  "nothing to run: all 7 cells are done");
+  EXPECT_EQ(json(espalier({"status", "elsewhere/renamed.db", "--json"})).at("done"), 7);
+  EXPECT_EQ(espalier({"table", "elsewhere/renamed.db"}).exit_code, 0);
+  SQLite::Database database(moved.string(), SQLite::OPEN_READONLY);
+  const auto key =
+      database.execAndGet("SELECT key FROM cell JOIN attempt ON attempt.cell_id = cell.id WHERE attempt.id = 1")
+          .getString();
+  const auto shown = espalier({"show", "elsewhere/renamed.db", key});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  EXPECT_CONTAINS(shown.out, "base-model " + (folder_ / "cache/base_models/abc").string() + "\n");
+  EXPECT_CONTAINS(shown.out, "scores /machine/of/before/cache/scores/def.safetensors\n");
+}
+
 }  // namespace
 }  // namespace espalier::cli
