@@ -86,55 +86,99 @@ TEST_F(ClusterTest, TheScriptRunsATaskAndThenMerges) {
   EXPECT_CONTAINS(espalier({"submit", "tiny.toml"}, {path(), local()}).out, "nothing to submit: all 7 cells are done");
 }
 
-TEST_F(ClusterTest, TasksRunWithoutSlurmToo) {
-  const auto planned = espalier({"submit", "tiny.toml", "--tasks", "2", "--dry-run"}, {local()});
-  ASSERT_EQ(planned.exit_code, 0) << planned.err;
-  EXPECT_CONTAINS(
-      planned.out,
-      "nothing is submitted. Any task, in any way: espalier worker results/tiny.submit/plan.db --shard I/2\n"
-      "afterwards: espalier merge results/tiny.db results/tiny.submit/shards");
-  // As docs/clusters.md has it.
-  const auto loop = shell(
-      "for i in $(seq 2); do \"$ESPALIER\" worker results/tiny.submit/plan.db --shard $i/2 & done; wait\n"
-      "\"$ESPALIER\" merge results/tiny.db results/tiny.submit/shards");
-  ASSERT_EQ(loop.exit_code, 0) << loop.err;
-  EXPECT_CONTAINS(loop.out, "7 cells: 7 done");
+// What docs/clusters.md tells people to type, run as it stands there: of an experiment called demo, with espalier on the path.
+class ClusterPageTest : public ClusterTest {
+ protected:
+  void SetUp() override {
+    ClusterTest::SetUp();
+    write_experiment("experiments/demo.toml", "demo", "[0, 1, 2, 3, 4, 5, 6, 7, 8]");
+    for (const char* name : {"model/config.json", "model/model.safetensors", "model/vocab.txt", "train.tsv",
+                             "validation.tsv", "test.tsv"}) {
+      fs::create_directories((folder_ / "experiments" / name).parent_path());
+      fs::copy_file(folder_ / name, folder_ / "experiments" / name);
+    }
+    const auto planned = as_written(block("The plan is made without submitting anything:"));
+    ASSERT_EQ(planned.exit_code, 0) << planned.err;
+    EXPECT_CONTAINS(planned.out, "9 of 9 cells are left, dealt to 8 tasks");
+  }
+  // The code under a line of the page.
+  static std::string block(const std::string& title) {
+    std::ifstream page(ESPALIER_SOURCE_DIR "/docs/clusters.md");
+    std::string line, code;
+    while (std::getline(page, line) && line.rfind(title, 0) != 0) {
+    }
+    while (std::getline(page, line) && line.rfind("```", 0) != 0) {
+    }
+    while (std::getline(page, line) && line != "```") code += line + "\n";
+    EXPECT_FALSE(code.empty()) << title;
+    return code;
+  }
+  test::Ran as_written(const std::string& code) const {
+    const auto programs = fs::path(test::program("espalier")).parent_path().string();
+    return shell("PATH=" + programs + ":$PATH\n" + code);
+  }
+  void expect_all_merged() const {
+    const auto merged = espalier({"merge", "results/demo.db", "results/demo.submit/shards"}, {local()});
+    EXPECT_EQ(merged.exit_code, 0) << merged.err;
+    EXPECT_CONTAINS(merged.out, "9 cells: 9 done");
+  }
+};
+
+TEST_F(ClusterPageTest, AShellRunsTheTasks) {
+  const auto ran = as_written(block("A shell, on one machine:"));
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_CONTAINS(ran.out, "9 cells: 9 done");
+  expect_all_merged();
 }
 
-TEST_F(ClusterTest, TasksRunUnderGnuParallel) {
+TEST_F(ClusterPageTest, GnuParallelRunsTheTasks) {
   if (std::system("parallel --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "GNU parallel is not installed";
-  ASSERT_EQ(espalier({"submit", "tiny.toml", "--tasks", "3", "--dry-run"}, {local()}).exit_code, 0);
-  const auto ran = shell(
-      "seq 3 | parallel --will-cite --halt never \"$ESPALIER\" worker results/tiny.submit/plan.db --shard {}/3\n"
-      "\"$ESPALIER\" merge results/tiny.db results/tiny.submit/shards");
-  ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_CONTAINS(ran.out, "7 cells: 7 done");
+  // Without the line that needs two machines.
+  auto code = block("GNU parallel, here or on several machines");
+  const auto far = code.find("seq 8 | parallel --sshlogin");
+  ASSERT_NE(far, std::string::npos);
+  code.erase(far, code.find('\n', far) + 1 - far);
+  const auto ran = as_written("parallel() { command parallel --will-cite \"$@\"; }\n" + code);
+  EXPECT_CONTAINS(ran.out, "9 cells: 9 done");
+  expect_all_merged();
 }
 
 // The package hyperqueue of PyPI, whose Python is named by $ESPALIER_HYPERQUEUE_PYTHON.
-TEST_F(ClusterTest, TasksRunUnderHyperQueue) {
+TEST_F(ClusterPageTest, HyperQueueRunsTheTasks) {
   const char* given = std::getenv("ESPALIER_HYPERQUEUE_PYTHON");
   const std::string python = given != nullptr ? given : "python3";
   if (std::system((python + " -c 'import hyperqueue' 2> /dev/null").c_str()) != 0)
     GTEST_SKIP() << "HyperQueue is not installed";
-  ASSERT_EQ(espalier({"submit", "tiny.toml", "--tasks", "3", "--dry-run"}, {local()}).exit_code, 0);
-  folder_.write("tasks.py", R"(import os, pathlib, sys
-from hyperqueue import Job
-from hyperqueue.cluster import LocalCluster, WorkerConfig
-espalier, plan, tasks = sys.argv[1], sys.argv[2], int(sys.argv[3])
-with LocalCluster() as cluster:
-    cluster.start_worker(WorkerConfig(cores=2))
-    client = cluster.client()
-    job = Job(default_env=dict(os.environ), default_workdir=os.getcwd())
-    for task in range(1, tasks + 1):
-        job.program([espalier, "worker", plan, "--shard", f"{task}/{tasks}"], stdout=f"task-{task}.txt", stderr=f"task-{task}.err")
-    client.wait_for_jobs([client.submit(job)])
-)");
-  const auto ran = shell(python +
-                         " tasks.py \"$ESPALIER\" results/tiny.submit/plan.db 3\n"
-                         "\"$ESPALIER\" merge results/tiny.db results/tiny.submit/shards");
+  folder_.write("tasks.py", block("or with the package (`pip install hyperqueue`):"));
+  const auto ran = as_written(python + " tasks.py");
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_CONTAINS(ran.out, "7 cells: 7 done");
+  expect_all_merged();
+}
+
+TEST_F(ClusterTest, ADatabaseOnANetworkDiskIsMergedThoughNotShared) {
+  if (std::system("bindfs --version > /dev/null 2>&1 && [ -w /dev/fuse ]") != 0)
+    GTEST_SKIP() << "bindfs, which mounts a folder through FUSE, cannot be used here";
+  ASSERT_EQ(shell("mkdir near far && bindfs near far").exit_code, 0);
+  const auto run = espalier({"run", "tiny.toml", "--db", "far/tiny.db"});
+  const auto planned = espalier({"submit", "tiny.toml", "--db", "far/tiny.db", "--tasks", "2", "--dry-run"}, {local()});
+  const auto tasks =
+      shell("for i in 1 2; do \"$ESPALIER\" worker far/tiny.submit/plan.db --shard $i/2 || exit 1; done");
+  const auto there = espalier({"worker", "far/tiny.submit/plan.db", "--shard", "1/2", "--local", "far"});
+  const auto merged = espalier({"merge", "far/tiny.db", "far/tiny.submit/shards"}, {local()});
+  const auto status = espalier({"status", "far/tiny.db"});
+  shell("fusermount -u far");
+
+  EXPECT_EQ(run.exit_code, 4);
+  EXPECT_CONTAINS(run.err, "far/tiny.db: lies on a network file system (fuse");
+  EXPECT_CONTAINS(run.err,
+                  "'espalier submit FILE' plans them, 'espalier worker PLAN --shard I/N' computes one, and "
+                  "'espalier merge DB SHARD...' brings them home");
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+  EXPECT_EQ(tasks.exit_code, 0) << tasks.err;
+  EXPECT_EQ(there.exit_code, 4);
+  EXPECT_CONTAINS(there.err, "and a shard is written on a local disk\n    name one with --local or $TMPDIR");
+  EXPECT_EQ(merged.exit_code, 0) << merged.err;
+  EXPECT_CONTAINS(status.out, "7 cells: 7 done");
 }
 
 TEST_F(ClusterTest, ATaskThatIsToldToStopExitsWith130AndTheNextOneGoesOn) {
