@@ -298,7 +298,7 @@ commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 cat <<REPORT
 # Under a real Slurm
 
-\`bash cmake/check_slurm.sh\`, Slurm $(slurmd -V | sed 's/slurm-wlm //'), two virtual nodes of one processor on one computer ($(nproc) processors, shared with other
+\`bash cmake/check_slurm.sh\`, Slurm $(slurmd -V | sed 's/slurm-wlm //'), two virtual nodes of one processor on one computer ($(nproc --all) processors, shared with other
 work), Espalier of commit $commit, $(date -u +%Y-%m-%d), $SECONDS s in all. Each line is a check that ends the run where it fails.
 
 | what happened | what was seen |
