@@ -7,6 +7,7 @@ usage() {
   cat <<'USAGE'
 usage: bash cmake/quickstart.sh [demo|test|build|setup] [--cuda]
        bash cmake/quickstart.sh check [--all] [PART...]
+       bash cmake/quickstart.sh check-slurm
 
   demo    the programs and plugins in build/, MiniLM, WordNet's glosses, then experiments/demo.toml: ends with its
           table (default); no tests are built, no speech is prepared
@@ -16,6 +17,8 @@ usage: bash cmake/quickstart.sh [demo|test|build|setup] [--cuda]
   setup   system packages, LibTorch, and real weights: BERT (.deps/data/minilm) and Whisper, still to be imported
   check   system packages with clang-format, clang-tidy, codespell and doxygen, LibTorch, then the guards of the house:
           format, includes, rules, spelling, reference, clang-tidy, sanitizers ('bash cmake/check.sh --help' tells of each)
+  check-slurm  a build, Slurm of two virtual nodes in a folder that is thrown away, and tasks that are killed, lost and
+          requeued: about ten minutes, as root; prints the report that is kept in results/measured/slurm.md
 
   --cuda  a LibTorch that computes on GPUs as well (5 GB in .deps/venv): what is built runs on both, and on the CPU as
           fast; GPUs need NVIDIA's driver and nothing else. Afterwards: build/bin/espalier run FILE --devices cuda:0
@@ -38,7 +41,7 @@ if [ "$command" = --cuda ]; then
   exit 2
 fi
 case $command in
-  demo|test|build|setup|check) ;;
+  demo|test|build|setup|check|check-slurm) ;;
   -h|--help|help) usage; exit 0 ;;
   *) echo "quickstart: unknown command '$command'" >&2; usage >&2; exit 2 ;;
 esac
@@ -152,6 +155,7 @@ packages_by_purpose=(
   "the demo's data|wordnet-base"
   "spoken data|espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata"
 )
+[ "$command" != check-slurm ] || packages_by_purpose+=("a Slurm|slurm-wlm munge")
 [ "$command" != check ] || packages_by_purpose+=("the checks|clang-format-14 clang-tidy-14 codespell doxygen")
 readonly packages_by_purpose
 # What a build can do without. hydrogen-drumkits (142 MB, for 'data prepare drums') is not even asked for.
@@ -180,7 +184,7 @@ install_packages() {
   fi
   # shellcheck disable=SC2086,SC2206  # lists of names
   for entry in "${packages_by_purpose[@]}"; do
-    [ "$command" != demo ] || [ "${entry%%|*}" != "spoken data" ] || continue
+    case $command in demo|check-slurm) [ "${entry%%|*}" != "spoken data" ] || continue ;; esac
     here=$(missing_of ${entry#*|})
     if [ -n "$here" ]; then
       [ ${#missing[@]} -gt 0 ] || say "system packages to install:"
@@ -471,14 +475,14 @@ if [ "$command" = check ]; then
   exit 0
 fi
 get_weights
-[ "$command" = demo ] || get_whisper
+[ "$command" = demo ] || [ "$command" = check-slurm ] || get_whisper
 if [ "$command" = setup ]; then
   say "set up in $SECONDS s; next: bash cmake/quickstart.sh demo"
   exit 0
 fi
 
 export ESPALIER_DATA=$root/.deps/data
-if [ "$command" = demo ]; then
+if [ "$command" = demo ] || [ "$command" = check-slurm ]; then
   build_espalier espalier espalier_worker espalier_plugins
   prepare_wordnet
 else
@@ -492,6 +496,8 @@ case $command in
   demo)
     shown demo "the message above says what is wrong; running this again does only what is missing" \
       build/bin/espalier run experiments/demo.toml ;;
+  check-slurm)
+    shown check-slurm "the message above says which check failed, and where its folder is" bash cmake/check_slurm.sh ;;
   test)
     export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
     shown test "the failed tests are named above; one again: ctest --test-dir build --output-on-failure -R NAME" \

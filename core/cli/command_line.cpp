@@ -14,6 +14,7 @@ namespace espalier::cli {
 namespace {
 
 constexpr const char* experiments = "Experiments";
+constexpr const char* many_machines = "Many machines";
 constexpr const char* one_model = "One model at a time, computed by espalier-worker";
 
 // In the order in which --help lists them; those that are handed over follow.
@@ -33,6 +34,9 @@ constexpr Command commands[] = {
     {"clean", experiments, "Where the disk went; remove cache entries that no cell refers to", add_clean},
     {"cache", experiments, "What lies in the cache; check it, trim it to a size, clear it", add_cache},
     {"plugins", experiments, "The scorers, searchers and recoveries there are, with their settings", add_plugins},
+    {"submit", many_machines, "Plan an experiment for many tasks and submit them to Slurm", add_submit},
+    {"worker", many_machines, "Compute one share of a plan, under whatever starts tasks", add_worker},
+    {"merge", many_machines, "Bring shards home into one database", add_merge},
 };
 
 // What a line comes to: the command that it names puts what is to be done into `chosen`.

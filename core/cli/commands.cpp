@@ -309,4 +309,91 @@ Deed add_plugins(CLI::App& app) {
   return deed(arguments, plugins);
 }
 
+Deed add_submit(CLI::App& app) {
+  const auto arguments = std::make_shared<SubmitArguments>();
+  add_experiment(app, arguments->experiment);
+  app.add_option("--tasks", arguments->tasks, "Tasks that the cells are dealt to; default 8, or one a cell")
+      ->check(from_one_to(100'000))
+      ->type_name("N");
+  app.add_option("--partition", arguments->partition, "Slurm's partition")->type_name("NAME");
+  app.add_option("--time", arguments->time,
+                 "Wall time of a task, as Slurm writes it, as in 4:00:00; a task stops 2 minutes before it is over")
+      ->type_name("TIME");
+  app.add_option("--workers-per-task", arguments->workers, "Worker processes of a task; default 1")
+      ->check(from_one_to(1024))
+      ->type_name("N");
+  app.add_option("--threads", arguments->threads, "Threads of each worker; default 1")
+      ->check(from_one_to(4096))
+      ->type_name("N");
+  app.add_option("--devices", arguments->devices, "Of each task: cpu, or some GPUs, as in cuda:0; default cpu")
+      ->type_name("NAME,...");
+  app.add_option("--sbatch", arguments->directives,
+                 "One more line for sbatch, as in --sbatch=--account=physics; may be repeated")
+      ->type_name("OPTION")
+      ->allow_extra_args(false);
+  app.add_option("--folder", arguments->folder,
+                 "Where plan, script, logs and shards go; default results/NAME.submit, with a number where it is there")
+      ->type_name("DIR");
+  app.add_flag("--again", arguments->again, "Also while tasks of an earlier submission have not come home");
+  app.add_flag("--dry-run", arguments->dry_run, "Write plan and script, and submit nothing");
+  app.add_flag("--json", arguments->json, "Print JSON");
+  app.footer(
+      "Two calls of sbatch: an array of tasks, and a job that merges what they bring home. docs/clusters.md has the "
+      "rest,\n"
+      "and how to run the tasks without Slurm.\n"
+      "Example: espalier submit experiments/demo.toml --partition main --tasks 16 --time 4:00:00");
+  return deed(arguments, submit);
+}
+
+Deed add_worker(CLI::App& app) {
+  const auto arguments = std::make_shared<WorkerArguments>();
+  app.add_option("PLAN", arguments->plan, "The plan that 'espalier submit' wrote")->required()->type_name("");
+  app.add_option("--shard", arguments->shard, "Which of how many shares of the plan, as in 3/8")
+      ->required()
+      ->type_name("I/N");
+  app.add_option("--home", arguments->home, "Where the shard is carried to; default the folder shards beside the plan")
+      ->type_name("DIR");
+  app.add_option("--local", arguments->local, "A local disk to write the shard on; default $TMPDIR, else /tmp")
+      ->type_name("DIR");
+  app.add_option("--workers", arguments->workers, "Worker processes, dealt over the devices; default one a device")
+      ->check(from_one_to(1024))
+      ->type_name("N");
+  app.add_option("--threads", arguments->threads, "Threads of each worker; default its part of the processors")
+      ->check(from_one_to(4096))
+      ->type_name("N");
+  app.add_option("--devices", arguments->devices,
+                 "cpu, auto (a GPU where one answers), all (GPUs), or some, as in cuda:0,cuda:1; default "
+                 "$ESPALIER_DEVICES, else cpu")
+      ->type_name("NAME,...");
+  app.add_option("--plugins", arguments->plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
+  app.add_option("--carry-seconds", arguments->carry_every_seconds,
+                 "How often what is done is carried home; default 60")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("SECONDS");
+  app.footer(
+      "After SIGTERM, SIGINT or SIGHUP it gives back the cells at work, carries home what is done, and exits with 130; "
+      "the "
+      "same\n"
+      "command goes on from there, on any machine. Exit code 0: all cells of the share are done, 1: one failed. The "
+      "shard's\n"
+      "path is printed.\n"
+      "Example: espalier worker results/demo.submit/plan.db --shard 3/8");
+  return deed(arguments, worker);
+}
+
+Deed add_merge(CLI::App& app) {
+  const auto arguments = std::make_shared<MergeArguments>();
+  app.add_option("DB", arguments->database, "The database to merge into; made where it is not there")
+      ->required()
+      ->type_name("");
+  app.add_option("SHARD", arguments->shards, "Shards, or folders of them")->required()->type_name("");
+  app.add_flag("--json", arguments->json, "Print JSON");
+  app.footer(
+      "As often as you like: what is there already stays. A cell that was done twice with different results keeps the "
+      "first\n"
+      "and is told (exit code 1); a shard that cannot be read is told, and the others are merged (exit code 4).\n"
+      "Example: espalier merge results/demo.db results/demo.submit/shards");
+  return deed(arguments, merge);
+}
+
 }  // namespace espalier::cli

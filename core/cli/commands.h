@@ -145,6 +145,39 @@ struct PluginsArguments {
 };
 ExitCode plugins(const PluginsArguments& arguments);
 
+struct SubmitArguments {
+  ExperimentArguments experiment;
+  std::string folder;  // empty: results/<name>.submit
+  int tasks = 0;       // 0: 8, or as many as there are cells
+  std::string partition, time;
+  int workers = 1, threads = 1;
+  std::string devices = "cpu";
+  std::vector<std::string> directives;
+  bool dry_run = false;
+  bool again = false;
+  bool json = false;
+};
+ExitCode submit(const SubmitArguments& arguments);
+
+struct WorkerArguments {
+  std::string plan;
+  std::string shard;  // I/N
+  std::string home;   // empty: the folder shards beside the plan
+  std::string local;  // empty: $TMPDIR, else /tmp
+  std::string devices;
+  int workers = 0, threads = 0;
+  std::vector<std::string> plugins;
+  double carry_every_seconds = 60;
+};
+ExitCode worker(const WorkerArguments& arguments);
+
+struct MergeArguments {
+  std::string database;
+  std::vector<std::string> shards;  // files, or folders of them
+  bool json = false;
+};
+ExitCode merge(const MergeArguments& arguments);
+
 // --- the command line: each command adds its options and gives back what is to be done once they are read
 
 using Deed = std::function<ExitCode()>;
@@ -170,5 +203,8 @@ Deed add_prune_db(CLI::App& app);
 Deed add_clean(CLI::App& app);
 Deed add_cache(CLI::App& app);
 Deed add_plugins(CLI::App& app);
+Deed add_submit(CLI::App& app);
+Deed add_worker(CLI::App& app);
+Deed add_merge(CLI::App& app);
 
 }  // namespace espalier::cli

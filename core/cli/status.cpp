@@ -1,12 +1,14 @@
 #include "report/status.h"
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
 #include "runner/disk.h"
+#include "runner/shards/shard_files.h"
 #include "store/result_store.h"
 #include "words/digest.h"
 
@@ -20,6 +22,31 @@ std::string ends_in_newline(std::string text) {
 
 std::string answer(const store::Progress& progress, const report::Sizes& sizes, bool json) {
   return ends_in_newline(json ? report::status_json(progress, sizes) : report::status_text(progress, sizes));
+}
+
+nlohmann::ordered_json as_json(const std::vector<runner::Submission>& submissions) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& submission : submissions) {
+    list.push_back({{"folder", submission.folder.string()},
+                    {"array_job", submission.array_job},
+                    {"tasks", submission.tasks},
+                    {"cells", submission.cells},
+                    {"finished", submission.finished},
+                    {"unfinished", submission.unfinished},
+                    {"out", submission.out()},
+                    {"merged", submission.merged}});
+  }
+  return list;
+}
+
+// What was submitted from here stands behind what the database says.
+std::string with_submissions(const std::string& answer, const std::filesystem::path& database, bool json) {
+  const auto submissions = runner::submissions_of(database);
+  if (submissions.empty()) return answer;
+  if (!json) return answer + runner::submissions_text(submissions);
+  auto document = nlohmann::ordered_json::parse(answer);
+  document["submissions"] = as_json(submissions);
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -38,7 +65,7 @@ ExitCode status(const StatusArguments& arguments) {
   std::string shown;
   while (true) {
     const auto progress = source.cells ? store.progress_of(source.experiment, keys) : store.progress(source.experiment);
-    const auto text = answer(progress, sizes, arguments.json);
+    const auto text = with_submissions(answer(progress, sizes, arguments.json), source.database, arguments.json);
     if (text != shown) {
       print((clears ? "\x1b[H\x1b[2J" : shown.empty() || arguments.json ? "" : "\n") + text);
       if (!finish_printing()) return ExitCode::Done;

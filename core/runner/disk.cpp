@@ -123,4 +123,13 @@ UnusedCache unused_cache(const fs::path& database, const fs::path& cache) {
   return unused;
 }
 
+fs::path place_now(const Artifact& artifact, const fs::path& cache) {
+  const fs::path recorded = artifact.path;
+  std::error_code absent;
+  if (fs::exists(recorded, absent)) return recorded;
+  const auto kind = recorded.parent_path().filename().string();
+  const auto now = cache / kind / recorded.filename();
+  return is_named_by_cells(kind) && recorded.has_filename() && fs::exists(now, absent) ? now : recorded;
+}
+
 }  // namespace espalier::runner

@@ -11,15 +11,14 @@
 #include <utility>
 
 #include "log_tail.h"
+#include "planned/planned_cells.h"
 #include "progress_line.h"
 #include "runner/changed_plugins.h"
 #include "runner/devices.h"
 #include "runner/plan.h"
 #include "runner/worker_program.h"
 #include "signals.h"
-#include "sources.h"
 #include "store/worker_name.h"
-#include "words/digest.h"
 #include "words/names.h"
 #include "workers.h"
 
@@ -47,22 +46,6 @@ std::string indented(const std::vector<std::string>& lines) {
   std::string text;
   for (const auto& line : lines) text += "\n    " + line;
   return text;
-}
-
-// What is known before anything is computed is refused before anything is computed.
-void refuse_what_cannot_run(const grid::Experiment& experiment, const std::string& file) {
-  std::string problems;
-  for (const auto& problem : experiment.problems) problems += "\n" + problem;
-  if (experiment.missing.empty() && !problems.empty()) {
-    throw InputError(fmt::format("{}: nothing is run, because of what its checkpoints and data say", file) + problems);
-  }
-  if (experiment.missing.empty()) return;
-  throw SettingsError(
-      fmt::format("{}: nothing is run, because {} needed by its cells {} missing", file,
-                  experiment.missing.size() == 1 ? "one thing" : fmt::format("{} things", experiment.missing.size()),
-                  experiment.missing.size() == 1 ? "is" : "are") +
-      indented(experiment.missing) +
-      "\n    real data are made by: espalier data prepare NAME; ESPALIER_DATA says where they are" + problems);
 }
 
 void refuse_cells_of_other_devices(const grid::Experiment& experiment, const RunOptions& options) {
@@ -114,20 +97,7 @@ class Run {
   void insert_cells() {
     std::vector<std::string> keys;
     for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
-    // Of a slice the rest of the file is known too, so that it counts as not asked for; what has no key yet, because a file
-    // is missing, is none of a run's business.
-    const bool sliced = !experiment_.whole.empty();
-    const auto& all = sliced ? experiment_.whole : experiment_.cells;
-    Sources sources(cache_folder());
-    std::vector<store::NewCell> cells;
-    cells.reserve(all.size());
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      auto cell = all[i];
-      if (cell.key.empty()) continue;
-      const auto& source = sources.of(cell.settings);
-      cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source,
-                       static_cast<std::int64_t>(all.rank(i)), sources.groups_of(all, i, experiment_.plugins)});
-    }
+    const auto cells = planned_cells(experiment_);
     store_.release_dead_workers();
     done_before_ = store_.done(keys);
     const auto failed = store_.counts_of(experiment_.name, keys).failed;

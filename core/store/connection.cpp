@@ -101,6 +101,11 @@ void migrate(SQLite::Database& database, const fs::path& file) {
   apply_migrations(database);
 }
 
+bool is_up_to_date(SQLite::Database& database) {
+  return pragma(database, "user_version") == static_cast<std::int64_t>(migrations().size()) &&
+         has_current_views(database);
+}
+
 // A database of an earlier version, or with earlier views, that is only read stays as it is: what is read is a copy in
 // memory, brought up to date.
 std::unique_ptr<SQLite::Database> up_to_date_copy(SQLite::Database& database) {
@@ -167,8 +172,11 @@ std::string write_ahead_log(SQLite::Database& database) {
 void refuse_network(const fs::path& file) {
   const auto network = network_file_system(file.parent_path());
   if (network.empty()) return;
-  throw StoreError(file.string() + ": lies on a network file system (" + network +
-                   "), where several writers corrupt a database\n    put it on a local disk with --db");
+  throw StoreError(
+      file.string() + ": lies on a network file system (" + network +
+      "), where several writers corrupt a database\n    put it on a local disk with --db, or have each task write a "
+      "shard of its own:\n    'espalier submit FILE' plans them, 'espalier worker PLAN --shard I/N' "
+      "computes one, and 'espalier merge DB SHARD...' brings them home");
 }
 
 void use_write_ahead_log(SQLite::Database& database, const fs::path& file) {
@@ -321,17 +329,23 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode)
   return translated(file, [&] {
     if (mode != Mode::ReadOnly) return open_to_write(file, mode == Mode::Create);
     auto database = open_to_read(file);
-    refuse_foreign(*database, file);
-    refuse_newer(*database, file);
-    const auto version = pragma(*database, "user_version");
-    if (version == 0) {
-      throw StoreError(file.string() +
-                       ": is empty: nothing was ever recorded in it\n    'espalier run FILE' fills it, or remove it");
-    }
-    if (version < static_cast<std::int64_t>(migrations().size()) || !has_current_views(*database))
-      return up_to_date_copy(*database);
-    return database;
+    refuse_other_schemas(*database, file);
+    return is_up_to_date(*database) ? std::move(database) : up_to_date_copy(*database);
   });
+}
+
+void refuse_other_schemas(SQLite::Database& database, const fs::path& file) {
+  refuse_foreign(database, file);
+  refuse_newer(database, file);
+  if (pragma(database, "user_version") != 0) return;
+  throw StoreError(file.string() +
+                   ": is empty: nothing was ever recorded in it\n    'espalier run FILE' fills it, or remove it");
+}
+
+bool bring_up_to_date(SQLite::Database& database) {
+  if (is_up_to_date(database)) return false;
+  apply_migrations(database);
+  return true;
 }
 
 }  // namespace espalier::store

@@ -92,4 +92,10 @@ void read_row(SQLite::Statement& row, Values&... values) {
 
 std::unique_ptr<SQLite::Database> open_database(const std::filesystem::path& file, Mode mode);
 
+// Throws StoreError for a database of another program, of a newer schema, or in which nothing was ever recorded.
+void refuse_other_schemas(SQLite::Database& database, const std::filesystem::path& file);
+
+// A database in memory: its schema and views become today's. False: they were.
+bool bring_up_to_date(SQLite::Database& database);
+
 }  // namespace espalier::store

@@ -2,6 +2,7 @@
 
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <sstream>
@@ -12,8 +13,8 @@ namespace {
 
 constexpr long fuse_type = 0x65735546;
 
-// Numbers as in statfs(2) and in the file systems' own sources.
-constexpr std::array<std::pair<long, const char*>, 12> network_types{{{0x6969, "NFS"},
+// Numbers as in statfs(2), in the file systems' own sources and in coreutils' stat.
+constexpr std::array<std::pair<long, const char*>, 19> network_types{{{0x6969, "NFS"},
                                                                       {0x0BD00BD0, "Lustre"},
                                                                       {0x47504653, "GPFS"},
                                                                       {0xFF534D42, "CIFS"},
@@ -22,12 +23,31 @@ constexpr std::array<std::pair<long, const char*>, 12> network_types{{{0x6969, "
                                                                       {0x19830326, "BeeGFS"},
                                                                       {0x00C36400, "Ceph"},
                                                                       {0x5346414F, "AFS"},
+                                                                      {0x6B414653, "AFS"},
                                                                       {0x7461636F, "OCFS2"},
                                                                       {0x01161970, "GFS2"},
-                                                                      {0xAAD7AAEA, "PanFS"}}};
+                                                                      {0xAAD7AAEA, "PanFS"},
+                                                                      {0x20030528, "OrangeFS"},
+                                                                      {0x73757245, "Coda"},
+                                                                      {0x564C, "NCP"},
+                                                                      {0xBEEFDEAD, "StorNext"},
+                                                                      {0x61636673, "ACFS"},
+                                                                      {0x786F4256, "a folder of VirtualBox's host"}}};
 
-std::string type_of_mount(const std::string& folder, std::istream& mounts) {
-  std::string line, best, best_type;
+// What a machine shares with its host: 9p and virtiofs. A sandbox may have its whole root on 9p, and nobody else has it.
+constexpr long nine_p_type = 0x01021997;
+
+// File systems that are known by the name in the list of mounts: their numbers are not settled, or borrowed.
+constexpr std::array<const char*, 10> network_mounts{"nfs",    "nfs4",     "cifs",   "smb3", "lustre",
+                                                     "beegfs", "virtiofs", "wekafs", "ceph", "gpfs"};
+
+struct Mount {
+  std::string point, type;
+};
+
+Mount mount_of(const std::string& folder, std::istream& mounts) {
+  std::string line;
+  Mount best;
   while (std::getline(mounts, line)) {
     std::istringstream fields(line);
     std::string skipped, point, type;
@@ -36,12 +56,9 @@ std::string type_of_mount(const std::string& folder, std::istream& mounts) {
     }
     fields >> type;
     const bool inside = point == "/" || folder == point || folder.starts_with(point + "/");
-    if (inside && point.size() >= best.size()) {
-      best = point;
-      best_type = type;
-    }
+    if (inside && point.size() >= best.point.size()) best = {point, type};
   }
-  return best_type;
+  return best;
 }
 
 }  // namespace
@@ -52,11 +69,13 @@ std::string network_file_system(long type, const std::string& absolute_folder, s
     if ((static_cast<unsigned long>(type) & 0xFFFFFFFFUL) == (static_cast<unsigned long>(number) & 0xFFFFFFFFUL))
       return name;
   }
+  const auto mount = mount_of(absolute_folder, mounts);
+  if (std::find(network_mounts.begin(), network_mounts.end(), mount.type) != network_mounts.end()) return mount.type;
+  if (type == nine_p_type) return mount.point == "/" ? "" : "9p";
   if (type != fuse_type) return "";
-  const std::string mounted = type_of_mount(absolute_folder, mounts);
   // NTFS and exFAT disks, and the root of rootless containers, are FUSE but local.
-  if (mounted == "fuseblk" || mounted == "fuse.fuse-overlayfs" || mounted.empty()) return "";
-  return mounted;
+  if (mount.type == "fuseblk" || mount.type == "fuse.fuse-overlayfs" || mount.type.empty()) return "";
+  return mount.type;
 }
 
 std::string network_file_system(const std::filesystem::path& folder) {

@@ -44,5 +44,29 @@ TEST(NetworkFileSystem, IsToldByItsNumberOrItsMount) {
   EXPECT_EQ(network_file_system(fuse, "/mnt/far/results", sshfs), "fuse.sshfs");
 }
 
+TEST(NetworkFileSystem, OfClustersAreKnown) {
+  std::istringstream none;
+  const std::vector<std::pair<long, std::string>> known = {
+      {0x0BD00BD0, "Lustre"}, {0x19830326, "BeeGFS"},   {0x47504653, "GPFS"}, {static_cast<long>(0xFF534D42), "CIFS"},
+      {0x00C36400, "Ceph"},   {0x20030528, "OrangeFS"}, {0x6B414653, "AFS"}};
+  for (const auto& [number, name] : known) EXPECT_EQ(network_file_system(number, "/mnt", none), name);
+}
+
+TEST(NetworkFileSystem, OfHostsAndOfBorrowedNumbersAreToldByTheirMount) {
+  constexpr long fuse = 0x65735546, nine_p = 0x01021997, other = 0x1234;
+  const auto told = [](long type, const std::string& mounted) {
+    std::istringstream mounts("36 35 0:40 / /mnt rw - " + mounted + " x rw\n24 1 8:1 / / rw - 9p none rw\n");
+    return network_file_system(type, "/mnt/results", mounts);
+  };
+  EXPECT_EQ(told(fuse, "virtiofs"), "virtiofs");
+  EXPECT_EQ(told(other, "wekafs"), "wekafs");
+  EXPECT_EQ(told(nine_p, "9p"), "9p");
+  EXPECT_EQ(told(fuse, "fuseblk"), "");
+  EXPECT_EQ(told(fuse, "fuse.fuse-overlayfs"), "");
+  EXPECT_EQ(told(other, "xfs"), "");
+  std::istringstream sandbox("24 1 0:1 / / rw - 9p none rw\n");
+  EXPECT_EQ(network_file_system(nine_p, "/home/me", sandbox), "");
+}
+
 }  // namespace
 }  // namespace espalier::store

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "cells/attempt.h"
+
 #include "words/cache/folder.h"
 
 namespace espalier::runner {
@@ -28,5 +30,9 @@ struct UnusedCache {
 // Of the databases beside this one and beside the cache folder. Throws StoreError where a database among them cannot be
 // read or a run is at work on one.
 UnusedCache unused_cache(const std::filesystem::path& database, const std::filesystem::path& cache);
+
+// Where what an attempt left in the cache lies now: a database may have moved to another machine since, and the cache too.
+// Entries keep their names in any cache; where nothing is there by that name, the place that was recorded.
+std::filesystem::path place_now(const Artifact& artifact, const std::filesystem::path& cache);
 
 }  // namespace espalier::runner

@@ -1,0 +1,36 @@
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "commands.h"
+#include "output.h"
+#include "runner/devices.h"
+#include "runner/shards/at_hand.h"
+#include "runner/shards/compute.h"
+#include "runner/shards/shard_files.h"
+
+namespace espalier::cli {
+
+ExitCode worker(const WorkerArguments& arguments) {
+  runner::ShardOptions options;
+  options.share = runner::share_from(arguments.shard);
+  options.plan = arguments.plan;
+  options.home = arguments.home.empty() ? options.plan.parent_path() / "shards" : std::filesystem::path(arguments.home);
+  options.local = arguments.local.empty() ? runner::local_folder() : std::filesystem::path(arguments.local);
+  options.workers = arguments.workers;
+  options.threads = arguments.threads;
+  options.plugins = arguments.plugins;
+  options.carry_every_seconds = arguments.carry_every_seconds;
+  const char* given = std::getenv("ESPALIER_DEVICES");
+  if (!arguments.devices.empty()) {
+    options.devices = runner::ready_devices(arguments.devices);
+  } else if (given != nullptr && *given != '\0') {
+    options.devices = runner::ready_devices(given, "ESPALIER_DEVICES");
+  }
+  const auto outcome = runner::compute_shard(options);
+  print(outcome.home.string() + "\n");
+  if (outcome.interrupted) return ExitCode::Interrupted;
+  return outcome.failed > 0 ? ExitCode::NegativeVerdict : ExitCode::Done;
+}
+
+}  // namespace espalier::cli
