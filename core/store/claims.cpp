@@ -2,7 +2,7 @@
 // never handed out twice and a worker that came too late writes nothing.
 #include "attempts.h"
 #include "connection.h"
-#include "store/worker_name.h"
+#include "live/live_workers.h"
 
 namespace espalier::store {
 namespace {
@@ -15,7 +15,7 @@ void end_attempt(ResultStore::State& state, std::int64_t cell, std::int64_t atte
       "'running'");
   end.bind(1, outcome);
   end.bind(2, message);
-  end.bind(3, now_seconds());
+  end.bind(3, state.now());
   end.bind(4, cell);
   end.bind(5, attempt);
   end.exec();
@@ -53,8 +53,8 @@ std::vector<Running> running_cells(ResultStore::State& state, const std::string&
 // A lease that ran out says little: clocks jump, and machines sleep. So a worker of this host is asked whether it lives, and
 // none of them is held against the cell.
 void end_expired(ResultStore::State& state) {
-  for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(now_seconds()))) {
-    if (whereabouts(cell.worker) == Whereabouts::Alive) continue;
+  for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(state.now()))) {
+    if (state.around.whereabouts(cell.worker) == Whereabouts::Alive) continue;
     end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out",
                 /*counts=*/false, 0);
   }
@@ -70,14 +70,14 @@ WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment
             ORDER BY joined.position LIMIT 1)
 RETURNING id, key, settings, attempts)sql");
   take.bind(":worker", worker);
-  take.bind(":until", now_seconds() + lease_seconds);
+  take.bind(":until", state.now() + lease_seconds);
   take.bind(":experiment", experiment);
   if (!take.executeStep()) return std::nullopt;
   const Claim claim{take.getColumn(0).getInt64(), take.getColumn(1).getString(), take.getColumn(2).getString(),
                     take.getColumn(3).getInt64(), worker};
   take.reset();
   auto& attempt = state.statement("INSERT INTO attempt (cell_id, number, worker, started) VALUES (?, ?, ?, ?)");
-  bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, now_seconds());
+  bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, state.now());
   attempt.exec();
   return claim;
 }
@@ -97,7 +97,7 @@ bool write_finished(ResultStore::State& state, const Claim& claim, const Attempt
   const auto attempt_id = held_attempt(state, claim);
   if (attempt_id == 0) return false;
   const bool done = attempt.outcome == Outcome::Done;
-  const auto now = now_seconds();
+  const auto now = state.now();
   const auto seconds = attempt.seconds.value_or(0);
   auto& end = state.statement(
       "UPDATE attempt SET outcome = ?, ended = ?, seconds = ?, message = ?, timing = ?, environment_id = ? WHERE id "
@@ -142,7 +142,7 @@ bool ResultStore::renew(const Claim& claim, double lease_seconds) {
   return translated(state_->file, [&] {
     auto& renew = state_->statement(
         "UPDATE cell SET lease_until = ? WHERE id = ? AND worker = ? AND attempts = ? AND state = 'running'");
-    renew.bind(1, now_seconds() + lease_seconds);
+    renew.bind(1, state_->now() + lease_seconds);
     renew.bind(2, claim.cell_id);
     renew.bind(3, claim.worker);
     renew.bind(4, claim.attempt);
@@ -197,10 +197,11 @@ void ResultStore::release_dead_workers() {
   translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     for (const auto& cell : running_cells(*state_, "true", "")) {
-      if (whereabouts(cell.worker) != Whereabouts::Gone) continue;
+      if (state_->around.whereabouts(cell.worker) != Whereabouts::Gone) continue;
       // Nobody watched it: it may have been killed together with its runner, so this is not held against the cell.
       end_attempt(*state_, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " is gone", /*counts=*/false, 0);
     }
+    forget_dead_workers(*state_);
     transaction.commit();
   });
 }

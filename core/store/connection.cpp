@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 
@@ -263,10 +262,6 @@ SQLite::Statement& ResultStore::State::statement(const std::string& sql) {
   prepared->tryReset();  // a statement that failed says so again
   prepared->clearBindings();
   return *prepared;
-}
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 void throw_translated(const fs::path& file, const SQLite::Exception& error) {

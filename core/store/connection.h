@@ -21,13 +21,14 @@ struct ResultStore::State {
   std::filesystem::path file;
   std::unique_ptr<SQLite::Database> database;
   std::map<std::string, std::unique_ptr<SQLite::Statement>> statements;
+  Surroundings around = real_surroundings();
+
+  // Seconds since 1970, as leases and times of attempts are kept.
+  double now() const { return around.now_seconds(); }
 
   // A prepared statement, reset and without bindings. Made once.
   SQLite::Statement& statement(const std::string& sql);
 };
-
-// Seconds since 1970, as leases and times of attempts are kept.
-double now_seconds();
 
 // What SQLite says, as a sentence with the file and what to do.
 [[noreturn]] void throw_translated(const std::filesystem::path& file, const SQLite::Exception& error);
