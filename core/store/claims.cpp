@@ -1,5 +1,7 @@
 // Who computes what: leases are taken and ended by single statements or short immediate transactions, so that a cell is
 // never handed out twice and a worker that came too late writes nothing.
+#include <algorithm>
+
 #include "attempts.h"
 #include "connection.h"
 #include "live/live_workers.h"
@@ -51,9 +53,16 @@ std::vector<Running> running_cells(ResultStore::State& state, const std::string&
 }
 
 // A lease that ran out says little: clocks jump, and machines sleep. So a worker of this host is asked whether it lives, and
-// none of them is held against the cell.
-void end_expired(ResultStore::State& state) {
-  for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(state.now()))) {
+// none of them is held against the cell. A lease that ends later than any lease does was given by a clock that was put back
+// since: if it counted, the cell of a worker that died elsewhere would wait until that time comes.
+void end_expired(ResultStore::State& state, double lease_seconds) {
+  constexpr double least_far_seconds = 3600, far_in_leases = 10;
+  const auto now = state.now();
+  const auto far = now + std::max(least_far_seconds, far_in_leases * lease_seconds);
+  auto expired = running_cells(state, "lease_until < ?", std::to_string(now));
+  auto implausible = running_cells(state, "lease_until > ?", std::to_string(far));
+  expired.insert(expired.end(), implausible.begin(), implausible.end());
+  for (const auto& cell : expired) {
     if (state.around.whereabouts(cell.worker) == Whereabouts::Alive) continue;
     end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out",
                 /*counts=*/false, 0);
@@ -62,7 +71,7 @@ void end_expired(ResultStore::State& state) {
 
 std::optional<Claim> take_next(ResultStore::State& state, const std::string& experiment, const std::string& worker,
                                double lease_seconds) {
-  end_expired(state);
+  end_expired(state, lease_seconds);
   auto& take = state.statement(R"sql(
 UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attempts = attempts + 1
 WHERE id = (SELECT joined.cell_id FROM experiment_cell AS joined JOIN experiment ON experiment.id = joined.experiment_id
