@@ -76,7 +76,7 @@ class LeaseWorld {
 
   void draw_world(std::uint64_t seed, Lie lie);
   void chaos_step();
-  void quiet_step();
+  void quiet_step(int step);
   void trouble();
   void step_worker(std::size_t place);
   void worker_claims(std::size_t place);
