@@ -24,6 +24,7 @@ constexpr Command commands[] = {
     {"table", experiments, "The results as a table", add_table},
     {"cells", experiments, "The cells one by one: keys, states, and with csv or json everything", add_cells},
     {"show", experiments, "Everything known of a cell", add_show},
+    {"explain", experiments, "Why a cell is not done: what it waits for, who holds it, how it failed", add_explain},
     {"clean", experiments,
      "Remove cells that no experiment file holds any more, and cache entries that no cell refers to", add_clean},
     {"cache", experiments, "What lies in the cache; check it, trim it to a size, clear it", add_cache},

@@ -52,6 +52,7 @@ struct StatusArguments {
   DatabaseArguments database;
   bool json = false;
   bool watch = false;
+  double every_seconds = 1;  // between two looks
 };
 ExitCode status(const StatusArguments& arguments);
 
@@ -102,6 +103,13 @@ struct ShowArguments {
 };
 ExitCode show(const ShowArguments& arguments);
 
+struct ExplainArguments {
+  DatabaseArguments database;
+  std::string key;  // or its first letters
+  bool json = false;
+};
+ExitCode explain(const ExplainArguments& arguments);
+
 struct PluginsArguments {
   std::vector<std::string> plugins;
   bool json = false;
@@ -125,6 +133,7 @@ Deed add_status(CLI::App& app);
 Deed add_table(CLI::App& app);
 Deed add_cells(CLI::App& app);
 Deed add_show(CLI::App& app);
+Deed add_explain(CLI::App& app);
 Deed add_clean(CLI::App& app);
 Deed add_cache(CLI::App& app);
 Deed add_plugins(CLI::App& app);

@@ -47,6 +47,7 @@ class Apart {
   Event wait(double seconds);
 
   bool ended() const { return child_ == 0; }
+  pid_t process() const { return child_; }  // 0: ended
   int wait_status() const { return status_; }
   void send(int signal) const;
   void kill();  // it and all that it started

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "apart.h"
 #include "cell_process.h"
 #include "commands.h"
+#include "live/worker_notes.h"
 #include "store/result_store.h"
 #include "store/worker_name.h"
 #include "words/printable.h"
@@ -37,13 +39,16 @@ std::string log_in_words() {
 
 class Cells {
  public:
-  explicit Cells(const CellsWords& words) : words_(words), name_(store::this_worker_name()) {}
+  explicit Cells(const CellsWords& words) : words_(words), name_(store::this_worker_name()), notes_(words, name_) {}
 
   ExitCode until_none_is_left() {
     try {
-      return work();
+      const auto code = work();
+      if (store_) notes_.forget(*store_);
+      return code;
     } catch (...) {
       give_back_next();
+      if (store_) notes_.forget(*store_);
       throw;
     }
   }
@@ -52,6 +57,7 @@ class Cells {
   ExitCode work() {
     for (std::int64_t finished = 0; !interrupted() && is_asked_for(finished); ++finished) {
       if (!start_child()) break;
+      notes_.note(*store_, "", child_->process());
       if (!next_) next_ = store_->claim(words_.experiment, name_, words_.lease_seconds);
       if (!next_) return ExitCode::Done;
       const auto claim = *std::exchange(next_, std::nullopt);
@@ -118,6 +124,8 @@ class Cells {
     while (shared.said == Nothing) {
       const auto event = child_->wait(std::min(0.5, words_.lease_seconds / 4));
       if (shared.said != Nothing) break;
+      const auto& stage = shared.note.stage;
+      notes_.note(*store_, {stage, ::strnlen(stage, sizeof stage)}, child_->process());
       if (event == Apart::Event::Ended) {
         died(claim);
         return true;
@@ -152,6 +160,7 @@ class Cells {
       return;
     }
     record.environment = environment_;
+    notes_.finished_one();
     bool kept = false;
     if (goes_on && !interrupted()) {
       auto finished = store_->finish_and_claim(claim, record, words_.experiment, words_.lease_seconds);
@@ -188,6 +197,7 @@ class Cells {
 
   const CellsWords& words_;
   const std::string name_;
+  WorkerNotes notes_;
   std::unique_ptr<Apart> child_;
   nlohmann::json environment_;  // of the child
   std::optional<store::ResultStore> store_;
