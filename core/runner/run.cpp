@@ -159,7 +159,8 @@ class Run {
       show_log();
       for (const auto& ended : running.collect_ended()) took_leave(ended);
       const auto counts = store_.counts_asked(experiment_.name);
-      progress_.update({counts.cells, counts.done, counts.failed, stage(counts, running.size())}, now());
+      progress_.update(
+          {counts.cells, counts.done, counts.failed, stage(counts, running.size()), time_left(running.size())}, now());
       if (counts.waiting == 0 && running.size() == 0) {
         if (counts.running == 0) return;
         // What is left is held by another run. Its cells come back when it dies: at once when it is on this host,
@@ -178,6 +179,17 @@ class Run {
         return;
       }
     }
+  }
+
+  // Reads all cells, so that it is asked anew only where that takes a small share of the time.
+  std::optional<double> time_left(std::size_t running) {
+    constexpr double share_of_time = 0.02, least_apart_seconds = 2;
+    const auto begun = now();
+    if (begun >= next_estimate_) {
+      kinds_ = store_.kinds(experiment_.name);
+      next_estimate_ = now() + std::max(least_apart_seconds, (now() - begun) / share_of_time);
+    }
+    return store::seconds_left(kinds_, static_cast<std::int64_t>(running));
   }
 
   std::string name_in_progress() const {
@@ -315,6 +327,8 @@ class Run {
   int failed_starts_ = 0;
   std::string stage_;
   std::set<std::string> notes_;
+  std::vector<store::KindOfCells> kinds_;
+  double next_estimate_ = 0;
   bool interrupted_ = false;
 };
 

@@ -14,14 +14,19 @@ namespace {
 
 std::string cells_text(std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "cell" : "cells"); }
 
+// What waits, and what has no key yet.
 void add_missing(const CellQuestion& question, std::vector<std::string>& reasons) {
-  for (const auto& path : question.missing) {
-    reasons.push_back("nothing of " + question.file + " runs before this is there: " + path);
-  }
+  for (const auto& path : question.missing)
+    reasons.push_back("'espalier run " + question.file + "' begins nothing before this is there: " + path);
 }
 
 void add_file(const CellQuestion& question, std::vector<std::string>& reasons) {
   if (question.file.empty() || question.is_in_file) return;
+  if (!question.missing.empty()) {
+    reasons.push_back("whether " + question.file +
+                      " still holds it cannot be told, as files are missing: " + question.missing.front());
+    return;
+  }
   reasons.push_back(question.is_skipped
                         ? "a skip in " + question.file + " excludes it"
                         : question.file + " does not hold it as it is now: a value or a file behind it differs");
