@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "durations.h"
 #include "escaping.h"
@@ -14,6 +15,13 @@ namespace {
 constexpr std::size_t key_letters = 12;
 constexpr std::size_t most_workers = 64;
 constexpr double silent_after_seconds = 30;
+constexpr double gone_is_news_seconds = 60;
+
+// Who ended long ago and holds nothing is of no interest while others took over.
+bool is_of_interest(const store::LiveWorker& worker) {
+  return worker.where != store::Whereabouts::Gone || !worker.key.empty() ||
+         worker.silent_seconds.value_or(0) <= gone_is_news_seconds;
+}
 
 // HOST:PID:START_TICKS without what only tells one process from a later one.
 std::string short_name(const std::string& name) {
@@ -42,7 +50,9 @@ std::string whereabouts_text(store::Whereabouts where) {
   return "elsewhere";
 }
 
-std::string worker_lines(const std::vector<store::LiveWorker>& workers) {
+std::string worker_lines(const std::vector<store::LiveWorker>& all) {
+  std::vector<store::LiveWorker> workers;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(workers), is_of_interest);
   if (workers.empty()) return "";
   std::size_t widest = 0;
   for (const auto& worker : workers) widest = std::max(widest, short_name(worker.name).size());
