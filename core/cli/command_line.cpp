@@ -32,6 +32,7 @@ constexpr Command commands[] = {
     {"diff", experiments, "Two databases cell by cell: what both hold, and what came out otherwise", add_diff},
     {"prune-db", experiments, "Remove cells that no experiment file holds any more", add_prune_db},
     {"clean", experiments, "Where the disk went; remove cache entries that no cell refers to", add_clean},
+    {"explain", experiments, "Why a cell is not done: what it waits for, who holds it, how it failed", add_explain},
     {"cache", experiments, "What lies in the cache; check it, trim it to a size, clear it", add_cache},
     {"plugins", experiments, "The scorers, searchers and recoveries there are, with their settings", add_plugins},
     {"submit", many_machines, "Plan an experiment for many tasks and submit them to Slurm", add_submit},

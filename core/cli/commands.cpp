@@ -136,7 +136,13 @@ Deed add_status(CLI::App& app) {
   const auto arguments = std::make_shared<StatusArguments>();
   add_results(app, arguments->database);
   app.add_flag("--json", arguments->json, "Print JSON");
-  app.add_flag("--watch", arguments->watch, "Print it again every second until nothing waits or runs");
+  auto* watch =
+      app.add_flag("--watch", arguments->watch,
+                   "Show it again and again, with every worker, until nothing waits or runs; Ctrl-C ends it with 0");
+  app.add_option("--every", arguments->every_seconds, "Seconds between two looks of --watch; default 1")
+      ->check(CLI::Range(0.1, 86400.0).description(""))
+      ->needs(watch)
+      ->type_name("SECONDS");
   app.footer(
       "Of an experiment file: of the cells that it holds now. Of a database: of those its files held when they last "
       "ran.\n"
@@ -299,6 +305,17 @@ Deed add_show(CLI::App& app) {
   app.add_flag("--json", arguments->json, "Print JSON");
   app.footer("Example: espalier show results/demo.db 3f2a9c");
   return deed(arguments, show);
+}
+
+Deed add_explain(CLI::App& app) {
+  const auto arguments = std::make_shared<ExplainArguments>();
+  add_results(app, arguments->database);
+  app.add_option("KEY", arguments->key, "The cell's key, or its first letters")->required()->type_name("");
+  app.add_flag("--json", arguments->json, "Print JSON");
+  app.footer(
+      "Of an experiment file: also whether the file holds the cell, skips it, or lacks files.\n"
+      "Example: espalier explain experiments/demo.toml 3f2a9c");
+  return deed(arguments, explain);
 }
 
 Deed add_plugins(CLI::App& app) {

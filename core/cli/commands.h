@@ -65,6 +65,7 @@ struct StatusArguments {
   DatabaseArguments database;
   bool json = false;
   bool watch = false;
+  double every_seconds = 1;  // between two looks
 };
 ExitCode status(const StatusArguments& arguments);
 
@@ -138,6 +139,12 @@ struct RerunArguments {
   bool json = false;
 };
 ExitCode rerun(const RerunArguments& arguments);
+struct ExplainArguments {
+  DatabaseArguments database;
+  std::string key;  // or its first letters
+  bool json = false;
+};
+ExitCode explain(const ExplainArguments& arguments);
 
 struct PluginsArguments {
   std::vector<std::string> plugins;
@@ -200,6 +207,7 @@ Deed add_show(CLI::App& app);
 Deed add_rerun(CLI::App& app);
 Deed add_diff(CLI::App& app);
 Deed add_prune_db(CLI::App& app);
+Deed add_explain(CLI::App& app);
 Deed add_clean(CLI::App& app);
 Deed add_cache(CLI::App& app);
 Deed add_plugins(CLI::App& app);

@@ -1,11 +1,11 @@
 #include "report/status.h"
 
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <optional>
 
 #include "commands.h"
 #include "experiment_file.h"
+#include "live/watch.h"
 #include "output.h"
 #include "runner/disk.h"
 #include "runner/shards/shard_files.h"
@@ -20,8 +20,9 @@ std::string ends_in_newline(std::string text) {
   return text;
 }
 
-std::string answer(const store::Progress& progress, const report::Sizes& sizes, bool json) {
-  return ends_in_newline(json ? report::status_json(progress, sizes) : report::status_text(progress, sizes));
+std::string answer(const store::Progress& progress, const report::Sizes& sizes, const report::Live& live, bool json) {
+  return ends_in_newline(json ? report::status_json(progress, sizes, live)
+                              : report::status_text(progress, sizes, live));
 }
 
 nlohmann::ordered_json as_json(const std::vector<runner::Submission>& submissions) {
@@ -63,9 +64,17 @@ ExitCode status(const StatusArguments& arguments) {
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
   const bool clears = arguments.watch && !arguments.json && is_terminal(stdout);
   std::string shown;
+  std::optional<WatchPause> pause;
+  if (arguments.watch) pause.emplace();
+  LiveLook look;
   while (true) {
     const auto progress = source.cells ? store.progress_of(source.experiment, keys) : store.progress(source.experiment);
-    const auto text = with_submissions(answer(progress, sizes, arguments.json), source.database, arguments.json);
+    report::Live live;
+    if (arguments.watch)
+      live = look.at(store, source.experiment);
+    else
+      live.workers = store.workers(source.experiment);
+    const auto text = with_submissions(answer(progress, sizes, live, arguments.json), source.database, arguments.json);
     if (text != shown) {
       print((clears ? "\x1b[H\x1b[2J" : shown.empty() || arguments.json ? "" : "\n") + text);
       if (!finish_printing()) return ExitCode::Done;
@@ -73,7 +82,7 @@ ExitCode status(const StatusArguments& arguments) {
     }
     if (!arguments.watch || progress.counts.waiting - progress.counts.not_asked + progress.counts.running == 0)
       return ExitCode::Done;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
+    if (!pause->wait(arguments.every_seconds)) return ExitCode::Done;
   }
 }
 

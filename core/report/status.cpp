@@ -8,6 +8,7 @@
 
 #include "durations.h"
 #include "escaping.h"
+#include "live/worker_lines.h"
 #include "words/cache/byte_count.h"
 
 namespace espalier::report {
@@ -27,6 +28,11 @@ std::optional<double> seconds_left(const store::Progress& progress) {
   return std::nullopt;
 }
 
+std::optional<double> left_of(const store::Progress& progress, const Live& live) {
+  const bool someone_works = progress.counts.running > 0;
+  return live.is_by_kind && someone_works && live.seconds_left ? live.seconds_left : seconds_left(progress);
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -36,7 +42,7 @@ std::string duration_text(double seconds) {
   return fmt::format("{:.1f} days", seconds / 86400);
 }
 
-std::string status_text(const store::Progress& progress, const Sizes& sizes) {
+std::string status_text(const store::Progress& progress, const Sizes& sizes, const Live& live) {
   const auto& counts = progress.counts;
   std::string text =
       fmt::format("{} cell{}: {} done, {} failed, {} running, {} waiting\n", counts.cells, counts.cells == 1 ? "" : "s",
@@ -53,13 +59,14 @@ std::string status_text(const store::Progress& progress, const Sizes& sizes) {
     text += fmt::format("{:.0f} {} in the last minute", progress.finished_in_last_minute,
                         progress.finished_in_last_minute == 1 ? "cell" : "cells");
     if (progress.mean_seconds > 0) text += ", " + duration_text(progress.mean_seconds) + " each";
-    const auto left = seconds_left(progress);
+    const auto left = left_of(progress, live);
     if (left)
       text += ", about " + duration_text(*left) + " left";
     else if (counts.running == 0)
       text += ", no worker runs";
     text += "\n";
   }
+  text += worker_lines(live.workers);
   if (!progress.failures.empty()) text += "failed, newest first:\n";
   for (std::size_t i = 0; i < std::min(progress.failures.size(), most_failures); ++i) {
     const auto& failure = progress.failures[i];
@@ -74,9 +81,9 @@ std::string status_text(const store::Progress& progress, const Sizes& sizes) {
   return text;
 }
 
-std::string status_json(const store::Progress& progress, const Sizes& sizes) {
+std::string status_json(const store::Progress& progress, const Sizes& sizes, const Live& live) {
   const auto& counts = progress.counts;
-  const auto left = seconds_left(progress);
+  const auto left = left_of(progress, live);
   nlohmann::ordered_json document = {{"cells", counts.cells},
                                      {"done", counts.done},
                                      {"failed", counts.failed},
@@ -92,6 +99,8 @@ std::string status_json(const store::Progress& progress, const Sizes& sizes) {
   }
   document["bytes"] = nlohmann::ordered_json::object();
   for (const auto& [kind, bytes] : sizes) document["bytes"][kind] = bytes;
+  document["workers"] = nlohmann::ordered_json::array();
+  for (const auto& worker : live.workers) document["workers"].push_back(worker_json(worker));
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

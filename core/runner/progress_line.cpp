@@ -56,7 +56,8 @@ std::string ProgressLine::text(const ProgressState& state, double now) const {
     const double per_minute = per_second * 60;
     text += fmt::format(", {:.{}f} cells/min", per_minute, per_minute < 9.95 ? 1 : 0);
     if (finished < state.cells) {
-      text += ", " + duration_text(static_cast<double>(state.cells - finished) / per_second) + " left";
+      const auto by_pace = static_cast<double>(state.cells - finished) / per_second;
+      text += ", " + duration_text(state.seconds_left.value_or(by_pace)) + " left";
     }
   } else {
     text += ", " + duration_text(now) + " so far";

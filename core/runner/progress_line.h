@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <deque>
+#include <optional>
 #include <string>
 
 namespace espalier::runner {
@@ -11,6 +12,8 @@ namespace espalier::runner {
 struct ProgressState {
   std::int64_t cells = 0, done = 0, failed = 0;
   std::string stage;  // what is being done now; may be empty
+  // By what cells of each kind took; none: the pace of the last minute tells it.
+  std::optional<double> seconds_left = std::nullopt;
 };
 
 class ProgressLine {

@@ -147,7 +147,8 @@ class Run {
       show_log();
       for (const auto& ended : running.collect_ended()) took_leave(ended, running);
       const auto counts = store_.counts_asked(experiment_.name);
-      progress_.update({counts.cells, counts.done, counts.failed, stage(counts, running.size())}, now());
+      progress_.update(
+          {counts.cells, counts.done, counts.failed, stage(counts, running.size()), time_left(running.size())}, now());
       if (counts.waiting == 0 && running.size() == 0) {
         if (counts.running == 0) return;
         // What is left is held by another run. Its cells come back when it dies: at once when it is on this host,
@@ -185,6 +186,17 @@ class Run {
       progress_.note(fmt::format("paused: no cell is begun until: espalier resume {}", options_.database.string()));
     was_paused_ = paused;
     return !paused;
+  }
+
+  // Reads all cells, so that it is asked anew only where that takes a small share of the time.
+  std::optional<double> time_left(std::size_t running) {
+    constexpr double share_of_time = 0.02, least_apart_seconds = 2;
+    const auto begun = now();
+    if (begun >= next_estimate_) {
+      kinds_ = store_.kinds(experiment_.name);
+      next_estimate_ = now() + std::max(least_apart_seconds, (now() - begun) / share_of_time);
+    }
+    return store::seconds_left(kinds_, static_cast<std::int64_t>(running));
   }
 
   std::string name_in_progress() const {
@@ -341,6 +353,8 @@ class Run {
   std::vector<bool> done_before_;  // of the experiment's cells
   std::vector<std::string> devices_left_out_;
   bool was_paused_ = false;
+  std::vector<store::KindOfCells> kinds_;
+  double next_estimate_ = 0;
 };
 
 }  // namespace

@@ -1,7 +1,10 @@
 // Who computes what: leases are taken and ended by single statements or short immediate transactions, so that a cell is
 // never handed out twice and a worker that came too late writes nothing.
+#include <algorithm>
+
 #include "attempts.h"
 #include "connection.h"
+#include "live/live_workers.h"
 #include "order/choosing.h"
 #include "store/worker_name.h"
 
@@ -16,7 +19,7 @@ void end_attempt(ResultStore::State& state, std::int64_t cell, std::int64_t atte
       "= 'running'");
   end.bind(1, outcome);
   end.bind(2, message);
-  end.bind(3, now_seconds());
+  end.bind(3, state.now());
   if (counts) end.bind(4, to_string(FailureReason::Crash));
   end.bind(5, cell);
   end.bind(6, attempt);
@@ -53,10 +56,17 @@ std::vector<Running> running_cells(ResultStore::State& state, const std::string&
 }
 
 // A lease that ran out says little: clocks jump, and machines sleep. So a worker of this host is asked whether it lives, and
-// none of them is held against the cell.
-void end_expired(ResultStore::State& state) {
-  for (const auto& cell : running_cells(state, "lease_until < ?", std::to_string(now_seconds()))) {
-    if (whereabouts(cell.worker) == Whereabouts::Alive) continue;
+// none of them is held against the cell. A lease that ends later than any lease does was given by a clock that was put back
+// since: if it counted, the cell of a worker that died elsewhere would wait until that time comes.
+void end_expired(ResultStore::State& state, double lease_seconds) {
+  constexpr double least_far_seconds = 3600, far_in_leases = 10;
+  const auto now = state.now();
+  const auto far = now + std::max(least_far_seconds, far_in_leases * lease_seconds);
+  auto expired = running_cells(state, "lease_until < ?", std::to_string(now));
+  auto implausible = running_cells(state, "lease_until > ?", std::to_string(far));
+  expired.insert(expired.end(), implausible.begin(), implausible.end());
+  for (const auto& cell : expired) {
+    if (state.around.whereabouts(cell.worker) == Whereabouts::Alive) continue;
     end_attempt(state, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " vanished: its lease ran out",
                 /*counts=*/false, 0);
   }
@@ -64,7 +74,7 @@ void end_expired(ResultStore::State& state) {
 
 std::optional<Claim> take_next(ResultStore::State& state, const std::string& experiment, const std::string& worker,
                                double lease_seconds) {
-  end_expired(state);
+  end_expired(state, lease_seconds);
   const auto cell = next_cell(state, experiment, worker);
   if (!cell) return std::nullopt;
   auto& take = state.statement(R"sql(
@@ -72,7 +82,7 @@ UPDATE cell SET state = 'running', worker = :worker, lease_until = :until, attem
 WHERE id = :cell
 RETURNING id, key, settings, attempts, batch_halvings)sql");
   take.bind(":worker", worker);
-  take.bind(":until", now_seconds() + lease_seconds);
+  take.bind(":until", state.now() + lease_seconds);
   take.bind(":cell", *cell);
   if (!take.executeStep()) return std::nullopt;
   const Claim claim{take.getColumn(0).getInt64(),
@@ -83,7 +93,7 @@ RETURNING id, key, settings, attempts, batch_halvings)sql");
                     take.getColumn(4).getInt64()};
   take.reset();
   auto& attempt = state.statement("INSERT INTO attempt (cell_id, number, worker, started) VALUES (?, ?, ?, ?)");
-  bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, now_seconds());
+  bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, state.now());
   attempt.exec();
   return claim;
 }
@@ -120,7 +130,7 @@ bool write_finished(ResultStore::State& state, const Claim& claim, const Attempt
   const auto attempt_id = held_attempt(state, claim);
   if (attempt_id == 0) return false;
   const bool done = attempt.outcome == Outcome::Done;
-  const auto now = now_seconds();
+  const auto now = state.now();
   const auto seconds = attempt.seconds.value_or(0);
   write_end(state, attempt_id, attempt, now);
   const auto last = insert_results(state, attempt_id, attempt);
@@ -155,7 +165,7 @@ bool ResultStore::renew(const Claim& claim, double lease_seconds) {
   return translated(state_->file, [&] {
     auto& renew = state_->statement(
         "UPDATE cell SET lease_until = ? WHERE id = ? AND worker = ? AND attempts = ? AND state = 'running'");
-    renew.bind(1, now_seconds() + lease_seconds);
+    renew.bind(1, state_->now() + lease_seconds);
     renew.bind(2, claim.cell_id);
     renew.bind(3, claim.worker);
     renew.bind(4, claim.attempt);
@@ -198,7 +208,7 @@ bool ResultStore::try_again(const Claim& claim, const Attempt& attempt, bool hal
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto attempt_id = held_attempt(*state_, claim);
     if (attempt_id == 0) return false;
-    write_end(*state_, attempt_id, attempt, now_seconds());
+    write_end(*state_, attempt_id, attempt, state_->now());
     auto& wait = state_->statement(R"sql(
 UPDATE cell SET worker = NULL, lease_until = NULL, lost = lost + 1 - :halved, message = :message, seconds = :seconds,
                 batch_halvings = batch_halvings + :halved, attempt_id = :attempt, point_id = NULL,
@@ -210,7 +220,7 @@ WHERE id = :cell RETURNING state)sql");
     wait.bind(":halved", halve_batches ? 1 : 0);
     wait.bind(":attempt", attempt_id);
     wait.bind(":allowed", attempts_allowed);
-    wait.bind(":now", now_seconds());
+    wait.bind(":now", state_->now());
     wait.bind(":cell", claim.cell_id);
     wait.executeStep();
     const bool waits = wait.getColumn(0).getString() == "waiting";
@@ -268,10 +278,11 @@ void ResultStore::release_dead_workers() {
   translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     for (const auto& cell : running_cells(*state_, "true", "")) {
-      if (whereabouts(cell.worker) != Whereabouts::Gone) continue;
+      if (state_->around.whereabouts(cell.worker) != Whereabouts::Gone) continue;
       // Nobody watched it: it may have been killed together with its runner, so this is not held against the cell.
       end_attempt(*state_, cell.cell, cell.attempt, "lost", "worker " + cell.worker + " is gone", /*counts=*/false, 0);
     }
+    forget_dead_workers(*state_);
     transaction.commit();
   });
 }

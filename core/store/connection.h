@@ -30,13 +30,14 @@ struct ResultStore::State {
   // Of the cells that each worker claimed through this object, by worker: the latest first, a base group once. They are
   // forgotten with the object, as a worker's process forgets its models when it ends.
   std::map<std::string, std::vector<GroupsOfCell>> recent_groups;
+  Surroundings around = real_surroundings();
+
+  // Seconds since 1970, as leases and times of attempts are kept.
+  double now() const { return around.now_seconds(); }
 
   // A prepared statement, reset and without bindings. Made once.
   SQLite::Statement& statement(const std::string& sql);
 };
-
-// Seconds since 1970, as leases and times of attempts are kept.
-double now_seconds();
 
 // What SQLite says, as a sentence with the file and what to do.
 [[noreturn]] void throw_translated(const std::filesystem::path& file, const SQLite::Exception& error);

@@ -135,7 +135,7 @@ RETURNING id)sql");
   insert.bind(2, experiment.question);
   insert.bind(3, experiment.file);
   insert.bind(4, experiment.file_digest);
-  insert.bind(5, now_seconds());
+  insert.bind(5, state.now());
   insert.executeStep();
   const auto id = insert.getColumn(0).getInt64();
   insert.reset();

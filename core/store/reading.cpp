@@ -1,5 +1,6 @@
 // What was recorded, on its way out: counts, progress, and the public views row by row.
 #include <unordered_set>
+#include <utility>
 
 #include "connection.h"
 
@@ -67,7 +68,7 @@ WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE expe
                                     (SELECT id FROM experiment WHERE name = :experiment)))
   AND state IN ('done', 'failed'))sql");
     pace.bind(":experiment", experiment);
-    pace.bind(":minute_ago", now_seconds() - 60);
+    pace.bind(":minute_ago", state.now() - 60);
     if (pace.executeStep()) {
       progress.mean_seconds = pace.getColumn(0).getDouble();
       progress.finished_in_last_minute = pace.getColumn(1).getDouble();
@@ -79,8 +80,10 @@ WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE expe
 
 }  // namespace
 
-ResultStore::ResultStore(const std::filesystem::path& file, Mode mode) : state_(std::make_unique<State>()) {
+ResultStore::ResultStore(const std::filesystem::path& file, Mode mode, Surroundings around)
+    : state_(std::make_unique<State>()) {
   state_->file = file;
+  state_->around = std::move(around);
   state_->database = open_database(file, mode);
 }
 ResultStore::~ResultStore() {

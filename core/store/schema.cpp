@@ -319,8 +319,6 @@ CREATE TABLE worker (
   threads      INTEGER NOT NULL,
   started      REAL NOT NULL,
   seen         REAL NOT NULL,
-  cell_id      INTEGER,
-  cell_began   REAL,
   stage        TEXT NOT NULL DEFAULT '',
   memory_bytes INTEGER,
   finished     INTEGER NOT NULL DEFAULT 0

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@
 #include "cell_process.h"
 #include "commands.h"
 #include "limits/spent.h"
+#include "live/worker_notes.h"
 #include "store/result_store.h"
 #include "store/worker_name.h"
 #include "words/printable.h"
@@ -45,13 +47,16 @@ std::string log_in_words() {
 
 class Cells {
  public:
-  explicit Cells(const CellsWords& words) : words_(words), name_(store::this_worker_name()) {}
+  explicit Cells(const CellsWords& words) : words_(words), name_(store::this_worker_name()), notes_(words, name_) {}
 
   ExitCode until_none_is_left() {
     try {
-      return work();
+      const auto code = work();
+      if (store_) notes_.forget(*store_);
+      return code;
     } catch (...) {
       give_back_next();
+      if (store_) notes_.forget(*store_);
       throw;
     }
   }
@@ -60,6 +65,7 @@ class Cells {
   ExitCode work() {
     for (std::int64_t finished = 0; !interrupted() && is_asked_for(finished); ++finished) {
       if (!start_child()) break;
+      notes_.note(*store_, "", child_->process());
       if (!next_) next_ = store_->claim(words_.experiment, name_, words_.lease_seconds);
       if (!next_) return ExitCode::Done;
       if (next_->batch_halvings != batch_halvings_) {
@@ -78,9 +84,9 @@ class Cells {
   }
 
   static std::string halved_in_words(std::int64_t halvings) {
-    return fmt::format(", batches of a {} of their size", halvings == 1   ? "half"
-                                                          : halvings == 2 ? "quarter"
-                                                                          : "an eighth");
+    return fmt::format(", batches of {} of their size", halvings == 1   ? "half"
+                                                        : halvings == 2 ? "a quarter"
+                                                                        : "an eighth");
   }
 
   [[noreturn]] void give_up_the_device() const {
@@ -148,6 +154,8 @@ class Cells {
     while (shared.said == Nothing) {
       const auto event = child_->wait(std::min(0.5, words_.lease_seconds / 4));
       if (shared.said != Nothing) break;
+      const auto& stage = shared.note.stage;
+      notes_.note(*store_, {stage, ::strnlen(stage, sizeof stage)}, child_->process());
       if (event == Apart::Event::Ended) {
         died(claim);
         return true;
@@ -193,6 +201,7 @@ class Cells {
     }
     device_failures_ = 0;
     complete(record);
+    notes_.finished_one();
     bool kept = false;
     if (goes_on && !interrupted()) {
       auto finished = store_->finish_and_claim(claim, record, words_.experiment, words_.lease_seconds);
@@ -264,6 +273,7 @@ class Cells {
 
   const CellsWords& words_;
   const std::string name_;
+  WorkerNotes notes_;
   std::unique_ptr<Apart> child_;
   std::int64_t batch_halvings_ = 0;  // of the child
   std::optional<Spent> spent_;       // by the attempt that goes on

@@ -80,5 +80,65 @@ TEST(Status, SaysEachFailureInOneLine) {
             "  k  escape \\x1b[2J\n");
 }
 
+store::LiveWorker at_cell(const std::string& name, store::Whereabouts where) {
+  store::LiveWorker worker;
+  worker.name = name;
+  worker.experiment = "demo";
+  worker.device = "cuda:0";
+  worker.threads = 2;
+  worker.stage = "search";
+  worker.memory_bytes = 1'500'000'000;
+  worker.finished = 12;
+  worker.where = where;
+  worker.silent_seconds = 1;
+  worker.key = "3f2a9c81b0d4aa";
+  worker.seconds_at_cell = 65;
+  return worker;
+}
+
+TEST(Status, ShowsEachWorkerWithWhatItIsAtAndTheDeadAsGone) {
+  Live live;
+  live.workers = {at_cell("host:12:3456", store::Whereabouts::Alive), at_cell("host:345:99", store::Whereabouts::Gone)};
+
+  EXPECT_EQ(status_text(progress_of({2, 2, 0, 0, 0}), {}, live),
+            "2 cells: 2 done, 0 failed, 0 running, 0 waiting\n"
+            "workers:\n"
+            "  host:12   cuda:0, 2 threads      1.5 GB      12 finished  cell 3f2a9c81b0d4 for 1 min: search\n"
+            "  host:345  cuda:0, 2 threads      1.5 GB      12 finished  gone, and held cell 3f2a9c81b0d4\n");
+  const auto worker = nlohmann::json::parse(status_json(progress_of({1, 1, 0, 0, 0}), {}, live)).at("workers").at(1);
+  EXPECT_EQ(worker.at("state"), "gone");
+  EXPECT_EQ(worker.at("key"), "3f2a9c81b0d4aa");
+  EXPECT_EQ(worker.at("memory_bytes"), 1'500'000'000);
+}
+
+TEST(Status, LeavesOutWhoWentLongAgoAndHoldsNothing) {
+  Live live;
+  live.workers = {at_cell("host:12:3456", store::Whereabouts::Gone)};
+  live.workers[0].key.clear();
+  EXPECT_NE(status_text(progress_of({1, 1, 0, 0, 0}), {}, live).find("12 finished  gone\n"), std::string::npos);
+  live.workers[0].silent_seconds = 90;
+
+  EXPECT_EQ(status_text(progress_of({1, 1, 0, 0, 0}), {}, live), "1 cell: 1 done, 0 failed, 0 running, 0 waiting\n");
+}
+
+TEST(Status, SaysWhichWorkersAreSilent) {
+  Live live;
+  live.workers = {at_cell("other:12:3456", store::Whereabouts::Elsewhere)};
+  live.workers[0].silent_seconds = 90;
+
+  EXPECT_NE(status_text(progress_of({1, 0, 0, 1, 0}), {}, live).find(": search, silent for 2 min\n"), std::string::npos)
+      << status_text(progress_of({1, 0, 0, 1, 0}), {}, live);
+}
+
+TEST(Status, TakesTheTimeLeftByKindsOfCellsWhereItIsKnown) {
+  auto progress = progress_of({10, 5, 0, 2, 3});
+  progress.mean_seconds = 100;
+  Live live;
+  live.is_by_kind = true;
+  live.seconds_left = 1800;
+
+  EXPECT_EQ(nlohmann::json::parse(status_json(progress, {}, live))["seconds_left"], 1800.0);
+}
+
 }  // namespace
 }  // namespace espalier::report

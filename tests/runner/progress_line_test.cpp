@@ -37,6 +37,13 @@ TEST_F(ProgressLines, GiveRateAndTimeLeftFromTheCellsThatEnded) {
   EXPECT_EQ(text, "demo: 41 of 100 cells, 30 cells/min, 1 min 58 s left; scores");
 }
 
+TEST_F(ProgressLines, TakeTheTimeLeftFromTheKindsOfCellsWhereItIsKnown) {
+  ProgressLine progress(file_, false, "demo");
+  for (int i = 0; i < 41; ++i) progress.update({100, 1 + i, 0, ""}, 100 + 2.0 * i);
+
+  EXPECT_EQ(progress.text({100, 41, 0, "", 600}, 180), "demo: 41 of 100 cells, 30 cells/min, 10 min 0 s left");
+}
+
 TEST_F(ProgressLines, SayFailuresAndStage) {
   const ProgressLine progress(file_, false, "demo");
 

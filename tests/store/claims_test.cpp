@@ -148,6 +148,23 @@ TEST_F(Claims, OfAWorkerThatIsGoneFromThisHostEndWithTheirLease) {
   EXPECT_TRUE(store.claim("demo", alive, long_lease));
 }
 
+// Found by the simulation, seed 1357: the clock of a machine was weeks ahead when it gave the lease, and is right again.
+TEST_F(Claims, WhoseLeasesEndLaterThanAnyLeaseDoesAreHandedOutAgain) {
+  double now = 5e6;
+  ResultStore on_a_clock(folder / "results.db", Mode::ReadWrite,
+                         {[&now] { return now; }, [](const std::string&) { return Whereabouts::Elsewhere; }});
+  insert(1);
+  const auto claim = on_a_clock.claim("demo", "elsewhere:1:1", 120);
+  now = 3e6;
+
+  const auto again = on_a_clock.claim("demo", "elsewhere:2:2", 120);
+
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->key, claim->key);
+  EXPECT_FALSE(on_a_clock.finish(*claim, done_attempt(0.1)));
+  EXPECT_TRUE(on_a_clock.finish(*again, done_attempt(0.8)));
+}
+
 TEST_F(Claims, ReturnWithAnotherWorkerWhenOneDied) {
   insert(2);
   ASSERT_TRUE(store.claim("demo", "a", long_lease));

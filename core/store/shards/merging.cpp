@@ -200,7 +200,7 @@ WHERE outcome = 'running' AND cell_id IN (
   SELECT map.ours FROM temp.cell_map AS map JOIN theirs.cell AS there ON there.id = map.theirs
   JOIN main.cell AS here ON here.id = map.ours WHERE here.state = 'running' AND there.state = 'done'
     AND there.attempt_id IN (SELECT theirs FROM temp.attempt_map)))sql");
-  overtaken.bind(1, now_seconds());
+  overtaken.bind(1, state.now());
   overtaken.exec();
   execute(state, fmt::format(R"sql(
 UPDATE main.cell SET state = there.state, worker = NULL, lease_until = NULL, seconds = there.seconds,
@@ -227,7 +227,7 @@ bool is_known(ResultStore::State& state, const std::string& digest) {
 
 void remember(ResultStore::State& state, const fs::path& file, const BroughtHome& home) {
   auto& insert = state.statement("INSERT INTO main.shard (digest, file, merged, attempts) VALUES (?, ?, ?, ?)");
-  bind_from(insert, 1, home.digest, file.filename().string(), now_seconds(), home.attempts);
+  bind_from(insert, 1, home.digest, file.filename().string(), state.now(), home.attempts);
   insert.exec();
 }
 

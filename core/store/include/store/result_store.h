@@ -15,6 +15,8 @@
 #include "cells/attempt.h"
 #include "cells/sharing/work_groups.h"
 #include "store/cell_record.h"
+#include "store/live/live_worker.h"
+#include "store/live/surroundings.h"
 
 namespace espalier::store {
 
@@ -87,7 +89,7 @@ class ResultStore {
  public:
   // Throws StoreError: no database, another program's database, a newer schema, a folder that is read-only or on a
   // network file system, a full disk. An older schema is migrated after a backup beside it (not in ReadOnly mode).
-  ResultStore(const std::filesystem::path& file, Mode mode);
+  ResultStore(const std::filesystem::path& file, Mode mode, Surroundings around = real_surroundings());
   ~ResultStore();
   ResultStore(ResultStore&&) noexcept;
 
@@ -135,8 +137,19 @@ class ResultStore {
   bool is_paused(const std::string& experiment) const;
   // Of the cells that are asked for and not done, only the first so many stay asked for.
   void ask_for_first(const std::string& experiment, std::int64_t cells);
-  // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS).
+  // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS), and forgets
+  // those workers.
   void release_dead_workers();
+
+  // What a worker says of itself, for whoever watches; nothing depends on it.
+  void note_worker(const LiveWorker& worker);
+  void forget_worker(const std::string& name);
+  // Those that said something, and those that hold a cell without a word; an empty name: of all experiments.
+  std::vector<LiveWorker> workers(const std::string& experiment) const;
+  // What is asked for and not done, and what such cells took before; reads all cells of the experiment (an empty name: of all).
+  std::vector<KindOfCells> kinds(const std::string& experiment) const;
+  // Where the cell of this whole key stands: in its experiments, and with whom.
+  CellSituation situation(const std::string& key) const;
 
   // Every plugin file that a recorded attempt used.
   std::vector<UsedPlugin> plugins() const;
