@@ -122,12 +122,11 @@ class Expander {
         measure_(to_json(options.measure).dump()),
         engine_(fmt::format(",\"results_version\":{}", results_version)) {}
 
-  // The cells that are asked for. Says so where a grid above has every cell of this one.
+  // The cells that are asked for. Says so where grids above have every cell of this one, and none is run earlier for it.
   void add_asked(const Grid& grid, RanksOfGrid ranks) {
     open(grid, expansion_.cells);
     SeedNotes seeds(grid);
-    const auto before = expansion_.cells.size();
-    std::size_t found = 0;
+    std::size_t found = 0, ranked = 0;
     each_place(grid, [&](std::size_t visited, std::size_t place) {
       ++found;
       seeds.count(rows_);
@@ -135,11 +134,11 @@ class Expander {
       const auto [digest, missing] = identity();
       const auto cell = seen_.insert(expansion_.cells, digest);
       if (cell == expansion_.cells.size()) expansion_.cells.add(place, digest, missing);
-      ranks.see(cell, visited, place);
+      ranked += ranks.see(cell, visited, place) ? 1 : 0;
     });
     const auto notes = seeds.notes();
     expansion_.notes.insert(expansion_.notes.end(), notes.begin(), notes.end());
-    if (found > 0 && expansion_.cells.size() == before && options_.only.terms.empty()) {
+    if (found > 0 && ranked == 0 && options_.only.terms.empty()) {
       expansion_.warnings.push_back(grid.place.text() +
                                     ": this [[grid]] adds no cell: those above have all of its own");
     }

@@ -190,6 +190,7 @@ TEST_F(Expansion, RunsACellOfSeveralGridsWhereItIsEarliest) {
       read_grid(start_ + "sparsity = [0.1, 0.2, 0.3]\n" + start_ + "sparsity = 0.3\npriority = 1\n");
 
   EXPECT_EQ(budgets_and_seeds(experiment), (Pairs{{0.3, 0}, {0.1, 0}, {0.2, 0}}));
+  EXPECT_TRUE(experiment.warnings.empty()) << "the second grid is there for the order";
   ASSERT_EQ(experiment.priorities.size(), 2U);
   EXPECT_EQ(experiment.priorities[0].cells, 1);
 }

@@ -121,7 +121,7 @@ void Ranks::number_blocks() {
   }
 }
 
-void RanksOfGrid::see(std::size_t cell, std::size_t visited, std::size_t place) {
+bool RanksOfGrid::see(std::size_t cell, std::size_t visited, std::size_t place) {
   const auto& standing = ranks_.standing_[grid_];
   const auto& block = ranks_.blocks_[standing.block];
   auto rank = block.first;
@@ -131,10 +131,13 @@ void RanksOfGrid::see(std::size_t cell, std::size_t visited, std::size_t place) 
     rank += budget / standing.budgets * block.budgets + budget % standing.budgets;
   }
   auto& ranks = ranks_.of_cells_;
-  if (cell == ranks.size())
+  if (cell == ranks.size()) {
     ranks.push_back(rank);
-  else
-    ranks[cell] = std::min(ranks[cell], rank);
+    return true;
+  }
+  const bool is_better = rank < ranks[cell];
+  if (is_better) ranks[cell] = rank;
+  return is_better;
 }
 
 std::vector<PriorityShare> Ranks::priorities() const {

@@ -23,8 +23,9 @@ class Ranks;
 class RanksOfGrid {
  public:
   RanksOfGrid(Ranks& ranks, std::size_t grid) : ranks_(ranks), grid_(grid) {}
-  // A cell is at this place of the grid, visited after so many. It has the best of the ranks that grids give it.
-  void see(std::size_t cell, std::size_t visited, std::size_t place);
+  // A cell is at this place of the grid, visited after so many. It has the best of the ranks that grids give it; true: that
+  // is this one, as no grid before gave it such a rank.
+  bool see(std::size_t cell, std::size_t visited, std::size_t place);
 
  private:
   Ranks& ranks_;
