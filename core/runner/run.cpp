@@ -109,6 +109,7 @@ class Run {
                                  retried == 1 ? "a cell" : fmt::format("{} cells", retried),
                                  retried == 1 ? "is" : "are"));
     }
+    store_.keep_limits(experiment_.name, options_.limits);
     look_for_changed_plugins();
     if (options_.cells_at_most > 0) {
       const auto waiting = store_.counts_asked(experiment_.name).waiting;

@@ -230,36 +230,6 @@ WHERE id = :cell RETURNING state)sql");
   });
 }
 
-void ResultStore::set_paused(const std::string& experiment, bool paused) {
-  translated(state_->file, [&] {
-    auto& set = state_->statement("UPDATE experiment SET paused = ? WHERE name = ?");
-    bind_from(set, 1, paused, experiment);
-    set.exec();
-  });
-}
-
-bool ResultStore::is_paused(const std::string& experiment) const {
-  return translated(state_->file, [&] {
-    auto& select = state_->statement("SELECT paused FROM experiment WHERE name = ?");
-    select.bind(1, experiment);
-    const bool paused = select.executeStep() && select.getColumn(0).getInt() != 0;
-    select.reset();
-    return paused;
-  });
-}
-
-void ResultStore::ask_for_first(const std::string& experiment, std::int64_t cells) {
-  translated(state_->file, [&] {
-    auto& leave = state_->statement(R"sql(
-UPDATE experiment_cell SET asked = 0
-WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) AND asked = 1 AND state = 'waiting' AND cell_id NOT IN (
-  SELECT cell_id FROM experiment_cell WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) AND asked = 1
-  AND state = 'waiting' ORDER BY rank, position LIMIT ?2))sql");
-    bind_from(leave, 1, experiment, cells);
-    leave.exec();
-  });
-}
-
 std::vector<std::string> ResultStore::worker_died(const std::string& worker, const std::string& message,
                                                   std::int64_t attempts_allowed) {
   return translated(state_->file, [&] {

@@ -29,7 +29,7 @@ struct ResultStore::State {
   std::map<std::string, std::unique_ptr<SQLite::Statement>> statements;
   // Of the cells that each worker claimed through this object, by worker: the latest first, a base group once. They are
   // forgotten with the object, as a worker's process forgets its models when it ends.
-  std::map<std::string, std::vector<GroupsOfCell>> recent_groups;
+  std::map<std::string, std::vector<GroupsOfCell>> recent_groups = {};
   Surroundings around = real_surroundings();
 
   // Seconds since 1970, as leases and times of attempts are kept.

@@ -3,6 +3,8 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "support/message_of.h"
 
 namespace espalier {
@@ -49,6 +51,14 @@ TEST(Limits, NameTheOptionOrTheKeyThatIsWrong) {
               limits_from({"", "0GiB", 2}, "--");
             }),
             "--cell-memory is 0, expected more\n    as in 8GiB");
+}
+
+TEST(Limits, ComeBackFromJson) {
+  const CellLimits some{90, 1 << 20, 3};
+  EXPECT_EQ(limits_from_json(to_json(some)), some);
+  EXPECT_EQ(limits_from_json(to_json(CellLimits{})), CellLimits{});
+  EXPECT_EQ(limits_from_json({{"timeout_seconds", "soon"}, {"memory_bytes", -1}, {"attempts", 0}}), CellLimits{});
+  EXPECT_EQ(limits_from_json(nullptr), CellLimits{});
 }
 
 }  // namespace

@@ -119,6 +119,15 @@ TEST_F(Retries, WaitWhileTheExperimentIsPaused) {
   EXPECT_FALSE(store.is_paused("another"));
 }
 
+TEST_F(Retries, KeepTheirLimitsWithTheExperiment) {
+  insert(1);
+  EXPECT_EQ(store.limits("demo"), CellLimits{});
+  const CellLimits limits{90, 1 << 20, 3};
+  store.keep_limits("demo", limits);
+  EXPECT_EQ(store.limits("demo"), limits);
+  EXPECT_EQ(store.limits("another"), CellLimits{});
+}
+
 TEST_F(Retries, AreNotAskedForBeyondTheFirstCells) {
   insert(5);
   const auto claim = store.claim("demo", "a", lease_seconds);

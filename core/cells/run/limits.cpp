@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "words/cache/byte_count.h"
 
@@ -59,6 +60,26 @@ CellLimits limits_from(const LimitSettings& settings, const std::string& before)
     limits.memory_bytes = static_cast<std::int64_t>(bytes);
   }
   limits.attempts = settings.attempts;
+  return limits;
+}
+
+nlohmann::json to_json(const CellLimits& limits) {
+  nlohmann::json json = {{"attempts", limits.attempts}};
+  if (limits.timeout_seconds) json["timeout_seconds"] = *limits.timeout_seconds;
+  if (limits.memory_bytes) json["memory_bytes"] = *limits.memory_bytes;
+  return json;
+}
+
+CellLimits limits_from_json(const nlohmann::json& json) {
+  CellLimits limits;
+  if (!json.is_object()) return limits;
+  const auto number = [&](const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_number() && found->get<double>() > 0 ? found : json.end();
+  };
+  if (const auto found = number("timeout_seconds"); found != json.end()) limits.timeout_seconds = found->get<double>();
+  if (const auto found = number("memory_bytes"); found != json.end()) limits.memory_bytes = found->get<std::int64_t>();
+  if (const auto found = number("attempts"); found != json.end()) limits.attempts = found->get<std::int64_t>();
   return limits;
 }
 

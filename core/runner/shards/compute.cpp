@@ -143,13 +143,17 @@ class ShardAtWork {
     const auto name = experiments.front().name;
     const int wanted = options_.workers > 0 ? options_.workers : static_cast<int>(options_.devices.size());
     const int threads = options_.threads > 0 ? options_.threads : std::max(1, processor_count() / wanted);
+    const auto limits = store_->limits(name);
+    attempts_allowed_ = limits.attempts;
     LogTail tail(log_file(database_));
-    Workers running(
-        {ready_worker(), database_, name, threads, options_.plugins, log_file(database_), options_.devices, wanted});
+    Workers running({ready_worker(), database_, name, threads, options_.plugins, log_file(database_), options_.devices,
+                     wanted, limits});
     double carried = now();
     while (true) {
       relay(tail);
-      for (const auto& ended : running.collect_ended()) took_leave(ended, tail);
+      for (const auto& ended : running.collect_ended()) {
+        if (!left_its_device(ended, running)) took_leave(ended, tail);
+      }
       auto counts = store_->counts("");
       if (running.size() == 0 && counts.running > 0) {
         store_->release_dead_workers();
@@ -176,11 +180,22 @@ class ShardAtWork {
     }
   }
 
+  // Nothing is started any more on a device that failed.
+  bool left_its_device(const EndedWorker& worker, Workers& running) const {
+    if (worker.ending.exit_code != exit_code_of_a_failing_device) return false;
+    running.leave_out(worker.device);
+    say(fmt::format("{} is left out: attempts in a row failed on it for reasons that are no cell's",
+                    to_string(options_.devices[worker.device])));
+    if (!running.has_devices())
+      throw SettingsError("no device is left to compute on\n    espalier devices says which answer");
+    return true;
+  }
+
   void took_leave(const EndedWorker& worker, LogTail& tail) {
     const auto counts = store_->counts("");
     const bool computed = counts.done + counts.failed > worker.finished_at_start;
     const auto what = fmt::format("the worker {}", worker.ending.text());
-    const auto keys = store_->worker_died(worker.name, what + " while it computed this cell");
+    const auto keys = store_->worker_died(worker.name, what + " while it computed this cell", attempts_allowed_);
     for (const auto& key : keys) say(fmt::format("cell {}: {} while it computed this cell", key.substr(0, 12), what));
     if (!keys.empty() || computed) {
       failed_starts_ = 0;
@@ -239,6 +254,7 @@ class ShardAtWork {
   std::optional<store::ResultStore> store_;
   std::string home_digest_;
   int failed_starts_ = 0;
+  std::int64_t attempts_allowed_ = CellLimits().attempts;
   bool interrupted_ = false;
   bool is_home_ = true;  // nothing is lost when the folder goes
 };

@@ -55,14 +55,18 @@ void refuse_while_tasks_are_out(const SubmitOptions& options) {
 
 // The experiment with all cells; those that are not done are asked for.
 struct ToDo {
+  CellLimits limits;
   store::ExperimentRecord experiment;
   std::vector<store::NewCell> cells;
   std::int64_t asked = 0, left = 0;
 };
 
 ToDo enter_into_database(const grid::Experiment& experiment, const SubmitOptions& options) {
-  ToDo to_do{
-      {experiment.name, experiment.question, options.file, experiment.file_digest}, planned_cells(experiment), 0, 0};
+  ToDo to_do{experiment.limits,
+             {experiment.name, experiment.question, options.file, experiment.file_digest},
+             planned_cells(experiment),
+             0,
+             0};
   DatabaseAtHand database(options.database, local_folder(), store::network_of(options.database));
   {
     store::ResultStore store(database.path(), store::Mode::Create);
@@ -85,7 +89,11 @@ ToDo enter_into_database(const grid::Experiment& experiment, const SubmitOptions
 // Made on a local disk, since it may have to lie where a database cannot be written.
 void write_plan(const ToDo& to_do, const fs::path& plan) {
   DatabaseAtHand made(plan, local_folder(), "elsewhere");
-  store::ResultStore(made.path(), store::Mode::Create).insert(to_do.experiment, to_do.cells, true);
+  {
+    store::ResultStore store(made.path(), store::Mode::Create);
+    store.insert(to_do.experiment, to_do.cells, true);
+    store.keep_limits(to_do.experiment.name, to_do.limits);
+  }
   made.bring_back();
 }
 

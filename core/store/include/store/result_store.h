@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cells/attempt.h"
+#include "cells/run/limits.h"
 #include "cells/sharing/work_groups.h"
 #include "store/cell_record.h"
 #include "store/live/live_worker.h"
@@ -135,6 +136,9 @@ class ResultStore {
   // A paused experiment hands out no cell; who computes one finishes it.
   void set_paused(const std::string& experiment, bool paused);
   bool is_paused(const std::string& experiment) const;
+  // What its attempts may cost, for workers that are started elsewhere; none where nothing was kept.
+  void keep_limits(const std::string& experiment, const CellLimits& limits);
+  CellLimits limits(const std::string& experiment) const;
   // Of the cells that are asked for and not done, only the first so many stay asked for.
   void ask_for_first(const std::string& experiment, std::int64_t cells);
   // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS), and forgets

@@ -37,6 +37,10 @@ struct CellLimits {
 // Throws SettingsError; `before` stands before the name of what is wrong: "--" for options.
 CellLimits limits_from(const LimitSettings& settings, const std::string& before = "");
 
+nlohmann::json to_json(const CellLimits& limits);
+// What is of another form counts as absent.
+CellLimits limits_from_json(const nlohmann::json& json);
+
 // "90s", "1.5 h", "2d" or plain seconds, more than 0. `what` begins the message of the SettingsError.
 double seconds_from(const std::string& text, const std::string& what);
 
