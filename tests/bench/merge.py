@@ -55,6 +55,8 @@ def multiply(shard: pathlib.Path, shards: int, folder: pathlib.Path) -> None:
         copy = folder / f"shard-{number + 1}-of-{shards}-000000000000.node-{number}-1-1.db"
         shutil.copyfile(shard, copy)
         database = sqlite3.connect(copy)
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA journal_mode = MEMORY")
         database.execute("UPDATE cell SET key = substr(key, 1, 48) || printf('%016x', ?)", (number,))
         database.execute("UPDATE experiment_cell SET position = position + 1000 * ?", (number,))
         database.execute("UPDATE attempt SET worker = ?", (f"node:{number}:1",))
