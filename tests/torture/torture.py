@@ -125,7 +125,7 @@ def torment(args, folder, run, database):
                 happened["workers_killed"] += 1
             except ProcessLookupError:
                 pass
-        if draw.random() < 0.05:
+        if workers and draw.random() < 0.05:
             run.process.kill()
             run.process.wait()
             happened["drivers_killed"] += 1
