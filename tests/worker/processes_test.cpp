@@ -20,10 +20,8 @@
 #include "apart.h"
 #include "cell_process.h"
 #include "commands.h"
-#include "live/worker_notes.h"
 #include "sample_cells.h"
 #include "store/result_store.h"
-#include "store/worker_name.h"
 #include "support/temp_dir.h"
 
 namespace espalier::worker {
@@ -410,31 +408,6 @@ TEST_F(Processes, OfOneCommandGiveItsExitCodeOrAnErrorThatNamesThePlugin) {
   } catch (const PluginError& error) {
     EXPECT_STREQ(error.what(), "the process that computes ended with exit code 0 while scorer 'x' was scoring");
   }
-}
-
-TEST(WorkerNotes, SayWhatTheWorkerIsAtNowAndThenAndAreTakenAway) {
-  const test::TempDir folder;
-  store::ResultStore store(folder / "results.db", store::Mode::Create);
-  CellsWords words;
-  words.experiment = "demo";
-  words.threads = 2;
-  WorkerNotes notes(words, store::this_worker_name());
-
-  notes.note(store, "scores", ::getpid());
-  notes.finished_one();
-  notes.note(store, "search", ::getpid());  // too soon after the first to be written
-
-  ASSERT_EQ(store.workers("demo").size(), 1U);
-  const auto worker = store.workers("demo").front();
-  EXPECT_EQ(worker.stage, "scores");
-  EXPECT_EQ(worker.device, "cpu");
-  EXPECT_EQ(worker.threads, 2);
-  EXPECT_EQ(worker.finished, 0);
-  EXPECT_EQ(worker.where, store::Whereabouts::Alive);
-  EXPECT_GT(worker.memory_bytes.value_or(0), 2'000'000);
-  EXPECT_FALSE(memory_of_process(0));
-  notes.forget(store);
-  EXPECT_TRUE(store.workers("demo").empty());
 }
 
 }  // namespace
