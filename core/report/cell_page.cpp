@@ -194,7 +194,15 @@ std::string attempt_text(const Attempt& attempt) {
   text += field(4, "worker", text_of(attempt.worker));
   text += field(4, "started", text_of(attempt.started));
   text += field(4, "ended", text_of(attempt.ended));
+  if (attempt.reason) text += field(4, "reason", to_string(*attempt.reason));
   if (!attempt.message.empty()) text += "    message\n" + indented(attempt.message, 6);
+  if (attempt.batch_halvings > 0) {
+    text += field(4, "batches",
+                  fmt::format("1/{} of their size, because memory did not suffice before",
+                              std::int64_t{1} << std::min<std::int64_t>(attempt.batch_halvings, 62)));
+  }
+  if (const auto memory = attempt.peak_memory_bytes; memory && !attempt.timing)
+    text += field(4, "peak memory", fmt::format("{:.0f} MiB", static_cast<double>(*memory) / (1024 * 1024)));
   if (attempt.timing) {
     text += field(4, "seconds by stage", timing_text(*attempt.timing));
     if (const auto memory = attempt.timing->peak_memory_bytes)

@@ -81,7 +81,6 @@ class Run {
 
   RunOutcome to_the_end() {
     insert_cells();
-    finished_before_ = finished(store_.counts_asked(experiment_.name));
     failed_before_ = store_.counts_asked(experiment_.name).failed;
     if (store_.counts_asked(experiment_.name).waiting + store_.counts_asked(experiment_.name).running > 0) compute();
     progress_.end();
@@ -99,7 +98,6 @@ class Run {
     for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
     const auto cells = planned_cells(experiment_);
     store_.release_dead_workers();
-    done_before_ = store_.done(keys);
     const auto failed = store_.counts_of(experiment_.name, keys).failed;
     store_.insert(
         {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},
@@ -111,6 +109,7 @@ class Run {
     }
     store_.keep_limits(experiment_.name, options_.limits);
     look_for_changed_plugins();
+    done_before_ = store_.done(keys);
     if (options_.cells_at_most > 0) {
       const auto waiting = store_.counts_asked(experiment_.name).waiting;
       store_.ask_for_first(experiment_.name, options_.cells_at_most);
@@ -315,7 +314,6 @@ class Run {
 
   RunOutcome outcome() const {
     RunOutcome result;
-    result.computed = std::max<std::int64_t>(0, finished(store_.counts_asked(experiment_.name)) - finished_before_);
     result.seconds = now();
     result.stopped_by = stopped_by_;
     result.left_for_later = left_for_later_;
@@ -334,6 +332,8 @@ class Run {
     const auto progress = store_.progress_of(experiment_.name, keys);
     for (const auto& failure : progress.failures) result.failures.push_back({failure.key, first_line(failure.message)});
     result.failed = progress.counts.failed;
+    // Of this run's own cells: another run may be at work beside it. What failed before was tried again.
+    result.computed = std::ssize(result.computed_keys) + result.failed;
     return result;
   }
 
@@ -345,7 +345,6 @@ class Run {
   LogTail tail_;
   ProgressLine progress_;
   std::chrono::steady_clock::time_point began_;
-  std::int64_t finished_before_ = 0;
   int failed_starts_ = 0;
   std::string stage_;
   std::set<std::string> notes_;

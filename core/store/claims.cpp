@@ -154,6 +154,7 @@ WHERE id = ?)sql");
 std::optional<Claim> ResultStore::claim(const std::string& experiment, const std::string& worker,
                                         double lease_seconds) {
   return translated(state_->file, [&] {
+    const Unsynced unsynced(*state_);
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     auto claim = take_next(*state_, experiment, worker, lease_seconds);
     transaction.commit();
@@ -163,6 +164,7 @@ std::optional<Claim> ResultStore::claim(const std::string& experiment, const std
 
 bool ResultStore::renew(const Claim& claim, double lease_seconds) {
   return translated(state_->file, [&] {
+    const Unsynced unsynced(*state_);
     auto& renew = state_->statement(
         "UPDATE cell SET lease_until = ? WHERE id = ? AND worker = ? AND attempts = ? AND state = 'running'");
     renew.bind(1, state_->now() + lease_seconds);

@@ -264,6 +264,11 @@ std::unique_ptr<SQLite::Database> open_to_write(const fs::path& file, bool may_c
 
 }  // namespace
 
+Unsynced::Unsynced(ResultStore::State& state) : state_(state) { state_.database->exec("PRAGMA synchronous = NORMAL"); }
+
+// Where it cannot be said, which needs no disk, commits stay as they are, and the next opening says it again.
+Unsynced::~Unsynced() { state_.database->tryExec("PRAGMA synchronous = FULL"); }
+
 SQLite::Statement& ResultStore::State::statement(const std::string& sql) {
   auto& prepared = statements[sql];
   if (!prepared) prepared = std::make_unique<SQLite::Statement>(*database, sql);

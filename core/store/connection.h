@@ -39,6 +39,19 @@ struct ResultStore::State {
   SQLite::Statement& statement(const std::string& sql);
 };
 
+// While it lives, commits wait for no disk: of what a power cut may take back without a loss. A claim is: its worker is gone
+// with the power, and its cell waits again. Not within a transaction.
+class Unsynced {
+ public:
+  explicit Unsynced(ResultStore::State& state);
+  ~Unsynced();
+  Unsynced(const Unsynced&) = delete;
+  Unsynced& operator=(const Unsynced&) = delete;
+
+ private:
+  ResultStore::State& state_;
+};
+
 // What SQLite says, as a sentence with the file and what to do.
 [[noreturn]] void throw_translated(const std::filesystem::path& file, const SQLite::Exception& error);
 

@@ -61,6 +61,26 @@ TEST(CellPage, ShowsTheReasonOfAFailure) {
   EXPECT_NE(page.find("message\n  line one\n  line \\x1b two\n"), std::string::npos) << page;
 }
 
+TEST(CellPage, SaysThatBatchesWereHalved) {
+  store::CellRecord cell;
+  cell.key = "k0";
+  cell.state = "done";
+  auto first = test::failed_attempt("it took too much");
+  first.reason = FailureReason::MemoryLimit;
+  first.peak_memory_bytes = std::int64_t{3} << 30;
+  auto second = test::done_attempt(0.5);
+  second.batch_halvings = 2;
+  cell.attempts = {first, second};
+
+  const auto page = cell_page(cell);
+
+  EXPECT_NE(page.find("    reason               memory-limit\n"), std::string::npos) << page;
+  EXPECT_NE(page.find("    peak memory          3072 MiB\n"), std::string::npos) << page;
+  EXPECT_NE(page.find("    batches              1/4 of their size, because memory did not suffice before\n"),
+            std::string::npos)
+      << page;
+}
+
 TEST(CellPage, TellsWhatASearchFound) {
   SearchRecord search;
   search.work = EvaluationWork{84, 70, 14, 30, 500, 1000, 1};

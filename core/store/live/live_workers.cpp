@@ -45,6 +45,7 @@ void forget_dead_workers(ResultStore::State& state) {
 
 void ResultStore::note_worker(const LiveWorker& worker) {
   translated(state_->file, [&] {
+    const Unsynced unsynced(*state_);
     auto& note = state_->statement(R"sql(
 INSERT INTO worker (name, experiment, device, threads, started, seen, stage, memory_bytes, finished)
 VALUES (:name, :experiment, :device, :threads, :now, :now, :stage, :memory, :finished)
@@ -63,7 +64,10 @@ ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, stage = excluded.stage, m
 }
 
 void ResultStore::forget_worker(const std::string& name) {
-  translated(state_->file, [&] { forget(*state_, name); });
+  translated(state_->file, [&] {
+    const Unsynced unsynced(*state_);
+    forget(*state_, name);
+  });
 }
 
 std::vector<LiveWorker> ResultStore::workers(const std::string& experiment) const {
