@@ -336,12 +336,12 @@ CellLimits read_limits(const Value& table, Complaints& complaints) {
   try {
     limits.timeout_seconds = limits_from({settings.cell_timeout, "", settings.attempts}).timeout_seconds;
   } catch (const SettingsError& error) {
-    complaints.add(table.find("cell_timeout")->place, error.what());
+    complaints.add(table.find("cell_timeout")->value.place, error.what());
   }
   try {
     limits.memory_bytes = limits_from({"", settings.cell_memory, settings.attempts}).memory_bytes;
   } catch (const SettingsError& error) {
-    complaints.add(table.find("cell_memory")->place, error.what());
+    complaints.add(table.find("cell_memory")->value.place, error.what());
   }
   return limits;
 }

@@ -46,10 +46,10 @@ void bind_cell(SQLite::Statement& insert, const NewCell& cell, const json& setti
 
 constexpr const char* insert_cell = R"sql(
 INSERT INTO cell (key, family, format, granularity, sites, scorer_plugin, searcher_plugin, recovery_plugin, scope, budget,
-                  requested, schedule, rounding, softmax_scale, compute, seed, base_seed, settings, base_group, score_group)
+                  requested, schedule, rounding, softmax_scale, compute, seed, base_seed, settings, base_group, score_group, source_id)
 VALUES (:key, :family, :format, :granularity, :sites, :scorer, :searcher, :recovery, :scope, :budget,
         :requested, :schedule, :rounding, :softmax_scale, :compute,
-        :seed, :base_seed, :settings, :base_group, :score_group)
+        :seed, :base_seed, :settings, :base_group, :score_group, :source)
 ON CONFLICT (key) DO NOTHING)sql";
 
 // A cell's paths may have moved since it was inserted; what is not done yet is computed where the files are now, and shares
@@ -158,13 +158,14 @@ std::int64_t ResultStore::insert(const ExperimentRecord& experiment, const std::
       const auto settings = json::parse(cell.settings);
       auto& insert = state_->statement(insert_cell);
       bind_cell(insert, cell, settings);
+      const auto [source, is_first] = sources.try_emplace(cell.source, 0);
+      if (is_first && !cell.source.empty()) source->second = id_of_content(*state_, "source", cell.source);
+      if (source->second != 0) insert.bind(":source", source->second);
       const bool is_new = insert.exec() > 0;
       inserted += is_new ? 1 : 0;
-      if (!is_new) refresh(*state_, cell);
-      if (!cell.source.empty()) {
-        const auto [source, is_first] = sources.try_emplace(cell.source, 0);
-        if (is_first) source->second = id_of_content(*state_, "source", cell.source);
-        set_source(*state_, cell.key, source->second);
+      if (!is_new) {
+        refresh(*state_, cell);
+        if (source->second != 0) set_source(*state_, cell.key, source->second);
       }
       if (!is_new && retry_failed && cell.asked) {
         auto& retry = state_->statement(

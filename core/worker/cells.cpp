@@ -152,7 +152,7 @@ class Cells {
     std::optional<double> stop_by;
     auto renewed = Clock::now();
     while (shared.said == Nothing) {
-      const auto event = child_->wait(std::min(0.5, words_.lease_seconds / 4));
+      const auto event = child_->wait(spent_->seconds_to_wait(std::min(0.5, words_.lease_seconds / 4)));
       if (shared.said != Nothing) break;
       const auto& stage = shared.note.stage;
       notes_.note(*store_, {stage, ::strnlen(stage, sizeof stage)}, child_->process());

@@ -1,7 +1,7 @@
 # What the quickstart's demo builds and prepares is what its experiment needs: programs, plugins, WordNet; no test.
 # cmake -DSOURCE= -DBUILD= -DNINJA= -P demo_is_small.cmake
 file(READ "${SOURCE}/cmake/quickstart.sh" script)
-if(NOT script MATCHES "if \\[ \"\\$command\" = demo \\]; then\n  build_espalier ([a-z_ ]+)\n  prepare_wordnet\nelse")
+if(NOT script MATCHES "if \\[ \"\\$command\" = demo \\][^\n]*; then\n  build_espalier ([a-z_ ]+)\n  prepare_wordnet\nelse")
   message(FATAL_ERROR "cmake/quickstart.sh: demo does something else than to build targets and to prepare WordNet")
 endif()
 separate_arguments(targets UNIX_COMMAND "${CMAKE_MATCH_1}")

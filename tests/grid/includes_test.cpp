@@ -83,12 +83,13 @@ TEST_F(IncludedFiles, AreNamedWhereTheyAreWrong) {
             "    expected an experiment file");
   EXPECT_EQ(complaint(including("[3]")), "x.toml:3:12: 'include' is the integer 3, expected a text in quotes");
   write("shared.toml", "name = \"b\"\nmodle = 1\n");
-  EXPECT_EQ(complaint(including("[\"shared.toml\"]")),
-            "shared.toml:1:1: 'name' belongs to an experiment, and this file is included by x.toml\n    an included "
-            "file holds definitions that several experiments share: model, dataset, scorer, searcher, recovery, "
-            "measure, include, espalier\n"
-            "shared.toml:2:1: unknown key 'modle'\n    did you mean 'model'?\n    known: dataset, espalier, include, "
-            "measure, model, recovery, scorer, searcher\n    in a file that x.toml includes");
+  EXPECT_EQ(
+      complaint(including("[\"shared.toml\"]")),
+      "shared.toml:1:1: 'name' belongs to an experiment, and this file is included by x.toml\n    an included "
+      "file holds definitions that several experiments share: model, dataset, scorer, searcher, recovery, "
+      "measure, limits, include, espalier\n"
+      "shared.toml:2:1: unknown key 'modle'\n    did you mean 'model'?\n    known: dataset, espalier, include, limits, "
+      "measure, model, recovery, scorer, searcher\n    in a file that x.toml includes");
 }
 
 TEST_F(IncludedFiles, DefineANameOnce) {

@@ -70,7 +70,8 @@ TEST_F(Messages, OfTheTopLevel) {
   EXPECT_EQ(top("espalier = 1\nname = 3"), "x.toml:2:8: 'name' is the integer 3, expected a text in quotes");
   EXPECT_EQ(top("espalier = 1\nname = \"a\"\nquestoin = \"x\""),
             "x.toml:3:1: unknown key 'questoin'\n    did you mean 'question'?\n"
-            "    known: dataset, espalier, grid, include, measure, model, name, question, recovery, scorer, searcher\n"
+            "    known: dataset, espalier, grid, include, limits, measure, model, name, question, recovery, scorer, "
+            "searcher\n"
             "    in the experiment");
   EXPECT_EQ(complaint("espalier = 1\nname = \"a\"\n[grid]\nmodel = 1\n"),
             "x.toml:3:1: 'grid' is a table, expected [[grid]] in double brackets");
@@ -84,6 +85,20 @@ TEST_F(Messages, OfTheTopLevel) {
             "in [measure] latency");
   EXPECT_EQ(top("espalier = 1\nname = \"a\"\nmeasure = { latency = { batch = 1, device = \"cuda:0\" } }"),
             "x.toml:3:45: unknown device 'cuda:0'\n    did you mean 'cuda'?\n    known: cpu, cuda");
+}
+
+TEST_F(Messages, OfLimits) {
+  EXPECT_EQ(
+      top("espalier = 1\nname = \"a\"\nlimits = { cell_timeout = \"soon\", cell_memory = \"much\", attempts = 0 }"),
+      "x.toml:3:27: cell_timeout is 'soon', expected a time of more than 0\n    as in 90s, 10min, 1.5h, 2d or plain "
+      "seconds\n"
+      "x.toml:3:49: cell_memory is 'much', expected a number of bytes\n    as in 20GiB, 500MB or 1000000; units: B, "
+      "kB, MB, GB, TB, KiB, MiB, GiB, TiB\n"
+      "x.toml:3:68: 'attempts' is the integer 0, expected an integer of at least 1");
+  EXPECT_EQ(top("espalier = 1\nname = \"a\"\nlimits = { cell_time = 3 }"),
+            "x.toml:3:12: unknown key 'cell_time'\n    did you mean 'cell_timeout'?\n    known: attempts, cell_memory, "
+            "cell_timeout\n    in [limits]");
+  EXPECT_EQ(top("espalier = 1\nname = \"a\"\nlimits = 3"), "x.toml:3:10: 'limits' is the integer 3, expected a table");
 }
 
 TEST_F(Messages, OfModels) {

@@ -41,6 +41,11 @@ double Spent::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
 
+double Spent::seconds_to_wait(double at_most) const {
+  constexpr double least = 0.001;
+  return limits_.timeout_seconds ? std::min(at_most, std::max(least, *limits_.timeout_seconds - seconds())) : at_most;
+}
+
 std::optional<std::int64_t> Spent::peak_memory_bytes() {
   constexpr std::int64_t kilobyte = 1024;
   peak_bytes_ = std::max(peak_bytes_, number_of(of_process(process_, "status"), "VmHWM:") * kilobyte);

@@ -24,6 +24,8 @@ class Spent {
   std::string in_words(FailureReason exceeded, const std::string& at_work) const;
 
   double seconds() const;
+  // How long its limits need not be looked at, at most so many seconds.
+  double seconds_to_wait(double at_most) const;
   // The most resident memory since the beginning; nullopt: the system does not say.
   std::optional<std::int64_t> peak_memory_bytes();
   // Whether the system ended a process for want of memory since the beginning.
