@@ -156,8 +156,9 @@ int cells(const std::vector<std::string>& words) {
   espalier::store::ResultStore store(option(words, "--db"), espalier::store::Mode::ReadWrite);
   const auto me = espalier::store::this_worker_name();
   const double seconds = std::stod(given("FAKE_SLEEP", "0"));
+  const auto experiment = option(words, "--experiment");
+  auto claim = store.claim(experiment, me, 60);
   while (stopped == 0) {
-    const auto claim = store.claim(option(words, "--experiment"), me, 60);
     if (!claim) return 0;
     const auto seed = std::to_string(json::parse(claim->settings).at("seed").get<long>());
     std::cerr << "2026-01-01 12:00:00 [" << ::getpid() << "] a cell of seed " << seed << std::endl;
@@ -169,8 +170,10 @@ int cells(const std::vector<std::string>& words) {
     if (seed == given("FAKE_CRASH_SEED")) std::raise(SIGSEGV);
     if (seed == given("FAKE_EXIT_SEED")) return std::stoi(given("FAKE_EXIT_CODE", "5"));
     if (seed == given("FAKE_FAIL_SEED")) std::cerr << "warning: a cell fails" << std::endl;
-    store.finish(*claim, attempt(seed == given("FAKE_FAIL_SEED")));
+    // As the real worker does: one transaction a cell.
+    claim = store.finish_and_claim(*claim, attempt(seed == given("FAKE_FAIL_SEED")), experiment, 60).next;
   }
+  if (claim) store.release(*claim);
   return 130;
 }
 
