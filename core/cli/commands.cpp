@@ -82,7 +82,16 @@ Deed add_run(CLI::App& app) {
          "--workers", arguments->workers,
          "Worker processes, dealt over the devices; auto: as many, and with as many threads, as compute most on this "
          "machine, measured once; default one a device")
-      ->check(CLI::Validator(CLI::IsMember({"auto"}) | CLI::Range(1, 1024)).description(""))
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            const bool is_number =
+                !text.empty() && text.size() <= 4 && text.find_first_not_of("0123456789") == std::string::npos;
+            const int number = is_number ? std::stoi(text) : 0;
+            return text == "auto" || (number >= 1 && number <= 1024)
+                       ? std::string()
+                       : "'" + text + "', expected a number from 1 to 1024, or auto";
+          },
+          ""))
       ->type_name("N");
   app.add_option(
          "--threads", arguments->threads,
@@ -108,7 +117,8 @@ Deed add_run(CLI::App& app) {
       ->check(from_one_to(100))
       ->type_name("N");
   app.add_flag("--fail-fast", arguments->fail_fast, "End at the first cell that fails");
-  app.add_option("--time-limit", arguments->time_limit, "Give cells back and end after so long, as in 30min")
+  app.add_option("--time-limit", arguments->time_limit,
+                 "Give cells back and end after so long, as in 30min; exit code 130")
       ->type_name("TIME");
   app.add_option(
          "--verify-every", arguments->verify_every,

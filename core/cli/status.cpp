@@ -50,6 +50,26 @@ std::string with_submissions(const std::string& answer, const std::filesystem::p
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
+// Of the experiment, or of those that the database holds.
+std::vector<std::string> paused_experiments(const store::ResultStore& store, const std::string& experiment) {
+  std::vector<std::string> names;
+  for (const auto& known : store.experiments()) {
+    if ((experiment.empty() || known.name == experiment) && store.is_paused(known.name)) names.push_back(known.name);
+  }
+  return names;
+}
+
+std::string with_pause(const std::string& answer, const std::vector<std::string>& paused, const std::string& database,
+                       bool json) {
+  if (json) {
+    auto document = nlohmann::ordered_json::parse(answer);
+    document["paused"] = paused;
+    return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  }
+  if (paused.empty()) return answer;
+  return answer + "paused: no further cell is begun until: espalier resume " + database + "\n";
+}
+
 }  // namespace
 
 ExitCode status(const StatusArguments& arguments) {
@@ -74,7 +94,10 @@ ExitCode status(const StatusArguments& arguments) {
       live = look.at(store, source.experiment);
     else
       live.workers = store.workers(source.experiment);
-    const auto text = with_submissions(answer(progress, sizes, live, arguments.json), source.database, arguments.json);
+    const auto said =
+        with_pause(answer(progress, sizes, live, arguments.json), paused_experiments(store, source.experiment),
+                   source.database.string(), arguments.json);
+    const auto text = with_submissions(said, source.database, arguments.json);
     if (text != shown) {
       print((clears ? "\x1b[H\x1b[2J" : shown.empty() || arguments.json ? "" : "\n") + text);
       if (!finish_printing()) return ExitCode::Done;
@@ -82,6 +105,10 @@ ExitCode status(const StatusArguments& arguments) {
     }
     if (!arguments.watch || progress.counts.waiting - progress.counts.not_asked + progress.counts.running == 0)
       return ExitCode::Done;
+    if (!store.is_at_work(source.experiment)) {
+      if (!arguments.json) say("no run is at work: espalier run goes on");
+      return ExitCode::Done;
+    }
     if (!pause->wait(arguments.every_seconds)) return ExitCode::Done;
   }
 }

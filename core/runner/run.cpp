@@ -96,7 +96,8 @@ class Run {
   void insert_cells() {
     std::vector<std::string> keys;
     for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
-    const auto cells = planned_cells(experiment_);
+    auto cells = planned_cells(experiment_);
+    if (options_.cells_at_most > 0) left_for_later_ = ask_for_first(cells, options_.cells_at_most);
     store_.release_dead_workers();
     const auto failed = store_.counts_of(experiment_.name, keys).failed;
     store_.insert(
@@ -110,11 +111,21 @@ class Run {
     store_.keep_limits(experiment_.name, options_.limits);
     look_for_changed_plugins();
     done_before_ = store_.done(keys);
-    if (options_.cells_at_most > 0) {
-      const auto waiting = store_.counts_asked(experiment_.name).waiting;
-      store_.ask_for_first(experiment_.name, options_.cells_at_most);
-      left_for_later_ = std::max<std::int64_t>(0, waiting - options_.cells_at_most);
+  }
+
+  // Of the cells that are not done only the first so many stay asked for, in the order of claims; how many do not.
+  std::int64_t ask_for_first(std::vector<store::NewCell>& cells, std::int64_t most) const {
+    std::vector<std::string> keys;
+    for (const auto& cell : cells) keys.push_back(cell.key);
+    const auto done = store_.done(keys);
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i].asked && !done[i]) order.push_back(i);
     }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t one, std::size_t other) { return cells[one].rank < cells[other].rank; });
+    for (auto i = static_cast<std::size_t>(most); i < order.size(); ++i) cells[order[i]].asked = false;
+    return std::max<std::int64_t>(0, std::ssize(order) - most);
   }
 
   void look_for_changed_plugins() {
@@ -141,7 +152,8 @@ class Run {
     const bool all_processors = workers_ > 1 && devices_.front().kind == DeviceKind::Cpu &&
                                 workers_ * threads == processors && std::ssize(runner::processors()) == processors;
     Workers running({ready_worker(), options_.database, experiment_.name, threads, options_.plugins,
-                     log_file(options_.database), devices_, workers_, options_.limits, all_processors});
+                     log_file(options_.database), devices_, workers_, options_.limits, all_processors,
+                     options_.fail_fast});
     double looked_for_lost = now();
     while (true) {
       show_log();

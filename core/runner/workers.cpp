@@ -97,6 +97,7 @@ void Workers::start(std::int64_t finished) {
   if (limits.memory_bytes)
     start.arguments.insert(start.arguments.end(), {"--cell-memory", std::to_string(*limits.memory_bytes)});
   start.arguments.insert(start.arguments.end(), {"--attempts", std::to_string(limits.attempts)});
+  if (command_.fail_fast) start.arguments.emplace_back("--fail-fast");
   const auto place = free_place();
   if (command_.on_their_own_processors) start.processors = processors_of(place, command_.threads);
   ChildProcess process(start);

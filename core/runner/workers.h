@@ -27,6 +27,7 @@ struct WorkerCommand {
   // Each worker stays on processors of its own: where together they use all that this program may. Fewer are left to the
   // system, which knows what else runs.
   bool on_their_own_processors = false;
+  bool fail_fast = false;  // a worker ends at its first cell that fails
 };
 
 struct EndedWorker {

@@ -99,7 +99,7 @@ class Cells {
 
   // Whether another cell may follow so many.
   bool is_asked_for(std::int64_t finished) const {
-    return words_.cells_at_most == 0 || finished < words_.cells_at_most;
+    return !(words_.fail_fast && has_failed_) && (words_.cells_at_most == 0 || finished < words_.cells_at_most);
   }
 
   // A cell that was claimed with the end of the one before, and will not be begun.
@@ -203,7 +203,8 @@ class Cells {
     complete(record);
     notes_.finished_one();
     bool kept = false;
-    if (goes_on && !interrupted()) {
+    has_failed_ = has_failed_ || record.outcome != Outcome::Done;
+    if (goes_on && !interrupted() && !(words_.fail_fast && has_failed_)) {
       auto finished = store_->finish_and_claim(claim, record, words_.experiment, words_.lease_seconds);
       kept = finished.kept;
       next_ = std::move(finished.next);
@@ -242,6 +243,7 @@ class Cells {
       record.message += fmt::format("\n    batches were halved {} times, and it did not suffice", claim.batch_halvings);
     const bool again = (halve || of_device) && store_->try_again(claim, record, halve, words_.limits.attempts);
     if (!halve && !of_device) store_->finish(claim, record);
+    has_failed_ = has_failed_ || !again;
     say(fmt::format("cell {}: {}: {}", claim.key.substr(0, 12),
                     !again  ? "failed"
                     : halve ? "tried again at half the batch"
@@ -278,6 +280,7 @@ class Cells {
   std::int64_t batch_halvings_ = 0;  // of the child
   std::optional<Spent> spent_;       // by the attempt that goes on
   int device_failures_ = 0;          // in a row
+  bool has_failed_ = false;          // a cell, for good
   nlohmann::json environment_;       // of the child
   std::optional<store::ResultStore> store_;
   std::optional<store::Claim> next_;

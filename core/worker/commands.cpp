@@ -174,6 +174,7 @@ Deed add_cells(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   app.add_option("--cell-memory", words->limits.memory_bytes, "Bytes that its process may take; default no limit")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--fail-fast", words->fail_fast, "End at the first cell that fails");
   app.add_option("--attempts", words->limits.attempts, "Made of a cell whose process dies")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -57,6 +57,7 @@ struct CellsWords {
   double lease_seconds = 120;
   std::int64_t cells_at_most = 0;
   CellLimits limits;
+  bool fail_fast = false;  // ends at the first cell that fails
   PluginPaths plugins;
   std::vector<std::string> command_line;
 };

@@ -25,6 +25,7 @@ TEST_F(CommandLine, RefusesNumbersOutOfRange) {
 
   EXPECT_EQ(ran.exit_code, 2);
   EXPECT_CONTAINS(ran.err, "--workers");
+  EXPECT_CONTAINS(ran.err, "'0', expected a number from 1 to 1024, or auto");
 }
 
 TEST_F(CommandLine, AsksForWhatIsMissing) {

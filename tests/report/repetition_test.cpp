@@ -22,6 +22,7 @@ store::CellRecord record(const Attempt& attempt) {
 
 Attempt attempt() {
   auto attempt = test::done_attempt(0.75);
+  attempt.timing->cached.clear();
   attempt.points[1].mask_digest = "mask";
   attempt.points[1].predictions_digest = "predictions";
   return attempt;
@@ -61,6 +62,19 @@ TEST(Repetition, OnOtherThreadsHoldsWithTheSamePredictions) {
 
   EXPECT_TRUE(found.holds());
   EXPECT_EQ(found.circumstances, std::vector<std::string>{"threads 2, then 1"});
+}
+
+// Another attempt may have computed them on other threads.
+TEST(Repetition, OfWhatWasReadFromACacheMayDifferInTheLastBits) {
+  auto then = attempt(), now = attempt();
+  then.timing->cached = {{"scores", true}, {"base_model", true}, {"evaluation", false}};
+  EXPECT_EQ(repetition_of(record(then), record(now)).circumstances, std::vector<std::string>{});
+  now.points[1].metrics["accuracy"] = std::nextafter(0.75, 1.0);
+
+  const auto found = repetition_of(record(then), record(now));
+
+  EXPECT_EQ(found.circumstances, std::vector<std::string>{"scores computed again, then read from the cache"});
+  EXPECT_TRUE(found.holds());
 }
 
 TEST(Repetition, OfOtherPredictionsOrMasksDoesNotHold) {

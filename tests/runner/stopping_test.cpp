@@ -63,6 +63,21 @@ TEST_F(Stopping, AfterSoManyCells) {
   EXPECT_EQ(second.left_for_later, 0);
 }
 
+// What a run leaves for later is no business of another that asks for it, nor are earlier failures beyond the first cells.
+TEST_F(Stopping, AfterSoManyCellsLeavesTheRestAsItIs) {
+  set("FAKE_FAIL_SEED", "3");
+  run(experiment(4), options());
+  set("FAKE_FAIL_SEED", "none");
+  auto limited = options();
+  limited.cells_at_most = 1;
+
+  const auto outcome = run(experiment(6), limited);
+
+  EXPECT_EQ(outcome.computed, 1);
+  EXPECT_EQ(outcome.done, 4);
+  EXPECT_EQ(outcome.left_for_later, 2);
+}
+
 TEST_F(Stopping, WhilePausedBeginsNothing) {
   run(experiment(1), options());
   const auto others = experiment(3);

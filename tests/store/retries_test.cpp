@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "sample_cells.h"
+#include "store/worker_name.h"
 #include "support/temp_dir.h"
 
 namespace espalier::store {
@@ -128,20 +129,21 @@ TEST_F(Retries, KeepTheirLimitsWithTheExperiment) {
   EXPECT_EQ(store.limits("another"), CellLimits{});
 }
 
-TEST_F(Retries, AreNotAskedForBeyondTheFirstCells) {
-  insert(5);
+TEST_F(Retries, KnowWhetherARunIsAtWork) {
+  auto experiment = sample_experiment();
+  store.insert(experiment, sample_cells(1), true);
+  EXPECT_FALSE(store.is_at_work("demo"));
   const auto claim = store.claim("demo", "a", lease_seconds);
-  store.finish(*claim, done_attempt(0.5));
-
-  store.ask_for_first("demo", 2);
-
-  EXPECT_EQ(store.counts_asked("demo").waiting, 2);
-  EXPECT_EQ(store.counts("demo").not_asked, 2);
-  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->key, "k1");
-  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->key, "k2");
-  EXPECT_FALSE(store.claim("demo", "a", lease_seconds));
-  insert(5);  // the next run asks for all of them
-  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->key, "k3");
+  EXPECT_TRUE(store.is_at_work("demo"));
+  EXPECT_TRUE(store.is_at_work(""));
+  EXPECT_FALSE(store.is_at_work("another"));
+  store.release(*claim);
+  EXPECT_FALSE(store.is_at_work("demo"));
+  experiment.run = this_worker_name();
+  store.insert(experiment, sample_cells(1), true);
+  EXPECT_TRUE(store.is_at_work("demo"));
+  store.end_run(experiment.run);
+  EXPECT_FALSE(store.is_at_work("demo"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "sample_cells.h"
 #include "store/worker_name.h"
+#include "support/message_of.h"
 #include "support/temp_dir.h"
 
 namespace espalier::store {
@@ -17,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::done_attempt;
+using test::message_of;
 using test::sample_cells;
 using test::sample_experiment;
 
@@ -103,6 +105,19 @@ TEST_F(Shards, TakeOnlyWhatIsAskedFor) {
   ResultStore(folder_ / "plan.db", Mode::Create).insert(sample_experiment(), cells, true);
   EXPECT_EQ(take_share(folder_ / "plan.db", folder_ / "one.db", {1, 1}), 3);
   EXPECT_EQ(keys_of(folder_ / "one.db"), (std::set<std::string>{"k0", "k2", "k3"}));
+}
+
+TEST_F(Shards, AreOfAPlanAndOfNoResults) {
+  const auto file = plan(2);
+  {
+    ResultStore store(file, Mode::ReadWrite);
+    store.finish(*store.claim("demo", "a", 60), done_attempt(0.5));
+  }
+  EXPECT_EQ(message_of<StoreError>([&] {
+              take_share(file, folder_ / "one.db", {1, 1});
+            }),
+            file.string() +
+                ": is no plan, its cells have been computed\n    plans are written by: espalier submit FILE --dry-run");
 }
 
 TEST_F(Shards, AreSmallerThanTheirNumberWhereThereAreFewCells) {

@@ -261,6 +261,17 @@ TEST_F(Processes, LeaveADeviceThatFailsThreeTimesInARow) {
   EXPECT_EQ(cell("after").first, "waiting");
 }
 
+TEST_F(Processes, EndAtTheFirstFailureWhereAsked) {
+  insert({"before", "exits", "after"});
+  words.fail_fast = true;
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("before").first, "done");
+  EXPECT_EQ(cell("exits").first, "failed");
+  EXPECT_EQ(cell("after").first, "waiting");
+}
+
 TEST_F(Processes, ReplaceAChildThatAPluginSpoilt) {
   insert({"spoils", "after"});
 

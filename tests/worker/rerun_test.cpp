@@ -112,7 +112,14 @@ TEST(Pause, HoldsARunUntilItIsResumed) {
 
   EXPECT_EQ(world.espalier({"pause", "tiny.toml"}).out, "tiny: paused\n");
   EXPECT_EQ(world.espalier({"pause", "results/tiny.db"}).out, "tiny: is paused already\n");
+  EXPECT_NE(world.espalier({"status", "tiny.toml"})
+                .out.find("paused: no further cell is begun until: espalier resume results/tiny.db\n"),
+            std::string::npos);
+  EXPECT_EQ(json::parse(world.espalier({"status", "tiny.toml", "--json"}).out)["paused"], json::array({"tiny"}));
   const auto ran = world.espalier({"run", "tiny.toml", "--set", "grid.sparsity=0.25", "--time-limit", "1s"});
+  const auto watched = world.espalier({"status", "tiny.toml", "--set", "grid.sparsity=0.25", "--watch"});
+  EXPECT_EQ(watched.exit_code, 0);
+  EXPECT_EQ(watched.err, "no run is at work: espalier run goes on\n");
   EXPECT_EQ(ran.exit_code, 130);
   EXPECT_NE(ran.err.find("paused: no cell is begun until: espalier resume results/tiny.db"), std::string::npos)
       << ran.err;

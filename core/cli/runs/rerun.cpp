@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
+#include "runner/devices.h"
 #include "runs/repeating.h"
 
 namespace espalier::cli {
@@ -24,7 +25,10 @@ ExitCode rerun(const RerunArguments& arguments) {
   runner::RerunOptions options;
   options.database = source.database;
   options.threads = arguments.threads;
-  if (!arguments.device.empty()) options.device = device_from(arguments.device);
+  if (!arguments.device.empty()) {
+    device_from(arguments.device);
+    options.device = runner::ready_devices(arguments.device, "--device").front();
+  }
   options.plugins = arguments.database.plugins;
   options.trains_again = arguments.from_nothing;
   const auto repeated = repeat(arguments.keys, options);

@@ -25,7 +25,7 @@ namespace {
 std::string cells_text(std::int64_t count) { return fmt::format("{} {}", count, count == 1 ? "cell" : "cells"); }
 
 std::string summary(const runner::RunOutcome& outcome) {
-  if (outcome.computed == 0 && outcome.failed == 0) {
+  if (outcome.computed == 0 && outcome.failed == 0 && outcome.done == outcome.cells) {
     return fmt::format("nothing to run: {} done already",
                        outcome.cells == 1 ? "the cell is" : "all " + cells_text(outcome.cells) + " are");
   }
@@ -79,9 +79,14 @@ void choose_workers(runner::RunOptions& options, const grid::Experiment& experim
     say("--workers auto: one a device");
     return;
   }
+  if (options.threads > 0) {
+    options.workers = std::max(1, runner::processor_count() / options.threads);
+    say(fmt::format("--workers auto: {} x {} threads, as --threads says", options.workers, options.threads));
+    return;
+  }
   const auto share = runner::best_share(experiment.cells);
   options.workers = share.workers;
-  if (options.threads == 0) options.threads = share.threads;
+  options.threads = share.threads;
   say(fmt::format("--workers auto: {} x {} {}{}",
                   share.workers == 1 ? "1 worker" : fmt::format("{} workers", share.workers), options.threads,
                   options.threads == 1 ? "thread" : "threads",

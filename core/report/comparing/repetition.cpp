@@ -97,6 +97,12 @@ Repetition repetition_of(const store::CellRecord& before, const store::CellRecor
                : !found.predictions_equal                                   ? Rung::Mask
                : !found.metrics_equal || !found.scores_equal.value_or(true) ? Rung::Predictions
                                                                             : Rung::Identical;
+  if (found.rung == Rung::Identical) return found;
+  // Whoever computed what was read from the cache may have had other threads.
+  for (const auto& [stage, was_read] : then.timing.value_or(Timing()).cached) {
+    if (was_read && stage != "base_model" && stage != "proof")
+      found.circumstances.push_back(stage + " computed again, then read from the cache");
+  }
   return found;
 }
 

@@ -54,7 +54,7 @@ void add_place(const store::CellPlace& place, bool is_alone, std::vector<std::st
   if (!place.is_current) {
     reasons.push_back("the experiment file" + of + " did not hold it when it last ran");
   } else if (!place.is_asked) {
-    reasons.push_back("the last run" + of + " was not asked for it (--only)");
+    reasons.push_back("the last run" + of + " was not asked for it (--only, --max-cells)");
   } else {
     if (place.is_paused) reasons.push_back("the run" + of + " is paused: its workers claim nothing more");
     reasons.push_back(place.ahead == 0

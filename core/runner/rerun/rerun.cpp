@@ -21,6 +21,7 @@
 #include "runner/worker_program.h"
 #include "signals.h"
 #include "store/result_store.h"
+#include "store/worker_name.h"
 #include "words/digest.h"
 
 namespace espalier::runner {
@@ -30,11 +31,27 @@ namespace fs = std::filesystem;
 
 constexpr const char* name = "rerun";
 
+constexpr const char* folder_begin = "espalier-rerun-";
+
+// What reruns that were killed left goes with it.
 fs::path made_folder() {
-  auto pattern = (fs::temp_directory_path() / "espalier-rerun-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr)
-    throw StoreError(pattern + ": no folder can be made for what is computed again\n    TMPDIR names another place");
-  return pattern;
+  std::error_code failed;
+  const auto temporary = fs::temp_directory_path();
+  for (const auto& entry : fs::directory_iterator(temporary, failed)) {
+    const auto maker = entry.path().filename().string();
+    if (!maker.starts_with(folder_begin)) continue;
+    if (store::whereabouts(maker.substr(std::string(folder_begin).size())) != store::Whereabouts::Gone) continue;
+    std::error_code ignored;
+    fs::remove_all(entry.path(), ignored);
+  }
+  const auto folder = temporary / (folder_begin + store::this_worker_name());
+  fs::create_directory(folder, failed);
+  if (failed) {
+    throw StoreError(folder.string() + ": no folder can be made for what is computed again: " + failed.message() +
+                     "\n    TMPDIR names another place");
+  }
+  fs::permissions(folder, fs::perms::owner_all, failed);
+  return folder;
 }
 
 const Attempt& last_attempt(const store::CellRecord& cell, const fs::path& database) {
@@ -47,11 +64,11 @@ const Attempt& last_attempt(const store::CellRecord& cell, const fs::path& datab
   return cell.attempts.back();
 }
 
-// Where the cache does not hold what another process needs, it is made there, as by any other run.
+// Base models that are kept; where none are, the cell's is made for this once.
 void share_base_models(const fs::path& cache) {
   const auto shared = fs::absolute(cache_folder()) / "base_models";
-  fs::create_directories(shared);
-  fs::create_directory_symlink(shared, cache / "base_models");
+  std::error_code failed;
+  if (fs::is_directory(shared, failed)) fs::create_directory_symlink(shared, cache / "base_models", failed);
 }
 
 // Runs the worker to its end, with its log in a file and its stage on stderr. A signal is passed on, and noted.

@@ -1,7 +1,8 @@
 // What is held back from workers, and what they may spend: an experiment as a whole, not one cell.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "connection.h"
+#include "order/runs.h"
 
 namespace espalier::store {
 
@@ -23,15 +24,15 @@ bool ResultStore::is_paused(const std::string& experiment) const {
   });
 }
 
-void ResultStore::ask_for_first(const std::string& experiment, std::int64_t cells) {
-  translated(state_->file, [&] {
-    auto& leave = state_->statement(R"sql(
-UPDATE experiment_cell SET asked = 0
-WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) AND asked = 1 AND state = 'waiting' AND cell_id NOT IN (
-  SELECT cell_id FROM experiment_cell WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) AND asked = 1
-  AND state = 'waiting' ORDER BY rank, position LIMIT ?2))sql");
-    bind_from(leave, 1, experiment, cells);
-    leave.exec();
+bool ResultStore::is_at_work(const std::string& experiment) const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement("SELECT id FROM experiment WHERE name = ?1 OR ?1 = ''");
+    select.bind(1, experiment);
+    std::vector<std::int64_t> ids;
+    while (select.executeStep()) ids.push_back(select.getColumn(0).getInt64());
+    select.reset();
+    if (counts(experiment).running > 0) return true;
+    return std::any_of(ids.begin(), ids.end(), [&](std::int64_t id) { return !runs_at_work(*state_, id).empty(); });
   });
 }
 

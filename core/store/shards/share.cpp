@@ -35,6 +35,11 @@ std::int64_t take_share(const fs::path& plan, const fs::path& shard, const Share
   return translated(shard, [&] {
     const Attached attached(state, content.bytes);
     SQLite::Transaction transaction(*state.database, SQLite::TransactionBehavior::IMMEDIATE);
+    if (state.database->execAndGet("SELECT count(*) FROM theirs.attempt").getInt64() > 0) {
+      throw StoreError(plan.string() +
+                       ": is no plan, its cells have been computed\n    plans are written by: espalier submit "
+                       "FILE --dry-run");
+    }
     forget_wanted(state);
     auto& dealing = state.statement(deal);
     dealing.bind(1, share.index);

@@ -139,8 +139,8 @@ class ResultStore {
   // What its attempts may cost, for workers that are started elsewhere; none where nothing was kept.
   void keep_limits(const std::string& experiment, const CellLimits& limits);
   CellLimits limits(const std::string& experiment) const;
-  // Of the cells that are asked for and not done, only the first so many stay asked for.
-  void ask_for_first(const std::string& experiment, std::int64_t cells);
+  // Whether a run is there that may begin cells, or somebody holds one; an empty name: of any experiment.
+  bool is_at_work(const std::string& experiment) const;
   // Ends every attempt of this host whose worker's process is no more (worker names are HOST:PID:START_TICKS), and forgets
   // those workers.
   void release_dead_workers();
