@@ -63,6 +63,34 @@ void add_table_looks(CLI::App& command, TableArguments& arguments) {
       ->type_name("NAME");
 }
 
+// What a run and its cells may cost, and what is looked at again.
+void add_limits(CLI::App& app, RunArguments& arguments) {
+  app.add_option(
+         "--cell-timeout", arguments.cell_timeout,
+         "An attempt that takes longer fails, as in 90s, 10min or 2h; default cell_timeout in [limits], else none")
+      ->type_name("TIME");
+  app.add_option("--cell-memory", arguments.cell_memory,
+                 "An attempt whose process takes more is ended and made again at half the batch, as in 8GiB; default "
+                 "cell_memory in [limits], else none")
+      ->type_name("SIZE");
+  app.add_option("--attempts", arguments.attempts,
+                 "Made of a cell whose process dies; default attempts in [limits], else 2")
+      ->check(from_one_to(100))
+      ->type_name("N");
+  app.add_flag("--fail-fast", arguments.fail_fast, "End at the first cell that fails");
+  app.add_option("--time-limit", arguments.time_limit,
+                 "Give cells back and end after so long, as in 30min; exit code 130")
+      ->type_name("TIME");
+  app.add_option(
+         "--verify-every", arguments.verify_every,
+         "Compute one of so many of the cells that this run computed again, and compare: 20 is a random twentieth")
+      ->check(from_one_to(1'000'000))
+      ->type_name("N");
+  app.add_option("--max-cells", arguments.cells_at_most, "Compute the first so many of the cells that are not done")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{10'000'000}).description(""))
+      ->type_name("N");
+}
+
 // A command's arguments live as long as what is to be done with them.
 template <typename Arguments>
 Deed deed(std::shared_ptr<Arguments> arguments, ExitCode (*command)(const Arguments&)) {
@@ -104,30 +132,7 @@ Deed add_run(CLI::App& app) {
                  "How large the cache may become, as in 20GiB: then what was not used for longest goes; default "
                  "$ESPALIER_CACHE_LIMIT, else no limit")
       ->type_name("SIZE");
-  app.add_option(
-         "--cell-timeout", arguments->cell_timeout,
-         "An attempt that takes longer fails, as in 90s, 10min or 2h; default cell_timeout in [limits], else none")
-      ->type_name("TIME");
-  app.add_option("--cell-memory", arguments->cell_memory,
-                 "An attempt whose process takes more is ended and made again at half the batch, as in 8GiB; default "
-                 "cell_memory in [limits], else none")
-      ->type_name("SIZE");
-  app.add_option("--attempts", arguments->attempts,
-                 "Made of a cell whose process dies; default attempts in [limits], else 2")
-      ->check(from_one_to(100))
-      ->type_name("N");
-  app.add_flag("--fail-fast", arguments->fail_fast, "End at the first cell that fails");
-  app.add_option("--time-limit", arguments->time_limit,
-                 "Give cells back and end after so long, as in 30min; exit code 130")
-      ->type_name("TIME");
-  app.add_option(
-         "--verify-every", arguments->verify_every,
-         "Compute one of so many of the cells that this run computed again, and compare: 20 is a random twentieth")
-      ->check(from_one_to(1'000'000))
-      ->type_name("N");
-  app.add_option("--max-cells", arguments->cells_at_most, "Compute the first so many of the cells that are not done")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{10'000'000}).description(""))
-      ->type_name("N");
+  add_limits(app, *arguments);
   app.footer(
       "Run the same command again to go on after an interruption, or to try failed cells again.\n"
       "Example: espalier run experiments/demo.toml --only scorer=magnitude");

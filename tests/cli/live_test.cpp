@@ -73,7 +73,7 @@ TEST_F(LiveTest, ExplainsAFailedCellByItsAttempts) {
 TEST_F(LiveTest, ExplainsWhatTheLastRunWasNotAskedFor) {
   espalier({"run", "tiny.toml", "--only", "seed=0"});
 
-  EXPECT_NE(explained(keys().at(1)).out.find(": waiting\n  the last run was not asked for it (--only)\n"),
+  EXPECT_NE(explained(keys().at(1)).out.find(": waiting\n  the last run was not asked for it (--only, --max-cells)\n"),
             std::string::npos)
       << explained(keys().at(1)).out;
 }
