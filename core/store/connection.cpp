@@ -36,7 +36,7 @@ int wait_for_lock(void*, int times) {
 // commit once the log is that long, which beside other workers it stays: two syncs of the disk a cell. What cannot be brought
 // home now, or fails, is tried again later; the commit stands.
 int bring_home_now_and_then(void*, sqlite3* database, const char* name, int pages) {
-  constexpr int every_pages = 1000;
+  constexpr int every_pages = 4000;
   static std::mutex lock;
   static std::map<sqlite3*, int> brought_home;  // by connection: how long the log was then
   {

@@ -54,7 +54,7 @@ def espalier(args, folder):
 
 def claim_and_finish(path, durable, barrier):
     database = sqlite3.connect(path, isolation_level=None, timeout=60)
-    database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous={durable};")
+    database.execute(f"PRAGMA synchronous={durable}")
     barrier.wait()
     while row := database.execute("UPDATE cell SET state = 1 WHERE id = (SELECT id FROM cell WHERE state = 0 LIMIT 1) "
                                   "RETURNING id").fetchone():
@@ -77,6 +77,7 @@ def timed_together(count, function, *given):
 def sqlite_alone(args, folder, durable):
     path = folder / "floor.db"
     with sqlite3.connect(path) as database:
+        database.execute("PRAGMA journal_mode=WAL")
         database.execute("CREATE TABLE cell (id INTEGER PRIMARY KEY, state INTEGER, value REAL)")
         database.execute("CREATE INDEX by_state ON cell (state)")
         database.executemany("INSERT INTO cell VALUES (?, 0, NULL)", ((i,) for i in range(args.cells)))
