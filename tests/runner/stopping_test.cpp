@@ -39,7 +39,7 @@ TEST_F(Stopping, AtAFailureOfAnEarlierRunDoesNotHappen) {
 TEST_F(Stopping, WhenTheTimeIsOver) {
   set("FAKE_SLEEP", "0.3");
   auto limited = options();
-  limited.time_limit_seconds = 1;
+  limited.time_limit_seconds = 3;
 
   const auto outcome = run(experiment(50), limited);
 
