@@ -73,20 +73,6 @@ ON CONFLICT (experiment_id, cell_id) DO UPDATE SET position = excluded.position,
   current = 1, asked = max(asked, excluded.asked), rank = excluded.rank, base_group = excluded.base_group,
   score_group = excluded.score_group)sql";
 
-// A run says that it is there before its workers claim anything; one of an earlier Espalier is known by the cell that runs.
-bool others_are_at_work(ResultStore::State& state, std::int64_t experiment_id, const std::string& run) {
-  auto& running =
-      state.statement("SELECT 1 FROM experiment_cell WHERE experiment_id = ? AND state = 'running' LIMIT 1");
-  running.bind(1, experiment_id);
-  const bool computes = running.executeStep();
-  running.reset();
-  if (computes) return true;
-  for (const auto& other : runs_at_work(state, experiment_id)) {
-    if (other != run) return true;
-  }
-  return false;
-}
-
 void start_anew(ResultStore::State& state, std::int64_t experiment_id, bool alone) {
   auto& forget = state.statement("UPDATE experiment_cell SET current = 0 WHERE experiment_id = ?");
   forget.bind(1, experiment_id);

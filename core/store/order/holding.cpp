@@ -1,5 +1,4 @@
 // What is held back from workers, and what they may spend: an experiment as a whole, not one cell.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "order/runs.h"
@@ -26,13 +25,12 @@ bool ResultStore::is_paused(const std::string& experiment) const {
 
 bool ResultStore::is_at_work(const std::string& experiment) const {
   return translated(state_->file, [&] {
-    auto& select = state_->statement("SELECT id FROM experiment WHERE name = ?1 OR ?1 = ''");
+    if (experiment.empty()) return others_are_at_work(*state_, 0, "");
+    auto& select = state_->statement("SELECT id FROM experiment WHERE name = ?");
     select.bind(1, experiment);
-    std::vector<std::int64_t> ids;
-    while (select.executeStep()) ids.push_back(select.getColumn(0).getInt64());
+    const auto id = select.executeStep() ? select.getColumn(0).getInt64() : 0;
     select.reset();
-    if (counts(experiment).running > 0) return true;
-    return std::any_of(ids.begin(), ids.end(), [&](std::int64_t id) { return !runs_at_work(*state_, id).empty(); });
+    return id != 0 && others_are_at_work(*state_, id, "");
   });
 }
 

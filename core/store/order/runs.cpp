@@ -1,5 +1,7 @@
 #include "order/runs.h"
 
+#include <algorithm>
+
 #include "store/worker_name.h"
 
 namespace espalier::store {
@@ -27,6 +29,17 @@ std::vector<std::string> runs_at_work(ResultStore::State& state, std::int64_t ex
   // Of another host nothing is known. One host writes to a database, so such a row came with a copy.
   std::erase_if(names, [](const std::string& name) { return whereabouts(name) != Whereabouts::Alive; });
   return names;
+}
+
+bool others_are_at_work(ResultStore::State& state, std::int64_t experiment_id, const std::string& run) {
+  auto& running = state.statement(
+      "SELECT 1 FROM experiment_cell WHERE (?1 = 0 OR experiment_id = ?1) AND state = 'running' LIMIT 1");
+  running.bind(1, experiment_id);
+  const bool computes = running.executeStep();
+  running.reset();
+  if (computes) return true;
+  const auto runs = runs_at_work(state, experiment_id);
+  return std::any_of(runs.begin(), runs.end(), [&](const std::string& other) { return other != run; });
 }
 
 void register_run(ResultStore::State& state, std::int64_t experiment_id, const std::string& run) {
