@@ -28,7 +28,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double look_every_seconds = 0.25;
-constexpr double patience_when_stopping_seconds = 10;
 constexpr int failed_starts_allowed = 3;
 constexpr std::size_t notes_allowed = 20;           // different warnings shown; all of them stand in the log
 constexpr double look_for_lost_every_seconds = 30;  // cells that a vanished worker of elsewhere still holds
@@ -46,6 +45,13 @@ std::string indented(const std::vector<std::string>& lines) {
   std::string text;
   for (const auto& line : lines) text += "\n    " + line;
   return text;
+}
+
+std::vector<std::string> keys_of(const grid::Cells& cells) {
+  std::vector<std::string> keys;
+  keys.reserve(cells.size());
+  for (std::size_t cell = 0; cell < cells.size(); ++cell) keys.push_back(cells.key(cell));
+  return keys;
 }
 
 void refuse_cells_of_other_devices(const grid::Experiment& experiment, const RunOptions& options) {
@@ -69,6 +75,7 @@ class Run {
   Run(const grid::Experiment& experiment, const RunOptions& options)
       : experiment_(experiment),
         options_(options),
+        keys_(keys_of(experiment.cells)),
         store_((refuse_what_cannot_run(experiment, options.file), refuse_cells_of_other_devices(experiment, options),
                 make_folder_of(options.database), options.database),
                store::Mode::Create),
@@ -94,23 +101,21 @@ class Run {
   double now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
   void insert_cells() {
-    std::vector<std::string> keys;
-    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
     auto cells = planned_cells(experiment_);
     if (options_.cells_at_most > 0) left_for_later_ = ask_for_first(cells, options_.cells_at_most);
     store_.release_dead_workers();
-    const auto failed = store_.counts_of(experiment_.name, keys).failed;
+    const auto failed = store_.counts_of(experiment_.name, keys_).failed;
     store_.insert(
         {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},
         cells, true);
-    if (const auto retried = failed - store_.counts_of(experiment_.name, keys).failed; retried > 0) {
+    if (const auto retried = failed - store_.counts_of(experiment_.name, keys_).failed; retried > 0) {
       progress_.note(fmt::format("{} that failed before {} tried again",
                                  retried == 1 ? "a cell" : fmt::format("{} cells", retried),
                                  retried == 1 ? "is" : "are"));
     }
     store_.keep_limits(experiment_.name, options_.limits);
     look_for_changed_plugins();
-    done_before_ = store_.done(keys);
+    done_before_ = store_.done(keys_);
   }
 
   // Of the cells that are not done only the first so many stay asked for, in the order of claims; how many do not.
@@ -129,9 +134,7 @@ class Run {
   }
 
   void look_for_changed_plugins() {
-    std::vector<std::string> keys;
-    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
-    const auto changed = changed_plugins(store_, keys, experiment_.plugins);
+    const auto changed = changed_plugins(store_, keys_, experiment_.plugins);
     for (const auto& plugin : changed) {
       if (options_.rerun_changed) store_.let_wait_again(plugin.keys);
       progress_.note((options_.rerun_changed ? "computed again: " : "warning: ") + plugin.in_words() +
@@ -157,7 +160,7 @@ class Run {
     double looked_for_lost = now();
     while (true) {
       show_log();
-      for (const auto& ended : running.collect_ended()) took_leave(ended, running);
+      for (const auto& ended : running.collect_ended()) took_leave(ended);
       const auto counts = store_.counts_asked(experiment_.name);
       progress_.update(
           {counts.cells, counts.done, counts.failed, stage(counts, running.size()), time_left(running.size())}, now());
@@ -165,7 +168,7 @@ class Run {
         if (counts.running == 0) return;
         // What is left is held by another run. Its cells come back when it dies: at once when it is on this host,
         // else when the lease runs out, which only a claim finds out.
-        if (now() - looked_for_lost > look_for_lost_every_seconds) {
+        if (running.has_devices() && now() - looked_for_lost > look_for_lost_every_seconds) {
           looked_for_lost = now();
           store_.release_dead_workers();
           running.start(finished(counts));
@@ -238,7 +241,7 @@ class Run {
 
   // A worker that found nothing more to claim ends well. Any other end costs the attempt it was at, not the run,
   // unless workers end before they even get to a cell: then the next one would do the same.
-  void took_leave(const EndedWorker& worker, Workers& running) {
+  void took_leave(const EndedWorker& worker) {
     const auto counts = store_.counts_asked(experiment_.name);
     const bool computed = finished(counts) > worker.finished_at_start;
     show_log();
@@ -250,12 +253,9 @@ class Run {
     for (const auto& key : keys) {
       progress_.note(fmt::format("cell {}: {} while it computed this cell", short_key(key), what));
     }
-    if (worker.ending.exit_code == exit_code_of_a_failing_device) {
-      const auto sentence = fmt::format("{} is left out: attempts in a row failed on it for reasons that are no cell's",
-                                        to_string(devices_[worker.device]));
-      running.leave_out(worker.device);
-      devices_left_out_.push_back(sentence);
-      progress_.note(sentence);
+    if (!worker.left_its_device.empty()) {
+      devices_left_out_.push_back(worker.left_its_device);
+      progress_.note(worker.left_its_device);
       return;
     }
     // Also with exit code 0: a worker that ends while it holds a cell has not done it.
@@ -278,12 +278,7 @@ class Run {
     if (++failed_starts_ < failed_starts_allowed) return;
     const std::string message = explained(
         fmt::format("{} workers in a row ended before they computed a cell: the last one {}", failed_starts_, what));
-    switch (worker.ending.exit_code) {
-      case static_cast<int>(ExitCode::Usage): throw SettingsError(message);
-      case static_cast<int>(ExitCode::Input): throw InputError(message);
-      // Without a reason of its own it is most often a plugin: its code runs as soon as it is loaded.
-      default: throw PluginError(message);
-    }
+    throw_as_worker(worker.ending, message);
   }
 
   std::string explained(const std::string& sentence) const {
@@ -302,25 +297,13 @@ class Run {
   }
 
   void stop(Workers& running, SignalWatch& signals) {
-    running.ask_to_stop();
     if (running.size() > 0) {
       progress_.note(fmt::format("stopping: {} given at most {:.0f} s to give {} back; once more to stop at once",
                                  running.size() == 1 ? "the worker is" : "the workers are",
-                                 patience_when_stopping_seconds, running.size() == 1 ? "its cell" : "their cells"));
+                                 Workers::patience_when_stopping_seconds,
+                                 running.size() == 1 ? "its cell" : "their cells"));
     }
-    const double asked = now();
-    while (true) {
-      running.collect_ended();
-      if (running.size() == 0) break;
-      if (now() - asked > patience_when_stopping_seconds || signals.wait(0.05) == SignalWatch::Event::Stop) {
-        running.kill();
-        while (running.size() > 0) {
-          running.collect_ended();
-          signals.wait(0.05);
-        }
-        break;
-      }
-    }
+    running.stop(signals);
     store_.release_dead_workers();
   }
 
@@ -334,14 +317,12 @@ class Run {
     result.devices = devices_in_words(devices_);
     result.cells = static_cast<std::int64_t>(experiment_.cells.size());
     // The database may hold more cells under this name, of an earlier version of the file or of another slice.
-    std::vector<std::string> keys;
-    for (std::size_t cell = 0; cell < experiment_.cells.size(); ++cell) keys.push_back(experiment_.cells.key(cell));
-    const auto done = store_.done(keys);
+    const auto done = store_.done(keys_);
     result.done = std::count(done.begin(), done.end(), true);
-    for (std::size_t i = 0; i < keys.size() && i < done_before_.size(); ++i) {
-      if (done[i] && !done_before_[i]) result.computed_keys.push_back(keys[i]);
+    for (std::size_t i = 0; i < keys_.size() && i < done_before_.size(); ++i) {
+      if (done[i] && !done_before_[i]) result.computed_keys.push_back(keys_[i]);
     }
-    const auto progress = store_.progress_of(experiment_.name, keys);
+    const auto progress = store_.progress_of(experiment_.name, keys_);
     for (const auto& failure : progress.failures) result.failures.push_back({failure.key, first_line(failure.message)});
     result.failed = progress.counts.failed;
     // Of this run's own cells: another run may be at work beside it. What failed before was tried again.
@@ -351,6 +332,7 @@ class Run {
 
   const grid::Experiment& experiment_;
   const RunOptions& options_;
+  const std::vector<std::string> keys_;  // of the experiment's cells
   store::ResultStore store_;
   int workers_;
   std::vector<DeviceChoice> devices_;

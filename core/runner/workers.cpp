@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <limits>
@@ -48,7 +49,7 @@ Workers::Workers(WorkerCommand command)
 }
 
 Workers::~Workers() {
-  ask_to_stop();
+  send_to_all(SIGTERM);
   constexpr int patience_milliseconds = 10'000;
   for (int waited = 0; waited < patience_milliseconds; waited += 10) {
     collect_ended();
@@ -72,8 +73,6 @@ std::size_t Workers::free_place() const {
     ++place;
   return place;
 }
-
-void Workers::leave_out(std::size_t device) { left_out_[device] = true; }
 
 bool Workers::has_devices() const { return std::count(left_out_.begin(), left_out_.end(), false) > 0; }
 
@@ -111,7 +110,12 @@ std::vector<EndedWorker> Workers::collect_ended() {
   std::vector<Worker> still;
   for (auto& worker : running_) {
     if (const auto ending = worker.process.ending()) {
-      ended.push_back({worker.name, *ending, worker.finished_at_start, worker.device});
+      ended.push_back({worker.name, *ending, worker.finished_at_start, ""});
+      if (ending->exit_code != exit_code_of_a_failing_device) continue;
+      left_out_[worker.device] = true;
+      ended.back().left_its_device =
+          fmt::format("{} is left out: attempts in a row failed on it for reasons that are no cell's",
+                      to_string(command_.devices[worker.device]));
     } else {
       still.push_back(std::move(worker));
     }
@@ -120,12 +124,32 @@ std::vector<EndedWorker> Workers::collect_ended() {
   return ended;
 }
 
-void Workers::ask_to_stop() {
-  for (auto& worker : running_) worker.process.send(SIGTERM);
+void Workers::stop(SignalWatch& signals) {
+  send_to_all(SIGTERM);
+  const auto asked = std::chrono::steady_clock::now();
+  const auto is_over = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count() >
+           patience_when_stopping_seconds;
+  };
+  for (bool killed = false; collect_ended(), !running_.empty();) {
+    const bool signalled = signals.wait(0.05) == SignalWatch::Event::Stop;
+    if (killed || !(signalled || is_over())) continue;
+    send_to_all(SIGKILL);
+    killed = true;
+  }
 }
 
-void Workers::kill() {
-  for (auto& worker : running_) worker.process.send(SIGKILL);
+void Workers::send_to_all(int signal) {
+  for (auto& worker : running_) worker.process.send(signal);
+}
+
+void throw_as_worker(const Ending& ending, const std::string& message) {
+  switch (ending.exit_code) {
+    case static_cast<int>(ExitCode::Usage): throw SettingsError(message);
+    case static_cast<int>(ExitCode::Store): throw StoreError(message);
+    case static_cast<int>(ExitCode::Input): throw InputError(message);
+    default: throw PluginError(message);
+  }
 }
 
 }  // namespace espalier::runner

@@ -11,6 +11,7 @@
 #include "cells/device.h"
 #include "cells/run/limits.h"
 #include "child_process.h"
+#include "signals.h"
 
 namespace espalier::runner {
 
@@ -34,8 +35,12 @@ struct EndedWorker {
   std::string name;  // as the store knows it: HOST:PID:START_TICKS
   Ending ending;
   std::int64_t finished_at_start = 0;  // cells of the experiment that had ended when it was started
-  std::size_t device = 0;              // its place in the list
+  std::string left_its_device;         // a sentence, where it gave its device up; empty otherwise
 };
+
+// What a worker's end means for whoever started it, as an error. Without a reason of its own it is most often a plugin, whose
+// code runs as soon as it is loaded.
+[[noreturn]] void throw_as_worker(const Ending& ending, const std::string& message);
 
 class Workers {
  public:
@@ -45,16 +50,19 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   std::size_t size() const { return running_.size(); }
-  // On the device that has the fewest, of those that are not left out.
+  // On the device that has the fewest, of those that no worker gave up.
   void start(std::int64_t finished);
-  // No other worker is started on it.
-  void leave_out(std::size_t device);
   bool has_devices() const;
   std::vector<EndedWorker> collect_ended();
-  void ask_to_stop();
-  void kill();
+  // Asks all to give their cells back, and returns when they have ended; kills those that take longer, and all of them
+  // where it is signalled once more.
+  void stop(SignalWatch& signals);
+
+  static constexpr double patience_when_stopping_seconds = 10;
 
  private:
+  void send_to_all(int signal);
+
   struct Worker {
     ChildProcess process;
     std::string name;

@@ -26,7 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double look_every_seconds = 0.25;
-constexpr double patience_when_stopping_seconds = 10;
 constexpr int failed_starts_allowed = 3;
 constexpr const char* file_name = "shard.db";
 
@@ -151,9 +150,9 @@ class ShardAtWork {
     double carried = now();
     while (true) {
       relay(tail);
-      for (const auto& ended : running.collect_ended()) {
-        if (!left_its_device(ended, running)) took_leave(ended, tail);
-      }
+      for (const auto& ended : running.collect_ended()) took_leave(ended, tail);
+      if (!running.has_devices() && running.size() == 0)
+        throw SettingsError("no device is left to compute on\n    espalier devices says which answer");
       auto counts = store_->counts("");
       if (running.size() == 0 && counts.running > 0) {
         store_->release_dead_workers();
@@ -161,7 +160,7 @@ class ShardAtWork {
       }
       if (counts.waiting == 0 && running.size() == 0) return;
       const auto at_work = std::min<std::int64_t>(wanted, counts.waiting + counts.running);
-      while (counts.waiting > 0 && static_cast<std::int64_t>(running.size()) < at_work)
+      while (counts.waiting > 0 && running.has_devices() && static_cast<std::int64_t>(running.size()) < at_work)
         running.start(counts.done + counts.failed);
       if (now() - carried >= options_.carry_every_seconds) {
         carry();
@@ -180,18 +179,11 @@ class ShardAtWork {
     }
   }
 
-  // Nothing is started any more on a device that failed.
-  bool left_its_device(const EndedWorker& worker, Workers& running) const {
-    if (worker.ending.exit_code != exit_code_of_a_failing_device) return false;
-    running.leave_out(worker.device);
-    say(fmt::format("{} is left out: attempts in a row failed on it for reasons that are no cell's",
-                    to_string(options_.devices[worker.device])));
-    if (!running.has_devices())
-      throw SettingsError("no device is left to compute on\n    espalier devices says which answer");
-    return true;
-  }
-
   void took_leave(const EndedWorker& worker, LogTail& tail) {
+    if (!worker.left_its_device.empty()) {
+      say(worker.left_its_device);
+      return;
+    }
     const auto counts = store_->counts("");
     const bool computed = counts.done + counts.failed > worker.finished_at_start;
     const auto what = fmt::format("the worker {}", worker.ending.text());
@@ -208,24 +200,13 @@ class ShardAtWork {
     for (const auto& line : tail.last_lines(8)) last += "\n    " + line;
     const auto message =
         fmt::format("workers end before they compute a cell: the last one {}{}", worker.ending.text(), last);
-    switch (worker.ending.exit_code) {
-      case static_cast<int>(ExitCode::Usage): throw SettingsError(message);
-      case static_cast<int>(ExitCode::Store): throw StoreError(message);
-      case static_cast<int>(ExitCode::Input): throw InputError(message);
-      default: throw PluginError(message);
-    }
+    throw_as_worker(worker.ending, message);
   }
 
   void stop(Workers& running, SignalWatch& signals) {
     interrupted_ = true;
     say("stopping: cells at work are given back, what is done is carried home");
-    running.ask_to_stop();
-    const double asked = now();
-    while (running.size() > 0) {
-      running.collect_ended();
-      if (now() - asked > patience_when_stopping_seconds) running.kill();
-      if (running.size() > 0 && signals.wait(0.05) == SignalWatch::Event::Stop) running.kill();
-    }
+    running.stop(signals);
     store_->release_dead_workers();
   }
 
