@@ -15,6 +15,7 @@
 #include <boost/process/io.hpp>
 #include <csignal>
 #include <system_error>
+#include <utility>
 
 #include "words/process_ending.h"
 
@@ -91,20 +92,13 @@ void ChildProcess::send(int signal) {
   if (!ending()) ::kill(id(), signal);
 }
 
-namespace {
-
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-File temporary_file() {
-  File file(std::tmpfile());
+ListenedProcess::File ListenedProcess::temporary_file() {
+  File file(std::tmpfile(), std::fclose);
   if (!file) throw StoreError("no temporary file can be made; is the disk full, or the folder for them read-only?");
   return file;
 }
 
-std::string content(std::FILE* file) {
+std::string ListenedProcess::content(std::FILE* file) {
   std::string text;
   std::rewind(file);
   char buffer[4096];
@@ -112,22 +106,23 @@ std::string content(std::FILE* file) {
   return text;
 }
 
-}  // namespace
+ListenedProcess::ListenedProcess(ChildProcess::Start start)
+    : child_((start.out = out_.get(), start.error = error_.get(), start)) {}
+
+std::optional<Printed> ListenedProcess::ended() {
+  const auto ending = child_.ending();
+  if (!ending) return std::nullopt;
+  return Printed{*ending, content(out_.get()), content(error_.get())};
+}
 
 std::optional<Printed> run_to_end(ChildProcess::Start start, double seconds) {
-  const auto out = temporary_file(), error = temporary_file();
-  start.out = out.get();
-  start.error = error.get();
-  ChildProcess child(start);
-  std::optional<Ending> ending;
-  for (double waited = 0; !(ending = child.ending()); waited += 0.002) {
-    if (waited > seconds) {
-      child.send(SIGKILL);
-      return std::nullopt;
-    }
+  ListenedProcess child(std::move(start));
+  for (double waited = 0; waited <= seconds; waited += 0.002) {
+    if (auto printed = child.ended()) return printed;
     ::usleep(2000);
   }
-  return Printed{*ending, content(out.get()), content(error.get())};
+  child.send(SIGKILL);
+  return std::nullopt;
 }
 
 std::string Ending::text() const { return ending_in_words(exit_code << 8 | signal); }

@@ -51,6 +51,24 @@ struct Printed {
   Ending ending;
   std::string out, error;
 };
+
+// A program whose words are kept for when it has ended.
+class ListenedProcess {
+ public:
+  explicit ListenedProcess(ChildProcess::Start start);  // its streams are this object's
+
+  std::optional<Printed> ended();  // without waiting
+  void send(int signal) { child_.send(signal); }
+
+ private:
+  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+  static File temporary_file();
+  static std::string content(std::FILE* file);
+
+  File out_ = temporary_file(), error_ = temporary_file();
+  ChildProcess child_;
+};
+
 // Runs a program to its end and keeps what it prints; nullopt: it took longer, and was killed.
 std::optional<Printed> run_to_end(ChildProcess::Start start, double seconds);
 

@@ -21,7 +21,6 @@
 #include "runner/worker_program.h"
 #include "signals.h"
 #include "store/result_store.h"
-#include "store/worker_name.h"
 #include "words/digest.h"
 
 namespace espalier::runner {
@@ -30,29 +29,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* name = "rerun";
-
-constexpr const char* folder_begin = "espalier-rerun-";
-
-// What reruns that were killed left goes with it.
-fs::path made_folder() {
-  std::error_code failed;
-  const auto temporary = fs::temp_directory_path();
-  for (const auto& entry : fs::directory_iterator(temporary, failed)) {
-    const auto maker = entry.path().filename().string();
-    if (!maker.starts_with(folder_begin)) continue;
-    if (store::whereabouts(maker.substr(std::string(folder_begin).size())) != store::Whereabouts::Gone) continue;
-    std::error_code ignored;
-    fs::remove_all(entry.path(), ignored);
-  }
-  const auto folder = temporary / (folder_begin + store::this_worker_name());
-  fs::create_directory(folder, failed);
-  if (failed) {
-    throw StoreError(folder.string() + ": no folder can be made for what is computed again: " + failed.message() +
-                     "\n    TMPDIR names another place");
-  }
-  fs::permissions(folder, fs::perms::owner_all, failed);
-  return folder;
-}
 
 const Attempt& last_attempt(const store::CellRecord& cell, const fs::path& database) {
   if (cell.state != "done" || cell.attempts.empty()) {
@@ -106,12 +82,10 @@ int threads_of(const Attempt& attempt) {
   return static_cast<int>(std::clamp<std::int64_t>(environment["threads"].get<std::int64_t>(), 0, 4096));
 }
 
-Reruns::Reruns(RerunOptions options) : options_(std::move(options)), folder_(made_folder()) {}
+Reruns::Reruns(RerunOptions options)
+    : options_(std::move(options)), folder_(std::make_unique<OwnFolder>(local_folder(), "rerun")) {}
 
-Reruns::~Reruns() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
-}
+Reruns::~Reruns() = default;
 
 Rerun Reruns::rerun(const std::string& key) {
   Rerun result;
@@ -125,12 +99,12 @@ Rerun Reruns::rerun(const std::string& key) {
                       : then.device.empty() ? DeviceChoice{}
                                             : device_from(then.device, "the cell");
   std::error_code ignored;
-  for (const auto& old : fs::directory_iterator(folder_)) fs::remove_all(old.path(), ignored);
+  for (const auto& old : fs::directory_iterator(folder_->path())) fs::remove_all(old.path(), ignored);
   result.cache_before = cache_folder();
-  result.cache_now = folder_ / "cache";
+  result.cache_now = folder_->path() / "cache";
   fs::create_directories(result.cache_now);
   if (!options_.trains_again) share_base_models(result.cache_now);
-  const auto database = folder_ / "rerun.db", log = folder_ / "rerun.log";
+  const auto database = folder_->path() / "rerun.db", log = folder_->path() / "rerun.log";
   {
     store::ResultStore store(database, store::Mode::Create);
     store.insert({name, "", name, ""}, {{result.before.key, json_text(result.before.settings)}}, false);

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -15,25 +14,7 @@
 #include "words/atomic_file.h"
 
 namespace espalier::runner {
-namespace {
-
 namespace fs = std::filesystem;
-
-fs::path folder_of_its_own(const fs::path& local) {
-  auto name = (local / "espalier-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw StoreError(fmt::format("{}: no folder can be made there: {}\n    set TMPDIR to a folder on a local disk",
-                                 local.string(), std::strerror(errno)));
-  }
-  return name;
-}
-
-}  // namespace
-
-fs::path local_folder() {
-  const char* given = std::getenv("TMPDIR");
-  return given == nullptr || *given == '\0' ? "/tmp" : given;
-}
 
 DatabaseAtHand::DatabaseAtHand(const fs::path& database, const fs::path& local, const std::string& network)
     : database_(database), path_(database) {
@@ -49,13 +30,13 @@ DatabaseAtHand::DatabaseAtHand(const fs::path& database, const fs::path& local, 
   if (database.has_parent_path()) fs::create_directories(database.parent_path(), absent);
   take_lock();
   try {
-    folder_ = folder_of_its_own(local);
-    path_ = folder_ / database.filename();
+    folder_ = std::make_unique<OwnFolder>(local, "database");
+    path_ = folder_->path() / database.filename();
     if (fs::exists(database)) fs::copy_file(database, path_);
   } catch (const fs::filesystem_error& error) {
     fs::remove(lock_, absent);
-    throw StoreError(
-        fmt::format("{}: cannot be copied to {}: {}", database.string(), folder_.string(), error.code().message()));
+    throw StoreError(fmt::format("{}: cannot be copied to {}: {}", database.string(), path_.parent_path().string(),
+                                 error.code().message()));
   } catch (...) {
     fs::remove(lock_, absent);
     throw;
@@ -94,7 +75,7 @@ void DatabaseAtHand::take_lock() {
 }
 
 void DatabaseAtHand::bring_back() {
-  if (folder_.empty()) return;
+  if (!folder_) return;
   try {
     store::carry_home(path_, database_);
   } catch (const InputError& error) {
@@ -103,8 +84,8 @@ void DatabaseAtHand::bring_back() {
 }
 
 DatabaseAtHand::~DatabaseAtHand() {
+  folder_.reset();
   std::error_code ignored;
-  if (!folder_.empty()) fs::remove_all(folder_, ignored);
   if (!lock_.empty()) fs::remove(lock_, ignored);
 }
 

@@ -15,6 +15,7 @@
 
 #include "child_process.h"
 #include "runner/devices.h"
+#include "runner/share/own_folder.h"
 #include "runner/worker_program.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
@@ -37,37 +38,9 @@ std::string line_after(const std::string& file, const std::string& name) {
 
 std::int64_t free_memory_bytes() { return std::atoll(line_after("/proc/meminfo", "MemAvailable").c_str()) * 1024; }
 
-class Meeting {
- public:
-  Meeting() {
-    auto pattern = (fs::temp_directory_path() / "espalier-share-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-      throw StoreError(pattern + ": no folder can be made\n    TMPDIR names another place");
-    folder = pattern;
-  }
-  ~Meeting() {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
-  Meeting(const Meeting&) = delete;
-  Meeting& operator=(const Meeting&) = delete;
-
-  std::int64_t ready() const {
-    return std::count_if(fs::directory_iterator(folder), fs::directory_iterator(),
-                         [](const auto& entry) { return entry.path().filename().string().starts_with("ready-"); });
-  }
-
-  fs::path folder;
-};
-
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-
-std::string content(std::FILE* file) {
-  std::string text;
-  std::rewind(file);
-  char buffer[4096];
-  for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, got);
-  return text;
+std::int64_t ready_in(const fs::path& meeting) {
+  return std::count_if(fs::directory_iterator(meeting), fs::directory_iterator(),
+                       [](const auto& entry) { return entry.path().filename().string().starts_with("ready-"); });
 }
 
 // What all workers of a share evaluate a second, at once; the memory of the largest.
@@ -76,52 +49,46 @@ struct Measured {
   std::int64_t worker_bytes = 0;
 };
 
+void add(Measured& sum, const Printed& printed) {
+  const auto answer = json::parse(printed.out, nullptr, false);
+  if (!printed.ending.well() || !answer.is_object() || !(answer.value("seconds", 0.0) > 0)) {
+    throw InputError("how many workers are best cannot be measured: " + printed.error +
+                     "\n    give the number: --workers N");
+  }
+  sum.examples_a_second += answer.value("examples", 0.0) / answer.value("seconds", 0.0);
+  sum.worker_bytes = std::max(sum.worker_bytes, answer.value("peak_memory_bytes", std::int64_t{0}));
+}
+
 Measured measured(const WorkerShare& share, const std::string& settings) {
-  const Meeting meeting;
-  const auto cell = meeting.folder / "cell.json";
+  const OwnFolder own(local_folder(), "share");
+  const auto& meeting = own.path();
+  const auto cell = meeting / "cell.json";
   std::ofstream(cell) << settings;
   const auto threads = std::to_string(share.threads);
-  std::vector<ChildProcess> workers;
-  std::vector<File> outputs, errors;
+  std::vector<std::unique_ptr<ListenedProcess>> workers;
   for (int i = 0; i < share.workers; ++i) {
-    outputs.emplace_back(std::tmpfile(), std::fclose);
-    errors.emplace_back(std::tmpfile(), std::fclose);
-    if (!outputs.back() || !errors.back()) throw StoreError("no temporary file can be made; is the disk full?");
-    workers.emplace_back(ChildProcess::Start{
+    workers.push_back(std::make_unique<ListenedProcess>(ChildProcess::Start{
         ready_worker(),
-        {"throughput", "--cell", cell.string(), "--meeting", meeting.folder.string(), "--threads", threads, "--seconds",
+        {"throughput", "--cell", cell.string(), "--meeting", meeting.string(), "--threads", threads, "--seconds",
          fmt::format("{}", seconds_a_share)},
-        {{"OMP_NUM_THREADS", threads}, {"MKL_NUM_THREADS", threads}, {"OMP_WAIT_POLICY", "passive"}},
-        outputs.back().get(),
-        errors.back().get()});
+        {{"OMP_NUM_THREADS", threads}, {"MKL_NUM_THREADS", threads}, {"OMP_WAIT_POLICY", "passive"}}}));
   }
   Measured sum;
   bool told = false;
-  for (double waited = 0;; waited += 0.02) {
-    if (!told && meeting.ready() == share.workers) {
-      std::ofstream(meeting.folder / "go").flush();
+  for (double waited = 0; !workers.empty(); waited += 0.02) {
+    if (!told && ready_in(meeting) == share.workers) {
+      std::ofstream(meeting / "go").flush();
       told = true;
     }
-    const auto ended =
-        std::count_if(workers.begin(), workers.end(), [](auto& worker) { return worker.ending().has_value(); });
-    if (ended == std::ssize(workers)) break;
     // One that failed would be waited for by all others.
-    for (std::size_t i = 0; i < workers.size(); ++i) {
-      const auto ending = workers[i].ending();
-      if (!ending || ending->well()) continue;
-      throw InputError("how many workers are best cannot be measured: " + content(errors[i].get()) +
-                       "\n    give the number: --workers N");
-    }
+    std::erase_if(workers, [&](const auto& worker) {
+      const auto printed = worker->ended();
+      if (printed) add(sum, *printed);
+      return printed.has_value();
+    });
     if (waited > patience_seconds)
       throw InputError("how many workers are best was not measured in time\n    give the number: --workers N");
     ::usleep(20'000);
-  }
-  for (const auto& output : outputs) {
-    const auto answer = json::parse(content(output.get()), nullptr, false);
-    if (!answer.is_object() || !(answer.value("seconds", 0.0) > 0))
-      throw InputError("how many workers are best cannot be measured\n    give the number: --workers N");
-    sum.examples_a_second += answer.value("examples", 0.0) / answer.value("seconds", 0.0);
-    sum.worker_bytes = std::max(sum.worker_bytes, answer.value("peak_memory_bytes", std::int64_t{0}));
   }
   return sum;
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cells/device.h"
+#include "runner/share/own_folder.h"
 #include "store/cell_record.h"
 
 namespace espalier::runner {
@@ -41,7 +43,7 @@ class Reruns {
 
  private:
   RerunOptions options_;
-  std::filesystem::path folder_;
+  std::unique_ptr<OwnFolder> folder_;
 };
 
 // The processors' share and the device of a finished attempt; 0 and nullopt where it does not say.

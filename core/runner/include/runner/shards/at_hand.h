@@ -3,7 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
+
+#include "runner/share/own_folder.h"
 
 namespace espalier::runner {
 
@@ -23,10 +26,8 @@ class DatabaseAtHand {
  private:
   void take_lock();
 
-  std::filesystem::path database_, path_, folder_, lock_;
+  std::filesystem::path database_, path_, lock_;
+  std::unique_ptr<OwnFolder> folder_;
 };
-
-// $TMPDIR, else /tmp.
-std::filesystem::path local_folder();
 
 }  // namespace espalier::runner
