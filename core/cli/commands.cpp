@@ -63,6 +63,13 @@ void add_table_looks(CLI::App& command, TableArguments& arguments) {
       ->type_name("NAME");
 }
 
+void add_devices(CLI::App& app, std::string& devices) {
+  app.add_option("--devices", devices,
+                 "cpu, auto (a GPU where one answers), all (GPUs), or some, as in cuda:0,cuda:1; default "
+                 "$ESPALIER_DEVICES, else cpu")
+      ->type_name("NAME,...");
+}
+
 // What a run and its cells may cost, and what is looked at again.
 void add_limits(CLI::App& app, RunArguments& arguments) {
   app.add_option(
@@ -102,10 +109,7 @@ Deed deed(std::shared_ptr<Arguments> arguments, ExitCode (*command)(const Argume
 Deed add_run(CLI::App& app) {
   const auto arguments = std::make_shared<RunArguments>();
   add_experiment(app, arguments->experiment);
-  app.add_option("--devices", arguments->devices,
-                 "cpu, auto (a GPU where one answers), all (GPUs), or some, as in cuda:0,cuda:1; default "
-                 "$ESPALIER_DEVICES, else cpu")
-      ->type_name("NAME,...");
+  add_devices(app, arguments->devices);
   app.add_option(
          "--workers", arguments->workers,
          "Worker processes, dealt over the devices; auto: as many, and with as many threads, as compute most on this "
@@ -393,10 +397,7 @@ Deed add_worker(CLI::App& app) {
   app.add_option("--threads", arguments->threads, "Threads of each worker; default its part of the processors")
       ->check(from_one_to(4096))
       ->type_name("N");
-  app.add_option("--devices", arguments->devices,
-                 "cpu, auto (a GPU where one answers), all (GPUs), or some, as in cuda:0,cuda:1; default "
-                 "$ESPALIER_DEVICES, else cpu")
-      ->type_name("NAME,...");
+  add_devices(app, arguments->devices);
   app.add_option("--plugins", arguments->plugins, plugins_help)->type_name("PATH")->allow_extra_args(false);
   app.add_option("--carry-seconds", arguments->carry_every_seconds,
                  "How often what is done is carried home; default 60")

@@ -330,19 +330,19 @@ CellLimits read_limits(const Value& table, Complaints& complaints) {
   TableReader reader(table, "[limits]", complaints);
   reader.fields(settings);
   reader.finish();
-  // Each for itself, so that both are complained of.
+  // Each key for itself, so that both are complained of.
+  const auto read = [&](const char* key, const LimitSettings& one) {
+    try {
+      return limits_from(one);
+    } catch (const SettingsError& error) {
+      complaints.add(table.find(key)->value.place, error.what());
+      return CellLimits();
+    }
+  };
   CellLimits limits;
+  limits.timeout_seconds = read("cell_timeout", {settings.cell_timeout, ""}).timeout_seconds;
+  limits.memory_bytes = read("cell_memory", {"", settings.cell_memory}).memory_bytes;
   limits.attempts = settings.attempts;
-  try {
-    limits.timeout_seconds = limits_from({settings.cell_timeout, "", settings.attempts}).timeout_seconds;
-  } catch (const SettingsError& error) {
-    complaints.add(table.find("cell_timeout")->value.place, error.what());
-  }
-  try {
-    limits.memory_bytes = limits_from({"", settings.cell_memory, settings.attempts}).memory_bytes;
-  } catch (const SettingsError& error) {
-    complaints.add(table.find("cell_memory")->value.place, error.what());
-  }
   return limits;
 }
 

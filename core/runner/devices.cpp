@@ -67,6 +67,12 @@ std::vector<int> processors() {
   return numbers;
 }
 
+DeviceWords device_words(const std::string& given) {
+  if (!given.empty()) return {given};
+  const char* variable = std::getenv("ESPALIER_DEVICES");
+  return {variable == nullptr || *variable == '\0' ? "cpu" : variable, "ESPALIER_DEVICES"};
+}
+
 std::vector<DeviceChoice> ready_devices(const std::string& text, const std::string& option) {
   const auto given = devices_from(text, option);
   if (given == std::vector<DeviceChoice>{{}}) return given;

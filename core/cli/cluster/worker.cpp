@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "commands.h"
 #include "output.h"
 #include "runner/devices.h"
@@ -21,12 +19,8 @@ ExitCode worker(const WorkerArguments& arguments) {
   options.threads = arguments.threads;
   options.plugins = arguments.plugins;
   options.carry_every_seconds = arguments.carry_every_seconds;
-  const char* given = std::getenv("ESPALIER_DEVICES");
-  if (!arguments.devices.empty()) {
-    options.devices = runner::ready_devices(arguments.devices);
-  } else if (given != nullptr && *given != '\0') {
-    options.devices = runner::ready_devices(given, "ESPALIER_DEVICES");
-  }
+  const auto devices = runner::device_words(arguments.devices);
+  options.devices = runner::ready_devices(devices.text, devices.option);
   const auto outcome = runner::compute_shard(options);
   print(outcome.home.string() + "\n");
   if (outcome.interrupted) return ExitCode::Interrupted;

@@ -44,16 +44,6 @@ void say_failures(const runner::RunOutcome& outcome) {
   if (outcome.failures.size() > shown) say(fmt::format("and {} more", outcome.failures.size() - shown));
 }
 
-struct DeviceWords {
-  std::string text, option;
-};
-
-DeviceWords devices_from_words(const RunArguments& arguments) {
-  if (!arguments.devices.empty()) return {arguments.devices, "--devices"};
-  const char* given = std::getenv("ESPALIER_DEVICES");
-  return {given == nullptr || *given == '\0' ? "cpu" : given, "ESPALIER_DEVICES"};
-}
-
 // Of the command line, else of the file.
 CellLimits limits_of(const RunArguments& arguments, const CellLimits& of_file) {
   const auto given = limits_from({arguments.cell_timeout, arguments.cell_memory, arguments.attempts}, "--");
@@ -126,7 +116,7 @@ bool verified(const runner::RunOutcome& outcome, const runner::RunOptions& optio
 }
 
 // Mistakes that need nothing to be read.
-void refuse_mistakes(const RunArguments& arguments, const DeviceWords& devices) {
+void refuse_mistakes(const RunArguments& arguments, const runner::DeviceWords& devices) {
   limits_of(arguments, {});
   if (!arguments.time_limit.empty()) seconds_from(arguments.time_limit, "--time-limit");
   devices_from(devices.text, devices.option);
@@ -138,7 +128,7 @@ void refuse_mistakes(const RunArguments& arguments, const DeviceWords& devices) 
 }
 
 runner::RunOptions options_of(const RunArguments& arguments, const grid::Experiment& experiment,
-                              const DeviceWords& devices) {
+                              const runner::DeviceWords& devices) {
   runner::RunOptions options;
   options.file = arguments.experiment.file;
   const auto place = place_of_database(arguments.experiment.file, experiment.name, arguments.experiment.database);
@@ -187,7 +177,7 @@ void print_results(const RunArguments& arguments, const grid::Experiment& experi
 }  // namespace
 
 ExitCode run(const RunArguments& arguments) {
-  const auto devices = devices_from_words(arguments);
+  const auto devices = runner::device_words(arguments.devices);
   refuse_mistakes(arguments, devices);
   const auto experiment = read(arguments.experiment);
   for (const auto& warning : experiment.warnings) say("warning: " + warning);

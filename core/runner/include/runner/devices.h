@@ -15,6 +15,13 @@ int processor_count();
 // Those that the system lets it run on, by number.
 std::vector<int> processors();
 
+// What a run computes on, as it was asked: `given`, else $ESPALIER_DEVICES, else the CPU.
+struct DeviceWords {
+  std::string text;
+  std::string option = "--devices";  // where the text comes from
+};
+DeviceWords device_words(const std::string& given);
+
 // What --devices stands for, "auto" and "all" too. The worker opens each of them once, which it alone can; for the CPU
 // it is not asked. Throws SettingsError, with the worker's own sentence where one cannot be opened. `option` names where
 // the text comes from.
