@@ -122,6 +122,13 @@ SearchRecord search_from(const Json& json) {
   return search;
 }
 
+// Of a latency: what was not measured at first, and is left out where it was not.
+bool is_later_field(std::string_view name) {
+  static const std::set<std::string_view> later = {"dense_joules",     "pruned_joules",     "energy_source",
+                                                   "dense_peak_bytes", "pruned_peak_bytes", "outliers"};
+  return later.contains(name);
+}
+
 Latency latency_from(const Json& json) {
   if (json.is_array()) {
     Latency latency{json.at(0), json.at(1), json.at(2), json.at(3), json.at(7), json.at(4), json.at(5), json.at(6)};
@@ -130,7 +137,9 @@ Latency latency_from(const Json& json) {
     return latency;
   }
   Latency latency;
-  each_field(latency, [&](const char* name, auto& value) { read_field(json.at(name), value); });
+  each_field(latency, [&](const char* name, auto& value) {
+    if (json.contains(name) || !is_later_field(name)) read_field(json.at(name), value);
+  });
   return latency;
 }
 
@@ -202,7 +211,9 @@ nlohmann::json to_json(const TrainingReport& report) {
 
 nlohmann::json to_json(const Latency& latency) {
   Json json;
-  each_field(latency, [&](const char* name, const auto& value) { json[name] = field_json(value); });
+  each_field(latency, [&](const char* name, const auto& value) {
+    if (auto field = field_json(value); !field.is_null() || !is_later_field(name)) json[name] = std::move(field);
+  });
   json["verdict"] = field_json(latency.verdict());
   return json;
 }
@@ -248,6 +259,7 @@ nlohmann::json to_json(const Point& point) {
   json["latency"] = Json::array();
   for (const auto& latency : point.latency) json["latency"].push_back(to_json(latency));
   if (!point.predictions.empty()) json["predictions"] = point.predictions;
+  if (!point.example_numbers.empty()) json["example_numbers"] = point.example_numbers;
   for (const auto& [name, form] : point.other_forms) json[name] = form;
   return json;
 }
@@ -294,6 +306,7 @@ Proof proof_from_json(const nlohmann::json& json) {
 Point point_from_json(const nlohmann::json& json) {
   Point point;
   point.predictions = json.value("predictions", std::string());
+  if (const auto found = json.find("example_numbers"); found != json.end()) found->get_to(point.example_numbers);
   // What the earlier form leaves out.
   static const std::set<std::string_view> may_be_absent = {"requested_sparsity", "proof_passed", "predictions_digest"};
   each_field(point, [&](const char* name, auto& value) {

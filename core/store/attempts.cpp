@@ -1,5 +1,6 @@
 #include "attempts.h"
 
+#include "examples/example_numbers.h"
 #include "words/digest.h"
 
 namespace espalier::store {
@@ -67,6 +68,7 @@ std::int64_t insert_point(ResultStore::State& state, std::int64_t attempt_id, st
     bind_from(metric, 1, id, name, value);  // a value that is no number becomes NULL
     metric.exec();
   }
+  for (const auto& [name, numbers] : point.example_numbers) insert_example_numbers(state, id, name, numbers);
   for (const auto& latency : point.latency) insert_latency(state, id, latency);
   return id;
 }

@@ -57,6 +57,7 @@ void remove_abandoned_cells(SQLite::Database& database) {
             std::string(),
         std::string("UPDATE cell SET attempt_id = NULL, point_id = NULL WHERE id IN (SELECT id FROM temp.abandoned)"),
         "DELETE FROM metric WHERE point_id IN " + of(attempts), "DELETE FROM latency WHERE point_id IN " + of(attempts),
+        "DELETE FROM point_numbers WHERE point_id IN " + of(attempts),
         "DELETE FROM point WHERE attempt_id IN " + attempts, "DELETE FROM artifact WHERE attempt_id IN " + attempts,
         "DELETE FROM attempt_plugin WHERE attempt_id IN " + attempts,
         std::string("DELETE FROM attempt WHERE cell_id IN (SELECT id FROM temp.abandoned)"),
@@ -64,6 +65,7 @@ void remove_abandoned_cells(SQLite::Database& database) {
         // What only they pointed at.
         std::string("DELETE FROM predictions WHERE digest NOT IN (SELECT predictions_digest FROM point WHERE "
                     "predictions_digest IS NOT NULL)"),
+        std::string("DELETE FROM numbers WHERE digest NOT IN (SELECT digest FROM point_numbers)"),
         std::string(
             "DELETE FROM environment WHERE id NOT IN (SELECT environment_id FROM attempt WHERE environment_id IS "
             "NOT NULL)"),

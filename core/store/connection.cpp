@@ -329,6 +329,22 @@ void throw_translated(const fs::path& file, const SQLite::Exception& error) {
   }
 }
 
+Rows rows_of(SQLite::Statement& statement) {
+  const auto value_of = [](const SQLite::Column& column) -> Value {
+    if (column.isNull()) return {};
+    if (column.isInteger()) return {Value::Kind::Integer, column.getInt64(), 0, {}};
+    if (column.isFloat()) return {Value::Kind::Real, 0, column.getDouble(), {}};
+    return {Value::Kind::Text, 0, 0, column.getString()};
+  };
+  Rows rows;
+  for (int i = 0; i < statement.getColumnCount(); ++i) rows.columns.push_back(statement.getColumnName(i));
+  while (statement.executeStep()) {
+    auto& row = rows.rows.emplace_back();
+    for (int i = 0; i < statement.getColumnCount(); ++i) row.push_back(value_of(statement.getColumn(i)));
+  }
+  return rows;
+}
+
 std::unique_ptr<SQLite::Database> open_database(const fs::path& file, Mode mode) {
   if (sqlite3_libversion_number() < oldest_sqlite) {
     throw StoreError(std::string("SQLite ") + sqlite3_libversion() + " is too old: 3.37 or newer is needed");

@@ -104,6 +104,9 @@ void read_row(SQLite::Statement& row, Values&... values) {
   (read_value(row.getColumn(place++), values), ...);
 }
 
+// What is left of a statement's rows, with the names of their columns.
+Rows rows_of(SQLite::Statement& statement);
+
 std::unique_ptr<SQLite::Database> open_database(const std::filesystem::path& file, Mode mode);
 
 // Throws StoreError for a database of another program, of a newer schema, or in which nothing was ever recorded.

@@ -9,24 +9,11 @@ namespace {
 
 constexpr std::size_t most_failures = 100;
 
-Value value_of(const SQLite::Column& column) {
-  if (column.isNull()) return {};
-  if (column.isInteger()) return {Value::Kind::Integer, column.getInt64(), 0, {}};
-  if (column.isFloat()) return {Value::Kind::Real, 0, column.getDouble(), {}};
-  return {Value::Kind::Text, 0, 0, column.getString()};
-}
-
 // A view's rows of one experiment, or of all of them where the name is empty.
-Rows rows_of(ResultStore::State& state, const std::string& select, const std::string& experiment) {
+Rows view_rows(ResultStore::State& state, const std::string& select, const std::string& experiment) {
   auto& statement = state.statement(select + " AND (?1 = '' OR experiment = ?1) ORDER BY experiment, position");
   statement.bind(1, experiment);
-  Rows rows;
-  for (int i = 0; i < statement.getColumnCount(); ++i) rows.columns.push_back(statement.getColumnName(i));
-  while (statement.executeStep()) {
-    auto& row = rows.rows.emplace_back();
-    for (int i = 0; i < statement.getColumnCount(); ++i) row.push_back(value_of(statement.getColumn(i)));
-  }
-  return rows;
+  return rows_of(statement);
 }
 
 void add(Counts& counts, const std::string& state, bool is_counted, bool is_idle, std::int64_t count) {
@@ -242,22 +229,22 @@ ORDER BY cell.key)sql");
 
 Rows ResultStore::points(const std::string& experiment) const {
   return translated(state_->file,
-                    [&] { return rows_of(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
+                    [&] { return view_rows(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
 }
 
 Rows ResultStore::failed_cells(const std::string& experiment) const {
   return translated(state_->file,
-                    [&] { return rows_of(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });
+                    [&] { return view_rows(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });
 }
 
 Rows ResultStore::cells(const std::string& experiment) const {
-  return translated(state_->file, [&] { return rows_of(*state_, "SELECT * FROM cells WHERE true", experiment); });
+  return translated(state_->file, [&] { return view_rows(*state_, "SELECT * FROM cells WHERE true", experiment); });
 }
 
 Rows ResultStore::cells_in_detail(const std::string& experiment) const {
   return translated(state_->file, [&] {
     // An environment is shared by many attempts: each is looked into once.
-    return rows_of(*state_, R"sql(
+    return view_rows(*state_, R"sql(
 WITH place AS MATERIALIZED (
   SELECT id, CASE WHEN json_valid(content) THEN json_extract(content, '$.device') END AS device FROM environment)
 SELECT * FROM (
@@ -273,22 +260,22 @@ SELECT * FROM (
   LEFT JOIN attempt ON attempt.id = cell.attempt_id
   LEFT JOIN place ON place.id = attempt.environment_id)
 WHERE true)sql",
-                   experiment);
+                     experiment);
   });
 }
 
 Rows ResultStore::latencies(const std::string& experiment) const {
   return translated(state_->file, [&] {
-    return rows_of(*state_,
-                   "SELECT * FROM (SELECT latencies.*, 0 AS position FROM latencies WHERE last AND state = 'done') "
-                   "WHERE true",
-                   experiment);
+    return view_rows(*state_,
+                     "SELECT * FROM (SELECT latencies.*, 0 AS position FROM latencies WHERE last AND state = 'done') "
+                     "WHERE true",
+                     experiment);
   });
 }
 
 Rows ResultStore::metrics(const std::string& experiment) const {
   return translated(state_->file, [&] {
-    return rows_of(*state_, R"sql(
+    return view_rows(*state_, R"sql(
 SELECT * FROM (
   SELECT experiment.name AS experiment, joined.position, cell.key, point.kind, point.id = cell.point_id AS last,
          metric.name, metric.value
@@ -298,7 +285,7 @@ SELECT * FROM (
   JOIN point ON point.attempt_id = cell.attempt_id AND (point.kind = 'dense' OR point.id = cell.point_id)
   JOIN metric ON metric.point_id = point.id)
 WHERE true)sql",
-                   experiment);
+                     experiment);
   });
 }
 

@@ -333,10 +333,36 @@ CREATE TABLE shard (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// What a model said of each example, for paired tests; what a pass took beside its time.
+constexpr const char* version_6 = R"sql(
+-- One number an example in file order, little-endian and signed, of `width` bytes each. Equal lists are kept once: the
+-- labels of a split, and what every cell's dense model answers.
+CREATE TABLE numbers (
+  digest  TEXT PRIMARY KEY,
+  length  INTEGER NOT NULL,
+  width   INTEGER NOT NULL CHECK (width IN (1, 2, 4, 8)),
+  content BLOB NOT NULL CHECK (length(content) = length * width)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE point_numbers (
+  point_id INTEGER NOT NULL REFERENCES point (id),
+  name     TEXT NOT NULL CHECK (name <> ''),
+  digest   TEXT NOT NULL,
+  PRIMARY KEY (point_id, name)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE latency ADD COLUMN dense_joules REAL;
+ALTER TABLE latency ADD COLUMN pruned_joules REAL;
+ALTER TABLE latency ADD COLUMN energy_source TEXT;
+ALTER TABLE latency ADD COLUMN dense_peak_bytes INTEGER;
+ALTER TABLE latency ADD COLUMN pruned_peak_bytes INTEGER;
+ALTER TABLE latency ADD COLUMN outliers INTEGER;
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3}, {version_4}, {version_5}};
+  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3},
+                                               {version_4}, {version_5}, {version_6}};
   return steps;
 }
 

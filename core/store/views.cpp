@@ -68,7 +68,9 @@ SELECT points.experiment, points.key, points.model, points.dataset, points.granu
        CASE WHEN latency.ratio IS NULL THEN latency.pruned_milliseconds
             ELSE latency.dense_milliseconds * latency.ratio END AS pruned_milliseconds,
        latency.ratio, latency.ratio_low, latency.ratio_high, latency.verdict, latency.repeats, latency.threads,
-       latency.device, points.sparsity, points.requested_sparsity, points.last, points.state, points.current
+       latency.device, points.sparsity, points.requested_sparsity, points.last, points.state, points.current,
+       latency.dense_joules, latency.pruned_joules, latency.energy_source, latency.dense_peak_bytes,
+       latency.pruned_peak_bytes, latency.outliers
 FROM points
 JOIN cell ON cell.key = points.key
 JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind

@@ -300,21 +300,25 @@ TEST(Migrations, BringAnEmptyFileToTheNewestVersion) {
   const ResultStore store(file, Mode::ReadWrite);
 
   EXPECT_EQ(store.counts("").cells, 0);
-  EXPECT_EQ(migrations().size(), 5U);
+  EXPECT_EQ(migrations().size(), 6U);
 }
 
-// Takes back what the fifth migration adds. Views are made anew by whoever opens the database.
+// Takes back what the fifth and the sixth migration add. Views are made anew by whoever opens the database.
 void to_version_4(const std::filesystem::path& file) {
   std::string sql =
       "DROP VIEW latencies; DROP VIEW ablation; DROP VIEW points; DROP VIEW cells; DROP INDEX experiment_cell_next; "
       "DROP "
-      "INDEX experiment_cell_group; DROP INDEX cell_at_work; DROP TABLE run; DROP TABLE worker; DROP TABLE shard;";
+      "INDEX experiment_cell_group; DROP INDEX cell_at_work; DROP TABLE run; DROP TABLE worker; DROP TABLE shard; DROP "
+      "TABLE numbers; DROP "
+      "TABLE point_numbers;";
   for (const char* column :
        {"experiment_cell DROP COLUMN rank", "experiment_cell DROP COLUMN base_group",
         "experiment_cell DROP COLUMN score_group", "cell DROP COLUMN base_group", "cell DROP COLUMN score_group",
         "cell DROP COLUMN batch_halvings", "attempt DROP COLUMN reason", "attempt DROP COLUMN device",
         "attempt DROP COLUMN batch_halvings", "attempt DROP COLUMN peak_memory_bytes", "experiment DROP COLUMN paused",
-        "experiment DROP COLUMN limits"})
+        "experiment DROP COLUMN limits", "latency DROP COLUMN dense_joules", "latency DROP COLUMN pruned_joules",
+        "latency DROP COLUMN energy_source", "latency DROP COLUMN dense_peak_bytes",
+        "latency DROP COLUMN pruned_peak_bytes", "latency DROP COLUMN outliers"})
     sql += std::string("ALTER TABLE ") + column + ";";
   run_sql(file,
           sql +

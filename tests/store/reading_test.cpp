@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
 
 #include "sample_cells.h"
 #include "support/message_of.h"
@@ -110,6 +112,41 @@ TEST_F(Reading, ABudgetThatIsNoSparsityLeavesThatColumnEmpty) {
 
   EXPECT_EQ(at(cells, 0, "sparsity").kind, Value::Kind::Null);
   EXPECT_EQ(at(cells, 0, "requested").real, 6);
+}
+
+// Each width holds its own least and most; equal lists are kept once; right and wrong come back bit by bit.
+TEST_F(Reading, WhatWasSaidOfEachExampleComesBack) {
+  const std::map<std::string, std::vector<std::int64_t>> said = {
+      {"predicted", {-128, 127, 0, 1}},
+      {"label", {-129, 128, 32767}},
+      {"words", {-32769, 2147483647}},
+      {"characters", {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), -1}},
+      {"word_errors", {}}};
+  store.insert(sample_experiment(), sample_cells(2), false);
+  for (int cell = 0; cell < 2; ++cell) {
+    auto attempt = done_attempt(0.8);
+    attempt.points.back().example_numbers = said;
+    finish(attempt);
+  }
+
+  const auto digests = store.example_digests("demo");
+
+  ASSERT_EQ(digests.rows.size(), 2 * (2 + said.size()));  // `right` of both points, numbers of the last
+  EXPECT_EQ(store.example_digests("another").rows.size(), 0U);
+  std::map<std::string, std::set<std::string>> kept;
+  for (std::size_t row = 0; row < digests.rows.size(); ++row) {
+    const auto name = at(digests, row, "name").text, digest = at(digests, row, "digest").text;
+    kept[name].insert(digest);
+    if (name == "right") {
+      EXPECT_EQ(store.outcomes(digest), (std::vector<bool>{true, true, false, true, false, false, true, false}));
+    } else {
+      EXPECT_EQ(at(digests, row, "last").integer, 1);
+      EXPECT_EQ(store.example_numbers(digest), said.at(name)) << name;
+    }
+  }
+  for (const auto& [name, different] : kept) EXPECT_EQ(different.size(), 1U) << name;
+  EXPECT_TRUE(store.outcomes("unknown").empty());
+  EXPECT_TRUE(store.example_numbers("unknown").empty());
 }
 
 TEST_F(Reading, PointsAreThoseOfDoneCellsAndTheLastOneIsMarked) {

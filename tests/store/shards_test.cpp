@@ -41,7 +41,9 @@ class Shards : public testing::Test {
     for (std::size_t cell = 0; cell < cells; ++cell) {
       const auto claim = store.claim("demo", this_worker_name(), 60);
       ASSERT_TRUE(claim);
-      ASSERT_TRUE(store.finish(*claim, done_attempt(accuracy)));
+      auto attempt = done_attempt(accuracy);
+      attempt.points.back().example_numbers = {{"label", {0, 1, 2}}, {"predicted", {0, 2, 2}}};
+      ASSERT_TRUE(store.finish(*claim, attempt));
     }
   }
   fs::path carried(const fs::path& shard) const {
@@ -144,6 +146,8 @@ TEST_F(Shards, ComeHomeWithEverythingTheyHold) {
   EXPECT_EQ(cell.attempts[0].plugins.size(), 1U);
   EXPECT_EQ(cell.attempts[0].environment, done_attempt(0.7).environment);
   EXPECT_EQ(ResultStore(home_, Mode::ReadOnly).points("demo").rows.size(), 8U);
+  EXPECT_EQ(count(home_, "numbers"), 2);
+  EXPECT_EQ(count(home_, "point_numbers"), 2 * count(home_, "cell WHERE state = 'done'"));
 }
 
 TEST_F(Shards, KeepTheirPlacesInTheExperiment) {

@@ -85,10 +85,12 @@ FROM temp.point_map AS map JOIN theirs.point AS there ON there.id = map.theirs)s
   copy_of(state, "metric", "point_id", "point_map");
   copy_of(state, "latency", "point_id", "point_map");
   copy_of(state, "artifact", "attempt_id", "attempt_map");
-  const auto predictions = columns_of(state, "predictions", {});
-  execute(state, fmt::format("INSERT INTO main.predictions ({0}) SELECT {0} FROM theirs.predictions WHERE true "
-                             "ON CONFLICT (digest) DO NOTHING",
-                             predictions));
+  copy_of(state, "point_numbers", "point_id", "point_map");
+  for (const auto* by_digest : {"predictions", "numbers"}) {
+    execute(state, fmt::format("INSERT INTO main.{0} ({1}) SELECT {1} FROM theirs.{0} WHERE true "
+                               "ON CONFLICT (digest) DO NOTHING",
+                               by_digest, columns_of(state, by_digest, {})));
+  }
   const auto plugin = columns_of(state, "plugin", {"id"});
   execute(state, fmt::format("INSERT INTO main.plugin ({0}) SELECT {0} FROM theirs.plugin WHERE true "
                              "ON CONFLICT DO NOTHING",

@@ -39,6 +39,12 @@ struct Latency {
   double ratio = 1, ratio_low = 1, ratio_high = 1;
   std::optional<std::int64_t> threads = {};
   std::string device = {};
+  // Of one pass, each measured apart from the times; none where they cannot be had.
+  std::optional<double> dense_joules = {}, pruned_joules = {};
+  std::string energy_source = {};  // what counted the energy; empty: nothing here does
+  std::optional<std::int64_t> dense_peak_bytes = {}, pruned_peak_bytes = {};
+  std::optional<std::int64_t> outliers =
+      {};  // of the ratios: outside of Tukey's fences, and in the interval all the same
 
   // "faster" or "slower" where the interval leaves 1 out, else "same"; empty without an interval.
   std::string verdict() const;
@@ -130,6 +136,9 @@ struct Point {
   std::optional<Proof> proof;
   std::string predictions;  // one outcome an example, '1' or '0'; empty where the database was asked
   std::string predictions_digest;
+  // One number an example, in file order: `predicted` and `label` of a classification; `word_errors`, `words`,
+  // `character_errors` and `characters` of a transcript. Empty where the database was asked.
+  std::map<std::string, std::vector<std::int64_t>> example_numbers;
   std::optional<PointDetails> details;
   std::vector<Latency> latency;
   // Members of to_json that a database holds in another form: shown as they are, and used for nothing.
@@ -154,6 +163,12 @@ void each_field(SomeLatency& latency,
   visit("ratio_high", latency.ratio_high);
   visit("threads", latency.threads);
   visit("device", latency.device);
+  visit("dense_joules", latency.dense_joules);
+  visit("pruned_joules", latency.pruned_joules);
+  visit("energy_source", latency.energy_source);
+  visit("dense_peak_bytes", latency.dense_peak_bytes);
+  visit("pruned_peak_bytes", latency.pruned_peak_bytes);
+  visit("outliers", latency.outliers);
 }
 template <typename SomePoint, typename Visit>
 void each_field(SomePoint& point, Visit&& visit) requires std::is_same_v<std::remove_const_t<SomePoint>, Point> {

@@ -186,6 +186,13 @@ class ResultStore {
   Rows latencies(const std::string& experiment) const;
   // Every metric of the dense and of the last point of each cell's last attempt: key, kind, last, name, value.
   Rows metrics(const std::string& experiment) const;
+  // Where what was said of each example is: key, step, kind, last, name (`right`, or of Point::example_numbers), digest; of
+  // each cell's last attempt.
+  Rows example_digests(const std::string& experiment) const;
+  // Right or wrong, example by example; empty where no such digest is kept or answers are not of that kind.
+  std::vector<bool> outcomes(const std::string& digest) const;
+  // One number an example; empty where no such digest is kept.
+  std::vector<std::int64_t> example_numbers(const std::string& digest) const;
   // The cells that the experiment's file held when it last ran, in its order: key and settings.
   std::vector<NewCell> current_cells(const std::string& experiment) const;
 
