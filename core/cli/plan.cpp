@@ -10,6 +10,7 @@
 #include "runner/changed_plugins.h"
 #include "store/result_store.h"
 #include "words/names.h"
+#include "words/texts/durations.h"
 
 namespace espalier::cli {
 namespace {
@@ -66,7 +67,7 @@ nlohmann::json as_json(const runner::Plan& plan, const grid::Experiment& experim
 std::string time_text(const runner::Plan& plan) {
   if (plan.to_run == 0) return "nothing to run";
   if (!plan.seconds) return "unknown until the first cells are done";
-  std::string text = "about " + runner::duration_text(*plan.seconds) + " one cell after the other";
+  std::string text = "about " + duration_text(*plan.seconds) + " one cell after the other";
   if (plan.estimated_from < plan.to_run) {
     text += fmt::format(" ({} of {} {} by the mean of all)", plan.to_run - plan.estimated_from, plan.to_run,
                         plan.to_run == 1 ? "cell" : "cells");

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "durations.h"
 #include "escaping.h"
+#include "words/texts/durations.h"
 
 namespace espalier::report {
 namespace {

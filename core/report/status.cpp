@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "durations.h"
 #include "escaping.h"
 #include "live/worker_lines.h"
 #include "words/cache/byte_count.h"
+#include "words/texts/durations.h"
 
 namespace espalier::report {
 namespace {
@@ -34,13 +34,6 @@ std::optional<double> left_of(const store::Progress& progress, const Live& live)
 }
 
 }  // namespace
-
-std::string duration_text(double seconds) {
-  if (seconds < 59.5) return fmt::format("{:.{}f} s", seconds, seconds < 9.95 ? 1 : 0);
-  if (seconds < 3600) return fmt::format("{:.0f} min", seconds / 60);
-  if (seconds < 48 * 3600) return fmt::format("{:.1f} h", seconds / 3600);
-  return fmt::format("{:.1f} days", seconds / 86400);
-}
 
 std::string status_text(const store::Progress& progress, const Sizes& sizes, const Live& live) {
   const auto& counts = progress.counts;

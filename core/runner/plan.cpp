@@ -14,6 +14,7 @@
 #include "cell_fields.h"
 #include "cells/cell_settings.h"
 #include "store/result_store.h"
+#include "words/texts/durations.h"
 
 namespace espalier::runner {
 namespace {
@@ -185,16 +186,6 @@ Plan make_plan(const grid::Experiment& experiment, const fs::path& database) {
   }
   if (!models.empty()) plan.memory_bytes = memory_of_a_worker(models);
   return plan;
-}
-
-std::string duration_text(double seconds) {
-  if (!(seconds >= 0) || seconds > 1e12) return "an unknown time";
-  if (seconds < 9.95 && std::abs(seconds - std::round(seconds)) > 0.05) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  if (whole < 60) return fmt::format("{} s", whole);
-  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
-  if (whole < 86400) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
-  return fmt::format("{} d {} h", whole / 86400, whole % 86400 / 3600);
 }
 
 }  // namespace espalier::runner

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runner/plan.h"
+#include "words/texts/durations.h"
 
 namespace espalier::runner {
 namespace {

@@ -29,14 +29,6 @@ TEST(Limits, RefuseWhatIsNoTime) {
   }
 }
 
-TEST(Limits, SayTimesAsPeopleDo) {
-  EXPECT_EQ(seconds_text(0.25), "0.25 s");
-  EXPECT_EQ(seconds_text(90), "90 s");
-  EXPECT_EQ(seconds_text(600), "10 min");
-  EXPECT_EQ(seconds_text(7200), "2 h");
-  EXPECT_EQ(seconds_text(5400), "1 h 30 min");
-}
-
 TEST(Limits, ComeFromTheSettingsOfAFile) {
   EXPECT_EQ(limits_from({}), CellLimits{});
   EXPECT_EQ(limits_from({"10min", "8GiB", 5}), (CellLimits{600, std::int64_t{8} << 30, 5}));

@@ -18,7 +18,7 @@ TEST(CellPage, SaysEverythingOfACell) {
 
   for (const auto* expected :
        {"cell k0\n", "state                done\n", "experiments          demo\n", "granularity          head\n",
-        "name magnitude, plugin magnitude", "attempt 1: done in 1.5 s\n", "scores 1.0 s (cached), search 0.5 s",
+        "name magnitude, plugin magnitude", "attempt 1: done in 1.5 s\n", "scores 1 s (cached), search 0.5 s",
         "peak memory          1 MiB", "point dense at step 0\n", "point pruned at step 0\n",
         "sparsity             requested 0.5, achieved 0.25\n",
         "metrics              accuracy 0.8 (on test, 8 examples)\n", "masked               250 of 1000 (25.0 %)\n",

@@ -103,7 +103,7 @@ TEST(Status, ShowsEachWorkerWithWhatItIsAtAndTheDeadAsGone) {
   EXPECT_EQ(status_text(progress_of({2, 2, 0, 0, 0}), {}, live),
             "2 cells: 2 done, 0 failed, 0 running, 0 waiting\n"
             "workers:\n"
-            "  host:12   cuda:0, 2 threads      1.5 GB      12 finished  cell 3f2a9c81b0d4 for 1 min: search\n"
+            "  host:12   cuda:0, 2 threads      1.5 GB      12 finished  cell 3f2a9c81b0d4 for 1 min 5 s: search\n"
             "  host:345  cuda:0, 2 threads      1.5 GB      12 finished  gone, and held cell 3f2a9c81b0d4\n");
   const auto worker = nlohmann::json::parse(status_json(progress_of({1, 1, 0, 0, 0}), {}, live)).at("workers").at(1);
   EXPECT_EQ(worker.at("state"), "gone");
@@ -126,7 +126,8 @@ TEST(Status, SaysWhichWorkersAreSilent) {
   live.workers = {at_cell("other:12:3456", store::Whereabouts::Elsewhere)};
   live.workers[0].silent_seconds = 90;
 
-  EXPECT_NE(status_text(progress_of({1, 0, 0, 1, 0}), {}, live).find(": search, silent for 2 min\n"), std::string::npos)
+  EXPECT_NE(status_text(progress_of({1, 0, 0, 1, 0}), {}, live).find(": search, silent for 1 min 30 s\n"),
+            std::string::npos)
       << status_text(progress_of({1, 0, 0, 1, 0}), {}, live);
 }
 

@@ -90,13 +90,5 @@ TEST(CellFields, StayInsideBrokenText) {
   }
 }
 
-TEST(DurationText, NamesTheTwoLargestUnits) {
-  EXPECT_EQ(duration_text(0.25), "0.2 s");
-  EXPECT_EQ(duration_text(12.4), "12 s");
-  EXPECT_EQ(duration_text(85), "1 min 25 s");
-  EXPECT_EQ(duration_text(3900), "1 h 5 min");
-  EXPECT_EQ(duration_text(2.0 * 86400 + 3 * 3600), "2 d 3 h");
-}
-
 }  // namespace
 }  // namespace espalier::runner

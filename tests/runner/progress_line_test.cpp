@@ -41,7 +41,7 @@ TEST_F(ProgressLines, TakeTheTimeLeftFromTheKindsOfCellsWhereItIsKnown) {
   ProgressLine progress(file_, false, "demo");
   for (int i = 0; i < 41; ++i) progress.update({100, 1 + i, 0, ""}, 100 + 2.0 * i);
 
-  EXPECT_EQ(progress.text({100, 41, 0, "", 600}, 180), "demo: 41 of 100 cells, 30 cells/min, 10 min 0 s left");
+  EXPECT_EQ(progress.text({100, 41, 0, "", 600}, 180), "demo: 41 of 100 cells, 30 cells/min, 10 min left");
 }
 
 TEST_F(ProgressLines, SayFailuresAndStage) {
@@ -75,7 +75,7 @@ TEST_F(ProgressLines, RewriteOneLineOnATerminal) {
   std::ostringstream text;
   text << std::ifstream(folder_ / "out").rdbuf();
   EXPECT_EQ(text.str(),
-            "\r\x1b[Kdemo: 0 of 100 cells, 1 s so far\r\x1b[Kdemo: 1 of 100 cells, 10 min 0 s so far"
+            "\r\x1b[Kdemo: 0 of 100 cells, 1 s so far\r\x1b[Kdemo: 1 of 100 cells, 10 min so far"
             "\r\x1b[Kdemo: 2 of 100 cells, 60 cells/min, 1 min 38 s left"
             "\r\x1b[Ka sentence\n\r\x1b[Kdemo: 2 of 100 cells, 60 cells/min, 1 min 38 s left\n");
 }

@@ -39,13 +39,6 @@ double seconds_from(const std::string& text, const std::string& what) {
   return number * unit->seconds;
 }
 
-std::string seconds_text(double seconds) {
-  if (seconds < 120) return fmt::format("{:.3g} s", seconds);
-  const auto minutes = std::llround(seconds / 60);
-  if (minutes < 60) return fmt::format("{} min", minutes);
-  return minutes % 60 == 0 ? fmt::format("{} h", minutes / 60) : fmt::format("{} h {} min", minutes / 60, minutes % 60);
-}
-
 CellLimits limits_from(const LimitSettings& settings, const std::string& before) {
   const auto named = [&](std::string field) {
     if (before == "--") std::replace(field.begin(), field.end(), '_', '-');

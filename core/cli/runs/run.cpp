@@ -18,6 +18,7 @@
 #include "table_output.h"
 #include "words/cache/byte_count.h"
 #include "words/cache/limit.h"
+#include "words/texts/durations.h"
 
 namespace espalier::cli {
 namespace {
@@ -31,7 +32,7 @@ std::string summary(const runner::RunOutcome& outcome) {
   }
   std::string text = fmt::format("{} computed{} in {}; {} of {} done", cells_text(outcome.computed),
                                  outcome.devices.empty() ? "" : " on " + outcome.devices,
-                                 runner::duration_text(outcome.seconds), outcome.done, outcome.cells);
+                                 duration_text(outcome.seconds), outcome.done, outcome.cells);
   if (outcome.failed > 0) text += fmt::format(", {} failed", outcome.failed);
   return text;
 }

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "durations.h"
 #include "escaping.h"
 #include "live/worker_lines.h"
+#include "words/texts/durations.h"
 
 namespace espalier::report {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "durations.h"
 #include "escaping.h"
 #include "words/cache/byte_count.h"
+#include "words/texts/durations.h"
 
 namespace espalier::report {
 namespace {

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "words/cache/byte_count.h"
+#include "words/texts/durations.h"
 
 namespace espalier::worker {
 namespace {
@@ -64,7 +65,7 @@ std::string Spent::in_words(FailureReason exceeded, const std::string& at_work) 
     return fmt::format(
         "the attempt took longer than its limit of {}, and was ended{}\n    raise it with --cell-timeout, or with "
         "cell_timeout in [limits]",
-        seconds_text(limits_.timeout_seconds.value_or(0)), at_work);
+        duration_text(limits_.timeout_seconds.value_or(0)), at_work);
   }
   return fmt::format(
       "the process that computes took {} of memory, more than its limit of {}, and was ended{}\n    raise it with "

@@ -34,7 +34,4 @@ struct Plan {
 
 Plan make_plan(const grid::Experiment& experiment, const std::filesystem::path& database);
 
-// "1 h 5 min", "3 min 20 s", "12 s".
-std::string duration_text(double seconds);
-
 }  // namespace espalier::runner

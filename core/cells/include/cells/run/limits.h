@@ -44,7 +44,4 @@ CellLimits limits_from_json(const nlohmann::json& json);
 // "90s", "1.5 h", "2d" or plain seconds, more than 0. `what` begins the message of the SettingsError.
 double seconds_from(const std::string& text, const std::string& what);
 
-// "90 s", "10 min", "1 h 30 min"
-std::string seconds_text(double seconds);
-
 }  // namespace espalier
