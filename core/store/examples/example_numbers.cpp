@@ -32,7 +32,15 @@ std::string packed(const std::vector<std::int64_t>& numbers, int width) {
   return bytes;
 }
 
-std::vector<std::int64_t> unpacked(const std::string& bytes, int width) {
+std::string blob_of(const SQLite::Column& column) {
+  const auto* bytes = static_cast<const char*>(column.getBlob());
+  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(column.getBytes()));
+}
+
+}  // namespace
+
+std::vector<std::int64_t> unpacked_numbers(const std::string& bytes, int width) {
+  if (width != 1 && width != 2 && width != 4 && width != 8) return {};
   std::vector<std::int64_t> numbers(bytes.size() / static_cast<std::size_t>(width));
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     std::uint64_t number = 0;
@@ -46,12 +54,14 @@ std::vector<std::int64_t> unpacked(const std::string& bytes, int width) {
   return numbers;
 }
 
-std::string blob_of(const SQLite::Column& column) {
-  const auto* bytes = static_cast<const char*>(column.getBlob());
-  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(column.getBytes()));
+std::vector<bool> unpacked_outcomes(const std::string& bytes, std::int64_t length) {
+  // The file may be anyone's: what is said of its length is not believed.
+  const auto examples = std::clamp<std::int64_t>(length, 0, 8 * static_cast<std::int64_t>(bytes.size()));
+  std::vector<bool> right;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(examples); ++i)
+    right.push_back((static_cast<unsigned char>(bytes[i / 8]) & (0x80 >> (i % 8))) != 0);
+  return right;
 }
-
-}  // namespace
 
 void insert_example_numbers(ResultStore::State& state, std::int64_t point_id, const std::string& name,
                             const std::vector<std::int64_t>& numbers) {
@@ -91,14 +101,7 @@ std::vector<bool> ResultStore::outcomes(const std::string& digest) const {
         state_->statement("SELECT length, encoding, outcomes FROM predictions WHERE digest = ? AND encoding = 'bits'");
     select.bind(1, digest);
     std::vector<bool> right;
-    if (select.executeStep()) {
-      const auto bits = blob_of(select.getColumn(2));
-      // The file may be anyone's: what is said of its length is not believed.
-      const auto length =
-          std::clamp<std::int64_t>(select.getColumn(0).getInt64(), 0, 8 * static_cast<std::int64_t>(bits.size()));
-      for (std::size_t i = 0; i < static_cast<std::size_t>(length); ++i)
-        right.push_back((static_cast<unsigned char>(bits[i / 8]) & (0x80 >> (i % 8))) != 0);
-    }
+    if (select.executeStep()) right = unpacked_outcomes(blob_of(select.getColumn(2)), select.getColumn(0).getInt64());
     select.reset();
     return right;
   });
@@ -110,8 +113,7 @@ std::vector<std::int64_t> ResultStore::example_numbers(const std::string& digest
     select.bind(1, digest);
     std::vector<std::int64_t> numbers;
     if (select.executeStep()) {
-      const auto width = select.getColumn(0).getInt();
-      if (width == 1 || width == 2 || width == 4 || width == 8) numbers = unpacked(blob_of(select.getColumn(1)), width);
+      numbers = unpacked_numbers(blob_of(select.getColumn(1)), select.getColumn(0).getInt());
     }
     select.reset();
     return numbers;
