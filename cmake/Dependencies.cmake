@@ -9,7 +9,7 @@ find_package(Threads REQUIRED)
 find_package(SQLiteCpp REQUIRED)                        # libsqlitecpp-dev: store
 find_package(SQLite3 REQUIRED)                          # libsqlite3-dev: store
 find_package(ICU REQUIRED COMPONENTS uc i18n)           # libicu-dev: words, text, speech
-find_package(ZLIB REQUIRED)                             # zlib1g-dev: corpora
+find_package(ZLIB REQUIRED)                             # zlib1g-dev: corpora, exports
 find_path(ESPALIER_SNDFILE_INCLUDE sndfile.h REQUIRED)  # libsndfile1-dev: audio, corpora
 find_library(ESPALIER_SNDFILE_LIBRARY sndfile REQUIRED)
 add_library(espalier_sndfile INTERFACE)

@@ -382,6 +382,17 @@ get_whisper() {
     unpack_whisper
 }
 
+# What tests alone read with: readers of Espalier's files, and oracles.
+get_test_packages() {
+  local wanted=cmake/test_requirements.txt installed=.deps/venv/test_requirements.txt
+  ! cmp -s "$wanted" "$installed" || return 0
+  make_venv
+  step test-packages "installing the tests' Python packages into .deps/venv (0.2 GB)" \
+    "read the log; tests of packages that are absent are skipped: bash cmake/quickstart.sh build, then ctest" \
+    pip install --only-binary=:all: -r "$wanted"
+  cp "$wanted" "$installed"
+}
+
 # --- build, data ---------------------------------------------------------------------------------------------------
 
 cached() {  # NAME: its value in build/CMakeCache.txt, nothing if it has none
@@ -486,6 +497,7 @@ if [ "$command" = demo ] || [ "$command" = check-slurm ]; then
   build_espalier espalier espalier_worker espalier_plugins
   prepare_wordnet
 else
+  [ "$command" != test ] || get_test_packages
   build_espalier
   import_whisper
   prepare_data

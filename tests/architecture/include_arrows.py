@@ -9,9 +9,10 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report grid store inputs tables cells words",
+    "cli": "runner report exports grid store inputs tables cells words",
     "runner": "grid store inputs tables cells words",
     "report": "store cells words",
+    "exports": "store cells words",
     "grid": "inputs tables cells words",
     "inputs": "tables cells words",
     "store": "cells words",
@@ -58,7 +59,7 @@ LIBRARIES = {
     "sndfile.h": "audio corpora",
     "mpg123.h": "audio",
     "soxr.h": "audio",
-    "zlib.h": "corpora",
+    "zlib.h": "corpora exports",
     "CLI/": "cli worker",
     "openssl/": "words",
     "fmt/": ANYWHERE,
