@@ -25,6 +25,12 @@ find_library(ESPALIER_SOXR_LIBRARY soxr REQUIRED)
 add_library(espalier_soxr INTERFACE)
 target_include_directories(espalier_soxr SYSTEM INTERFACE "${ESPALIER_SOXR_INCLUDE}")
 target_link_libraries(espalier_soxr INTERFACE "${ESPALIER_SOXR_LIBRARY}")
+# libzip's own package file asks for its tools too, which Debian puts elsewhere.
+find_path(ESPALIER_ZIP_INCLUDE zip.h REQUIRED)          # libzip-dev: bundle
+find_library(ESPALIER_ZIP_LIBRARY zip REQUIRED)
+add_library(espalier_libzip INTERFACE)
+target_include_directories(espalier_libzip SYSTEM INTERFACE "${ESPALIER_ZIP_INCLUDE}")
+target_link_libraries(espalier_libzip INTERFACE "${ESPALIER_ZIP_LIBRARY}")
 find_package(CLI11 REQUIRED)                            # libcli11-dev: cli and worker's main
 find_package(fmt REQUIRED)                              # libfmt-dev
 find_package(OpenMP REQUIRED COMPONENTS CXX)            # without -fopenmp at::parallel_for is silently sequential

@@ -150,6 +150,7 @@ packages_by_purpose=(
   "plugins, workers, statistics|libboost-dev libboost-math-dev"
   "experiment files, results, command line|libtomlplusplus-dev libsqlitecpp-dev libsqlite3-dev libfmt-dev libcli11-dev nlohmann-json3-dev"
   "text and digests|libicu-dev libssl-dev zlib1g-dev"
+  "bundles|libzip-dev"
   "sound|libsndfile1-dev libmpg123-dev libsoxr-dev"
   "tests and benchmarks|libgtest-dev libbenchmark-dev"
   "the demo's data|wordnet-base"
