@@ -15,7 +15,7 @@ set_target_properties(${espalier_bundled} PROPERTIES
 install(TARGETS ${espalier_bundled} LIBRARY DESTINATION "${espalier_plugin_folder}")
 
 install(DIRECTORY experiments/ DESTINATION "${CMAKE_INSTALL_DATADIR}/espalier/experiments")
-install(FILES LICENSE README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES LICENSE README.md CHANGELOG.md CITATION.cff codemeta.json docs/metadata.yaml DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(CODE "
   execute_process(COMMAND \"${CMAKE_COMMAND}\" \"-DPROGRAM=$<TARGET_FILE:espalier>\" -DVERSION=${PROJECT_VERSION}
     \"-DOUTPUT=\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_MANDIR}/man1\" -P \"${PROJECT_SOURCE_DIR}/cmake/ManPages.cmake\"

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "bundles/bundles.h"
 #include "databases/open_data.h"
 #include "runner/worker_program.h"
 #include "words/command_line.h"
@@ -33,6 +34,9 @@ constexpr Command commands[] = {
     {"diff", experiments, "Two databases cell by cell: what both hold, and what came out otherwise", add_diff},
     {"query", experiments, "A question to a database in SQL, which only reads", add_query},
     {"export", experiments, "The views and the answers as CSV or Parquet files, for other programs", add_export},
+    {"bundle", experiments, "A database with all that is needed to believe and repeat it, as one archive", add_bundle},
+    {"check-bundle", experiments, "Look at such an archive again, without a network; compute some cells again",
+     add_check_bundle},
     {"prune-db", experiments, "Remove cells that no experiment file holds any more", add_prune_db},
     {"clean", experiments, "Where the disk went; remove cache entries that no cell refers to", add_clean},
     {"explain", experiments, "Why a cell is not done: what it waits for, who holds it, how it failed", add_explain},

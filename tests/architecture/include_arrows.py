@@ -9,10 +9,11 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report exports grid store inputs tables cells words",
+    "cli": "runner report exports bundle grid store inputs tables cells words",
     "runner": "grid store inputs tables cells words",
     "report": "store cells words",
     "exports": "store cells words",
+    "bundle": "store cells words",
     "grid": "inputs tables cells words",
     "inputs": "tables cells words",
     "store": "cells words",
@@ -60,6 +61,7 @@ LIBRARIES = {
     "mpg123.h": "audio",
     "soxr.h": "audio",
     "zlib.h": "corpora exports",
+    "zip.h": "bundle",
     "CLI/": "cli worker",
     "openssl/": "words",
     "fmt/": ANYWHERE,

@@ -220,7 +220,7 @@ def main():
     except ImportError as missing:
         print(f"skipped: {missing}; bash cmake/quickstart.sh test installs cmake/test_requirements.txt")
         return SKIPPED
-    return unittest.main(argv=[sys.argv[0], arguments.test], exit=False).result.wasSuccessful() is False
+    return 0 if unittest.main(argv=[sys.argv[0], arguments.test], exit=False).result.wasSuccessful() else 1
 
 
 if __name__ == "__main__":
