@@ -36,7 +36,8 @@ json description(const BundleContents& contents, const std::string& database_nam
   for (std::size_t i = 0; i < contents.summary.experiments.size(); ++i) {
     const auto& one = contents.summary.experiments[i];
     experiments.push_back({{"name", one.name},
-                           {"file", contents.experiment_files[i] ? json(*contents.experiment_files[i]) : json()},
+                           {"file", contents.experiments[i].file ? json(*contents.experiments[i].file) : json()},
+                           {"included", contents.experiments[i].included},
                            {"file_digest", one.file_digest},
                            {"cells", one.cells},
                            {"done", one.done},

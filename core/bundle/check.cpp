@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -144,18 +145,34 @@ BundleFinding scores(const ArchiveReader& archive, const fs::path& database, con
   return finding;
 }
 
-BundleFinding experiments(const ArchiveReader& archive, const store::DatabaseSummary& summary,
-                          const json& description) {
+// What the files of an experiment give together, as the room that reads them says; nullopt: one is not there.
+std::optional<std::string> digest_in(const ArchiveReader& archive, const json& experiment,
+                                     const DigestOfTexts& digest_of) {
+  const auto file = text_in(experiment, "file");
+  std::vector<std::string> included;
+  if (!archive.has(file)) return std::nullopt;
+  const auto names = experiment.value("included", json::array());
+  for (const auto& name : names.is_array() ? names : json::array()) {
+    if (!name.is_string() || !archive.has(name.get<std::string>())) return std::nullopt;
+    included.push_back(archive.text(name.get<std::string>()));
+  }
+  return digest_of(archive.text(file), included);
+}
+
+BundleFinding experiments(const ArchiveReader& archive, const store::DatabaseSummary& summary, const json& description,
+                          const DigestOfTexts& digest_of) {
   BundleFinding finding{"experiments", "", {}};
-  std::map<std::string, std::string> files;
-  for (const auto& one : objects_in(description, "experiments")) files[text_in(one, "name")] = text_in(one, "file");
+  std::map<std::string, json> described;
+  for (const auto& one : objects_in(description, "experiments")) described[text_in(one, "name")] = one;
   std::size_t same = 0;
   for (const auto& one : summary.experiments) {
-    const auto& file = files[one.name];
+    const auto file = described.contains(one.name) ? text_in(described[one.name], "file") : std::string();
     if (file.empty()) continue;
-    if (!archive.has(file))
-      finding.wrong.push_back(in_quotes(file) + " is the file of an experiment, and not there");
-    else if (archive.sha256(file) != one.file_digest)
+    const auto digest = digest_in(archive, described[one.name], digest_of);
+    if (!digest)
+      finding.wrong.push_back(in_quotes(file) +
+                              " is the file of an experiment, and it or what it includes is not there");
+    else if (*digest != one.file_digest)
       finding.wrong.push_back(in_quotes(file) + " is not the file that ran last");
     else
       ++same;
@@ -181,7 +198,7 @@ bool BundleCheck::holds() const {
   return std::all_of(findings.begin(), findings.end(), [](const auto& finding) { return finding.wrong.empty(); });
 }
 
-BundleCheck check_bundle(const ArchiveReader& archive, const fs::path& folder) {
+BundleCheck check_bundle(const ArchiveReader& archive, const fs::path& folder, const DigestOfTexts& digest_of) {
   const auto description = parsed(archive, description_name);
   const auto format = description.value("format", json());
   if (!format.is_number_integer() || format.get<std::int64_t>() != bundle_format) {
@@ -198,7 +215,7 @@ BundleCheck check_bundle(const ArchiveReader& archive, const fs::path& folder) {
   archive.unpack(text_in(description, "database"), check.database);
   const auto summary = store::summary_of(check.database);
   check.findings.push_back(soundness(check.database, summary));
-  check.findings.push_back(experiments(archive, summary, description));
+  check.findings.push_back(experiments(archive, summary, description, digest_of));
   check.findings.push_back(masks(archive, summary, check.missing));
   check.findings.push_back(scores(archive, check.database, check.missing));
   check.findings.push_back(crate(archive));

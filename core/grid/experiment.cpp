@@ -10,6 +10,7 @@
 #include "definitions.h"
 #include "document.h"
 #include "expansion.h"
+#include "grid/experiment_files.h"
 #include "grid_table.h"
 #include "includes.h"
 #include "input_checks.h"
@@ -210,6 +211,16 @@ void refuse_empty_slice(const std::vector<Grid>& grids, const Pattern& only, Com
 
 }  // namespace
 
+ExperimentFiles files_of_experiment(const std::filesystem::path& file) {
+  Complaints complaints;
+  const auto text = experiment_text(file);
+  auto root = parse_document(text, file.string(), complaints);
+  complaints.throw_if_any();
+  auto includes = include_files(*root, file, variables({}), complaints);
+  complaints.throw_if_any();
+  return {digest_of_texts(text, includes.texts), std::move(includes.files)};
+}
+
 Experiment read_experiment(const std::filesystem::path& file, const ReadOptions& options) {
   Experiment experiment;
   Complaints complaints;
@@ -218,7 +229,7 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   complaints.throw_if_any();
   const auto includes = include_files(*root, file, variables(options), complaints);
   complaints.throw_if_any();
-  experiment.file_digest = sha256_hex(includes.digests.empty() ? text : text + '\n' + includes.digests);
+  experiment.file_digest = digest_of_texts(text, includes.texts);
   for (const auto& assignment : options.sets) apply_set(*root, assignment, options.plugins, complaints);
   expand_variables(*root, variables(options), complaints);
   ExperimentReader reader(file, *root, includes, options, complaints);

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "grid/experiment_files.h"
 #include "reading.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"
@@ -72,7 +73,8 @@ class Including {
       complaints_.add(value.place, std::string("'include': ") + error.what());
       return;
     }
-    found.digests += sha256_hex(text) + '\n';
+    found.files.push_back(file);
+    found.texts.push_back(text);
     auto tree = parse_document(text, file.string(), complaints_);
     if (!tree) return;
     found.folders[file.string()] = file.parent_path();
@@ -166,6 +168,13 @@ std::string experiment_text(const fs::path& file) {
   } catch (const InputError& error) {  // to both programs the experiment file is part of the command line
     throw SettingsError(std::string(error.what()) + "\n    expected an experiment file");
   }
+}
+
+std::string digest_of_texts(const std::string& text, const std::vector<std::string>& included) {
+  if (included.empty()) return sha256_hex(text);
+  auto all = text + '\n';
+  for (const auto& one : included) all += sha256_hex(one) + '\n';
+  return sha256_hex(all);
 }
 
 Includes include_files(Value& root, const fs::path& file, const Environment& environment, Complaints& complaints) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "document.h"
 
@@ -14,7 +15,8 @@ namespace espalier::grid {
 struct Includes {
   // Of each included file, as messages call it, the folder where its relative paths start.
   std::map<std::string, std::filesystem::path> folders;
-  std::string digests;  // of the included files' texts, in the order they were met
+  std::vector<std::filesystem::path> files;  // in the order they were met
+  std::vector<std::string> texts;            // of these
 };
 
 // Reads the files that a file includes, and those that they include, and puts their definitions into its tree. Complains

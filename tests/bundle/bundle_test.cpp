@@ -42,17 +42,22 @@ class Bundles : public testing::Test {
     contents.title = "../de mo";
     contents.database = folder / "copy.db";
     contents.summary = store::summary_of(contents.database);
-    contents.experiment_files = {"experiments/1-demo.toml"};
-    contents.files = {{"experiments/1-demo.toml", "The experiment", "application/toml", experiment_text},
+    contents.experiments = {{"experiments/1/demo.toml"}};
+    contents.files = {{"experiments/1/demo.toml", "The experiment", "application/toml", experiment_text},
                       {cells_name, "Cells", "application/jsonl", "{}\n"}};
     contents.missing = {{"mask", std::string(64, 'a') + ".safetensors", "is not in the cache any more"},
                         {"scores", std::string(64, 'b') + ".safetensors", "is not in the cache any more"}};
   }
 
+  static std::string digest_of(const std::string& text, const std::vector<std::string>& included) {
+    auto all = text;
+    for (const auto& one : included) all += "and " + one;
+    return sha256_hex(all);
+  }
   BundleCheck check() {
     fs::remove_all(folder / "out");
     fs::create_directory(folder / "out");
-    return check_bundle(ArchiveReader(file), folder / "out");
+    return check_bundle(ArchiveReader(file), folder / "out", digest_of);
   }
   // The bundle with one file's content exchanged, its checksum put right where asked for.
   void exchange(const std::string& name, const std::string& content, bool with_checksum) {
@@ -137,20 +142,33 @@ TEST_F(Bundles, MakeNoMarkupOfNames) {
 
 TEST_F(Bundles, SayWhichFileIsNotWhatItWas) {
   write_bundle(contents, file);
-  exchange("experiments/1-demo.toml", "espalier = 2\n", false);
+  exchange("experiments/1/demo.toml", "espalier = 2\n", false);
 
   const auto sentences = wrong(check());
   ASSERT_EQ(sentences.size(), 2U);
-  EXPECT_EQ(sentences[0], "checksums: 'experiments/1-demo.toml' has SHA-256 " + sha256_hex("espalier = 2\n") +
+  EXPECT_EQ(sentences[0], "checksums: 'experiments/1/demo.toml' has SHA-256 " + sha256_hex("espalier = 2\n") +
                               ", listed is " + sha256_hex(experiment_text));
-  EXPECT_EQ(sentences[1], "experiments: 'experiments/1-demo.toml' is not the file that ran last");
+  EXPECT_EQ(sentences[1], "experiments: 'experiments/1/demo.toml' is not the file that ran last");
+}
+
+TEST_F(Bundles, CountTheFilesThatAnExperimentIncludes) {
+  contents.files.push_back({"experiments/shared.toml", "Definitions", "application/toml", "more"});
+  contents.experiments[0].included = {"experiments/shared.toml"};
+  write_bundle(contents, file);
+  EXPECT_EQ(wrong(check()),
+            std::vector<std::string>{"experiments: 'experiments/1/demo.toml' is not the file that ran last"});
+
+  contents.experiments[0].included = {"experiments/lost.toml"};
+  write_bundle(contents, file);
+  EXPECT_EQ(wrong(check()), std::vector<std::string>{"experiments: 'experiments/1/demo.toml' is the file of an "
+                                                     "experiment, and it or what it includes is not there"});
 }
 
 TEST_F(Bundles, AreNotSavedByAChecksumThatIsPutRight) {
   write_bundle(contents, file);
-  exchange("experiments/1-demo.toml", "espalier = 2\n", true);
+  exchange("experiments/1/demo.toml", "espalier = 2\n", true);
   EXPECT_EQ(wrong(check()),
-            std::vector<std::string>{"experiments: 'experiments/1-demo.toml' is not the file that ran last"});
+            std::vector<std::string>{"experiments: 'experiments/1/demo.toml' is not the file that ran last"});
 }
 
 TEST_F(Bundles, SayWhatIsMissingWithoutBeingListed) {

@@ -26,6 +26,27 @@ TEST_F(Bundle, HoldsWhatItSaysWhereverItIs) {
   EXPECT_TRUE(checked.out.ends_with("the bundle holds what it says\n")) << checked.out;
 }
 
+TEST_F(Bundle, HoldsTheFilesThatAnExperimentIncludes) {
+  folder_.write("shared/more.toml", "[scorer.plain]\nplugin = \"random\"\n");
+  const auto text = folder_.path() / "tiny.toml";
+  std::ifstream before(text);
+  const std::string whole((std::istreambuf_iterator<char>(before)), {});
+  folder_.write("sub/tiny.toml", "include = \"../shared/more.toml\"\n" + whole);
+  for (const char* file :
+       {"model/config.json", "model/model.safetensors", "model/vocab.txt", "train.tsv", "validation.tsv", "test.tsv"}) {
+    std::filesystem::create_directories((folder_ / "sub" / file).parent_path());
+    std::filesystem::copy_file(folder_ / file, folder_ / "sub" / file);
+  }
+  ASSERT_EQ(espalier({"run", "sub/tiny.toml", "--db", "two.db"}).exit_code, 0);
+  const auto made = espalier({"bundle", "two.db", "-o", "two.zip", "--json"});
+  const auto checked = espalier({"check-bundle", "two.zip"});
+
+  const auto document = json(made);
+  for (const auto& missing : document.at("missing")) EXPECT_NE(missing.at("kind"), "experiment") << made.out;
+  EXPECT_EQ(checked.exit_code, 0) << checked.out;
+  EXPECT_CONTAINS(checked.out, "experiments  holds  1 experiment files are those that ran last\n");
+}
+
 TEST_F(Bundle, SaysWhatItLacks) {
   folder_.write("tiny.toml", "changed = true\n");
   const auto made = espalier({"bundle", "results/tiny.db", "-o", "tiny.zip", "--json"});

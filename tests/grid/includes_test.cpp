@@ -1,5 +1,7 @@
 // Definitions that experiment files share.
+#include "grid/experiment_files.h"
 #include "grid_test_support.h"
+#include "words/digest.h"
 
 namespace espalier::grid {
 namespace {
@@ -50,6 +52,19 @@ TEST_F(IncludedFiles, MayIncludeOthersAndBeIncludedTwice) {
   write("b.toml", "espalier = 1\ninclude = [\"models.toml\"]\n[scorer.few]\nplugin = \"fisher\"\n");
 
   EXPECT_EQ(read(including("[\"a.toml\", \"b.toml\"]")).cells.size(), 1U);
+}
+
+TEST_F(IncludedFiles, AreListedWithTheDigestThatReadingGives) {
+  write("shared/models.toml", "[model.minilm]\nfamily = \"bert\"\ncheckpoint = \"minilm\"\n");
+  write("shared/all.toml", "include = \"models.toml\"\n[dataset.wordnet]\nformat = \"text-classification\"\n");
+  const auto experiment = read(including("[\"shared/all.toml\"]"));
+  const auto files = files_of_experiment(folder_ / "x.toml");
+
+  EXPECT_EQ(files.digest, experiment.file_digest);
+  ASSERT_EQ(files.included.size(), 2U);
+  EXPECT_EQ(files.included[0], folder_ / "shared/all.toml");
+  EXPECT_EQ(files.included[1], folder_ / "shared/models.toml");
+  EXPECT_EQ(digest_of_texts("alone", {}), sha256_hex("alone"));
 }
 
 TEST_F(IncludedFiles, ArePartOfTheExperimentsDigest) {

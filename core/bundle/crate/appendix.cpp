@@ -88,8 +88,8 @@ Listing missing(const BundleContents& contents) {
 
 Commands commands(const BundleContents& contents) {
   Commands lines{{"bash cmake/quickstart.sh build", "espalier check-bundle BUNDLE.zip --rerun 3 --time-limit 10min"}};
-  for (const auto& file : contents.experiment_files) {
-    if (file) lines.lines.push_back("espalier run " + *file);
+  for (const auto& experiment : contents.experiments) {
+    if (experiment.file) lines.lines.push_back("espalier run " + *experiment.file);
   }
   return lines;
 }

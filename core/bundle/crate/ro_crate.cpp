@@ -77,9 +77,9 @@ json run_entity(const BundleContents& contents, std::size_t index, const std::st
 
 json ro_crate(const BundleContents& contents, const std::string& database_name, const std::vector<PackedFile>& files) {
   const auto workflow_of = [&](std::size_t index) {
-    return contents.experiment_files[index].value_or(std::string(cells_name));
+    return contents.experiments[index].file.value_or(std::string(cells_name));
   };
-  const auto main = contents.experiment_files.empty() ? std::string(cells_name) : workflow_of(0);
+  const auto main = contents.experiments.empty() ? std::string(cells_name) : workflow_of(0);
   json graph = json::array();
   graph.push_back({{"@id", crate_name},
                    {"@type", "CreativeWork"},

@@ -11,6 +11,7 @@
 
 #include "bundles/bundles.h"
 #include "experiment_file.h"
+#include "grid/experiment_files.h"
 #include "output.h"
 #include "runner/share/own_folder.h"
 #include "store/result_store.h"
@@ -26,34 +27,68 @@ namespace {
 namespace fs = std::filesystem;
 using bundle::BundleContents;
 
-// The experiment's file, where it is the one that ran last: given by the user, at the recorded path, or beside the database.
-std::optional<fs::path> file_of(const store::ExperimentSummary& experiment, const BundleArguments& arguments) {
+struct FoundExperiment {
+  fs::path file;
+  std::vector<fs::path> included;
+};
+
+// The experiment's file, where it is the one that ran last: given by the user, or at the recorded path.
+std::optional<FoundExperiment> file_of(const store::ExperimentSummary& experiment, const BundleArguments& arguments) {
   std::vector<fs::path> candidates(arguments.experiments.begin(), arguments.experiments.end());
   if (is_experiment_file(arguments.database.file)) candidates.emplace_back(arguments.database.file);
   candidates.emplace_back(experiment.file);
   std::error_code absent;
   for (const auto& candidate : candidates) {
-    if (candidate.extension() == ".toml" && fs::is_regular_file(candidate, absent) &&
-        sha256_of_file(candidate) == experiment.file_digest)
-      return candidate;
+    if (candidate.extension() != ".toml" || !fs::is_regular_file(candidate, absent)) continue;
+    try {
+      auto files = grid::files_of_experiment(candidate);
+      if (files.digest == experiment.file_digest) return FoundExperiment{candidate, std::move(files.included)};
+    } catch (const SettingsError&) {  // no experiment file any more: not the one that ran
+    }
   }
   return std::nullopt;
+}
+
+// Where files lie to each other, so that they find each other in the archive too: below the folder that holds all of them.
+std::vector<fs::path> below_one_folder(const FoundExperiment& found) {
+  std::vector<fs::path> files = {fs::absolute(found.file).lexically_normal()};
+  for (const auto& file : found.included) files.push_back(fs::absolute(file).lexically_normal());
+  auto folder = files.front().parent_path();
+  const auto leads_out = [&](const fs::path& file) { return *file.lexically_relative(folder).begin() == ".."; };
+  while (std::any_of(files.begin(), files.end(), leads_out)) folder = folder.parent_path();
+  for (auto& file : files) file = file.lexically_relative(folder);
+  return files;
+}
+
+// One part after the other as plain_name makes it.
+std::string plain_path(const fs::path& path) {
+  std::string name;
+  for (const auto& part : path) name += (name.empty() ? "" : "/") + bundle::plain_name(part.string());
+  return name;
 }
 
 void add_experiments(BundleContents& contents, const BundleArguments& arguments) {
   for (std::size_t i = 0; i < contents.summary.experiments.size(); ++i) {
     const auto& experiment = contents.summary.experiments[i];
-    const auto file = file_of(experiment, arguments);
-    if (!file) {
-      contents.experiment_files.emplace_back(std::nullopt);
-      contents.missing.push_back({"experiment", experiment.file,
-                                  "is not here, or not as it was when it ran last (files that it includes count); its "
-                                  "cells' settings are in cells.jsonl"});
+    auto& bundled = contents.experiments.emplace_back();
+    const auto found = file_of(experiment, arguments);
+    if (!found) {
+      contents.missing.push_back(
+          {"experiment", experiment.file,
+           "is not here, or not as it was when it ran last; its cells' settings are in cells.jsonl"});
       continue;
     }
-    const auto name = fmt::format("experiments/{}-{}", i + 1, bundle::plain_name(file->filename().string()));
-    contents.experiment_files.emplace_back(name);
-    contents.files.push_back({name, "The experiment " + experiment.name, "application/toml", read_file(*file)});
+    const auto places = below_one_folder(*found);
+    for (std::size_t file = 0; file < places.size(); ++file) {
+      const auto name = fmt::format("experiments/{}/{}", i + 1, plain_path(places[file]));
+      const auto title = file == 0 ? "The experiment " + experiment.name : "Definitions of " + experiment.name;
+      contents.files.push_back(
+          {name, title, "application/toml", read_file(file == 0 ? found->file : found->included[file - 1])});
+      if (file == 0)
+        bundled.file = name;
+      else
+        bundled.included.push_back(name);
+    }
   }
 }
 

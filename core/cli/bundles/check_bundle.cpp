@@ -13,6 +13,7 @@
 #include "bundle/check.h"
 #include "bundles/bundles.h"
 #include "cells/run/limits.h"
+#include "grid/experiment_files.h"
 #include "output.h"
 #include "report/comparing/repetition.h"
 #include "runner/rerun/rerun.h"
@@ -171,7 +172,7 @@ ExitCode check_bundle_file(const CheckBundleArguments& arguments) {
   if (!arguments.time_limit.empty()) seconds_from(arguments.time_limit, "--time-limit");
   const bundle::ArchiveReader archive(arguments.file);
   const runner::OwnFolder folder(runner::local_folder(), "check-bundle");
-  auto check = bundle::check_bundle(archive, folder.path());
+  auto check = bundle::check_bundle(archive, folder.path(), grid::digest_of_texts);
   check.findings.push_back(derived(archive, check.database));
   if (!arguments.json) print_findings(check);
   bool interrupted = false, holds = check.holds();

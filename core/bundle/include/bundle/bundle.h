@@ -30,14 +30,20 @@ struct MissingFile {
   std::string why;
 };
 
+// An experiment's files in the archive: its own (nullopt: missing, and then the cells stand for it), and those that it includes,
+// in the order in which they count.
+struct BundledExperiment {
+  std::optional<std::string> file;
+  std::vector<std::string> included = {};
+};
+
 struct BundleContents {
   std::string title;               // the database's name, without its ending
   std::string license;             // of the results; a URL, or a sentence; empty: not stated
   std::filesystem::path database;  // a copy of one moment
   store::DatabaseSummary summary;
-  // Of each experiment of the summary: its file's name in the archive; nullopt: missing, and then the cells stand for it.
-  std::vector<std::optional<std::string>> experiment_files;
-  std::vector<BundleFile> files;  // all but the database and what write_bundle makes
+  std::vector<BundledExperiment> experiments;  // one an experiment of the summary
+  std::vector<BundleFile> files;               // all but the database and what write_bundle makes
   std::vector<MissingFile> missing;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -25,9 +26,13 @@ struct BundleCheck {
   bool holds() const;
 };
 
+// The digest that databases record of an experiment's text and of those that it includes: the room that reads them knows it.
+using DigestOfTexts = std::function<std::string(const std::string& text, const std::vector<std::string>& included)>;
+
 // Unpacks the database into the folder, which must be there and empty. Throws InputError for what is no bundle, or one of a
 // newer format.
-BundleCheck check_bundle(const ArchiveReader& archive, const std::filesystem::path& folder);
+BundleCheck check_bundle(const ArchiveReader& archive, const std::filesystem::path& folder,
+                         const DigestOfTexts& digest_of);
 
 nlohmann::json to_json(const BundleFinding& finding);
 
