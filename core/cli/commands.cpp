@@ -57,9 +57,17 @@ void add_table_looks(CLI::App& command, TableArguments& arguments) {
       ->type_name("N");
   command.add_flag("--percent", arguments.percent, "Print accuracies, error rates and other shares in percent");
   command.add_flag("--best", arguments.best, "Mark the best value of each column: bold, or * in a terminal");
+  command
+      .add_option(
+          "--significance", arguments.significance,
+          "Test each value against the dense model and the best of its column, paired over the stored answers, at "
+          "this level after Holm's correction; 0.05 without a number")
+      ->type_name("LEVEL")
+      ->expected(0, 1)
+      ->default_str("0.05");
   command.add_option("--caption", arguments.caption, "Instead of the experiment's name and the value's")
       ->type_name("TEXT");
-  command.add_option("--format", arguments.format, "terminal, markdown, csv, latex or json; default terminal")
+  command.add_option("--format", arguments.format, "terminal, markdown, csv, latex, typst or json; default terminal")
       ->type_name("NAME");
 }
 

@@ -80,6 +80,7 @@ struct TableArguments {
   int digits = -1;  // -1: what suits the value
   bool percent = false;
   bool best = false;
+  double significance = 0;  // a level; 0: no tests
   std::string caption;
 };
 ExitCode table(const TableArguments& arguments);

@@ -39,6 +39,7 @@ void print_table(const Source& source, const TableArguments& arguments) {
   if (arguments.digits >= 0) request.digits = arguments.digits;
   request.percent = arguments.percent;
   request.best = arguments.best;
+  if (arguments.significance != 0) request.significance = arguments.significance;
   request.caption = arguments.caption;
   print(report::render(report::make_table(store, source.experiment, request, source.cells_of_file()), format));
 }

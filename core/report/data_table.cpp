@@ -43,6 +43,10 @@ std::string csv_table(const Table& table) {
   for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing",
                            "sd", "no_value", "not_a_number", "diverged", "verdict"})
     head.emplace_back(name);
+  const bool tested = has_tests(table);
+  if (tested) {
+    for (const auto* name : {"p_dense", "beside_dense", "p_best", "beside_best"}) head.emplace_back(name);
+  }
   std::string text = join(head, ",") + "\r\n";
   for (const auto& row : table.rows) {
     for (std::size_t column = 0; column < row.cells.size(); ++column) {
@@ -61,6 +65,10 @@ std::string csv_table(const Table& table) {
       for (const auto count : {cell.without - cell.not_numbers, cell.not_numbers, cell.diverged})
         line.push_back(std::to_string(count));
       line.push_back(csv_escaped(cell.verdict));
+      if (tested) {
+        line.insert(line.end(), {number_text(cell.p_dense), name_of(cell.beside_dense), number_text(cell.p_best),
+                                 name_of(cell.beside_best)});
+      }
       text += join(line, ",") + "\r\n";
     }
   }
@@ -97,6 +105,12 @@ std::string json_table(const Table& table) {
       record["diverged"] = cell.diverged;
       if (!cell.verdict.empty()) record["verdict"] = cell.verdict;
       if (marks_best(table)) record["best"] = cell.best;
+      if (has_tests(table)) {
+        record["p_dense"] = number_json(cell.p_dense);
+        record["beside_dense"] = cell.p_dense ? nlohmann::json(name_of(cell.beside_dense)) : nlohmann::json(nullptr);
+        record["p_best"] = number_json(cell.p_best);
+        record["beside_best"] = cell.p_best ? nlohmann::json(name_of(cell.beside_best)) : nlohmann::json(nullptr);
+      }
       document["cells"].push_back(std::move(record));
     }
   }

@@ -80,10 +80,14 @@ TableCell Filling::dense_cell(const std::vector<AxisValue>& names, const std::ve
     if (!number || !std::isfinite(*number)) continue;
     values.push_back(*number);
     predictions.insert(measured_.points().text(point, "predictions_digest"));
+    if (request_.significance) cell.computations.push_back(computed_point(point));
   }
   // Base seeds of a model that is not trained change nothing.
   const bool alike = predictions.size() == 1 && std::set<double>(values.begin(), values.end()).size() == 1;
-  if (alike) values.resize(1);
+  if (alike) {
+    values.resize(1);
+    if (request_.significance) cell.computations.resize(1);
+  }
   summarise(values, spread_, cell);
   if (!values.empty()) cell.achieved_min = cell.achieved_max = 0;
   return cell;

@@ -240,7 +240,10 @@ TableCell Filling::filled(const Place& place, std::size_t value) {
   cell.diverged = place.diverged[value];
   const auto samples = distinct(place.samples[value]);
   std::vector<double> numbers;
-  for (const auto* sample : samples) numbers.push_back(sample->value);
+  for (const auto* sample : samples) {
+    numbers.push_back(sample->value);
+    if (request_.significance) cell.computations.push_back(computed_point(*measured_.entries()[sample->entry].point));
+  }
   summarise(numbers, spread_, cell);
   if (is_latency(values_[value].name)) fill_latency(samples, values_[value].name, cell);
   findings_.two_values = findings_.two_values || (spread_ == Spread::Usual && cell.low && numbers.size() == 2);
@@ -266,8 +269,13 @@ void Filling::fill_latency(const std::vector<const Sample*>& samples, const std:
   if (dense > 0) cell.mean = pruned / dense;
 }
 
+ComputedPoint Filling::computed_point(std::size_t point) const {
+  const auto& points = measured_.points();
+  return {points.text(point, "key"), points.text(point, "step"), points.text(point, "kind")};
+}
+
 void Filling::mark_best() {
-  if (!request_.best) return;
+  if (!request_.best && !request_.significance) return;
   const auto same_question = [&](const TableRow& one, const TableRow& other) {
     for (std::size_t i = 0; i < table_.row_axes.size(); ++i) {
       if (is_axis_of_dense(table_.row_axes[i]) && one.names[i].text != other.names[i].text) return false;

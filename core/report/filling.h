@@ -48,6 +48,7 @@ class Filling {
   void fill_dense();
   void fill_rows();
   TableCell filled(const Place& place, std::size_t value);
+  ComputedPoint computed_point(std::size_t point) const;
   void fill_latency(const std::vector<const Sample*>& samples, const std::string& value, TableCell& cell) const;
   std::vector<const Sample*> distinct(const std::vector<Sample>& samples);
   std::vector<AxisValue> dense_names(const std::vector<AxisValue>& names) const;

@@ -161,6 +161,7 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
     }
     notes.push_back("achieved sparsity differs from the requested: " + join(ranges));
   }
+  notes.insert(notes.end(), findings.tests.begin(), findings.tests.end());
   if (findings.diverged > 0) {
     notes.push_back("diverged: " + counted(findings.diverged, "value") +
                     " after a recovery whose loss stopped being finite: with the weights of the best epoch before");

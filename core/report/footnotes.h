@@ -33,6 +33,7 @@ struct Findings {
   std::vector<std::string> differences;  // names that stand for several things
   std::vector<std::string> added;        // axes that nobody asked for and that keep values apart
   std::vector<std::string> notes;        // more sentences, of latencies and plugins' files
+  std::vector<std::string> tests;        // what was tested and what could not be
   // Requested sparsity to the range that was achieved, where it is not what was asked for.
   std::map<double, std::pair<double, double>> achieved;
 };

@@ -1,6 +1,9 @@
 // Tables for papers: booktabs, nothing else.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "escaping.h"
 #include "rendering.h"
 #include "words/names.h"
@@ -8,15 +11,20 @@
 namespace espalier::report {
 namespace {
 
-// Between escaped names and numbers: only this sign is put in after escaping.
-std::string with_plus_minus(const std::string& escaped) {
+// Between escaped names and numbers: only these signs are put in after escaping.
+std::string with_signs(const std::string& escaped) {
+  static const std::vector<std::pair<std::string, std::string>> signs = {
+      {"±", "$\\pm$"}, {"↑", "$\\uparrow$"}, {"↓", "$\\downarrow$"}, {"≈", "$\\approx$"}};
   std::string out;
   for (std::size_t at = 0; at < escaped.size();) {
-    if (escaped.compare(at, 2, "±") == 0) {
-      out += "$\\pm$";
-      at += 2;
-    } else {
+    const auto found = std::find_if(signs.begin(), signs.end(), [&](const auto& sign) {
+      return escaped.compare(at, sign.first.size(), sign.first) == 0;
+    });
+    if (found == signs.end()) {
       out += escaped[at++];
+    } else {
+      out += found->second;
+      at += found->first.size();
     }
   }
   return out;
@@ -57,14 +65,14 @@ std::string latex_table(const Table& table) {
     std::vector<std::string> line;
     for (const auto& name : row.names) line.push_back(latex_escaped(name.text));
     for (std::size_t at = 0; at < row.cells.size(); ++at) {
-      const auto cell = with_plus_minus(latex_escaped(cell_text(row, at, table)));
+      const auto cell = with_signs(latex_escaped(cell_text(row, at, table)));
       line.push_back(row.cells[at].best ? "{\\boldmath\\textbf{" + cell + "}}" : cell);
     }
     text += line_of(line);
   }
   text += "\\bottomrule\n\\end{tabular}\n\n\\smallskip\n\\begin{minipage}{\\linewidth}\\footnotesize\n";
   for (std::size_t i = 0; i < table.footnotes.size(); ++i) {
-    text += with_plus_minus(latex_escaped(table.footnotes[i])) + (i + 1 < table.footnotes.size() ? ".\\\\\n" : ".\n");
+    text += with_signs(latex_escaped(table.footnotes[i])) + (i + 1 < table.footnotes.size() ? ".\\\\\n" : ".\n");
   }
   return text + "\\end{minipage}\n\\end{table}\n";
 }

@@ -17,10 +17,13 @@ std::string caption(const Table& table);
 std::vector<std::vector<std::string>> head_lines(const Table& table);
 std::vector<std::string> head_names(const Table& table);
 bool marks_best(const Table& table);
+bool has_tests(const Table& table);
+const char* name_of(Tested tested);  // better, worse, same; nothing where there was no test
 
 std::string terminal_table(const Table& table);
 std::string markdown_table(const Table& table);
 std::string latex_table(const Table& table);
+std::string typst_table(const Table& table);
 std::string csv_table(const Table& table);
 std::string json_table(const Table& table);
 

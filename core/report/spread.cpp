@@ -3,9 +3,9 @@
 #include <espalier/error.h>
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
+#include "statistics/ranks.h"
 #include "words/names.h"
 
 namespace espalier::report {
@@ -40,9 +40,7 @@ void summarise(const std::vector<double>& values, Spread spread, TableCell& cell
   switch (spread) {
     case Spread::Usual:
     case Spread::None: break;
-    case Spread::Interval:
-      cell.half_width = boost::math::quantile(boost::math::students_t(n - 1), 0.975) * error;
-      break;
+    case Spread::Interval: cell.half_width = statistics::t_quantile(0.975, n - 1) * error; break;
     case Spread::Deviation: cell.half_width = cell.deviation; break;
     case Spread::Error: cell.half_width = error; break;
     case Spread::Range:

@@ -13,6 +13,7 @@
 #include "fitting.h"
 #include "footnotes.h"
 #include "measured_rows.h"
+#include "significance/significance.h"
 #include "slice.h"
 #include "spread.h"
 #include "words/names.h"
@@ -104,6 +105,9 @@ void check_reading(const TableRequest& request, const std::vector<std::string>& 
                         " is a share\n    expected one of accuracy, macro_f1, map, "
                         "wer, cer, mcc, mauc, achieved_sparsity, ratio");
   }
+  if (request.significance && !(*request.significance > 0 && *request.significance < 1))
+    throw SettingsError(
+        fmt::format("--significance {}: expected a level between 0 and 1, as in 0.05", *request.significance));
   if (request.best && std::all_of(values.begin(), values.end(), [](const auto& name) { return better(name) == 0; }))
     throw SettingsError("--best: of " + join(values) +
                         " neither more nor less is better\n    choose a metric by --value");
@@ -188,6 +192,8 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   table.column_axes = axes.columns;
   findings.added = axes.added;
   Filling(measured, request, difference.axes, table, findings).fill();
+  if (request.significance)
+    findings.tests = test_significance(store, of_database ? experiment : "", *request.significance, table);
   table.split = fmt::format("{}", fmt::join(findings.splits, ", "));
   if (!findings.examples.empty()) table.examples = *findings.examples.rbegin();
   table.footnotes = footnotes(findings, table);

@@ -45,6 +45,15 @@ std::vector<std::string> body_line(const TableRow& row, const Table& table) {
   return line;
 }
 
+// Better or worse than the unpruned model; not told apart from the best of the column.
+std::string signs_of(const TableCell& cell) {
+  std::string signs;
+  if (cell.beside_dense == Tested::Better) signs += "↑";
+  if (cell.beside_dense == Tested::Worse) signs += "↓";
+  if (cell.beside_best == Tested::Same) signs += "≈";
+  return signs;
+}
+
 std::string mean_text(const TableCell& cell, const TableValue& value) {
   const double scale = value.percent ? 100 : 1;
   auto text = fmt::format("{:.{}f}", *cell.mean * scale, value.decimals);
@@ -97,6 +106,8 @@ std::string cell_text(const TableRow& row, std::size_t at, const Table& table) {
   std::string text;
   if (cell.mean) text = mean_text(cell, table.value_of(at));
   if (!cell.verdict.empty()) text += " " + cell.verdict;
+  const auto sign = signs_of(cell);
+  if (!sign.empty() && cell.mean) text += " " + sign;
   const bool says_n = row.dense ? cell.n > 1 && cell.n != table.common_n : cell.n > 1 && table.common_n == 0;
   if (says_n) text += fmt::format(" n={}", cell.n);
   if (remarks.empty()) return text;
@@ -105,6 +116,23 @@ std::string cell_text(const TableRow& row, std::size_t at, const Table& table) {
 
 std::string caption(const Table& table) {
   return table.caption.empty() ? table.experiment + ": " + table.value : table.caption;
+}
+
+bool has_tests(const Table& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(), [](const TableRow& row) {
+    return std::any_of(row.cells.begin(), row.cells.end(),
+                       [](const TableCell& cell) { return cell.p_dense.has_value() || cell.p_best.has_value(); });
+  });
+}
+
+const char* name_of(Tested tested) {
+  switch (tested) {
+    case Tested::Not: return "";
+    case Tested::Same: return "same";
+    case Tested::Better: return "better";
+    case Tested::Worse: return "worse";
+  }
+  return "";
 }
 
 bool marks_best(const Table& table) {
@@ -196,8 +224,9 @@ Format format_from(const std::string& name) {
   if (name == "markdown") return Format::Markdown;
   if (name == "csv") return Format::Csv;
   if (name == "latex") return Format::Latex;
+  if (name == "typst") return Format::Typst;
   if (name == "json") return Format::Json;
-  throw SettingsError(unknown_name("format", name, {"terminal", "markdown", "csv", "latex", "json"}));
+  throw SettingsError(unknown_name("format", name, {"terminal", "markdown", "csv", "latex", "typst", "json"}));
 }
 
 std::string render(const Table& table, Format format) {
@@ -206,6 +235,7 @@ std::string render(const Table& table, Format format) {
     case Format::Markdown: return markdown_table(table);
     case Format::Csv: return csv_table(table);
     case Format::Latex: return latex_table(table);
+    case Format::Typst: return typst_table(table);
     case Format::Json: return json_table(table);
   }
   return "";

@@ -11,7 +11,7 @@ import sys
 ARROWS = {
     "cli": "runner report exports bundle grid store inputs tables cells words",
     "runner": "grid store inputs tables cells words",
-    "report": "store cells words",
+    "report": "store statistics cells words",
     "exports": "store cells words",
     "bundle": "store cells words",
     "grid": "inputs tables cells words",
@@ -31,6 +31,7 @@ ARROWS = {
     "sdk": "words",
     "tables": "cells words",
     "cells": "words",
+    "statistics": "",
     "words": "",
 }
 ARROWS = {room: set(below.split()) for room, below in ARROWS.items()}
@@ -52,7 +53,7 @@ LIBRARIES = {
     "sqlite3.h": "store",
     "boost/": "",
     "boost/dll": "loader",
-    "boost/math/": "report",
+    "boost/math/": "statistics",
     "boost/process": "runner",
     "boost/multiprecision": "speech",
     "boost/property_tree": "corpora",

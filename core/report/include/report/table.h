@@ -30,6 +30,8 @@ struct TableRequest {
   bool percent = false;                      // shares are printed as percents
   std::string caption = "";                  // instead of the experiment's name and the value's
   bool best = false;                         // marks the best value of each column
+  // Tests each value against the unpruned model and the best of its column, at this level after Holm's correction.
+  std::optional<double> significance = std::nullopt;
 };
 
 // One value of an axis, as it is written; the number where it is one.
@@ -37,6 +39,16 @@ struct AxisValue {
   std::string text;
   std::optional<double> number;
 };
+
+// A computation by its point: what it said of each example is found by these.
+struct ComputedPoint {
+  std::string key, step, kind;
+
+  bool operator<(const ComputedPoint& other) const;
+};
+
+// What a paired test says of a value beside another.
+enum class Tested { Not, Same, Better, Worse };
 
 // What stands where a row and a column meet: the cells that share their axes, aggregated.
 struct TableCell {
@@ -53,7 +65,10 @@ struct TableCell {
   std::int64_t diverged = 0;                         // of the values: after a training that broke off
   std::string verdict;                               // of a latency: faster, same, slower, or mixed
   bool best = false;                                 // of its column
-  bool blank = false;                                // no such thing, as the search of an unpruned model
+  std::vector<ComputedPoint> computations;           // behind the mean; only where significance is asked for
+  std::optional<double> p_dense, p_best;             // corrected for all comparisons of the table
+  Tested beside_dense = Tested::Not, beside_best = Tested::Not;
+  bool blank = false;  // no such thing, as the search of an unpruned model
 
   bool empty() const { return n + failed + missing + without == 0; }  // the grid holds no such cell
 };
@@ -99,9 +114,9 @@ struct Table {
 Table make_table(const store::ResultStore& store, const std::string& experiment, const TableRequest& request,
                  const std::vector<store::NewCell>* cells_of_file = nullptr);
 
-enum class Format { Terminal, Markdown, Csv, Latex, Json };
+enum class Format { Terminal, Markdown, Csv, Latex, Typst, Json };
 
-// Throws SettingsError for an unknown name: terminal, markdown, csv, latex, json.
+// Throws SettingsError for an unknown name: terminal, markdown, csv, latex, typst, json.
 Format format_from(const std::string& name);
 
 std::string render(const Table& table, Format format);
