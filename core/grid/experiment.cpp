@@ -10,7 +10,7 @@
 #include "definitions.h"
 #include "document.h"
 #include "expansion.h"
-#include "grid/experiment_files.h"
+#include "grid/files/experiment_files.h"
 #include "grid_table.h"
 #include "includes.h"
 #include "input_checks.h"

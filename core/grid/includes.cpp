@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "grid/experiment_files.h"
+#include "grid/files/experiment_files.h"
 #include "reading.h"
 #include "words/atomic_file.h"
 #include "words/digest.h"

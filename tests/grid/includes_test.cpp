@@ -1,5 +1,5 @@
 // Definitions that experiment files share.
-#include "grid/experiment_files.h"
+#include "grid/files/experiment_files.h"
 #include "grid_test_support.h"
 #include "words/digest.h"
 

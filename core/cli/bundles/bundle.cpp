@@ -11,7 +11,7 @@
 
 #include "bundles/bundles.h"
 #include "experiment_file.h"
-#include "grid/experiment_files.h"
+#include "grid/files/experiment_files.h"
 #include "output.h"
 #include "runner/share/own_folder.h"
 #include "store/result_store.h"

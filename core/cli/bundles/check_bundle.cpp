@@ -13,7 +13,7 @@
 #include "bundle/check.h"
 #include "bundles/bundles.h"
 #include "cells/run/limits.h"
-#include "grid/experiment_files.h"
+#include "grid/files/experiment_files.h"
 #include "output.h"
 #include "report/comparing/repetition.h"
 #include "runner/rerun/rerun.h"
