@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "references/references.h"
 #include "runner/worker_program.h"
 #include "words/command_line.h"
 #include "words/names.h"
@@ -30,6 +31,8 @@ constexpr Command commands[] = {
     {"rerun", experiments, "Compute cells again, apart from the database, and say how far the numbers are the same",
      add_rerun},
     {"diff", experiments, "Two databases cell by cell: what both hold, and what came out otherwise", add_diff},
+    {"verify", experiments, "Published numbers against those measured here, cell by cell", add_verify},
+    {"published", experiments, "The published tables that ship: list, show and check them", add_published},
     {"prune-db", experiments, "Remove cells that no experiment file holds any more", add_prune_db},
     {"clean", experiments, "Where the disk went; remove cache entries that no cell refers to", add_clean},
     {"explain", experiments, "Why a cell is not done: what it waits for, who holds it, how it failed", add_explain},

@@ -1,0 +1,16 @@
+// The tables of results/published, as the source tree has them.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "published/forensics.h"
+#include "published/reference.h"
+
+namespace espalier::published {
+
+inline PublishedTable shipped(const std::string& name) {
+  return read_table(std::filesystem::path(ESPALIER_SOURCE_DIR) / "results/published" / (name + ".toml"));
+}
+
+}  // namespace espalier::published
