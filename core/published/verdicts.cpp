@@ -36,6 +36,7 @@ struct OwnSeries {
   std::vector<std::int64_t> examples;
   std::int64_t failed = 0, waiting = 0;
   std::string failed_key;
+  std::string why_none;  // empty: the model and data set are there
 };
 
 class Judge {
@@ -56,6 +57,15 @@ class Judge {
 
  private:
   void check_names() const;
+  // "ast on keywords, ...", at most five.
+  std::string places() const {
+    std::vector<std::string> names;
+    for (const auto& [place, points] : by_place_) {
+      const auto end = place.find('\n');
+      if (names.size() < 5) names.push_back(fmt::format("'{}' on '{}'", place.substr(0, end), place.substr(end + 1)));
+    }
+    return names.empty() ? "no cell at all" : join(names) + (by_place_.size() > 5 ? ", ..." : "");
+  }
   static std::string named(const std::map<std::string, std::string>& names, const std::string& name) {
     const auto found = names.find(name);
     return found != names.end() ? found->second : name;
@@ -104,7 +114,11 @@ OwnSeries Judge::series(const PublishedCell& cell) const {
   if (cell.language.empty() || datasets_.count(cell.dataset + "/" + cell.language) == 0)
     dataset = named(datasets_, cell.dataset);
   const auto found = by_place_.find(named(models_, cell.model) + "\n" + dataset);
-  if (found == by_place_.end()) return own;
+  if (found == by_place_.end()) {
+    own.why_none =
+        fmt::format("the database has no '{}' on '{}'; it has {}", named(models_, cell.model), dataset, places());
+    return own;
+  }
   const auto metric = own_metric(cell.metric, table_.metrics.at(cell.metric));
   struct Sum {
     double value = 0;
@@ -198,7 +212,9 @@ void Judge::compare(const PublishedCell& cell, const OwnSeries& own, CellVerdict
     } else if (own.waiting > 0) {
       verdict.why = fmt::format("{} own cells are not done", own.waiting);
     } else {
-      verdict.why = own.points.empty() ? "no own cell has these axes" : "no own point is near this sparsity";
+      verdict.why = !own.why_none.empty() ? own.why_none
+                    : own.points.empty()  ? "no own cell has these axes"
+                                          : "no own point is near this sparsity";
     }
     return;
   }
