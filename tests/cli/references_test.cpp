@@ -1,5 +1,4 @@
 #include "cli_fixture.h"
-#include "support/speaking.h"
 
 namespace espalier::cli {
 namespace {

@@ -4,7 +4,6 @@
 
 #include "forensics/architectures.h"
 #include "shipped.h"
-#include "support/speaking.h"
 
 namespace espalier::published {
 namespace {

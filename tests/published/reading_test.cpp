@@ -1,9 +1,9 @@
+#include <espalier/error.h>
 #include <gtest/gtest.h>
 
 #include "shipped.h"
 #include "support/message_of.h"
 #include "support/published_table.h"
-#include "support/speaking.h"
 #include "support/temp_dir.h"
 
 namespace espalier::published {
@@ -61,12 +61,12 @@ TEST_F(ReadingTables, TellAllProblemsAtOnceWithTheirPlaces) {
   auto wrong = cell;
   wrong.replace(wrong.find("granularity = \"head\""), 20, "granularity = \"haed\"");
   wrong.replace(wrong.find("value = 98.15"), 13, "value = 98");
-  const auto found = message(head + wrong + "valeu = 1.0\n");
+  const auto found = message(head + wrong + "values = 1.0\n");
 
   EXPECT_CONTAINS(found, "table.toml:14:15: unknown granularity 'haed'");
   EXPECT_CONTAINS(found, "did you mean 'head'?");
   EXPECT_CONTAINS(found, "table.toml:18:9: value in [[cell]] is the integer 98, expected a number with a point");
-  EXPECT_CONTAINS(found, "table.toml:20:1: unknown key in [[cell]] 'valeu'");
+  EXPECT_CONTAINS(found, "table.toml:20:1: unknown key in [[cell]] 'values'");
 }
 
 TEST_F(ReadingTables, RefuseACellTwice) {

@@ -1,11 +1,15 @@
 // The tables of results/published, as the source tree has them.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <string>
 
 #include "published/forensics.h"
 #include "published/reference.h"
+
+#define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 namespace espalier::published {
 

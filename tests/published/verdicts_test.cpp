@@ -1,5 +1,6 @@
 #include "published/verdicts.h"
 
+#include <espalier/error.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,7 +10,6 @@
 #include "published/trajectory.h"
 #include "shipped.h"
 #include "support/message_of.h"
-#include "support/speaking.h"
 
 namespace espalier::published {
 namespace {
