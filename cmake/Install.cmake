@@ -15,6 +15,8 @@ set_target_properties(${espalier_bundled} PROPERTIES
 install(TARGETS ${espalier_bundled} LIBRARY DESTINATION "${espalier_plugin_folder}")
 
 install(DIRECTORY experiments/ DESTINATION "${CMAKE_INSTALL_DATADIR}/espalier/experiments")
+# Where core/published/reference.cpp looks.
+install(DIRECTORY results/published/ DESTINATION "${CMAKE_INSTALL_DATADIR}/espalier/published")
 install(FILES LICENSE README.md CHANGELOG.md CITATION.cff codemeta.json docs/metadata.yaml DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(CODE "
   execute_process(COMMAND \"${CMAKE_COMMAND}\" \"-DPROGRAM=$<TARGET_FILE:espalier>\" -DVERSION=${PROJECT_VERSION}

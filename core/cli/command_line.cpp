@@ -7,6 +7,7 @@
 
 #include "bundles/bundles.h"
 #include "databases/open_data.h"
+#include "references/references.h"
 #include "runner/worker_program.h"
 #include "words/command_line.h"
 #include "words/names.h"
@@ -37,6 +38,8 @@ constexpr Command commands[] = {
     {"bundle", experiments, "A database with all that is needed to believe and repeat it, as one archive", add_bundle},
     {"check-bundle", experiments, "Look at such an archive again, without a network; compute some cells again",
      add_check_bundle},
+    {"verify", experiments, "Published numbers against those measured here, cell by cell", add_verify},
+    {"published", experiments, "The published tables that ship: list, show and check them", add_published},
     {"prune-db", experiments, "Remove cells that no experiment file holds any more", add_prune_db},
     {"clean", experiments, "Where the disk went; remove cache entries that no cell refers to", add_clean},
     {"explain", experiments, "Why a cell is not done: what it waits for, who holds it, how it failed", add_explain},

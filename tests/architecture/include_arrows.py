@@ -9,11 +9,12 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report exports bundle grid store inputs tables cells words",
+    "cli": "runner report exports bundle published grid store inputs tables cells words",
     "runner": "grid store inputs tables cells words",
     "report": "store statistics cells words",
     "exports": "store cells words",
     "bundle": "store cells words",
+    "published": "cells words",
     "grid": "inputs tables cells words",
     "inputs": "tables cells words",
     "store": "cells words",
@@ -48,7 +49,7 @@ LIBRARIES = {
     "c10/": TENSOR_ROOMS,
     "torch/": TENSOR_ROOMS,
     "torch/torch.h": "",
-    "toml++/": "grid",
+    "toml++/": "grid published",
     "SQLiteCpp/": "store",
     "sqlite3.h": "store",
     "boost/": "",

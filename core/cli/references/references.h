@@ -1,0 +1,36 @@
+// The commands verify and published: tables that papers printed, beside what was measured here.
+#pragma once
+
+#include <espalier/error.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+
+namespace espalier::cli {
+
+struct VerifyArguments {
+  DatabaseArguments database;
+  std::string reference;                      // a file or the name of a table that ships; empty: the database alone
+  std::vector<std::string> models, datasets;  // THEIRS=OURS
+  double tolerance = -1;                      // below 0: calculated
+  double distance = 0.5;
+  bool json = false;
+  std::string format = "terminal";
+};
+ExitCode verify(const VerifyArguments& arguments);
+
+struct PublishedArguments {
+  std::string name;  // empty: all that ship are listed
+  std::vector<std::string> only;
+  bool check = false;
+  bool json = false;
+};
+ExitCode published(const PublishedArguments& arguments);
+
+Deed add_verify(CLI::App& app);
+Deed add_published(CLI::App& app);
+
+}  // namespace espalier::cli
