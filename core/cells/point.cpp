@@ -156,7 +156,9 @@ Json unfolded(const Json& json, const char* name) {
 
 std::string Latency::verdict() const {
   if (!std::isfinite(ratio_low) || !std::isfinite(ratio_high)) return {};
-  return ratio_high < 1 ? "faster" : ratio_low > 1 ? "slower" : "same";
+  if (ratio_high < 1 - least_difference) return "faster";
+  if (ratio_low > 1 + least_difference) return "slower";
+  return ratio_low >= 1 - most_of_the_same && ratio_high <= 1 + most_of_the_same ? "same" : "undecided";
 }
 
 bool SearchRecord::empty() const {

@@ -10,11 +10,15 @@
 #include <numeric>
 
 #include "nn/device.h"
+#include "timing/energy.h"
+#include "timing/pass_memory.h"
 
 namespace espalier::engine {
 namespace {
 
-constexpr int warm_ups = 3;
+// Until caches and clocks are as they stay.
+constexpr int least_warm_ups = 3;
+constexpr double warm_milliseconds = 60;
 
 double milliseconds_of(const nn::Model& model, const Batch& batch) {
   nn::synchronize(model.device());
@@ -22,6 +26,39 @@ double milliseconds_of(const nn::Model& model, const Batch& batch) {
   model.logits({&batch, 1});
   nn::synchronize(model.device());
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
+}
+
+void warm_up(const TimedPass& pass) {
+  double milliseconds = 0;
+  for (int i = 0; i < least_warm_ups || milliseconds < warm_milliseconds; ++i) milliseconds += pass();
+}
+
+// Joules of one pass of each, in turns that last long enough for the meter's steps.
+void measure_energy(const TimedPass& dense, const TimedPass& pruned, EnergyMeter& meter, Latency& latency,
+                    const Watch& watch) {
+  struct Used {
+    double joules = 0;
+    std::int64_t passes = 0;
+  };
+  Used of_dense, of_pruned;
+  const auto turn = [&](const TimedPass& pass, Used& used) {
+    const auto before = meter.joules();
+    double milliseconds = 0;
+    do {
+      watch.check();
+      milliseconds += pass();
+      ++used.passes;
+    } while (milliseconds < 500 * meter.least_seconds());
+    used.joules += meter.joules() - before;
+  };
+  turn(dense, of_dense);
+  turn(pruned, of_pruned);
+  turn(pruned, of_pruned);
+  turn(dense, of_dense);
+  if (of_dense.joules <= 0 || of_pruned.joules <= 0) return;  // a counter that stands still counts nothing
+  latency.dense_joules = of_dense.joules / static_cast<double>(of_dense.passes);
+  latency.pruned_joules = of_pruned.joules / static_cast<double>(of_pruned.passes);
+  latency.energy_source = meter.source();
 }
 
 }  // namespace
@@ -60,7 +97,7 @@ std::int64_t typical_length(const data::Examples& examples) { return examples.le
 
 double median_milliseconds(const nn::Model& model, const Batch& batch, std::int64_t repeats, const Watch& watch) {
   const c10::InferenceMode inference;
-  for (int i = 0; i < warm_ups; ++i) milliseconds_of(model, batch);
+  for (int i = 0; i < least_warm_ups; ++i) milliseconds_of(model, batch);
   std::vector<double> times;
   for (std::int64_t repeat = 0; repeat < repeats; ++repeat) {
     watch.check();
@@ -70,19 +107,30 @@ double median_milliseconds(const nn::Model& model, const Batch& batch, std::int6
 }
 
 // A second estimator, the median of the pruned times, would now and then disagree with the ratio on which is faster.
-Latency latency_of(const std::vector<double>& dense, const std::vector<double>& pruned) {
-  std::vector<double> ratios;
-  for (std::size_t i = 0; i < dense.size(); ++i) ratios.push_back(pruned[i] / dense[i]);
-  const auto ratio = median_interval(ratios);
-  const auto milliseconds = median_interval(dense).median;
+Latency latency_of(const PairedTimes& times) {
+  const auto ratio = ratio_of(times);
+  const auto milliseconds = median_interval(times.one).median;
   Latency latency;
   latency.dense_milliseconds = milliseconds;
-  latency.pruned_milliseconds = milliseconds * ratio.median;
-  latency.ratio = ratio.median;
+  latency.pruned_milliseconds = milliseconds * ratio.ratio;
+  latency.ratio = ratio.ratio;
   latency.ratio_low = ratio.low;
   latency.ratio_high = ratio.high;
-  latency.repeats = static_cast<std::int64_t>(dense.size());
+  latency.outliers = ratio.outliers;
+  latency.repeats = static_cast<std::int64_t>(times.one.size());
   latency.threads = at::get_num_threads();
+  return latency;
+}
+
+Latency measure_passes(const TimedPass& dense, const TimedPass& pruned, std::int64_t repeats, EnergyMeter* meter,
+                       const Watch& watch) {
+  warm_up(dense);
+  warm_up(pruned);
+  TurnsPlan plan;
+  plan.least_pairs = repeats;
+  plan.most_pairs = most_repeats * repeats;
+  auto latency = latency_of(timed_in_turns(dense, pruned, plan, [&] { watch.check(); }));
+  if (meter != nullptr) measure_energy(dense, pruned, *meter, latency, watch);
   return latency;
 }
 
@@ -95,31 +143,18 @@ std::vector<Latency> measure_latency(const nn::Model& dense, const nn::Model& pr
                         to_string(*settings.device));
   }
   const c10::InferenceMode inference;
+  const auto meter = energy_meter(device);
   std::vector<Latency> results;
   const auto example = typical_example(*split.examples);
   const auto sizes = settings.batch.empty() ? std::vector<std::int64_t>{1} : settings.batch;
   for (const auto size : sizes) {
     const data::Rows rows(static_cast<std::size_t>(size), example);
     const auto batch = split.examples->batch(rows);
-    for (int i = 0; i < warm_ups; ++i) {
-      milliseconds_of(dense, batch);
-      milliseconds_of(pruned, batch);
-    }
-    std::vector<double> of_dense, of_pruned;
-    for (std::int64_t repeat = 0; repeat < settings.repeats; ++repeat) {
-      watch.check();
-      double first = 0, second = 0;
-      if (repeat % 2 == 0) {
-        first = milliseconds_of(dense, batch);
-        second = milliseconds_of(pruned, batch);
-      } else {
-        second = milliseconds_of(pruned, batch);
-        first = milliseconds_of(dense, batch);
-      }
-      of_dense.push_back(first);
-      of_pruned.push_back(second);
-    }
-    results.push_back(latency_of(of_dense, of_pruned));
+    results.push_back(measure_passes([&] { return milliseconds_of(dense, batch); },
+                                     [&] { return milliseconds_of(pruned, batch); }, settings.repeats, meter.get(),
+                                     watch));
+    results.back().dense_peak_bytes = pass_bytes(dense, batch);
+    results.back().pruned_peak_bytes = pass_bytes(pruned, batch);
     results.back().device = device.text();
     results.back().batch = size;
     results.back().length = split.examples->length(example);

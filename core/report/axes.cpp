@@ -101,10 +101,30 @@ const std::vector<std::string>& known_metrics() {
 const std::vector<std::string>& known_values() {
   static const auto values = [] {
     std::vector<std::string> names = known_metrics();
-    for (const char* other :
-         {"achieved_sparsity", "heads_kept", "parameters_dense", "parameters_masked", "parameters_removed",
-          "parameters_total", "multiply_adds_dense", "multiply_adds_done", "flops", "multiply_adds", "proof_passed",
-          "examples", "evaluations", "seconds", "attempts", "latency", "milliseconds", "dense_milliseconds", "ratio"}) {
+    for (const char* other : {"achieved_sparsity",
+                              "heads_kept",
+                              "parameters_dense",
+                              "parameters_masked",
+                              "parameters_removed",
+                              "parameters_total",
+                              "multiply_adds_dense",
+                              "multiply_adds_done",
+                              "flops",
+                              "multiply_adds",
+                              "proof_passed",
+                              "examples",
+                              "evaluations",
+                              "seconds",
+                              "attempts",
+                              "latency",
+                              "milliseconds",
+                              "dense_milliseconds",
+                              "ratio",
+                              "joules",
+                              "dense_joules",
+                              "peak_bytes",
+                              "dense_peak_bytes",
+                              "outliers"}) {
       names.emplace_back(other);
     }
     return names;
@@ -150,8 +170,11 @@ bool is_value_of_cell(const std::string& value) {
 
 bool is_metric(const std::string& value) { return find_metric(value) != nullptr; }
 
+bool is_energy(const std::string& value) { return value == "joules" || value == "dense_joules"; }
+
 bool is_latency(const std::string& value) {
-  return value == "milliseconds" || value == "dense_milliseconds" || value == "ratio";
+  return value == "milliseconds" || value == "dense_milliseconds" || value == "ratio" || is_energy(value) ||
+         value == "peak_bytes" || value == "dense_peak_bytes" || value == "outliers";
 }
 
 bool is_share(const std::string& value) {
@@ -161,19 +184,21 @@ bool is_share(const std::string& value) {
 
 int better(const std::string& value) {
   if (const auto* metric = find_metric(value)) return metric->more_is_better ? 1 : -1;
-  static const std::vector<std::string> less = {"seconds",          "evaluations",  "flops", "multiply_adds",
-                                                "parameters_total", "milliseconds", "ratio"};
+  static const std::vector<std::string> less = {"seconds",       "evaluations",      "flops",
+                                                "multiply_adds", "parameters_total", "milliseconds",
+                                                "ratio",         "joules",           "peak_bytes"};
   return contains(less, value) ? -1 : 0;
 }
 
 bool is_count(const std::string& value) {
   return is_detail(value) || value.starts_with("parameters_") || value.starts_with("multiply_adds_") ||
-         value == "examples";
+         value == "examples" || value == "peak_bytes" || value == "dense_peak_bytes" || value == "outliers";
 }
 
 int decimals_of(const std::string& value) {
   if (is_count(value)) return 0;  // a mean of some that is no whole number gets a decimal later
   if (const auto* metric = find_metric(value)) return metric->decimals;
+  if (is_energy(value)) return 4;
   const bool coarse =
       value == "seconds" || value == "attempts" || value == "milliseconds" || value == "dense_milliseconds";
   return coarse ? 2 : 3;

@@ -42,6 +42,8 @@ bool is_value_of_cell(const std::string& value);
 bool is_metric(const std::string& value);
 // Milliseconds and their ratio: of a pass over a batch, dense and pruned.
 bool is_latency(const std::string& value);
+// Of those, what a counter of the machine has to say, which not every machine has.
+bool is_energy(const std::string& value);
 // Between 0 and 1 by its meaning, so that percents make sense.
 bool is_share(const std::string& value);
 // 1: more is better, -1: less is, 0: neither.

@@ -89,7 +89,8 @@ std::unordered_map<std::string, Measured> measured_cells(const store::ResultStor
     if (!seen.insert(latencies.text(row, "key") + ' ' + latencies.text(row, "batch")).second) continue;
     Fields fields;
     for (const char* column : {"batch", "length", "dense_milliseconds", "pruned_milliseconds", "ratio", "ratio_low",
-                               "ratio_high", "verdict", "repeats", "threads", "device"})
+                               "ratio_high", "verdict", "repeats", "threads", "device", "dense_joules", "pruned_joules",
+                               "energy_source", "dense_peak_bytes", "pruned_peak_bytes", "outliers"})
       fields[column] = json_of(latencies.at(row, column));
     cells[latencies.text(row, "key")].latencies.push_back(std::move(fields));
   }

@@ -137,12 +137,30 @@ std::string search_text(const SearchRecord& search) {
   return text + trajectory_text(search.trajectory);
 }
 
+std::string megabytes(std::int64_t bytes) { return fmt::format("{:.3f} MB", static_cast<double>(bytes) / 1e6); }
+
+// What a pass took beside its time; empty of cells that were timed before that was measured.
+std::string beside_the_time(const Latency& latency) {
+  if (!latency.outliers) return {};
+  std::string text = fmt::format("; {} outliers; energy of a pass: ", *latency.outliers);
+  text += latency.dense_joules && latency.pruned_joules
+              ? fmt::format("dense {} J, pruned {} J ({})", text_of(latency.dense_joules),
+                            text_of(latency.pruned_joules), latency.energy_source)
+              : "not measurable there";
+  if (latency.dense_peak_bytes && latency.pruned_peak_bytes) {
+    text += fmt::format("; peak memory of a pass: dense {}, pruned {}", megabytes(*latency.dense_peak_bytes),
+                        megabytes(*latency.pruned_peak_bytes));
+  }
+  return text;
+}
+
 std::string latency_text(const Latency& latency) {
-  return fmt::format(
+  const auto times = fmt::format(
       "batch {}, length {}: dense {} ms, pruned {} ms, ratio {} ({} to {}): {}; {} repeats, {} threads, {}",
       latency.batch, latency.length, text_of(latency.dense_milliseconds), text_of(latency.pruned_milliseconds),
       text_of(latency.ratio), text_of(latency.ratio_low), text_of(latency.ratio_high), or_dash(latency.verdict()),
       latency.repeats, text_of(latency.threads), or_dash(latency.device));
+  return times + beside_the_time(latency);
 }
 
 std::string operations_text(const OperationsLeft& operations) {

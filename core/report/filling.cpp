@@ -88,6 +88,7 @@ void Filling::see_value(std::size_t index, std::size_t value, Place& place) {
   const auto number = measured_.value(entry, values_[value].name);
   if (!number || !std::isfinite(*number)) {
     ++place.without[value];
+    findings_.no_energy = findings_.no_energy || (entry.latency && is_energy(values_[value].name));
     const bool no_number = number || measured_.is_no_number(entry, values_[value].name);
     place.not_numbers[value] += no_number ? 1 : 0;
     // A cell of several points, batches or values is one cell in the footnotes.

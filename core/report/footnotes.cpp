@@ -151,6 +151,12 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
     notes.push_back("an unpruned model was measured with several results; the first one stands here");
   for (const auto& note : what_was_kept_apart(findings)) notes.push_back(note);
   for (const auto& note : where_it_was_computed(findings)) notes.push_back(note);
+  if (findings.no_energy) {
+    notes.push_back(
+        "energy: not measurable where these cells were timed: no counter can be read there (RAPL of the processor, "
+        "NVML "
+        "of a GPU)");
+  }
   if (findings.merged_experiments) notes.push_back("of several experiments: names may mean different things in each");
   if (!findings.achieved.empty()) {
     std::vector<std::string> ranges;

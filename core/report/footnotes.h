@@ -26,6 +26,7 @@ struct Findings {
   std::map<std::string, std::int64_t> computed_on;  // kinds of devices, with the cells that each computed
   std::int64_t in_smaller_pieces = 0;               // cells that went on so when a GPU's memory did not suffice
   std::set<std::string> timed_on;                   // kinds of devices whose times stand in one column
+  bool no_energy = false;                           // asked for, and not measurable where cells were timed
   std::int64_t earlier = 0;                         // of the experiment, and not of its file
   bool of_database = false;                         // no experiment file was given
   std::int64_t left_out = 0;                        // by --only

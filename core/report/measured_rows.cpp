@@ -93,7 +93,9 @@ std::optional<double> MeasuredRows::value(const Entry& entry, const std::string&
   if (!is_latency(value)) return entry.point ? points_.number(*entry.point, value) : std::nullopt;
   const bool timed = entry.latency && latencies_.text(*entry.latency, "key") == cells_.rows().text(entry.cell, "key");
   if (!timed) return std::nullopt;
-  if (value == "milliseconds") return latencies_.number(*entry.latency, "pruned_milliseconds");
+  // Without a name before them, they are those of the pruned model.
+  if (value == "milliseconds" || value == "joules" || value == "peak_bytes")
+    return latencies_.number(*entry.latency, "pruned_" + value);
   return latencies_.number(*entry.latency, value);
 }
 

@@ -60,15 +60,20 @@ std::string points() {
          later + from_cells + "\nJOIN point ON point.attempt_id = cell.attempt_id";
 }
 
-// Milliseconds and ratio from one estimator: a ratio below 1 always stands beside fewer milliseconds.
+// Milliseconds and ratio from one estimator: a ratio below 1 always stands beside fewer milliseconds. The verdict is
+// Latency::verdict() of the interval, so that rows of earlier versions are judged by the same words.
 constexpr const char* latencies = R"sql(
 SELECT points.experiment, points.key, points.model, points.dataset, points.granularity, points.sites, points.scorer,
        points.searcher, points.scope, points.requested, points.step, points.kind, points.achieved_sparsity,
        latency.batch, latency.length, latency.dense_milliseconds,
        CASE WHEN latency.ratio IS NULL THEN latency.pruned_milliseconds
             ELSE latency.dense_milliseconds * latency.ratio END AS pruned_milliseconds,
-       latency.ratio, latency.ratio_low, latency.ratio_high, latency.verdict, latency.repeats, latency.threads,
-       latency.device, points.sparsity, points.requested_sparsity, points.last, points.state, points.current,
+       latency.ratio, latency.ratio_low, latency.ratio_high,
+       CASE WHEN latency.ratio_low IS NULL OR latency.ratio_high IS NULL THEN latency.verdict
+            WHEN latency.ratio_high < 0.99 THEN 'faster' WHEN latency.ratio_low > 1.01 THEN 'slower'
+            WHEN latency.ratio_low >= 0.97 AND latency.ratio_high <= 1.03 THEN 'same'
+            ELSE 'undecided' END AS verdict,
+       latency.repeats, latency.threads, latency.device, points.sparsity, points.requested_sparsity, points.last, points.state, points.current,
        latency.dense_joules, latency.pruned_joules, latency.energy_source, latency.dense_peak_bytes,
        latency.pruned_peak_bytes, latency.outliers
 FROM points

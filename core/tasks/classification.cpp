@@ -34,6 +34,13 @@ std::string outcomes_of(const at::Tensor& right) {
   return outcomes;
 }
 
+// Whole numbers [examples] (I64) as a list.
+std::vector<std::int64_t> list_of(const at::Tensor& numbers) {
+  const auto whole = numbers.contiguous();
+  const auto* first = whole.const_data_ptr<std::int64_t>();
+  return {first, first + whole.numel()};
+}
+
 // No example is right whose logits are not numbers.
 Evaluation evaluation(const at::Tensor& logits, Metrics metrics, const at::Tensor& right, const Split& split,
                       std::int64_t multiply_adds) {
@@ -101,8 +108,13 @@ std::vector<Evaluation> evaluations_of(const Task& task, std::span<const nn::Mod
 Evaluation one_class_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {
   const c10::InferenceMode inference;
   const auto& logits = logits_in(outputs, split);
-  return evaluation(logits, data::classification_metrics(logits, split.labels), logits.argmax(1).eq(split.labels),
-                    split, multiply_adds);
+  const auto predicted = logits.argmax(1);  // [examples]
+  auto of_split = evaluation(logits, data::classification_metrics(logits, split.labels), predicted.eq(split.labels),
+                             split, multiply_adds);
+  // In logits that are no numbers there is no class to be found.
+  if (data::examples_not_finite(of_split.metrics) == 0)
+    of_split.example_numbers = {{"predicted", list_of(predicted)}, {"label", list_of(split.labels)}};
+  return of_split;
 }
 
 Evaluation tagging_evaluation(const Outputs& outputs, const Split& split, std::int64_t multiply_adds) {

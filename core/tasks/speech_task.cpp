@@ -232,6 +232,24 @@ class Audience {
   std::int64_t together_;
 };
 
+// Errors of a split, and of each of its utterances.
+struct ErrorCounts {
+  speech::EditCounts words, characters;
+  std::map<std::string, std::vector<std::int64_t>> of_examples;
+
+  // One utterance more; gives the errors of its words.
+  speech::EditCounts add(const std::string& said, const std::string& heard) {
+    const auto of_words = speech::word_errors(said, heard), of_characters = speech::character_errors(said, heard);
+    words += of_words;
+    characters += of_characters;
+    of_examples["word_errors"].push_back(of_words.errors());
+    of_examples["words"].push_back(of_words.reference);
+    of_examples["character_errors"].push_back(of_characters.errors());
+    of_examples["characters"].push_back(of_characters.reference);
+    return of_words;
+  }
+};
+
 }  // namespace
 
 SpeechTask::SpeechTask(DatasetSettings dataset, std::string checkpoint, DigestMemory& digests,
@@ -468,7 +486,7 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
   evaluation.outputs = outputs;
   evaluation.examples = count;
   evaluation.multiply_adds = multiply_adds;
-  speech::EditCounts words, characters;
+  ErrorCounts counts;
   std::vector<std::string> heard, said;
   double empty = 0, exact = 0, nats = 0, asked = 0, unscored = 0;
   std::int64_t broken = 0;
@@ -476,9 +494,7 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
   for (std::int64_t example = 0; example < count; ++example) {
     said.push_back(speech::normalized(normalizer_, examples.text(example)));
     heard.push_back(speech::normalized(normalizer_, texts[static_cast<std::size_t>(example)]));
-    const auto errors = speech::word_errors(said.back(), heard.back());
-    words += errors;
-    characters += speech::character_errors(said.back(), heard.back());
+    const auto errors = counts.add(said.back(), heard.back());
     empty += errors.reference == 0 ? 1 : 0;
     const double loss = outputs.at("losses")[example].item<double>();
     const bool is_right = errors.errors() == 0 && !std::isinf(loss);
@@ -496,19 +512,21 @@ Evaluation SpeechTask::evaluation_of(const Outputs& outputs, const Split& split,
     asked += examples.tokens_asked(example);
   }
   auto& metrics = evaluation.metrics;
-  metrics = {{"wer", words.rate()},
-             {"cer", characters.rate()},
+  metrics = {{"wer", counts.words.rate()},
+             {"cer", counts.characters.rate()},
              {"bleu", speech::corpus_bleu(heard, said)},
-             {"words", static_cast<double>(words.reference)},
-             {"substitutions", static_cast<double>(words.substitutions)},
-             {"deletions", static_cast<double>(words.deletions)},
-             {"insertions", static_cast<double>(words.insertions)},
+             {"words", static_cast<double>(counts.words.reference)},
+             {"substitutions", static_cast<double>(counts.words.substitutions)},
+             {"deletions", static_cast<double>(counts.words.deletions)},
+             {"insertions", static_cast<double>(counts.words.insertions)},
              {"exact", exact / static_cast<double>(count)},
              {"cut", outputs.at("cut").sum().item<double>()},
              {"empty_references", empty}};
   if (asked > 0) metrics["cross_entropy"] = nats / asked;
   if (unscored > 0) metrics["without_cross_entropy"] = unscored;
-  if (broken > 0) {
+  if (broken == 0) {
+    evaluation.example_numbers = std::move(counts.of_examples);
+  } else {
     metrics["cross_entropy"] = 0;
     metrics = data::no_numbers(std::move(metrics), broken);
   }

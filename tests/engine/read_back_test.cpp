@@ -29,6 +29,7 @@ void expect_same_bits(const Points& one, const Points& other, const std::string&
     EXPECT_EQ(one[i].kind, other[i].kind);
     EXPECT_EQ(one[i].mask_digest, other[i].mask_digest) << i;
     EXPECT_EQ(one[i].predictions, other[i].predictions) << i;
+    EXPECT_EQ(one[i].example_numbers, other[i].example_numbers) << i;
     ASSERT_EQ(one[i].metrics.size(), other[i].metrics.size());
     for (const auto& [name, value] : one[i].metrics) {
       EXPECT_EQ(std::bit_cast<std::uint64_t>(value), std::bit_cast<std::uint64_t>(other[i].metrics.at(name)))

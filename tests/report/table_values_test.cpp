@@ -112,7 +112,8 @@ TEST_F(Tables, DigitsPercentCaptionAndTheBest) {
 TEST_F(Tables, LatencyStandsByBatchWithItsVerdict) {
   auto attempt = done_attempt(0.7);
   attempt.points[1].latency = {{1, 16, 10, 9.5, 50, 0.8, 0.75, 0.85, 1, "cpu"},
-                               {8, 16, 40, 39, 50, 1.01, 0.98, 1.04, 1, "cpu"}};
+                               {8, 16, 40, 39, 50, 1.01, 0.99, 1.02, 1, "cpu"},
+                               {16, 16, 80, 80, 50, 1.01, 0.9, 1.1, 1, "cpu"}};
   add(with(0.5), attempt);
   add(with(0.75), failed_attempt("no"));
 
@@ -123,8 +124,8 @@ TEST_F(Tables, LatencyStandsByBatchWithItsVerdict) {
   ASSERT_EQ(made.rows.size(), 1U);                     // an unpruned model stands in its own column
   EXPECT_NEAR(*made.rows[0].cells[1].mean, 8, 1e-12);  // 10 * 0.8, whatever a second estimator said
   EXPECT_NEAR(*made.rows[0].cells[4].mean, 40.4, 1e-12);
-  EXPECT_NE(text.find("| magnitude | 10.00 | 8.00 | 0.800 \\[0.750, 0.850\\] faster | 40.00 | 40.40 | 1.010 \\[0.980, "
-                      "1.040\\] same | failed |"),
+  EXPECT_NE(text.find("| magnitude | 10.00 | 8.00 | 0.800 \\[0.750, 0.850\\] faster | 40.00 | 40.40 | 1.010 \\[0.990, "
+                      "1.020\\] same | 80.00 | 80.80 | 1.010 \\[0.900, 1.100\\] undecided | failed |"),
             std::string::npos)
       << text;
 }

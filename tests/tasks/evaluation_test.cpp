@@ -5,8 +5,11 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "families/families.h"
 #include "nn/arithmetic.h"
+#include "nn/series/mask_series.h"
 #include "support/temp_dir.h"
 #include "support/tensor_matchers.h"
 #include "support/tiny_bert.h"
@@ -66,6 +69,48 @@ TEST(Evaluation, OutcomesAreInFileOrder) {
             "0" +
                 std::string(55, '1'));
   EXPECT_DOUBLE_EQ(evaluation.metrics.at("accuracy"), 59.0 / 60);
+}
+
+// The class of the largest logit, and that of the table, in file order.
+TEST(Evaluation, SaysWhichClassEachExampleHasAndWhichWasFound) {
+  const Kinds base;
+  const auto& split = base.task->split("test");
+  auto logits = at::zeros({60, 3});
+  std::vector<std::int64_t> found, labels;
+  for (std::int64_t row = 0; row < 60; ++row) {
+    found.push_back(row % 3);
+    labels.push_back(split.labels[row].item<std::int64_t>());
+    logits[row][row % 3] = 1;
+  }
+
+  const auto evaluation = tasks::one_class_evaluation({{"logits", logits}}, split, 0);
+
+  EXPECT_EQ(evaluation.example_numbers.size(), 2u);
+  EXPECT_EQ(evaluation.example_numbers.at("predicted"), found);
+  EXPECT_EQ(evaluation.example_numbers.at("label"), labels);
+
+  logits[7][1] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(tasks::one_class_evaluation({{"logits", logits}}, split, 0).example_numbers.empty());
+}
+
+// What many masks share is computed once; what they find is what each finds alone, its weights zeroed.
+TEST(Evaluation, OfManyMasksFindsTheClassesOfThePlainWay) {
+  const Kinds base;
+  const auto& split = base.task->split("test");
+  const Units units(base.model->sites(), Granularity::Head);
+  std::vector<Mask> masks;
+  for (std::int64_t unit = 0; unit < units.count(); ++unit) {
+    auto kept = at::ones({units.count()}, at::kBool);
+    kept[unit] = false;
+    masks.push_back(units.mask(kept));
+  }
+  nn::MaskSeries series(*base.model, ComputeType::Float32, {}, 1 << 28);
+  const auto together = base.task->evaluate_each(series, masks, split);
+  for (std::size_t i = 0; i < masks.size(); ++i) {
+    const auto plain = base.task->evaluate(*base.model->masked(masks[i]), split);
+    EXPECT_EQ(together[i].example_numbers, plain.example_numbers) << i;
+    EXPECT_EQ(together[i].example_numbers.at("predicted").size(), 60u);
+  }
 }
 
 TEST(Evaluation, BfloatIsNearFloatAndLeavesNothingBehind) {

@@ -30,6 +30,8 @@ std::vector<Mask> some_masks(const nn::Model& model) {
 void expect_same(const tasks::Evaluation& found, const tasks::Evaluation& wanted, std::size_t mask) {
   EXPECT_EQ(found.metrics, wanted.metrics) << mask;
   EXPECT_EQ(found.outcomes, wanted.outcomes) << mask;
+  EXPECT_EQ(found.example_numbers, wanted.example_numbers) << mask;
+  EXPECT_EQ(found.example_numbers.at("words").size(), static_cast<std::size_t>(found.examples)) << mask;
   EXPECT_EQ(found.examples, wanted.examples) << mask;
   for (const auto& [name, tensor] : wanted.outputs)
     EXPECT_TRUE(is_close(found.outputs.at(name), tensor, {0, 0})) << name << " of mask " << mask;

@@ -184,7 +184,12 @@ TEST(Bench, TimesEveryWayAndFindsThatTheyAgree) {
     EXPECT_LT(set["largest_difference"].get<double>(), 1e-4);
     EXPECT_EQ(set["ways"][0]["way"], "plain");
     EXPECT_EQ(set["ways"][0]["ratio_to_plain"], 1);
-    for (const auto& way : set["ways"]) EXPECT_GT(way["masks_a_second"].get<double>(), 0) << way;
+    for (const auto& way : set["ways"]) {
+      EXPECT_GT(way["masks_a_second"].get<double>(), 0) << way;
+      ASSERT_TRUE(way["ratio_low"].is_number() && way["ratio_high"].is_number()) << way;
+      EXPECT_LE(way["ratio_low"], way["ratio_to_plain"]) << way;
+      EXPECT_GE(way["ratio_high"], way["ratio_to_plain"]) << way;
+    }
     EXPECT_EQ(set["ways"].back()["way"], "bounded");
     // Each leaves out more: padding, pruned heads, what is known.
     for (std::size_t i = 1; i < 4; ++i)

@@ -55,6 +55,7 @@ void set_evaluation(Point& point, const tasks::Evaluation& evaluation, bool from
   point.metrics = evaluation.metrics;
   point.predictions = evaluation.outcomes;
   point.predictions_digest = sha256_hex(point.predictions);
+  point.example_numbers = evaluation.example_numbers;
   point.multiply_adds_done = from_cache ? 0 : evaluation.multiply_adds;
   point.examples = evaluation.examples;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -34,7 +35,9 @@ nlohmann::ordered_json answer_of(const MaskSet& set, const Climb& climbed, std::
            {"seconds", rung.seconds},
            {"masks_a_second", masks / rung.seconds},
            {"example_masks_a_second", masks * static_cast<double>(examples) / rung.seconds},
-           {"ratio_to_plain", rung.ratio}};
+           {"ratio_to_plain", rung.ratio.ratio},
+           {"ratio_low", rung.ratio.low},  // not a number, and null, without two rounds there and back
+           {"ratio_high", rung.ratio.high}};
     if (rung.multiply_adds == 0) continue;
     const auto done = static_cast<double>(rung.multiply_adds);
     way["multiply_adds"] = rung.multiply_adds;
@@ -53,6 +56,12 @@ nlohmann::ordered_json answer_of(const MaskSet& set, const Climb& climbed, std::
 // In percent; "-" where a way does not count its work.
 std::string share_text(const nlohmann::ordered_json& way, const char* name) {
   return way.contains(name) ? fmt::format("{:.1f} %", 100 * way[name].get<double>()) : "-";
+}
+
+// "-" where there is none.
+std::string interval_text(const nlohmann::ordered_json& way) {
+  const double low = way["ratio_low"].get<double>(), high = way["ratio_high"].get<double>();
+  return std::isfinite(low) ? fmt::format("{:.2f} to {:.2f}", low, high) : "-";
 }
 
 std::string agreement_text(const nlohmann::ordered_json& set) {
@@ -75,17 +84,18 @@ void print(const nlohmann::ordered_json& answer, const std::vector<Rung>& rungs)
                           answer["peak"]["multiply_adds_a_second"].get<double>() / 1e9)
                   .c_str());
   for (const auto& set : answer["sets"]) {
-    std::printf("\n%s\n", fmt::format("{} masks of {}, {} rounds\n  {:<10}{:>10}{:>17}{:>12}{:>10}{:>11}",
+    std::printf("\n%s\n", fmt::format("{} masks of {}, {} rounds\n  {:<10}{:>10}{:>17}{:>12}{:>18}{:>10}{:>11}",
                                       set["count"].get<std::size_t>(), set["masks"].get<std::string>(),
                                       set["rounds"].get<std::int64_t>(), "", "masks/s", "example-masks/s", "to plain",
-                                      "work", "of peak")
+                                      "99 % interval", "work", "of peak")
                               .c_str());
     for (const auto& way : set["ways"]) {
-      std::printf("%s\n", fmt::format("  {:<10}{:>10.4g}{:>17.0f}{:>11.2f}x{:>10}{:>11}", way["way"].get<std::string>(),
-                                      way["masks_a_second"].get<double>(), way["example_masks_a_second"].get<double>(),
-                                      way["ratio_to_plain"].get<double>(),
-                                      share_text(way, "share_of_plain_multiply_adds"), share_text(way, "share_of_peak"))
-                              .c_str());
+      std::printf("%s\n",
+                  fmt::format("  {:<10}{:>10.4g}{:>17.0f}{:>11.2f}x{:>18}{:>10}{:>11}", way["way"].get<std::string>(),
+                              way["masks_a_second"].get<double>(), way["example_masks_a_second"].get<double>(),
+                              way["ratio_to_plain"].get<double>(), interval_text(way),
+                              share_text(way, "share_of_plain_multiply_adds"), share_text(way, "share_of_peak"))
+                      .c_str());
     }
     std::printf("  %s\n", agreement_text(set).c_str());
   }

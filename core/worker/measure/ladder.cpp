@@ -220,11 +220,8 @@ Climb climb(const std::vector<Rung>& rungs, const MaskSet& set, double seconds, 
     }
   }
   for (std::size_t rung = 0; rung < rungs.size(); ++rung) {
-    std::vector<double> ratios;
-    for (std::size_t round = 0; round < times[rung].size(); ++round)
-      ratios.push_back(times.front()[round] / times[rung][round]);
     result.rungs[rung].seconds = median_of(times[rung]);
-    result.rungs[rung].ratio = median_of(std::move(ratios));
+    result.rungs[rung].ratio = engine::ratio_of({times[rung], times.front()});
   }
   return result;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/timing/paired_times.h"
 #include "measure/agreement.h"
 #include "measure/subject.h"
 #include "words/watch.h"
@@ -43,7 +44,7 @@ std::vector<MaskSet> mask_sets(const std::vector<Site>& sites, std::int64_t coun
 struct RungTimes {
   std::string name;
   double seconds = 0;              // the median of rounds
-  double ratio = 1;                // to plain, the median of rounds
+  engine::TimeRatio ratio;         // of what plain takes to what this takes, with its 99 % interval
   std::int64_t multiply_adds = 0;  // of a round; 0: not counted
 };
 struct Climb {

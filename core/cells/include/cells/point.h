@@ -34,8 +34,8 @@ struct Latency {
   std::int64_t length = 0;         // tokens of each example; of sounds, those of the reference, or 1
   double dense_milliseconds = 0;   // the median
   double pruned_milliseconds = 0;  // the dense median times the ratio, so that both say the same
-  std::int64_t repeats = 0;
-  // Pruned over dense, pair by pair: the median, and its 95 % interval by order statistics.
+  std::int64_t repeats = 0;        // passes of each that were timed
+  // Pruned over dense, from passes next to each other, and its 99 % interval.
   double ratio = 1, ratio_low = 1, ratio_high = 1;
   std::optional<std::int64_t> threads = {};
   std::string device = {};
@@ -46,7 +46,11 @@ struct Latency {
   std::optional<std::int64_t> outliers =
       {};  // of the ratios: outside of Tukey's fences, and in the interval all the same
 
-  // "faster" or "slower" where the interval leaves 1 out, else "same"; empty without an interval.
+  // Two copies of one model may well differ by so much, by where their weights lie in memory; and what is called the same
+  // differs by no more than this.
+  static constexpr double least_difference = 0.01, most_of_the_same = 0.03;
+  // "faster" or "slower" where the whole interval lies beyond the least difference on one side, "same" where all of it is
+  // within what is called the same, else "undecided": the times spread too much. Empty without an interval.
   std::string verdict() const;
 };
 

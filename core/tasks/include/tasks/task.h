@@ -69,6 +69,9 @@ struct Evaluation {
   std::string outcomes;  // '1' where the example is right, '0' where not, in file order
   std::int64_t examples = 0;
   std::int64_t multiply_adds = 0;
+  // One number an example, in file order, from which the metrics can be had again (Point::example_numbers). Nothing where
+  // examples have several classes, or where some outputs are not numbers.
+  std::map<std::string, std::vector<std::int64_t>> example_numbers = {};
 };
 
 // Throws InputError where some outputs are not numbers, so that nothing measured on them is one; `whose` names the model.
