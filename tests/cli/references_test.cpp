@@ -26,9 +26,9 @@ TEST_F(References, RefuseUnknownNamesAndAxes) {
   const auto name = espalier({"published", "astar-2012"});
   EXPECT_EQ(name.exit_code, 2);
   EXPECT_CONTAINS(name.err, "did you mean 'astar-2021'?");
-  const auto axis = espalier({"published", "astar-2021", "--only", "scorre=fisher"});
+  const auto axis = espalier({"published", "astar-2021", "--only", "metrik=map"});
   EXPECT_EQ(axis.exit_code, 2);
-  EXPECT_CONTAINS(axis.err, "did you mean 'scorer'?");
+  EXPECT_CONTAINS(axis.err, "did you mean 'metric'?");
   EXPECT_EQ(espalier({"published", "--check"}).exit_code, 2);
 }
 
