@@ -9,9 +9,10 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report exports bundle grid store inputs tables cells words",
+    "cli": "runner report page exports bundle grid store inputs tables cells words",
     "runner": "grid store inputs tables cells words",
     "report": "store cells words",
+    "page": "store cells words",
     "exports": "store cells words",
     "bundle": "store cells words",
     "grid": "inputs tables cells words",
