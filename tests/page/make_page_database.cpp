@@ -1,4 +1,5 @@
 // make_page_database FILE CELLS [NAME]: a database of so many cells for tests of the page; scorers carry NAME.
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -20,9 +21,12 @@ Point pruned_point(int cell, double sparsity, double accuracy) {
     std::vector<std::int64_t> left;
     for (int head = 0; head < 12; ++head)
       left.push_back((cell * 7 + layer * 5 + head * 11) % 100 < sparsity * 100 ? 0 : 32);
+    site.heads = std::count(left.begin(), left.end(), 32);
     site.qk = site.vo = left;
     details.sites.push_back(site);
   }
+  const auto kept = static_cast<std::int64_t>(1e6 * (1 - sparsity / 3));
+  details.operations = OperationsLeft{64, 1000000, kept, 500000, kept / 2};
   if (cell % 10 == 0) {
     SearchRecord search;
     for (int step = 0; step < 5; ++step)

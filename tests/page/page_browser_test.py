@@ -30,7 +30,7 @@ def page_of(folder, cells, name=""):
 class PageBrowser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(dir=MEMORY)))
         cls.playwright = cls.enterClassContext(sync_playwright())
         cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         cls.addClassCleanup(cls.browser.close)
@@ -161,6 +161,7 @@ if __name__ == "__main__":
     parser.add_argument("--make-database", required=True)
     arguments, rest = parser.parse_known_args()
     CHROMIUM = shutil.which("chromium")
+    MEMORY = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None  # thousands of commits, each of which is synced
     try:
         from axe_core_python.sync_playwright import Axe
         from playwright.sync_api import sync_playwright

@@ -15,18 +15,19 @@ function legend(names, colour) {
 }
 // A colour and a shape for each name: neither alone has to be told apart.
 function colours(names) {
-  const shapes = {circle: d3.symbolCircle, square: d3.symbolSquare, triangle: d3.symbolTriangle, diamond2: d3.symbolDiamond2,
-    cross: d3.symbolCross, star: d3.symbolStar, times: d3.symbolTimes, wye: d3.symbolWye};
+  const shapes = {circle: d3.symbolCircle, square: d3.symbolSquare, triangle: d3.symbolTriangle, diamond: d3.symbolDiamond,
+    cross: d3.symbolCross, star: d3.symbolStar, wye: d3.symbolWye};
   const places = new Map(names.map((name, i) => [name, i]));
-  return (name) => {
-    const place = places.get(name) ?? 0;
-    return {colour: palette[place % palette.length], symbol: shapes[symbols[(place + Math.floor(place / 8)) % 8]],
-      name: symbols[(place + Math.floor(place / 8)) % 8]};
+  return (line) => {
+    const place = places.get(line) ?? 0;
+    const name = symbols[place % symbols.length];  // 8 colours and 7 shapes: 56 pairs
+    return {colour: palette[place % palette.length], symbol: shapes[name], name};
   };
 }
 function drawn(options, label) {
   const chart = Plot.plot({width: Math.min(1120, document.getElementById("main").clientWidth - 90), height: 380, marginLeft: 58,
     marginBottom: 42, style: {fontSize: "12.5px", background: "none"}, ariaLabel: label, ...options});
+  for (const part of chart.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");  // a picture has one name
   chart.setAttribute("role", "img");
   chart.setAttribute("aria-label", label);
   return element("div", {class: "chart"}, chart);
@@ -60,7 +61,7 @@ function drawCurve(place, metric) {
     x: {label: "Achieved sparsity →", grid: true}, y: {label: "↑ " + metric, grid: true, nice: true},
     marks: [
       Plot.ruleY(dense, {y: (one) => one[1], stroke: "var(--dense)", strokeDasharray: "5 4"}),
-      Plot.text(dense, {x: d3.max(places, (one) => one.x), y: (one) => one[1], text: (one) => dense.length > 1 ? "dense: " + one[0] : "dense", dy: -7, textAnchor: "end", fill: "var(--soft)"}),
+      Plot.text(dense, {x: d3.max(places, (one) => one.x), y: (one) => one[1], text: (one) => dense.length > 1 ? "dense: " + one[0] : "dense", dy: -11, textAnchor: "end", fill: "var(--soft)"}),
       Plot.ruleX(places.filter((one) => one.low !== null), {x: "x", y1: "low", y2: "high", stroke: (one) => colour(one.line).colour, strokeOpacity: strong, strokeWidth: 1.5}),
       Plot.line(places, {x: "x", y: "mean", z: "line", stroke: (one) => colour(one.line).colour, strokeOpacity: strong, strokeWidth: 1.7}),
       Plot.dot(places, {x: "x", y: "mean", symbol: (one) => colour(one.line).name, fill: (one) => colour(one.line).colour, fillOpacity: strong, r: 4}),

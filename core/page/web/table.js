@@ -50,7 +50,7 @@ function addTable() {
   made.append(element("div", {class: "controls"}, field("Filter", "filter", "fisher|taylor"),
     chooser("State", ["", "done", "failed", "running", "waiting"].map((state) => [state, state || "all"]), view.state, (state) => choose({state})),
     field("Highlight", "highlight", "magnitude"), field("Hide", "hide", "random"), field("Rename", "rename", "fisher=Fisher, random=Random")),
-  count, element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Cells"}, element("table", {id: "cells"}, element("thead", {}, head), body)), more);
+  count, element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table: all cells"}, element("table", {id: "cells"}, element("thead", {}, head), body)), more);
   function draw(number) {
     most = number;
     const wanted = wantedCells(columns), [sorted, down] = view.sort.split(" ");

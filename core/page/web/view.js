@@ -1,7 +1,7 @@
 // What the reader chose, kept in the page's address, and the elements that sections are made of.
 
 const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f7f7f", "#b5a800"];  // Okabe-Ito
-const symbols = ["circle", "square", "triangle", "diamond2", "cross", "star", "times", "wye"];
+const symbols = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"];
 
 const view = Object.assign({metric: "", filter: "", state: "", highlight: "", hide: "", rename: "", cell: "", sort: "", map: "", theme: ""},
   Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
@@ -59,7 +59,7 @@ function section(id, title, hint) {
 // A table of texts and numbers; a cell may be an element.
 function plainTable(names, rows, caption) {
   const isNumber = names.map((_, i) => rows.some((row) => typeof row[i] === "number"));
-  return element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
+  return element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table: " + caption},
     element("table", {}, element("thead", {}, element("tr", {}, ...names.map((name, i) =>
       element("th", {scope: "col", class: isNumber[i] ? "number" : null}, name)))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, i) => element("td",
