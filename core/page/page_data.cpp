@@ -167,12 +167,11 @@ json provenance(const PageRequest& request) {
           {"ended", summary.ended}};
 }
 
-json parsed(const std::string& text, const char* what, const char* member) {
-  auto document = json::parse(text, nullptr, false);
+json parsed(const NamedText& file, const char* member, const char* printed_by) {
+  auto document = json::parse(file.text, nullptr, false);
   if (!document.is_object() || !document.contains(member) || !document.at(member).is_array())
     throw InputError(
-        fmt::format("the {} are no JSON object with a list '{}', expected what '{}' prints", what, member,
-                    member == std::string_view("cells") ? "verify --json" : "table --compare AXIS --format json"));
+        fmt::format("{}: no JSON object with a list '{}', expected what '{}' prints", file.name, member, printed_by));
   return document;
 }
 
@@ -189,9 +188,10 @@ std::string page_data(const PageRequest& request) {
     metrics.push_back(
         {{"name", metric.name}, {"more_is_better", metric.more_is_better}, {"decimals", metric.decimals}});
   document["metrics"] = metrics;
-  if (!request.verdicts.empty()) document["verdicts"] = parsed(request.verdicts, "verdicts", "cells");
+  if (request.verdicts) document["verdicts"] = parsed(*request.verdicts, "cells", "verify --json");
   document["comparisons"] = json::array();
-  for (const auto& text : request.comparisons) document["comparisons"].push_back(parsed(text, "comparisons", "levels"));
+  for (const auto& file : request.comparisons)
+    document["comparisons"].push_back(parsed(file, "levels", "table --compare AXIS --format json"));
   const auto plain = document.dump(-1, ' ', false, json::error_handler_t::replace);
   std::string escaped;
   escaped.reserve(plain.size());

@@ -22,7 +22,7 @@ const std::string hostile = "</script><script>alert(1)</script><!--\"'&\xe2\x80\
 class Pages : public ::testing::Test {
  protected:
   json data() const { return json::parse(page_data(request())); }
-  PageRequest request() const { return {folder / "results.db", "", "", {}}; }
+  PageRequest request() const { return {folder / "results.db", "", std::nullopt, {}}; }
   // Three cells of scorers of these names: done, failed, waiting.
   void fill(const std::string& scorer) {
     std::vector<store::NewCell> cells;
@@ -118,13 +118,12 @@ TEST_F(Pages, NameTheirScriptsByDigestAndLetNothingElseIn) {
 
 TEST_F(Pages, RefuseVerdictsThatAreNone) {
   auto wrong = request();
-  wrong.verdicts = "[1]";
+  wrong.verdicts = NamedText{"wrong.json", "[1]"};
   try {
     page_data(wrong);
     FAIL() << "it is taken";
   } catch (const InputError& error) {
-    EXPECT_STREQ(error.what(),
-                 "the verdicts are no JSON object with a list 'cells', expected what 'verify --json' prints");
+    EXPECT_STREQ(error.what(), "wrong.json: no JSON object with a list 'cells', expected what 'verify --json' prints");
   }
 }
 

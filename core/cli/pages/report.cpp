@@ -18,8 +18,9 @@ ExitCode report(const ReportArguments& arguments) {
   page::PageRequest request;
   request.database = source.database;
   request.experiment = source.experiment;
-  if (!arguments.verdicts.empty()) request.verdicts = read_file(arguments.verdicts);
-  for (const auto& file : arguments.comparisons) request.comparisons.push_back(read_file(file));
+  if (!arguments.verdicts.empty())
+    request.verdicts = page::NamedText{arguments.verdicts, read_file(arguments.verdicts)};
+  for (const auto& file : arguments.comparisons) request.comparisons.push_back({file, read_file(file)});
   const auto made = page::report_page(request);
   if (arguments.output == "-") {
     print(made);

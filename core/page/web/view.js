@@ -66,8 +66,10 @@ function plainTable(names, rows, caption) {
       {class: isNumber[i] ? "number" : String(value ?? "").length > 50 ? "long" : null},
       value instanceof Node ? value : shown(value))))))));
 }
-const asTable = (names, rows, caption) =>
-  element("details", {}, element("summary", {}, "As a table: " + caption), plainTable(names, rows, caption));
+// The numbers of a chart; made when somebody opens them.
+const asTable = (names, rows, caption) => element("details", {ontoggle: (event) => {
+  if (event.target.children.length === 1) event.target.append(plainTable(names, rows, caption));
+}}, element("summary", {}, "As a table: " + caption));
 function chooser(label, options, chosen, change) {
   const list = element("select", {onchange: (event) => change(event.target.value)},
     ...options.map(([value, text]) => element("option", {value, selected: value === chosen}, text)));

@@ -2,16 +2,22 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace espalier::page {
 
+// A text and where it is from, for messages.
+struct NamedText {
+  std::string name, text;
+};
+
 struct PageRequest {
   std::filesystem::path database;
-  std::string experiment;                // empty: all that the database holds
-  std::string verdicts;                  // JSON, as `verify --json` prints it; empty: none
-  std::vector<std::string> comparisons;  // JSON, each as a comparison of the levels of an axis prints it
+  std::string experiment;              // empty: all that the database holds
+  std::optional<NamedText> verdicts;   // JSON, as `verify --json` prints it
+  std::vector<NamedText> comparisons;  // JSON, each as a comparison of the levels of an axis prints it
 };
 
 // The data of the page: compact JSON in columns, each text once, without '<'. Throws StoreError as reading does, and
