@@ -128,7 +128,7 @@ function addSearches() {
     const of = (row) => colour(renamed(plainLine(row.cell))).colour;
     place.replaceChildren(legend(lines, colour), drawn({x: {label: (x || "step") + " →", grid: true}, y: {label: "↑ " + y, grid: true},
       marks: [Plot.line(rows, {x: "x", y: "y", z: (row) => row.cell.key, stroke: of, strokeOpacity: 0.7}),
-        Plot.dot(rows, {x: "x", y: "y", r: 1.6, fill: of})], color: {type: "identity"}}, `${y} over ${x || "step"} of ${searches.length} searches`),
+        rows.length > 1000 ? null : Plot.dot(rows, {x: "x", y: "y", r: 1.6, fill: of})], color: {type: "identity"}}, `${y} over ${x || "step"} of ${searches.length} searches`),
     asTable(["cell", x || "step", y], rows.slice(0, 1000).map((row) => [cellLink(row.cell), row.x, row.y]), "the first 1,000 steps"));
   };
   made.append(element("div", {class: "controls"}, chooser("Value", names.map((name) => [name, name]), y, (name) => { y = name; redraw(); }),

@@ -25,9 +25,9 @@ function addFailures() {
   const failed = cells.filter((cell) => cell.state === "failed");
   if (!failed.length) return;
   const made = section("failures", "Failures", "Cells that failed, with their reasons. They are in no mean and in no chart.");
-  made.append(plainTable(["cell", "settings", "tried", "reason"], failed.slice(0, 1000).map((cell) =>
+  made.append(plainTable(["cell", "settings", "tried", "reason"], failed.slice(0, 200).map((cell) =>
     [cellLink(cell), plainLine(cell), cell.attempts, cell.message || "no reason was recorded"]), "Failures"));
-  if (failed.length > 1000) made.append(element("p", {class: "hint"}, `The first 1,000 of ${failed.length}; the table of cells has all.`));
+  if (failed.length > 200) made.append(element("p", {class: "hint"}, `The first 200 of ${failed.length}; the table of cells has all.`));
 }
 function addComparisons() {
   if (!data.comparisons.length) return;
