@@ -8,6 +8,7 @@
 #include "bundles/bundles.h"
 #include "databases/open_data.h"
 #include "references/references.h"
+#include "pages/report.h"
 #include "runner/worker_program.h"
 #include "words/command_line.h"
 #include "words/names.h"
@@ -29,6 +30,7 @@ constexpr Command commands[] = {
     {"resume", experiments, "Begin cells again after a pause", add_resume},
     {"table", experiments, "The results as a table", add_table},
     {"cells", experiments, "The cells one by one: keys, states, and with csv or json everything", add_cells},
+    {"report", experiments, "The results as one HTML page, which needs no network", add_report},
     {"show", experiments, "Everything known of a cell", add_show},
     {"rerun", experiments, "Compute cells again, apart from the database, and say how far the numbers are the same",
      add_rerun},

@@ -1,0 +1,23 @@
+// What `report` is asked: a database as one HTML page.
+#pragma once
+
+#include <espalier/error.h>
+
+#include <string>
+#include <vector>
+
+#include "commands.h"
+
+namespace espalier::cli {
+
+struct ReportArguments {
+  DatabaseArguments database;
+  std::string output;                    // -: on stdout
+  std::string verdicts;                  // a file
+  std::vector<std::string> comparisons;  // files
+};
+ExitCode report(const ReportArguments& arguments);
+
+Deed add_report(CLI::App& app);
+
+}  // namespace espalier::cli

@@ -1,0 +1,12 @@
+# cmake -DOUTPUT=FILE -DINPUTS="A|B|.." -P joined_files.cmake: files one after the other; a licence as a comment.
+string(REPLACE "|" ";" inputs "${INPUTS}")
+set(text "")
+foreach(input IN LISTS inputs)
+  file(READ "${input}" content)
+  if(input MATCHES "LICENSE$")
+    string(APPEND text "/*!\n${content}*/\n")
+  else()
+    string(APPEND text "${content}\n")
+  endif()
+endforeach()
+file(WRITE "${OUTPUT}" "${text}")

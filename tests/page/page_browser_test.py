@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Opens the page of a database in headless Chromium, without a network, and uses it as a reader does.
+
+Needs Debian's chromium and, from cmake/test_requirements.txt, playwright and axe-core-python.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SKIPPED = 77
+HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>\u2028\u202e\"'&"
+arguments = None
+
+
+def page_of(folder, cells, name=""):
+    database, page = folder / f"{cells}.db", folder / f"{cells}.html"
+    subprocess.run([arguments.make_database, database, str(cells), name], check=True)
+    begin = time.monotonic()
+    subprocess.run([arguments.espalier, "report", database, "-o", page], check=True, capture_output=True)
+    print(f"{cells} cells: {page.stat().st_size / 1e6:.2f} MB, made in {time.monotonic() - begin:.2f} s", flush=True)
+    return page
+
+
+class PageBrowser(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(dir=MEMORY)))
+        cls.playwright = cls.enterClassContext(sync_playwright())
+        cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        cls.addClassCleanup(cls.browser.close)
+        cls.page_file = page_of(cls.folder, 200)
+
+    def setUp(self):
+        self.said, self.asked = [], []
+
+    def opened(self, file=None, address="", **options):
+        context = self.browser.new_context(**options)
+        self.addCleanup(context.close)
+        page = context.new_page()
+        page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto((file or self.page_file).as_uri() + address)
+        return page
+
+    def tearDown(self):
+        self.assertEqual([], self.said)
+        self.assertEqual([], [url for url in self.asked if not url.startswith("file:")])
+        self.assertLessEqual(len(self.asked), 1)
+
+    def rows(self, page):
+        return page.locator("#cells tbody tr")
+
+    def test_sections(self):
+        page = self.opened()
+        for part in ("progress", "curve", "maps", "latency", "searches", "cells", "failures", "provenance"):
+            self.assertTrue(page.locator(f"#section-{part}").is_visible(), part)
+        self.assertEqual("demo", page.locator("h1").inner_text())
+        self.assertIn("200 of 200 cells", page.locator("#section-cells [role=status]").inner_text())
+        self.assertGreater(page.locator("#section-curve svg[aria-label] path").count(), 3)
+
+    def test_filter_sort_and_address(self):
+        page = self.opened()
+        page.fill("#choice-filter", "fisher")
+        self.assertEqual(50, self.rows(page).count())
+        page.click("#cells thead button:has-text('accuracy')")
+        heads = page.locator("#cells thead th").all_inner_texts()
+        column = next(i for i, name in enumerate(heads) if name.startswith("accuracy"))
+        texts = [row.locator("td").nth(column).inner_text() for row in self.rows(page).all()]
+        values = [float(text) for text in texts if text]
+        self.assertEqual(sorted(values), values)
+        self.assertEqual(texts[: len(values)], [text for text in texts if text])  # those without a value are last
+        self.assertIn("filter=fisher", page.url)
+        page.reload()
+        self.assertEqual(50, self.rows(page).count())
+        self.asked = []
+
+    def test_highlight_rename_and_hide(self):
+        page = self.opened(address="#hide=random&rename=fisher%3DFisher+information&highlight=taylor")
+        self.assertEqual(150, self.rows(page).count())
+        self.assertEqual(50, page.locator("tr.highlighted").count())
+        names = page.locator("#section-curve .legend li").all_inner_texts()
+        self.assertEqual({"Fisher information", "magnitude", "taylor"}, set(names))
+
+    def test_permanent_link(self):
+        page = self.opened(address="#cell=k7")
+        self.assertIn("k7", page.locator("#section-cell h2").inner_text())
+        self.assertEqual(6, page.locator("#section-cell .map tbody tr").count())
+        page.click("#section-cell button")
+        self.assertEqual(0, page.locator("#section-cell").count())
+
+    def test_hover_shows_the_mask(self):
+        page = self.opened()
+        square = page.locator("#section-maps .map td").first
+        self.assertRegex(square.get_attribute("title"), r"bert\.encoder\.layer\.0.*head 0: kept in \d+ of \d+ cells")
+
+    def test_failed_cells_have_no_value(self):
+        page = self.opened(address="#state=failed")
+        heads = page.locator("#cells thead th").all_inner_texts()
+        column = heads.index("accuracy")
+        for row in self.rows(page).all():
+            self.assertEqual("", row.locator("td").nth(column).inner_text())
+        self.assertEqual(self.rows(page).count(), page.locator("#section-failures tbody tr").count())
+
+    def test_hostile_names_are_shown_and_not_run(self):
+        page = self.opened(page_of(self.folder, 40, HOSTILE))
+        self.assertEqual("demo · Espalier", page.title())
+        self.assertEqual(0, page.locator("img").count())
+        self.assertIn("onerror", self.rows(page).first.inner_text())
+        self.assertIn("\\u2028\\u202e", self.rows(page).first.inner_text())
+
+    def test_axe(self):
+        for scheme in ("light", "dark"):
+            for address in ("", "#cell=k7"):
+                page = self.opened(color_scheme=scheme, address=address)
+                found = Axe().run(page)
+                told = [(one["id"], [node["html"][:150] for node in one["nodes"][:3]]) for one in found["violations"]]
+                self.assertEqual([], told, scheme)
+                print(f"axe, {scheme}: {len(found['passes'])} rules hold", flush=True)
+                self.asked = []
+
+    def test_themes_and_print(self):
+        page = self.opened(color_scheme="dark")
+        self.assertEqual("dark", page.locator("html").get_attribute("data-theme"))
+        page.click("#theme")
+        self.assertEqual("light", page.locator("html").get_attribute("data-theme"))
+        self.assertIn("theme=light", page.url)
+        page.emulate_media(media="print")
+        self.assertFalse(page.locator("nav").is_visible())
+        self.assertEqual("none", page.locator("#section-cells .scroll").evaluate("one => getComputedStyle(one).maxHeight"))
+
+    def test_phone(self):
+        page = self.opened(viewport={"width": 390, "height": 844})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        self.assertLessEqual(wide, 390)
+
+    def test_small_databases(self):
+        for cells in (0, 1):
+            page = self.opened(page_of(self.folder, cells))
+            self.assertIn(f"{cells} of {cells} cells", page.locator("#section-cells [role=status]").inner_text())
+            self.asked = []
+
+    def test_ten_thousand_cells(self):
+        file = page_of(self.folder, 10000)
+        begin = time.monotonic()
+        page = self.opened(file)
+        page.locator("#footer:not(:empty)").wait_for()
+        print(f"10000 cells: opened in {time.monotonic() - begin:.2f} s", flush=True)
+        self.assertLess(file.stat().st_size, 6_000_000)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--espalier", required=True)
+    parser.add_argument("--make-database", required=True)
+    arguments, rest = parser.parse_known_args()
+    CHROMIUM = shutil.which("chromium")
+    MEMORY = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None  # thousands of commits, each of which is synced
+    try:
+        from axe_core_python.sync_playwright import Axe
+        from playwright.sync_api import sync_playwright
+    except ImportError as absent:
+        print(f"skipped: {absent.name} of cmake/test_requirements.txt is not installed")
+        sys.exit(SKIPPED)
+    if not CHROMIUM:
+        print("skipped: there is no chromium; apt-get install chromium")
+        sys.exit(SKIPPED)
+    unittest.main(argv=[sys.argv[0], *rest])
