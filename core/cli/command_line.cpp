@@ -7,8 +7,8 @@
 
 #include "bundles/bundles.h"
 #include "databases/open_data.h"
-#include "references/references.h"
 #include "pages/report.h"
+#include "references/references.h"
 #include "runner/worker_program.h"
 #include "words/command_line.h"
 #include "words/names.h"
