@@ -55,6 +55,9 @@ inline Ran run_program(const std::vector<std::string>& command, const std::files
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read(out), read(err)};
 }
 
-inline std::string program(const std::string& name) { return std::string(ESPALIER_BINARY_DIR) + "/bin/" + name; }
+inline std::string program(const std::string& name) {
+  std::string path = ESPALIER_BINARY_DIR "/bin/";
+  return path.append(name);
+}
 
 }  // namespace espalier::test
