@@ -58,16 +58,6 @@ void add_table_looks(CLI::App& command, TableArguments& arguments) {
   command.add_flag("--percent", arguments.percent, "Print accuracies, error rates and other shares in percent");
   command.add_flag("--best", arguments.best, "Mark the best value of each column: bold, or * in a terminal");
   command
-      .add_option("--compare", arguments.compare,
-                  "Instead of a table: the levels of an axis against each other over all that they share (Friedman and "
-                  "Nemenyi, or Wilcoxon for two)")
-      ->type_name("AXIS");
-  command
-      .add_option("--negligible", arguments.negligible,
-                  "With --compare: means no more than this apart are equal in practice")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->type_name("DIFFERENCE");
-  command
       .add_option(
           "--significance", arguments.significance,
           "Test each value against the dense model and the best of its column, paired over the stored answers, at "

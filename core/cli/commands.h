@@ -80,8 +80,6 @@ struct TableArguments {
   int digits = -1;  // -1: what suits the value
   bool percent = false;
   bool best = false;
-  std::string compare;      // an axis whose levels are set against each other; empty: a table
-  double negligible = -1;   // below 0: not given
   double significance = 0;  // a level; 0: no tests
   std::string caption;
 };

@@ -5,7 +5,6 @@
 #include <sstream>
 
 #include "output.h"
-#include "report/comparing/levels.h"
 #include "store/result_store.h"
 #include "table_output.h"
 #include "words/names.h"
@@ -28,13 +27,6 @@ std::vector<std::string> axes_from(const std::string& list) {
 void print_table(const Source& source, const TableArguments& arguments) {
   const auto format = report::format_from(arguments.format);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  if (!arguments.compare.empty()) {
-    report::LevelsRequest levels{arguments.compare, arguments.value, join(arguments.only, ",")};
-    if (arguments.significance != 0) levels.level = arguments.significance;
-    if (arguments.negligible >= 0) levels.negligible = arguments.negligible;
-    print(report::render(report::compare_levels(store, source.experiment, levels, source.cells_of_file()), format));
-    return;
-  }
   report::TableRequest request;
   request.value = arguments.value;
   request.fits_rows = arguments.rows.empty();

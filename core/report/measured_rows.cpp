@@ -105,16 +105,4 @@ bool MeasuredRows::is_no_number(const Entry& entry, const std::string& value) co
   return names.find(' ' + value + ' ') != std::string::npos;
 }
 
-std::string main_metric(const MeasuredRows& measured) {
-  for (const auto& metric : known_metrics()) {
-    for (const auto& entry : measured.entries()) {
-      if (measured.value(entry, metric)) return metric;
-    }
-    for (const auto point : measured.dense()) {
-      if (measured.points().number(point, metric)) return metric;
-    }
-  }
-  return "accuracy";
-}
-
 }  // namespace espalier::report

@@ -55,7 +55,4 @@ class MeasuredRows {
   bool several_experiments_ = false;
 };
 
-// The first metric that was measured, in the order of tasks: classification, tagging, speech.
-std::string main_metric(const MeasuredRows& measured);
-
 }  // namespace espalier::report

@@ -72,6 +72,19 @@ std::string caption_name(const store::ResultStore& store, const std::string& exp
   return experiment;
 }
 
+// The first metric that was measured, in the order of tasks: classification, tagging, speech.
+std::string main_metric(const MeasuredRows& measured) {
+  for (const auto& metric : known_metrics()) {
+    for (const auto& entry : measured.entries()) {
+      if (measured.value(entry, metric)) return metric;
+    }
+    for (const auto point : measured.dense()) {
+      if (measured.points().number(point, metric)) return metric;
+    }
+  }
+  return "accuracy";
+}
+
 std::vector<TableValue> shown_values(const std::vector<std::string>& names, const TableRequest& request) {
   std::vector<TableValue> values;
   for (const auto& name : names) {

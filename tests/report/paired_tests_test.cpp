@@ -43,12 +43,12 @@ TableRequest tested(double level = 0.05) {
   return request;
 }
 
-class Significance : public Tables {
+class PairedTests : public Tables {
  protected:
   const std::string dense_ = outcomes(0, 160);
 };
 
-TEST_F(Significance, IsAnExactMcNemarTestCorrectedForAllComparisons) {
+TEST_F(PairedTests, IsAnExactMcNemarTestCorrectedForAllComparisons) {
   const auto near = outcomes(0, 156), far = outcomes(0, 90);
   add(with(0.5, 0, "magnitude"), answering(dense_, near));
   add(with(0.5, 0, "fisher"), answering(dense_, far));
@@ -76,7 +76,7 @@ TEST_F(Significance, IsAnExactMcNemarTestCorrectedForAllComparisons) {
   EXPECT_NE(render(made, Format::Csv).find(",p_dense,beside_dense,p_best,beside_best\r\n"), std::string::npos);
 }
 
-TEST_F(Significance, MarksWhatIsNotToldApartFromTheBest) {
+TEST_F(PairedTests, MarksWhatIsNotToldApartFromTheBest) {
   add(with(0.5, 0, "magnitude"), answering(dense_, outcomes(0, 156)));
   add(with(0.5, 0, "fisher"), answering(dense_, outcomes(10, 154)));
 
@@ -87,12 +87,12 @@ TEST_F(Significance, MarksWhatIsNotToldApartFromTheBest) {
 }
 
 // More is better of an accuracy, less of an error rate.
-TEST_F(Significance, KnowsWhichWayIsBetter) {
+TEST_F(PairedTests, KnowsWhichWayIsBetter) {
   add(with(0.5), answering(outcomes(0, 90), outcomes(0, 160)));
   EXPECT_EQ(table(tested()).rows[1].cells[0].beside_dense, Tested::Better);
 }
 
-TEST_F(Significance, OfWordErrorRatesResamplesUtterances) {
+TEST_F(PairedTests, OfWordErrorRatesResamplesUtterances) {
   const auto heard = [](const std::string& kind, std::int64_t errors_in_ten) {
     auto point = test::sample_point(kind, kind == "dense" ? 0 : 0.5, {});
     point.predictions_digest = kind;
@@ -119,7 +119,7 @@ TEST_F(Significance, OfWordErrorRatesResamplesUtterances) {
 }
 
 // A mean over seeds is one of each example, too; seeds are no further examples.
-TEST_F(Significance, OfSeveralSeedsResamplesExamples) {
+TEST_F(PairedTests, OfSeveralSeedsResamplesExamples) {
   for (std::int64_t seed = 0; seed < 3; ++seed)
     add(with(0.5, seed), answering(dense_, outcomes(static_cast<std::size_t>(seed), 100)));
 
@@ -130,7 +130,7 @@ TEST_F(Significance, OfSeveralSeedsResamplesExamples) {
   EXPECT_NE(notes(made).find("bootstrap over examples, of the mean over seeds"), std::string::npos);
 }
 
-TEST_F(Significance, IsNotMadeUpWhereAnswersAreMissingOrOfAnotherValue) {
+TEST_F(PairedTests, IsNotMadeUpWhereAnswersAreMissingOrOfAnotherValue) {
   auto attempt = answering(dense_, outcomes(0, 100));
   attempt.points[1].metrics["accuracy"] = 0.9;  // not what was answered
   add(with(0.5, 0, "magnitude"), attempt);
@@ -149,7 +149,7 @@ TEST_F(Significance, IsNotMadeUpWhereAnswersAreMissingOrOfAnotherValue) {
       << notes(made);
 }
 
-TEST_F(Significance, RefusesALevelThatIsNone) {
+TEST_F(PairedTests, RefusesALevelThatIsNone) {
   add(with(0.5), answering(dense_, dense_));
   for (const double level : {1.0, 7.0, -0.1}) {
     EXPECT_NE(test::message_of<SettingsError>([&] { table(tested(level)); }).find("expected a level between 0 and 1"),
@@ -157,7 +157,7 @@ TEST_F(Significance, RefusesALevelThatIsNone) {
   }
 }
 
-TEST_F(Significance, LeavesATableWithoutItAsItWas) {
+TEST_F(PairedTests, LeavesATableWithoutItAsItWas) {
   add(with(0.5), answering(dense_, outcomes(0, 90)));
   auto request = tested();
   request.significance.reset();
@@ -166,7 +166,7 @@ TEST_F(Significance, LeavesATableWithoutItAsItWas) {
 }
 
 // Every text is a string: nothing in it is carried out.
-TEST_F(Significance, TypstTablesQuoteHostileNames) {
+TEST_F(PairedTests, TypstTablesQuoteHostileNames) {
   auto settings = with(0.5);
   settings.scorer.name = "#import \"x\" \\ $a$ ]";
   add(settings, answering(dense_, outcomes(0, 90)));
