@@ -137,8 +137,8 @@ TEST_F(AxisComparisons, SayWhyTheyCannotBe) {
   add(with(0.1, 0, "m1"), done_attempt(0.5));
   EXPECT_NE(test::message_of<SettingsError>([&] { compared(); }).find("found 1 of 1 blocks"), std::string::npos);
   auto request = usual();
-  request.value = "parameters_total";
-  EXPECT_NE(test::message_of<SettingsError>([&] { compared("scorer", request); }).find("the value is parameters_total"),
+  request.value = "heads_kept";
+  EXPECT_NE(test::message_of<SettingsError>([&] { compared("scorer", request); }).find("the value is heads_kept"),
             std::string::npos);
   EXPECT_NE(test::message_of<SettingsError>([&] { compared("scorers"); }).find("scorer"), std::string::npos);
   request = usual();
