@@ -211,13 +211,18 @@ Deed add_table(CLI::App& app) {
          "What the table shows, as in accuracy or latency, or several: accuracy,macro_f1; default the task's own "
          "metric")
       ->type_name("NAME,...");
+  app.add_option("--compare", arguments->compare,
+                 "Set the values of an axis against each other over all else that varies, seeds averaged: mean ranks, "
+                 "Friedman and Nemenyi, Wilcoxon of two")
+      ->type_name("AXIS");
   add_slice(app, arguments->only);
   add_table_looks(app, *arguments);
   app.footer(
       "Of an experiment file: the cells that it holds now. Of a database: those that its files held when they last "
       "ran;\n"
       "'espalier cells DB --stale' lists the others. Axes and values are explained in docs/views.md.\n"
-      "Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown");
+      "Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown\n"
+      "         espalier table results/demo.db --compare scorer");
   return deed(arguments, table);
 }
 

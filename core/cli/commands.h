@@ -81,6 +81,7 @@ struct TableArguments {
   bool percent = false;
   bool best = false;
   double significance = 0;  // a level; 0: no tests
+  std::string compare;      // an axis; empty: a table
   std::string caption;
 };
 ExitCode table(const TableArguments& arguments);

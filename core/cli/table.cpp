@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "output.h"
+#include "report/comparing/axis_comparison.h"
 #include "store/result_store.h"
 #include "table_output.h"
 #include "words/names.h"
@@ -41,6 +42,11 @@ void print_table(const Source& source, const TableArguments& arguments) {
   request.best = arguments.best;
   if (arguments.significance != 0) request.significance = arguments.significance;
   request.caption = arguments.caption;
+  if (!arguments.compare.empty()) {
+    print(report::render(
+        report::compare_axis(store, source.experiment, arguments.compare, request, source.cells_of_file()), format));
+    return;
+  }
   print(report::render(report::make_table(store, source.experiment, request, source.cells_of_file()), format));
 }
 
