@@ -172,6 +172,13 @@ json parsed(const NamedText& file, const char* member, const char* printed_by) {
   if (!document.is_object() || !document.contains(member) || !document.at(member).is_array())
     throw InputError(
         fmt::format("{}: no JSON object with a list '{}', expected what '{}' prints", file.name, member, printed_by));
+  // The page reads members of each entry: one that is no object would stop it in the reader's browser.
+  const auto& entries = document.at(member);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!entries.at(i).is_object())
+      throw InputError(fmt::format("{}: entry {} of '{}' is {}, expected an object as '{}' prints", file.name, i + 1,
+                                   member, entries.at(i).type_name(), printed_by));
+  }
   return document;
 }
 

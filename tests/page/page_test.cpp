@@ -127,6 +127,17 @@ TEST_F(Pages, RefuseVerdictsThatAreNone) {
   }
 }
 
+TEST_F(Pages, RefuseEntriesOfVerdictsThatAreNoObjects) {
+  auto wrong = request();
+  wrong.verdicts = NamedText{"wrong.json", R"({"cells": [{}, null]})"};
+  try {
+    page_data(wrong);
+    FAIL() << "it is taken";
+  } catch (const InputError& error) {
+    EXPECT_STREQ(error.what(), "wrong.json: entry 2 of 'cells' is null, expected an object as 'verify --json' prints");
+  }
+}
+
 TEST(VendoredFiles, AreThoseThatVersionsNames) {
   const auto folder = std::filesystem::path(ESPALIER_SOURCE_DIR) / "core/page/vendor";
   std::istringstream lines(read_file(folder / "VERSIONS"));
