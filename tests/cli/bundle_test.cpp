@@ -24,6 +24,18 @@ TEST_F(Bundle, HoldsWhatItSaysWhereverItIs) {
   EXPECT_CONTAINS(checked.out, "experiments  holds  1 experiment files are those that ran last\n");
   EXPECT_CONTAINS(checked.out, "tables       holds  4 tables and lists of cells were made again and are the same\n");
   EXPECT_TRUE(checked.out.ends_with("the bundle holds what it says\n")) << checked.out;
+  const auto verified = espalier({"verify", "tiny.zip"});
+  EXPECT_EQ(verified.exit_code, 0);
+  EXPECT_EQ(verified.out, checked.out);
+}
+
+TEST_F(Bundle, IsVerifiedWithoutAReference) {
+  const auto with_reference = espalier({"verify", "tiny.zip", "astar-2021"});
+  EXPECT_EQ(with_reference.exit_code, 2);
+  EXPECT_CONTAINS(with_reference.err, "takes no reference");
+  const auto of_database = espalier({"verify", "results/tiny.db", "--rerun", "1"});
+  EXPECT_EQ(of_database.exit_code, 2);
+  EXPECT_CONTAINS(of_database.err, "--rerun and --time-limit are of a bundle");
 }
 
 TEST_F(Bundle, HoldsTheFilesThatAnExperimentIncludes) {

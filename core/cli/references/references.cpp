@@ -8,7 +8,8 @@ namespace espalier::cli {
 
 Deed add_verify(CLI::App& app) {
   const auto arguments = std::make_shared<VerifyArguments>();
-  app.add_option("DB", arguments->database.file, "The database, or the experiment file that it belongs to")
+  app.add_option("DB", arguments->database.file,
+                 "The database, the experiment file that it belongs to, or a bundle (.zip)")
       ->required()
       ->type_name("");
   app.add_option("REFERENCE", arguments->reference,
@@ -35,11 +36,19 @@ Deed add_verify(CLI::App& app) {
       ->check(CLI::Range(0.0, 100.0).description(""))
       ->type_name("X");
   app.add_option("--format", arguments->format, "terminal or markdown; default terminal")->type_name("NAME");
+  app.add_option("--rerun", arguments->reruns, "Of a bundle: compute so many of its cells again, chosen at random")
+      ->check(CLI::Range(0, 1000000).description(""))
+      ->type_name("N");
+  app.add_option("--time-limit", arguments->time_limit, "With --rerun: how long that may take, as in 10min")
+      ->type_name("TIME");
+  app.add_option("--seed", arguments->seed, "With --rerun: which cells are chosen; default 0")->type_name("N");
   app.add_flag("--json", arguments->json, "Print JSON");
   app.footer(
       "Each published cell is within, outside, missing, failed or interpolated; a claim is supported or contradicted.\n"
       "Exit code 1 where one is outside, failed or contradicted, or the database contradicts itself.\n"
-      "Example: espalier verify results/demo.db silence-of-the-weights.ast-speechcommands --model ast=ast-small");
+      "A bundle is looked at as 'espalier check-bundle' does.\n"
+      "Example: espalier verify results/demo.db silence-of-the-weights.ast-speechcommands --model ast=ast-small\n"
+      "         espalier verify demo.zip --rerun 3 --time-limit 10min");
   return [arguments] { return verify(*arguments); };
 }
 

@@ -3,6 +3,7 @@
 
 #include <espalier/error.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ struct VerifyArguments {
   double distance = 0.5;
   bool json = false;
   std::string format = "terminal";
+  // Of a bundle: cells that are computed again, chosen by the seed, and how long that may take.
+  int reruns = 0;
+  std::string time_limit;
+  std::uint64_t seed = 0;
 };
 ExitCode verify(const VerifyArguments& arguments);
 

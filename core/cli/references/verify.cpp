@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bundles/bundles.h"
 #include "experiment_file.h"
 #include "output.h"
 #include "published/verdicts.h"
@@ -106,6 +107,19 @@ std::vector<published::OwnPoint> own_points(const store::ResultStore& store, con
 }  // namespace
 
 ExitCode verify(const VerifyArguments& arguments) {
+  if (arguments.database.file.ends_with(".zip")) {
+    if (!arguments.reference.empty()) {
+      throw SettingsError(fmt::format(
+          "verify {}: a bundle holds the tables that it was made with, and takes no reference\n    found {}\n    "
+          "leave it out, or give the database",
+          printable_line(arguments.database.file), printable_line(arguments.reference)));
+    }
+    return check_bundle_file({arguments.database.file, arguments.reruns, arguments.time_limit, arguments.seed,
+                              arguments.database.plugins, arguments.json});
+  }
+  if (arguments.reruns != 0 || !arguments.time_limit.empty())
+    throw SettingsError(
+        "verify: --rerun and --time-limit are of a bundle (.zip); 'espalier rerun DB KEY' is of a database");
   if (arguments.format != "terminal" && arguments.format != "markdown")
     throw SettingsError(unknown_name("format", printable_line(arguments.format), {"terminal", "markdown"}));
   published::VerdictRequest request;
