@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bundles/bundles.h"
+#include "cells/metrics.h"
 #include "experiment_file.h"
 #include "output.h"
 #include "published/verdicts.h"
@@ -85,10 +86,12 @@ std::vector<published::OwnPoint> own_points(const store::ResultStore& store, con
     point.parameters_dense = columns.integer(row, "parameters_dense");
     point.parameters_removed = columns.integer(row, "parameters_removed");
     point.parameters_total = columns.integer(row, "parameters_total");
-    for (const char* metric : {"accuracy", "macro_f1", "mcc", "cross_entropy", "map", "mauc", "wer", "cer", "bleu",
-                               "flops", "parameters_total"}) {
-      if (const auto value = columns.real(row, metric)) point.metrics[metric] = *value;
-    }
+    const auto take = [&](const char* name) {
+      if (const auto value = columns.real(row, name)) point.metrics[name] = *value;
+    };
+    for (const auto& metric : all_metrics()) take(metric.name);
+    take("flops");
+    take("parameters_total");
     // Where a step is repaired, what stands before the repair is no result.
     if (columns.text(row, "kind") == "recovered" && !result.empty() && result.back().key == point.key &&
         result.back().achieved_sparsity == point.achieved_sparsity && !result.back().dense)

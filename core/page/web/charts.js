@@ -87,7 +87,7 @@ function addCurve() {
 function addLatency() {
   const measured = latencies.filter((one) => one.last && cells[one.cell].state === "done" && typeof one.ratio === "number");
   if (!measured.length) return;
-  const made = section("latency", "Latency against FLOPs", "Pruned time over dense time, with its 95 % interval; below 1 is faster.");
+  const made = section("latency", "Latency against FLOPs", "Pruned time over dense time, with its 99 % interval (95 % of earlier versions); below 1 is faster.");
   const place = element("div", {});
   made.append(place);
   const redraw = () => {
