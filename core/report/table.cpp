@@ -105,9 +105,7 @@ void check_reading(const TableRequest& request, const std::vector<std::string>& 
                         " is a share\n    expected one of accuracy, macro_f1, map, "
                         "wer, cer, mcc, mauc, achieved_sparsity, ratio");
   }
-  if (request.significance && !(*request.significance > 0 && *request.significance < 1))
-    throw SettingsError(
-        fmt::format("--significance {}: expected a level between 0 and 1, as in 0.05", *request.significance));
+  if (request.significance) check_level(*request.significance);
   if (request.best && std::all_of(values.begin(), values.end(), [](const auto& name) { return better(name) == 0; }))
     throw SettingsError("--best: of " + join(values) +
                         " neither more nor less is better\n    choose a metric by --value");

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "axes.h"
+#include "significance/significance.h"
 #include "statistics/ranks.h"
 #include "words/names.h"
 
@@ -179,9 +180,7 @@ AxisComparison compare_axis(const store::ResultStore& store, const std::string& 
   check_request(axis, request);
   AxisComparison comparison;
   comparison.level = request.significance.value_or(usual_level);
-  if (!(comparison.level > 0 && comparison.level < 1))
-    throw SettingsError(
-        fmt::format("--significance {}: expected a level between 0 and 1, as in 0.05", comparison.level));
+  check_level(comparison.level);
   if (request.fits_rows) std::erase(request.rows, axis);
   request.columns = {axis};
   request.fits_columns = false;

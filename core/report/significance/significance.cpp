@@ -1,5 +1,6 @@
 #include "significance.h"
 
+#include <espalier/error.h>
 #include <fmt/format.h>
 
 #include <map>
@@ -133,6 +134,11 @@ class Tests {
 
 bool ComputedPoint::operator<(const ComputedPoint& other) const {
   return std::tie(key, step, kind) < std::tie(other.key, other.step, other.kind);
+}
+
+void check_level(double level) {
+  if (!(level > 0 && level < 1))
+    throw SettingsError(fmt::format("--significance {}: expected a level between 0 and 1, as in 0.05", level));
 }
 
 std::vector<std::string> test_significance(const store::ResultStore& store, const std::string& experiment, double level,

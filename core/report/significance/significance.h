@@ -10,6 +10,9 @@
 
 namespace espalier::report {
 
+// Throws SettingsError where it is no level of a test.
+void check_level(double level);
+
 // Sets p_dense, p_best and what they say in each place that can be tested, corrected by Holm for all comparisons of the table;
 // returns sentences of what was tested, and of what could not be and why. The table's best are marked already.
 std::vector<std::string> test_significance(const store::ResultStore& store, const std::string& experiment, double level,
