@@ -40,7 +40,8 @@ class PageBrowser(unittest.TestCase):
         self.said, self.asked = [], []
 
     def opened(self, file=None, address="", **options):
-        context = self.browser.new_context(**options)
+        # Without smooth scrolling: a click that lands while the page still moves hits what is no longer there.
+        context = self.browser.new_context(reduced_motion="reduce", **options)
         self.addCleanup(context.close)
         page = context.new_page()
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
@@ -72,6 +73,8 @@ class PageBrowser(unittest.TestCase):
         page.click("#cells thead button:has-text('accuracy')")
         heads = page.locator("#cells thead th").all_inner_texts()
         column = next(i for i, name in enumerate(heads) if name.startswith("accuracy"))
+        self.assertEqual("ascending", page.locator("#cells thead th").nth(column).get_attribute("aria-sort"))
+        self.assertEqual(heads[column], page.evaluate("document.activeElement.textContent"))
         texts = [row.locator("td").nth(column).inner_text() for row in self.rows(page).all()]
         values = [float(text) for text in texts if text]
         self.assertEqual(sorted(values), values)

@@ -42,7 +42,13 @@ function addTable() {
   const made = section("cells", "Cells", "Every cell with its result. The key is a permanent link. Click a heading to sort, again to turn the order round. Patterns are regular expressions, and the page's address keeps them.");
   const columns = tableColumns();
   const count = element("p", {class: "hint", role: "status"});
-  const head = element("tr", {}), body = element("tbody", {});
+  const body = element("tbody", {});
+  // The headings stay while what is below them changes: a keyboard's focus stays on the one that sorted.
+  const headings = columns.map((column) => element("button", {type: "button", onclick: () => {
+    const [sorted, down] = view.sort.split(" ");
+    choose({sort: column.name + (column.name === sorted && !down ? " down" : "")});
+  }}, column.name));
+  const head = element("tr", {}, ...headings.map((heading) => element("th", {scope: "col"}, heading)));
   const more = element("button", {type: "button", onclick: () => draw(most + 1000)}, "Show more");
   let most = rowsAtOnce;
   const field = (label, name, hint) => element("label", {}, label, element("input",
@@ -54,9 +60,12 @@ function addTable() {
   function draw(number) {
     most = number;
     const wanted = wantedCells(columns), [sorted, down] = view.sort.split(" ");
-    head.replaceChildren(...columns.map((column) => element("th", {scope: "col", "aria-sort": column.name !== sorted ? null : down ? "descending" : "ascending"},
-      element("button", {type: "button", onclick: () => choose({sort: column.name + (column.name === sorted && !down ? " down" : "")})},
-        column.name + (column.name !== sorted ? "" : down ? " ▼" : " ▲")))));
+    columns.forEach((column, i) => {
+      const isSorted = column.name === sorted, heading = headings[i];
+      heading.textContent = column.name + (!isSorted ? "" : down ? " ▼" : " ▲");
+      if (isSorted) heading.parentElement.setAttribute("aria-sort", down ? "descending" : "ascending");
+      else heading.parentElement.removeAttribute("aria-sort");
+    });
     body.replaceChildren(...wanted.slice(0, most).map((cell) => cellRow(cell, columns)));
     count.textContent = `${wanted.length.toLocaleString("en-US")} of ${cells.length.toLocaleString("en-US")} cells` + (wanted.length > most ? `, the first ${most} shown` : "");
     more.hidden = wanted.length <= most;
