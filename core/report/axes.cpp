@@ -230,7 +230,11 @@ AxisValue NamedRows::axis(std::size_t row, const std::string& axis) const {
   }
   const auto& value = at(row, axis);
   if (value.kind == store::Value::Kind::Null) return {"none", {}};
-  if (axis == "schedule") return {schedule_name(value.text), {}};
+  if (axis == "schedule") {
+    const auto [known, is_new] = schedules_.try_emplace(value.text);
+    if (is_new) known->second = schedule_name(value.text);
+    return {known->second, {}};
+  }
   return {text_of(value), number_of(value)};
 }
 

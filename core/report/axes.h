@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "report/table.h"
@@ -69,7 +70,8 @@ class NamedRows {
 
  private:
   store::Rows rows_;
-  std::map<std::string, std::size_t> place_;
+  std::unordered_map<std::string, std::size_t> place_;
+  mutable std::map<std::string, std::string> schedules_;  // named already, by their JSON
 };
 
 // The order of an axis' values: numbers by size, then names as they first came.

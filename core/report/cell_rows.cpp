@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cells/cell_fields.h"
 #include "flattened.h"
 #include "words/names.h"
 
@@ -215,32 +216,77 @@ std::size_t CellRows::part(Part which, NamedPart made) {
   return found->second;
 }
 
+// Many cells share what each part of their settings says: a text is parsed when it first comes.
+class CellRows::PartsByText {
+ public:
+  explicit PartsByText(CellRows& rows) : rows_(rows) {}
+
+  Parts parts(const std::string& settings, const std::string& source, const std::string& files) {
+    const auto told = sources_.try_emplace(source, sources_.size()).first->second;
+    if (told == read_.size()) read_.push_back(parsed(source));
+    const auto texts = members(settings);
+    const auto member_of = [&](std::string_view name) {
+      const auto found = std::find_if(texts.begin(), texts.end(), [&](const auto& one) { return one.first == name; });
+      return found == texts.end() ? std::string_view() : found->second;
+    };
+    Parts parts{};
+    for (std::size_t i = 0; i < named.size(); ++i) {
+      const auto text = member_of(named[i]);
+      parts[i] = place(static_cast<Part>(i), identity(told, text), [&] {
+        return part_of(json{{named[i], value_in(text)}}, read_[told], named[i]);
+      });
+    }
+    const auto measure = member_of("measure"), bias = member_of("count_output_bias");
+    parts[Measure] = place(Measure, identity(told, measure) + '\n' + std::string(bias), [&] {
+      NamedPart made;
+      for (const auto& [name, text] : {std::pair("measure", measure), std::pair("count_output_bias", bias)}) {
+        if (text.empty()) continue;
+        for (const auto& [path, value] : flattened(json{{name, value_in(text)}})) made.settings[path] = value;
+      }
+      const auto version = read_[told].find("results_version");
+      if (version != read_[told].end()) made.settings["results_version"] = version->dump();
+      return made;
+    });
+    parts[Files] = place(Files, files, [&] {
+      NamedPart digests;
+      for (const auto& [role, digest] : parsed(files).items()) {
+        if (digest.is_string()) digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
+      }
+      return digests;
+    });
+    return parts;
+  }
+
+ private:
+  static std::string identity(std::size_t source, std::string_view text) {
+    return std::to_string(source) + ' ' + std::string(text);
+  }
+  static json value_in(std::string_view text) { return json::parse(text, nullptr, false); }
+
+  template <class Made>
+  std::size_t place(Part which, std::string text, const Made& made) {
+    auto& known = known_[static_cast<std::size_t>(which)];
+    if (const auto found = known.find(text); found != known.end()) return found->second;
+    return known.emplace(std::move(text), rows_.part(which, made())).first->second;
+  }
+
+  CellRows& rows_;
+  std::unordered_map<std::string, std::size_t> sources_;
+  std::vector<json> read_;  // by the numbers of sources_
+  std::array<std::unordered_map<std::string, std::size_t>, part_count> known_;
+};
+
 void CellRows::take_apart() {
   // Cells with nothing between them but their keys: files behind them changed while nobody kept their digests.
-  std::map<std::string, std::map<std::string, std::int64_t>> alike;  // by everything else: key to when it came
+  std::unordered_map<std::string, std::map<std::string, std::int64_t>> alike;  // by all else: key to when it came
+  PartsByText by_text(*this);
   std::vector<std::string> identities;
   parts_.reserve(rows_.size());
   for (std::size_t row = 0; row < rows_.size(); ++row) {
-    const auto settings = parsed(rows_.text(row, "settings")), source = parsed(rows_.text(row, "source"));
-    const auto files = parsed(rows_.text(row, "files"));
-    Parts parts{};
+    const auto parts =
+        by_text.parts(rows_.at(row, "settings").text, rows_.at(row, "source").text, rows_.at(row, "files").text);
     std::string identity;
-    for (std::size_t i = 0; i < named.size(); ++i) {
-      parts[i] = part(static_cast<Part>(i), part_of(settings, source, named[i]));
-      identity += std::to_string(parts[i]) + ' ';
-    }
-    NamedPart measure;
-    for (const char* name : {"measure", "count_output_bias"}) {
-      if (!settings.contains(name)) continue;
-      for (const auto& [path, value] : flattened(json{{name, settings.at(name)}})) measure.settings[path] = value;
-    }
-    if (source.contains("results_version")) measure.settings["results_version"] = source["results_version"].dump();
-    parts[Measure] = part(Measure, std::move(measure));
-    NamedPart digests;
-    for (const auto& [role, digest] : files.items()) {
-      if (digest.is_string()) digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
-    }
-    parts[Files] = part(Files, std::move(digests));
+    for (std::size_t i = 0; i < named.size(); ++i) identity += std::to_string(parts[i]) + ' ';
     identity += std::to_string(parts[Measure]);
     for (const auto& axis : separate_axes()) identity += '\n' + rows_.axis(row, axis).text;
     for (const auto* axis : {"budget", "requested", "seed", "base_seed"}) identity += '\n' + rows_.text(row, axis);

@@ -56,6 +56,7 @@ class CellRows {
   enum Part { Model, Dataset, Scorer, Searcher, Recovery, Measure, Files, part_count };
   using Parts = std::array<std::size_t, part_count>;
 
+  class PartsByText;
   void take_apart();
   std::size_t part(Part which, NamedPart made);
 

@@ -73,8 +73,9 @@ std::string caption_name(const store::ResultStore& store, const std::string& exp
 }
 
 // The first metric that was measured, in the order of tasks: classification, tagging, speech.
-std::string main_metric(const MeasuredRows& measured) {
+std::string main_metric(const MeasuredRows& measured, const std::vector<std::string>& measured_anywhere) {
   for (const auto& metric : known_metrics()) {
+    if (!contains(measured_anywhere, metric)) continue;
     for (const auto& entry : measured.entries()) {
       if (measured.value(entry, metric)) return metric;
     }
@@ -139,7 +140,13 @@ MeasuredRows measured_rows(const store::ResultStore& store, const std::string& e
     return std::any_of(request.rows.begin(), request.rows.end(), is) || std::any_of(columns.begin(), columns.end(), is);
   };
   const bool timed = std::any_of(values.begin(), values.end(), is_latency) || any(is_axis_of_latency);
-  auto points = store.points(experiment);
+  // A metric that the table does not show is not looked for; without a value asked for, any that was measured may be it.
+  const auto shown = values.empty() ? store.measured_metrics() : values;
+  std::vector<std::string> unread = {"message", "worker", "finished"};
+  for (const auto& metric : known_metrics()) {
+    if (!contains(shown, metric)) unread.push_back(metric);
+  }
+  auto points = store.points_without(experiment, unread);
   auto latencies = timed ? store.latencies(experiment) : store::Rows{{"key", "batch"}, {}};
   return MeasuredRows(std::move(cells), std::move(points), std::move(latencies), any(tells_points_apart),
                       any([](const std::string& axis) { return axis == "experiment"; }));
@@ -178,7 +185,7 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
       measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request, columns, names);
   findings.merged_experiments =
       measured.several_experiments() && !contains(request.rows, "experiment") && !contains(columns, "experiment");
-  if (names.empty()) names = {main_metric(measured)};
+  if (names.empty()) names = {main_metric(measured, store.measured_metrics())};
   check_reading(request, names);
   table.value = join(names);
   table.decimals = decimals_of(names.front());

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <unordered_set>
 
-#include "cell_fields.h"
+#include "cells/cell_fields.h"
 #include "cells/cell_settings.h"
 #include "store/result_store.h"
 #include "words/texts/durations.h"

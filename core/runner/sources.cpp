@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cell_fields.h"
+#include "cells/cell_fields.h"
 #include "cells/cell_settings.h"
 #include "words/version.h"
 

@@ -331,16 +331,20 @@ void throw_translated(const fs::path& file, const SQLite::Exception& error) {
 
 Rows rows_of(SQLite::Statement& statement) {
   const auto value_of = [](const SQLite::Column& column) -> Value {
-    if (column.isNull()) return {};
-    if (column.isInteger()) return {Value::Kind::Integer, column.getInt64(), 0, {}};
-    if (column.isFloat()) return {Value::Kind::Real, 0, column.getDouble(), {}};
-    return {Value::Kind::Text, 0, 0, column.getString()};
+    switch (column.getType()) {
+      case SQLITE_NULL: return {};
+      case SQLITE_INTEGER: return {Value::Kind::Integer, column.getInt64(), 0, {}};
+      case SQLITE_FLOAT: return {Value::Kind::Real, 0, column.getDouble(), {}};
+      default: return {Value::Kind::Text, 0, 0, column.getString()};
+    }
   };
   Rows rows;
-  for (int i = 0; i < statement.getColumnCount(); ++i) rows.columns.push_back(statement.getColumnName(i));
+  const int columns = statement.getColumnCount();
+  for (int i = 0; i < columns; ++i) rows.columns.push_back(statement.getColumnName(i));
   while (statement.executeStep()) {
     auto& row = rows.rows.emplace_back();
-    for (int i = 0; i < statement.getColumnCount(); ++i) row.push_back(value_of(statement.getColumn(i)));
+    row.reserve(static_cast<std::size_t>(columns));
+    for (int i = 0; i < columns; ++i) row.push_back(value_of(statement.getColumn(i)));
   }
   return rows;
 }

@@ -1,4 +1,5 @@
 // What was recorded, on its way out: counts, progress, and the public views row by row.
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 
@@ -230,6 +231,30 @@ ORDER BY cell.key)sql");
 Rows ResultStore::points(const std::string& experiment) const {
   return translated(state_->file,
                     [&] { return view_rows(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
+}
+
+Rows ResultStore::points_without(const std::string& experiment, const std::vector<std::string>& columns) const {
+  return translated(state_->file, [&] {
+    auto& names = state_->statement("SELECT name FROM pragma_table_info('points')");
+    std::string wanted;
+    while (names.executeStep()) {
+      const auto name = names.getColumn(0).getString();
+      if (std::find(columns.begin(), columns.end(), name) != columns.end()) continue;
+      wanted += (wanted.empty() ? "" : ", ") + name;
+    }
+    names.reset();
+    return view_rows(*state_, "SELECT " + wanted + " FROM points WHERE state = 'done'", experiment);
+  });
+}
+
+std::vector<std::string> ResultStore::measured_metrics() const {
+  return translated(state_->file, [&] {
+    auto& select = state_->statement("SELECT DISTINCT name FROM metric WHERE value IS NOT NULL ORDER BY name");
+    std::vector<std::string> names;
+    while (select.executeStep()) names.push_back(select.getColumn(0).getString());
+    select.reset();
+    return names;
+  });
 }
 
 Rows ResultStore::failed_cells(const std::string& experiment) const {

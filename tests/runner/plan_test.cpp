@@ -1,6 +1,6 @@
+#include "cells/cell_fields.h"
 #include "runner/plan.h"
 
-#include "cell_fields.h"
 #include "runner_fixture.h"
 
 namespace espalier::runner {

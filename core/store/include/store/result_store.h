@@ -175,7 +175,10 @@ class ResultStore {
   std::map<std::string, double> mean_seconds() const;
   std::vector<ExperimentRecord> experiments() const;
 
-  Rows points(const std::string& experiment) const;        // view `points`
+  Rows points(const std::string& experiment) const;  // view `points`
+  // The same without these of its columns: each metric of many points costs a look for it.
+  Rows points_without(const std::string& experiment, const std::vector<std::string>& columns) const;
+  std::vector<std::string> measured_metrics() const;       // names of those with a value anywhere, sorted
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
   // The same with columns more: `settings` and `source`, as JSON; `files`, JSON from role to the digest of the plugin's

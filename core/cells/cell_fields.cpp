@@ -1,8 +1,8 @@
-#include "cell_fields.h"
+#include "cells/cell_fields.h"
 
 #include <nlohmann/json.hpp>
 
-namespace espalier::runner {
+namespace espalier {
 namespace {
 
 // The place after the string that starts at `start` (its opening quote).
@@ -61,4 +61,4 @@ std::string plain_text(std::string_view value) {
   return parsed.is_string() ? parsed.get<std::string>() : std::string(value);
 }
 
-}  // namespace espalier::runner
+}  // namespace espalier

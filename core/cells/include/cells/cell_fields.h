@@ -1,5 +1,5 @@
-// Reads single fields out of a cell's settings without building the whole: a plan looks at every cell of a grid that
-// may have a hundred thousand of them, and parsing each would take longer than everything else.
+// Reads single fields out of a cell's settings without building the whole: plans and tables look at every cell of
+// grids that may have a hundred thousand of them, and parsing each would take longer than everything else.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace espalier::runner {
+namespace espalier {
 
 // The members of a JSON object with their values as they stand, strings with their quotes. `object` is what
 // nlohmann::json::dump() writes without indentation.
@@ -19,4 +19,4 @@ std::string_view member(std::string_view object, std::string_view name);
 // A JSON string without quotes and escapes; any other value as it stands.
 std::string plain_text(std::string_view value);
 
-}  // namespace espalier::runner
+}  // namespace espalier
