@@ -47,7 +47,9 @@ class PageBrowser(unittest.TestCase):
         page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.asked.append(request.url))
+        page.add_init_script("document.addEventListener('DOMContentLoaded', () => { document.first_screen = performance.now(); })")
         page.goto((file or self.page_file).as_uri() + address)
+        page.locator("main:not([aria-busy])").wait_for()  # sections beyond the first screen are drawn afterwards
         return page
 
     def tearDown(self):
@@ -98,10 +100,55 @@ class PageBrowser(unittest.TestCase):
         page.click("#section-cell button")
         self.assertEqual(0, page.locator("#section-cell").count())
 
-    def test_hover_shows_the_mask(self):
+    def test_back_goes_where_a_reader_decided_something(self):
         page = self.opened()
-        square = page.locator("#section-maps .map td").first
-        self.assertRegex(square.get_attribute("title"), r"bert\.encoder\.layer\.0.*head 0: kept in \d+ of \d+ cells")
+        page.fill("#choice-filter", "fisher")
+        page.locator("#cells tbody a.key").first.press("Enter")
+        self.assertEqual("heading-cell", page.evaluate("document.activeElement.id"))
+        opened = page.locator("#section-cell h2").inner_text()
+        page.fill("#choice-filter", "taylor")  # what is typed replaces the entry
+        page.click("#cells thead button:has-text('accuracy')")
+        page.go_back()
+        self.assertEqual(opened, page.locator("#section-cell h2").inner_text())
+        self.assertEqual(0, page.locator("#cells th[aria-sort]").count())
+        self.assertEqual("taylor", page.input_value("#choice-filter"))
+        page.go_back()
+        self.assertEqual(0, page.locator("#section-cell").count())
+        self.assertEqual("fisher", page.input_value("#choice-filter"))
+        self.assertEqual(50, self.rows(page).count())
+        page.go_forward()
+        self.assertEqual(opened, page.locator("#section-cell h2").inner_text())
+        self.asked = []
+
+    def test_a_section_that_fails_leaves_the_others(self):
+        page = self.opened()
+        page.evaluate("() => { drawCurve = () => { throw new Error('no <b>ink</b>'); }; }")
+        page.evaluate("choose({hide: 'random'})")
+        told = page.locator("#section-curve .broken").inner_text()
+        self.assertTrue(told.startswith("This section cannot be drawn: no <b>ink</b>."), told)
+        self.assertEqual(150, self.rows(page).count())
+        self.assertEqual(["Error: no <b>ink</b>"], [one.splitlines()[0] for one in self.said])  # the console has it too
+        page.evaluate("() => { sectionList[0].fill = () => { throw new Error('no paper'); }; show(data); }")
+        page.locator("main:not([aria-busy])").wait_for()
+        self.assertIn("no paper", page.locator("#section-progress .broken").inner_text())
+        self.assertEqual(150, self.rows(page).count())
+        self.said = []
+
+    def test_hover_and_focus_show_the_mask(self):
+        page = self.opened()
+        tip, square = page.locator("#tip"), page.locator("#section-maps .map td").nth(1)
+        square.hover()
+        says = r"bert\.encoder\.layer\.0.*head 1: kept in \d+ of \d+ cells, \d+ % left\s+kept here: \d"
+        self.assertRegex(tip.inner_text(), says)
+        page.mouse.move(1, 1)
+        self.assertFalse(tip.is_visible())
+        page.locator("#section-maps .map td").first.focus()
+        page.keyboard.press("ArrowRight")
+        self.assertRegex(tip.inner_text(), says)
+        page.keyboard.press("ArrowDown")
+        self.assertIn("layer.1", tip.inner_text())
+        page.keyboard.press("Escape")
+        self.assertFalse(tip.is_visible())
 
     def test_failed_cells_have_no_value(self):
         page = self.opened(address="#state=failed")
@@ -151,10 +198,9 @@ class PageBrowser(unittest.TestCase):
 
     def test_ten_thousand_cells(self):
         file = page_of(self.folder, 10000)
-        begin = time.monotonic()
         page = self.opened(file)
-        page.locator("#footer:not(:empty)").wait_for()
-        print(f"10000 cells: opened in {time.monotonic() - begin:.2f} s", flush=True)
+        first, whole = page.evaluate("[document.first_screen, performance.now()]")
+        print(f"10000 cells: first screen after {first / 1000:.2f} s, all sections after {whole / 1000:.2f} s", flush=True)
         self.assertLess(file.stat().st_size, 6_000_000)
 
 
