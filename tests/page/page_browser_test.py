@@ -1,62 +1,13 @@
 #!/usr/bin/env python3
 """Opens the page of a database in headless Chromium, without a network, and uses it as a reader does.
 
-Needs Debian's chromium and, from cmake/test_requirements.txt, playwright and axe-core-python.
+Needs what browser_case.py needs, and axe-core-python.
 """
-import argparse
-import pathlib
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-import unittest
-
-SKIPPED = 77
-HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>\u2028\u202e\"'&"
-arguments = None
+import browser_case
+from browser_case import HOSTILE, page_of
 
 
-def page_of(folder, cells, name=""):
-    database, page = folder / f"{cells}.db", folder / f"{cells}.html"
-    subprocess.run([arguments.make_database, database, str(cells), name], check=True)
-    begin = time.monotonic()
-    subprocess.run([arguments.espalier, "report", database, "-o", page], check=True, capture_output=True)
-    print(f"{cells} cells: {page.stat().st_size / 1e6:.2f} MB, made in {time.monotonic() - begin:.2f} s", flush=True)
-    return page
-
-
-class PageBrowser(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(dir=MEMORY)))
-        cls.playwright = cls.enterClassContext(sync_playwright())
-        cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        cls.addClassCleanup(cls.browser.close)
-        cls.page_file = page_of(cls.folder, 200)
-
-    def setUp(self):
-        self.said, self.asked = [], []
-
-    def opened(self, file=None, address="", **options):
-        # Without smooth scrolling: a click that lands while the page still moves hits what is no longer there.
-        context = self.browser.new_context(reduced_motion="reduce", **options)
-        self.addCleanup(context.close)
-        page = context.new_page()
-        page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.add_init_script("document.addEventListener('DOMContentLoaded', () => { document.first_screen = performance.now(); })")
-        page.goto((file or self.page_file).as_uri() + address)
-        page.locator("main:not([aria-busy])").wait_for()  # sections beyond the first screen are drawn afterwards
-        return page
-
-    def tearDown(self):
-        self.assertEqual([], self.said)
-        self.assertEqual([], [url for url in self.asked if not url.startswith("file:")])
-        self.assertLessEqual(len(self.asked), 1)
-
+class PageBrowser(browser_case.BrowserCase):
     def rows(self, page):
         return page.locator("#cells tbody tr")
 
@@ -166,6 +117,7 @@ class PageBrowser(unittest.TestCase):
         self.assertIn("\\u2028\\u202e", self.rows(page).first.inner_text())
 
     def test_axe(self):
+        from axe_core_python.sync_playwright import Axe
         for scheme in ("light", "dark"):
             for address in ("", "#cell=k7"):
                 page = self.opened(color_scheme=scheme, address=address)
@@ -205,19 +157,4 @@ class PageBrowser(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--espalier", required=True)
-    parser.add_argument("--make-database", required=True)
-    arguments, rest = parser.parse_known_args()
-    CHROMIUM = shutil.which("chromium")
-    MEMORY = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None  # thousands of commits, each of which is synced
-    try:
-        from axe_core_python.sync_playwright import Axe
-        from playwright.sync_api import sync_playwright
-    except ImportError as absent:
-        print(f"skipped: {absent.name} of cmake/test_requirements.txt is not installed")
-        sys.exit(SKIPPED)
-    if not CHROMIUM:
-        print("skipped: there is no chromium; apt-get install chromium")
-        sys.exit(SKIPPED)
-    unittest.main(argv=[sys.argv[0], *rest])
+    browser_case.run()

@@ -18,6 +18,7 @@ ExitCode report(const ReportArguments& arguments) {
   page::PageRequest request;
   request.database = source.database;
   request.experiment = source.experiment;
+  request.opens_databases = !arguments.without_sql;
   if (!arguments.verdicts.empty())
     request.verdicts = page::NamedText{arguments.verdicts, read_file(arguments.verdicts)};
   for (const auto& file : arguments.comparisons) request.comparisons.push_back({file, read_file(file)});
@@ -45,9 +46,12 @@ Deed add_report(CLI::App& app) {
   app.add_option("--comparison", arguments->comparisons,
                  "How the levels of an axis compare, as table --compare AXIS --format json prints it; may be repeated")
       ->type_name("JSON");
+  app.add_flag("--without-sql", arguments->without_sql,
+               "Leave SQLite out, a megabyte: the page then opens no other database and answers no SQL");
   app.footer(
       "One HTML file without a network: charts, head maps, a table of cells to sort and filter, failures with their\n"
-      "reasons, and where the numbers come from. It can be mailed, archived and opened anywhere.\n"
+      "reasons, and where the numbers come from. It opens any database that is dropped on it, and answers SQL. It can "
+      "be mailed, archived and opened anywhere.\n"
       "Example: espalier report results/demo.db -o demo.html");
   return [arguments] { return report(*arguments); };
 }

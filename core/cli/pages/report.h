@@ -15,6 +15,7 @@ struct ReportArguments {
   std::string output;                    // -: on stdout
   std::string verdicts;                  // a file
   std::vector<std::string> comparisons;  // files
+  bool without_sql = false;
 };
 ExitCode report(const ReportArguments& arguments);
 

@@ -13,6 +13,7 @@ function visibleDeep(value) {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [visible(name), visibleDeep(one)]));
 }
 
+const own = JSON.parse(document.getElementById("data").textContent);  // what the page was made with
 // What is shown: the data that the page was made with, or that of a database which the reader opens.
 let data, texts, cells, points, latencies, cellOfKey, metrics, metricByName, axes;
 

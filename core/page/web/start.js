@@ -22,6 +22,8 @@ const sectionList = [
     hint: "Every cell with its result. The key is a permanent link. Click a heading to sort, again to turn the order round. Patterns are regular expressions, and the page's address keeps them."},
   {id: "failures", title: "Failures", isNeeded: () => failures().length, fill: fillFailures,
     hint: "Cells that failed, with their reasons. They are in no mean and in no chart."},
+  {id: "sql", title: "SQL", isNeeded: () => opened, fill: fillQuestions,
+    hint: "Questions to the database that is open: its views are cells, points, ablation (the results alone) and latencies. It is a copy in memory, and only read."},
   {id: "provenance", title: "Provenance", fill: fillProvenance, hint: "Where the numbers come from."},
 ];
 // Draws what `document` of core/page/page_data holds, in the place of what was there.
@@ -53,8 +55,9 @@ function start() {
       takeChoices(addressed());
       applyTheme();
     });
-  const own = JSON.parse(document.getElementById("data").textContent);
-  document.getElementById("footer").textContent = `Made by espalier ${own.version} (${own.commit}) from ${visible(own.database)}. Charts: Observable Plot and D3 (ISC licence), whose licences are in this file.`;
+  document.getElementById("footer").textContent = `Made by espalier ${own.version} (${own.commit}) from ${visible(own.database)}. Charts: Observable Plot and D3 (ISC licence), whose licences are in this file.` +
+    (opensDatabases ? " Databases are read by SQLite and sql.js (MIT licence, in this file too)." : "");
+  if (opensDatabases) takeDrops();
   show(own);
 }
 start();
