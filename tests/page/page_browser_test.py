@@ -116,6 +116,15 @@ class PageBrowser(browser_case.BrowserCase):
         self.assertIn("onerror", self.rows(page).first.inner_text())
         self.assertIn("\\u2028\\u202e", self.rows(page).first.inner_text())
 
+    def test_verdicts_on_a_published_table(self):
+        page = self.opened(page_of(self.folder, 30, "", "--reference", "silence-of-the-weights.ast-speechcommands"))
+        shown = page.locator("#section-verdicts .scroll").first.locator("tbody tr")
+        self.assertEqual(200, shown.count())
+        page.click("#section-verdicts button:has-text('Show all 325')")
+        self.assertEqual(325, shown.count())
+        page.select_option("#section-verdicts select", "missing")
+        self.assertEqual({"missing"}, set(page.locator("#section-verdicts .scroll").first.locator("span.missing").all_inner_texts()))
+
     def test_axe(self):
         from axe_core_python.sync_playwright import Axe
         for scheme in ("light", "dark"):

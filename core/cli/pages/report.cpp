@@ -5,13 +5,44 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "experiment_file.h"
 #include "output.h"
 #include "page/report_page.h"
+#include "published/verdicts.h"
+#include "references/own_points.h"
 #include "words/atomic_file.h"
+#include "words/printable.h"
 
 namespace espalier::cli {
+namespace {
+
+std::optional<page::NamedText> verdicts_of(const ReportArguments& arguments, const Source& source) {
+  if (arguments.reference.empty()) {
+    if (!arguments.models.empty() || !arguments.datasets.empty())
+      throw SettingsError("report: --model and --dataset are of a published table\n    name it with --reference");
+    if (arguments.verdicts.empty()) return std::nullopt;
+    return page::NamedText{arguments.verdicts, read_file(arguments.verdicts)};
+  }
+  if (!arguments.verdicts.empty()) {
+    throw SettingsError(
+        fmt::format("report: --verdicts {} and --reference {} both give verdicts, and a page has one set\n    leave "
+                    "one of them out",
+                    printable_line(arguments.verdicts), printable_line(arguments.reference)));
+  }
+  published::VerdictRequest request;
+  request.models = names_from(arguments.models, "--model");
+  request.datasets = names_from(arguments.datasets, "--dataset");
+  const auto table = published::read_table(published::table_file(arguments.reference));
+  const store::ResultStore store(source.database, store::Mode::ReadOnly);
+  const auto verdicts = published::judge(table, own_points(store, source.experiment), request);
+  return page::NamedText{
+      table.file, published::as_json(table, verdicts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+}  // namespace
 
 ExitCode report(const ReportArguments& arguments) {
   const auto source = source_of(arguments.database);
@@ -19,8 +50,7 @@ ExitCode report(const ReportArguments& arguments) {
   request.database = source.database;
   request.experiment = source.experiment;
   request.opens_databases = !arguments.without_sql;
-  if (!arguments.verdicts.empty())
-    request.verdicts = page::NamedText{arguments.verdicts, read_file(arguments.verdicts)};
+  request.verdicts = verdicts_of(arguments, source);
   for (const auto& file : arguments.comparisons) request.comparisons.push_back({file, read_file(file)});
   const auto made = page::report_page(request);
   if (arguments.output == "-") {
@@ -43,6 +73,16 @@ Deed add_report(CLI::App& app) {
   app.add_option("-o,--output", arguments->output, "The page; - for stdout")->required()->type_name("PAGE");
   app.add_option("--verdicts", arguments->verdicts, "Verdicts on published numbers, as verify --json prints them")
       ->type_name("JSON");
+  app.add_option("--reference", arguments->reference,
+                 "Verdicts on this published table: a .toml file, or a name that 'espalier published' lists")
+      ->type_name("TABLE");
+  app.add_option("--model", arguments->models, "What a model of the table is called here; may be repeated")
+      ->type_name("THEIRS=OURS")
+      ->allow_extra_args(false);
+  app.add_option("--dataset", arguments->datasets,
+                 "What a data set of the table is called here, as NAME or NAME/LANGUAGE; may be repeated")
+      ->type_name("THEIRS=OURS")
+      ->allow_extra_args(false);
   app.add_option("--comparison", arguments->comparisons,
                  "How the levels of an axis compare, as table --compare AXIS --format json prints it; may be repeated")
       ->type_name("JSON");
@@ -52,7 +92,8 @@ Deed add_report(CLI::App& app) {
       "One HTML file without a network: charts, head maps, a table of cells to sort and filter, failures with their\n"
       "reasons, and where the numbers come from. It opens any database that is dropped on it, and answers SQL. It can "
       "be mailed, archived and opened anywhere.\n"
-      "Example: espalier report results/demo.db -o demo.html");
+      "Example: espalier report results/demo.db -o demo.html\n"
+      "         espalier report results/demo.db -o demo.html --reference silence-of-the-weights.ast-speechcommands");
   return [arguments] { return report(*arguments); };
 }
 

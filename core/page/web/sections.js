@@ -40,14 +40,29 @@ function fillComparisons(made) {
   }
 }
 function fillVerdicts(made) {
-  const verdicts = data.verdicts;
+  const verdicts = data.verdicts, judged = verdicts.cells, axesOf = (one) => one.axes ?? {};
+  const names = [...new Set(judged.flatMap((one) => Object.keys(axesOf(one))))];
+  const varied = names.filter((name) => new Set(judged.map((one) => axesOf(one)[name] ?? "")).size > 1);
+  const shared = names.filter((name) => !varied.includes(name)).map((name) => `${name} ${axesOf(judged[0])[name]}`);
+  const kinds = [...new Set(judged.map((one) => one.verdict))].sort();
+  const place = element("div", {});
+  let wanted = "", most = rowsAtOnce;
+  const row = (one) => [...varied.map((name) => axesOf(one)[name]), one.metric, one.published, one.found,
+    element("span", {class: one.verdict}, one.verdict), cellOfKey.has(one.key) ? cellLink(cellOfKey.get(one.key)) : (one.key ?? "").slice(0, 8),
+    one.low, one.high, one.why];
+  const draw = () => {
+    const rows = judged.filter((one) => !wanted || one.verdict === wanted);
+    place.replaceChildren(plainTable([...varied, "metric", "published", "found", "verdict", "cell", "low", "high", "why"], rows.slice(0, most).map(row), "Verdicts"));
+    if (rows.length > most) place.append(element("button", {type: "button", onclick: () => { most = Infinity; draw(); }}, `Show all ${shown(rows.length)}`));
+  };
   if (verdicts.summary) made.append(element("div", {class: "tiles"}, ...Object.entries(verdicts.summary).map(([verdict, number]) =>
-    element("div", {}, element("b", {}, shown(number)), element("span", {class: ["within", "outside"].includes(verdict) ? verdict : null}, verdict)))));
-  const axesText = (one) => Object.entries(one ?? {}).map(([name, value]) => `${name} ${value}`).join(", ");
-  made.append(plainTable(["where", "metric", "published", "found", "low", "high", "tolerance", "verdict", "cell"], verdicts.cells.map((one) =>
-    [axesText(one.axes), one.metric, one.published, one.found, one.low, one.high, one.tolerance, element("span", {class: one.verdict}, one.verdict), cellOfKey.has(one.key) ? cellLink(cellOfKey.get(one.key)) : (one.key ?? "").slice(0, 8)]), "Verdicts"));
-  if (verdicts.forensics?.length) made.append(element("h3", {}, "What the numbers say by themselves"), element("ul", {}, ...verdicts.forensics.map((one) => element("li", {}, one.sentence))));
-  if (verdicts.rankings?.length) made.append(element("h3", {}, "Rankings"), element("ul", {}, ...verdicts.rankings.map((one) => element("li", {}, one.sentence))));
+    element("div", {}, element("b", {}, shown(number)), element("span", {class: verdict}, verdict)))));
+  if (shared.length) made.append(element("p", {class: "hint"}, "All of " + shared.join(", ") + "."));
+  made.append(element("div", {class: "controls"}, chooser("Verdict", [["", "all"], ...kinds.map((kind) => [kind, kind])], "", (kind) => { wanted = kind; most = rowsAtOnce; draw(); })), place);
+  draw();
+  if (verdicts.forensics?.length) made.append(element("h3", {}, "What the printed numbers say against each other"), element("ul", {}, ...verdicts.forensics.map((one) => element("li", {}, one.sentence))));
+  if (verdicts.rankings?.length) made.append(element("h3", {}, "Rankings"), plainTable(["claim", "published difference", "difference here", "probability that it is so", "in words"],
+    verdicts.rankings.map((one) => [one.claim, one.published_difference, one.found_difference, one.probability, one.sentence]), "Rankings"));
 }
 // One cell, where the address names it: above all others.
 function addCell() {
