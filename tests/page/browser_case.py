@@ -3,6 +3,7 @@
 Needs Debian's chromium and, from cmake/test_requirements.txt, playwright.
 """
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
@@ -58,6 +59,12 @@ class BrowserCase(unittest.TestCase):
         page.goto((file or self.page_file).as_uri() + address)
         page.locator("main:not([aria-busy])").wait_for()  # sections beyond the first screen are drawn afterwards
         return page
+
+    def artefact_folder(self):
+        """Where what is worth a look is left; one that is thrown away where nobody asked for it."""
+        folder = pathlib.Path(os.environ.get("ESPALIER_ARTEFACTS") or self.folder / "artefacts")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder.resolve()
 
     def tearDown(self):
         self.assertEqual([], self.said)

@@ -3,7 +3,12 @@
 
 Needs what browser_case.py needs, and axe-core-python.
 """
+import os
+import shutil
+import subprocess
+
 import browser_case
+import page_pictures
 from browser_case import HOSTILE, page_of
 
 
@@ -150,6 +155,23 @@ class PageBrowser(browser_case.BrowserCase):
         page = self.opened(viewport={"width": 390, "height": 844})
         wide = page.evaluate("document.documentElement.scrollWidth")
         self.assertLessEqual(wide, 390)
+
+    def test_pictures_for_whoever_wants_to_look(self):
+        folder, database = self.artefact_folder(), os.environ.get("ESPALIER_PAGE_DATABASE")
+        file = folder / "page.html"
+        if database:
+            subprocess.run([browser_case.arguments.espalier, "report", database, "-o", file], check=True, capture_output=True)
+        else:
+            shutil.copy(self.page_file, file)
+        page = self.opened(file)
+        shown = page.evaluate("cells.length")
+        self.assertEqual(0, page.locator(".broken").count())
+        self.assertLess(file.stat().st_size, 6_000_000)
+        for look in page_pictures.LOOKS:
+            picture = folder / f"page-{look}.png"
+            page_pictures.take_picture(self.browser, file, look, picture)
+            self.assertEqual(b"\x89PNG", picture.read_bytes()[:4])
+        print(f"{file}: {shown} cells, {file.stat().st_size / 1e6:.2f} MB, no request, nothing on the console; pictures beside it", flush=True)
 
     def test_small_databases(self):
         for cells in (0, 1):

@@ -30,7 +30,7 @@ window.addEventListener("resize", () => { roomForCharts = 0; });
 function drawn(options, label) {
   roomForCharts ||= Math.min(1120, document.getElementById("main").clientWidth - 90);
   const chart = Plot.plot({width: roomForCharts, height: 380, marginLeft: 58,
-    marginBottom: 42, style: {fontSize: "12.5px", background: "none"}, ariaLabel: label, ...options});
+    marginBottom: 46, style: {fontSize: "12.5px", background: "none"}, ariaLabel: label, ...options});
   for (const part of chart.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");  // a picture has one name
   chart.setAttribute("role", "img");
   chart.setAttribute("aria-label", label);
@@ -51,6 +51,20 @@ function linesOf(metric) {
   }
   return places.sort((a, b) => d3.ascending(a.line, b.line) || a.x - b.x);
 }
+// The steps on the way of schedules: of each the state that the next one began with, after its recovery where it had one.
+const mostSteps = 4000;
+function waysOf(metric) {
+  const ways = [];
+  const steps = points.filter((point) => cells[point.cell].state === "done" && !isHidden(cells[point.cell]) && typeof point[metric] === "number");
+  for (const [place, own] of d3.group(steps, (point) => point.cell)) {
+    const ends = [...d3.rollup(own.filter((point) => point.kind !== "dense"), (group) => group.find((point) => point.kind !== "pruned") ?? group[0], (point) => point.step).values()];
+    if (ends.length < 2) continue;
+    const dense = cells[place].dense;
+    for (const point of dense && typeof dense[metric] === "number" ? [dense, ...ends] : ends)
+      ways.push({cell: place, line: renamed(plainLine(cells[place])), x: point.kind === "dense" ? 0 : point.achieved_sparsity, y: point[metric], step: point.step});
+  }
+  return ways.length > mostSteps ? [] : ways;
+}
 function drawCurve(place, metric) {
   place.replaceChildren();
   const places = linesOf(metric);
@@ -58,6 +72,7 @@ function drawCurve(place, metric) {
   const names = [...new Set(places.map((one) => one.line))], colour = colours(names);
   const dense = d3.rollups(cells.filter((cell) => typeof cell.dense?.[metric] === "number"),
     (group) => d3.mean(group, (cell) => cell.dense[metric]), (cell) => cell.model + " on " + cell.dataset);
+  const ways = waysOf(metric);
   const strong = (one) => !view.highlight || isHighlighted(one.line) ? 1 : 0.2;
   const title = (one) => `${one.line}\n${metric} ${shown(one.mean)}${one.low === null ? "" : ` [${shown(one.low)}, ${shown(one.high)}]`}` +
     `\nachieved sparsity ${shown(one.x)}, ${one.budget} ${shown(one.requested)} requested\nn = ${one.n}`;
@@ -67,6 +82,8 @@ function drawCurve(place, metric) {
       Plot.ruleY(dense, {y: (one) => one[1], stroke: "var(--dense)", strokeDasharray: "5 4"}),
       Plot.text(dense, {x: d3.max(places, (one) => one.x), y: (one) => one[1], text: (one) => dense.length > 1 ? "dense: " + one[0] : "dense", dy: -11, textAnchor: "end", fill: "var(--soft)"}),
       Plot.ruleX(places.filter((one) => one.low !== null), {x: "x", y1: "low", y2: "high", stroke: (one) => colour(one.line).colour, strokeOpacity: strong, strokeWidth: 1.5}),
+      Plot.line(ways, {x: "x", y: "y", z: "cell", stroke: (one) => colour(one.line).colour, strokeOpacity: strong, strokeWidth: 1.4, strokeDasharray: "1.5 3"}),
+      Plot.dot(ways, {x: "x", y: "y", r: 2, fill: (one) => colour(one.line).colour, fillOpacity: strong}),
       Plot.line(places, {x: "x", y: "mean", z: "line", stroke: (one) => colour(one.line).colour, strokeOpacity: strong, strokeWidth: 1.7}),
       Plot.dot(places, {x: "x", y: "mean", symbol: (one) => colour(one.line).name, fill: (one) => colour(one.line).colour, fillOpacity: strong, r: 4}),
       Plot.tip(places, Plot.pointer({x: "x", y: "mean", title, fill: "var(--panel)"})),
@@ -74,7 +91,8 @@ function drawCurve(place, metric) {
     symbol: {type: "identity"}, color: {type: "identity"}, opacity: {type: "identity"},
   }, `${metric} over achieved sparsity, a line for each of ${names.length} methods; the numbers are in the table below`),
   asTable(["line", "budget", "requested", "achieved sparsity", metric, "low", "high", "n"],
-    () => places.map((one) => [one.line, one.budget, one.requested, one.x, one.mean, one.low, one.high, one.n]), metric + " over achieved sparsity"));
+    () => places.map((one) => [one.line, one.budget, one.requested, one.x, one.mean, one.low, one.high, one.n]), metric + " over achieved sparsity"),
+  ways.length ? asTable(["cell", "line", "step", "achieved sparsity", metric], () => ways.map((one) => [cellLink(cells[one.cell]), one.line, one.step, one.x, one.y]), "the steps of each cell") : "");
 }
 function fillCurve(made) {
   const place = element("div", {});

@@ -53,11 +53,13 @@ function cellMap(cell) {
   return mapTable("What is left of each head under the mask of this cell", sitesOf(cell.mask), sharesOf(cell.mask),
     (i, head, share) => share === 0 ? "removed" : share === 1 ? "kept" : `about ${Math.round(share * 100)} % of its channels are kept`);
 }
+// Where a schedule runs until it ends by itself, no amount was asked for.
+const amountOf = (cell) => cell.budget === "schedule" && !cell.requested ? "schedule" : `${cell.budget} ${shown(cell.requested, 3)}`;
 // Cells of one line and one amount, over seeds.
 function meanMaps() {
   const kept = cells.filter((cell) => cell.mask !== undefined && !isHidden(cell));
   const groups = d3.groups(kept, (cell) => [plainLine(cell), cell.budget, cell.requested, data.maps.masks[cell.mask].sites].join("\n"));
-  return groups.map(([, group]) => ({name: `${renamed(plainLine(group[0]))}: ${group[0].budget} ${shown(group[0].requested, 3)}`, group}));
+  return groups.map(([, group]) => ({name: `${renamed(plainLine(group[0]))}: ${amountOf(group[0])}`, group}));
 }
 function fillMaps(made) {
   const place = element("div", {class: "panels"}), controls = element("div", {class: "controls"});
@@ -65,7 +67,8 @@ function fillMaps(made) {
   return {on: ["map", "hide", "rename"], redraw: () => {
     const maps = meanMaps();
     if (!maps.length) return place.replaceChildren(element("p", {class: "none"}, "No done cell has a mask recorded."));
-    const first = maps[Math.floor(maps.length / 2)].name;
+    const removing = maps.filter((map) => data.maps.masks[map.group[0].mask].left.includes("0"));  // there is most to see
+    const first = (removing.length ? removing : maps)[Math.floor((removing.length || maps.length) / 2)].name;
     const one = maps.some((map) => map.name === view.map) ? view.map : first;
     controls.replaceChildren(chooser("Method and amount", maps.map((map) => [map.name, map.name]), one, (map) => {
       choose({map});

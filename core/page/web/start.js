@@ -8,7 +8,7 @@ function applyTheme() {
 const sectionList = [
   {id: "progress", title: "Progress", fill: fillProgress},
   {id: "curve", title: "Metric over sparsity", isNeeded: () => metrics.length, fill: fillCurve,
-    hint: "Means over seeds with their 95 % t interval (of two values: their range), at what was achieved. Dashed: the dense model."},
+    hint: "Means over seeds with their 95 % t interval (of two values: their range), at what was achieved. Dashed: the dense model. Dotted: the steps of each cell with a schedule."},
   {id: "maps", title: "Head maps", isNeeded: () => data.maps.masks.length, fill: fillMaps,
     hint: "A row for each attention site, a square for each head: the darker (in the dark: the brighter), the more of it is left; striped: removed in all cells shown. Point at a square for its mask, or go through them with the arrow keys."},
   {id: "latency", title: "Latency against FLOPs", isNeeded: () => ratios().length, fill: fillLatency,

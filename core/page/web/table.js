@@ -47,7 +47,8 @@ function fillTable(made) {
     const [sorted, down] = view.sort.split(" ");
     choose({sort: column.name + (column.name === sorted && !down ? " down" : "")});
   }}, column.name));
-  const head = element("tr", {}, ...headings.map((heading) => element("th", {scope: "col"}, heading)));
+  const isNumber = (column) => cells.some((cell) => typeof column.value(cell) === "number");
+  const head = element("tr", {}, ...headings.map((heading, i) => element("th", {scope: "col", class: isNumber(columns[i]) ? "number" : null}, heading)));
   const more = element("button", {type: "button", onclick: () => draw(most + 1000)}, "Show more");
   let most = rowsAtOnce;
   const fields = new Map();
