@@ -24,6 +24,15 @@ class PageBrowser(browser_case.BrowserCase):
         self.assertIn("200 of 200 cells", page.locator("#section-cells [role=status]").inner_text())
         self.assertGreater(page.locator("#section-curve svg[aria-label] path").count(), 3)
 
+    def test_steps_of_a_schedule(self):
+        page = self.opened()
+        page.click("summary:has-text('the steps of each cell')")
+        rows = [row.locator("td").all_inner_texts() for row in page.locator("details[open] tbody tr").all()]
+        cell = [row[2:4] for row in rows if row[0] == "k7"]
+        # Dense, then of each step its end: the second was recovered.
+        self.assertEqual([["0", "0"], ["1", "0.0600"], ["2", "0.1200"], ["3", "0.2000"]], cell)
+        self.assertEqual({"k7", "k57", "k107", "k157"}, {row[0] for row in rows})
+
     def test_filter_sort_and_address(self):
         page = self.opened()
         page.fill("#choice-filter", "fisher")

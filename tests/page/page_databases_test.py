@@ -15,9 +15,10 @@ import browser_case
 from browser_case import HOSTILE, database_of, page_of
 
 FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures/store"
-DROP = """([name, content]) => {
+DROP = """(given) => {
   const files = new DataTransfer();
-  files.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
+  for (const [name, content] of given)
+    files.items.add(new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
   for (const kind of ["dragover", "drop"])
     document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: files, bubbles: true, cancelable: true}));
 }"""
@@ -37,8 +38,8 @@ def read(document):
 
 
 class PageDatabases(browser_case.BrowserCase):
-    def drop(self, page, file, name=""):
-        page.evaluate(DROP, [name or file.name, base64.b64encode(file.read_bytes()).decode()])
+    def drop(self, page, *files, name=""):
+        page.evaluate(DROP, [[name or file.name, base64.b64encode(file.read_bytes()).decode()] for file in files])
         page.locator("#told p:not(:has-text('Reading'))").wait_for()
         page.locator("main:not([aria-busy])").wait_for()
         return page.locator("#told p").inner_text()
@@ -63,6 +64,35 @@ class PageDatabases(browser_case.BrowserCase):
         page.click("#told button")
         self.assertFalse(page.locator("#told").is_visible())
         self.assertEqual("200 of 200 cells", page.locator("#section-cells [role=status]").inner_text())
+
+    def test_a_database_comes_with_the_log_of_a_run_that_is_at_work(self):
+        page, file, log = self.opened(), database_of(self.folder, 25), self.folder / "25.db-wal"
+        with sqlite3.connect(file, isolation_level=None) as writer:
+            writer.execute("PRAGMA wal_autocheckpoint = 0")
+            for message in range(100):  # more than one commit, pages written again, and pages that are new
+                writer.execute("UPDATE cell SET message = ? WHERE state = 'failed'", (f"{message} times " * 300,))
+            writer.execute("BEGIN")
+            writer.execute("PRAGMA cache_spill = 1")
+            writer.execute("PRAGMA cache_size = 1")
+            writer.execute("UPDATE cell SET message = zeroblob(60000) || 'not committed', seconds = 7")
+            self.assertGreater(log.stat().st_size, 500_000)
+            kept = self.folder / "kept"
+            kept.mkdir()
+            for one in (file, log):
+                shutil.copy(one, kept)
+            writer.execute("ROLLBACK")
+            expected = read(self.expected(file))
+            told = self.drop(page, kept / file.name, kept / log.name)
+            self.assertEqual("This is 25.db with its log, read in this browser and sent nowhere.", told)
+            found = read(page.evaluate("data"))
+            for part in expected:
+                self.assertEqual(expected[part], found[part], part)
+            (kept / log.name).write_bytes(log.read_bytes()[:-5000] + bytes(5000))  # cut off by a crash: its last commit is gone
+            self.drop(page, kept / file.name, kept / log.name)
+            self.assertRegex(page.evaluate("failures()[0].message"), r"^\d\d times")
+        writer.close()
+        told = self.drop(page, file)
+        self.assertIn("Where 25.db-wal lies beside it, a run has not closed it", told)
 
     def test_a_file_is_chosen_by_the_keyboard(self):
         page = self.opened(address="#filter=fisher&theme=dark")
@@ -127,7 +157,7 @@ class PageDatabases(browser_case.BrowserCase):
 
     def test_hostile_names_of_a_dropped_database_are_shown_and_not_run(self):
         page = self.opened()
-        told = self.drop(page, database_of(self.folder, 30, HOSTILE), "<img src=x onerror=document.title='run'>.db")
+        told = self.drop(page, database_of(self.folder, 30, HOSTILE), name="<img src=x onerror=document.title='run'>.db")
         self.assertIn("This is <img src=x", told)
         page.click("#section-sql button")
         page.locator("#answer td").first.wait_for()

@@ -55,6 +55,7 @@ function linesOf(metric) {
 const mostSteps = 4000;
 function waysOf(metric) {
   const ways = [];
+  if (new Set(points.filter((point) => point.kind !== "dense").map((point) => point.step)).size < 2) return ways;
   const steps = points.filter((point) => cells[point.cell].state === "done" && !isHidden(cells[point.cell]) && typeof point[metric] === "number");
   for (const [place, own] of d3.group(steps, (point) => point.cell)) {
     const ends = [...d3.rollup(own.filter((point) => point.kind !== "dense"), (group) => group.find((point) => point.kind !== "pruned") ?? group[0], (point) => point.step).values()];

@@ -33,10 +33,13 @@ function bringUpToDate(database, name) {
   for (const [view] of [...reader.views].reverse()) database.run(`DROP VIEW IF EXISTS ${view}`);
   for (const [, made] of reader.views) database.run(made);
 }
-async function openFile(file) {
-  const name = visible(file.name), bytes = new Uint8Array(await file.arrayBuffer());
+// `log`: the file beside it that a run has not closed, or null.
+async function openFile(file, log) {
+  const name = visible(file.name);
+  let bytes = new Uint8Array(await file.arrayBuffer());
   refuseForeign(bytes, name);
-  bytes[18] = bytes[19] = 1;  // a log beside the file is another file: without this, SQLite looks for it in vain
+  if (log) bytes = withLog(bytes, new Uint8Array(await log.arrayBuffer()));
+  bytes[18] = bytes[19] = 1;  // what the log held is in it now: SQLite would look for one in vain
   const SQL = await sqlite();
   let database = null;
   try {

@@ -13,15 +13,18 @@ function forgetChoices() {
   history.replaceState(null, "", view.theme ? "#theme=" + view.theme : location.pathname + location.search);
   Object.assign(view, choices);
 }
+// A database, and beside it what a run that is at work has not brought home: DB-wal, and DB-shm, which says nothing.
 async function openFiles(files) {
-  if (files.length !== 1) return say(`${files.length} files were dropped, expected one: a database that Espalier wrote.`, true);
-  say(`Reading ${visible(files[0].name)} …`);
+  const databases = files.filter((file) => !/-(wal|shm)$/.test(file.name));
+  if (databases.length !== 1) return say(`${databases.length} databases were given, expected one that Espalier wrote; its -wal file may come along.`, true);
+  const file = databases[0], name = visible(file.name), log = files.find((one) => one.name === file.name + "-wal");
+  say(`Reading ${name} …`);
   try {
-    const document_ = await openFile(files[0]);
+    const made = await openFile(file, log ?? null);
     forgetChoices();
-    show(document_);
-    const name = visible(files[0].name);
-    say(`This is ${name}, read in this browser and sent nowhere. If a run is writing it, what still stands in ${name}-wal is not here.`, false,
+    show(made);
+    say(`This is ${name}${log ? " with its log" : ""}, read in this browser and sent nowhere.` +
+      (log ? "" : ` Where ${name}-wal lies beside it, a run has not closed it: give both, or what the run wrote last is not here.`), false,
       element("button", {type: "button", onclick: showOwn}, `Back to ${visible(own.database)}`));
     document.getElementById("main").focus({preventScroll: true});
     scrollTo(0, 0);
@@ -38,7 +41,7 @@ function showOwn() {
   say("");
 }
 function takeDrops() {
-  const input = element("input", {type: "file", hidden: true, id: "file", "aria-label": "A database", onchange: () => {
+  const input = element("input", {type: "file", multiple: true, hidden: true, id: "file", "aria-label": "A database", onchange: () => {
     if (input.files.length) openFiles([...input.files]);
     input.value = "";  // the same file may be chosen again
   }});
