@@ -3,6 +3,7 @@
 
 Needs what browser_case.py needs, and axe-core-python.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -138,6 +139,23 @@ class PageBrowser(browser_case.BrowserCase):
         self.assertEqual(325, shown.count())
         page.select_option("#section-verdicts select", "missing")
         self.assertEqual({"missing"}, set(page.locator("#section-verdicts .scroll").first.locator("span.missing").all_inner_texts()))
+
+    def test_group_comparison(self):
+        comparison = self.folder / "comparison.json"
+        comparison.write_text(json.dumps({
+            "axis": "scorer", "value": "accuracy", "levels": [{"name": "<b>a", "mean_rank": 1.25, "mean": 0.9, "blocks": 8},
+                                                              {"name": "b", "mean_rank": 1.75, "mean": 0.8, "blocks": 8}],
+            "test": {"name": "Wilcoxon", "statistic": 3, "p": 0.04}, "critical_difference": None, "groups": [], "footnotes": ["Two blocks are left out."],
+            "pairs": [{"one": "<b>a", "other": "b", "test": "Wilcoxon", "p": 0.04, "corrected_p": 0.04, "difference": 0.1, "verdict": "differs"}],
+            "rope": {"rope": 0.01, "test": "Bayesian signed rank", "level": 0.05, "pairs": [
+                {"one": "<b>a", "other": "b", "better": 0.97, "same": 0.02, "worse": 0.01, "verdict": "better"}]}}))
+        page = self.opened(page_of(self.folder, 6, "", "--comparison", comparison))
+        part = page.locator("#section-comparisons")
+        self.assertIn("Wilcoxon: 3, p = 0.0400", part.inner_text())
+        self.assertIn("differences of at most 0.01 are none", part.inner_text())
+        self.assertEqual(["<b>a", "b", "0.9700", "0.0200", "0.0100", "better"],
+                         part.locator(".scroll").nth(1).locator("tbody td").all_inner_texts())
+        self.assertIn("Two blocks are left out.", part.inner_text())
 
     def test_axe(self):
         from axe_core_python.sync_playwright import Axe

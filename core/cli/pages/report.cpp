@@ -5,21 +5,20 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "experiment_file.h"
 #include "output.h"
 #include "page/report_page.h"
-#include "published/verdicts.h"
-#include "references/own_points.h"
+#include "references/references.h"
 #include "words/atomic_file.h"
 #include "words/printable.h"
 
 namespace espalier::cli {
 namespace {
 
-std::optional<page::NamedText> verdicts_of(const ReportArguments& arguments, const Source& source) {
+std::optional<page::NamedText> verdicts_of(const ReportArguments& arguments) {
   if (arguments.reference.empty()) {
     if (!arguments.models.empty() || !arguments.datasets.empty())
       throw SettingsError("report: --model and --dataset are of a published table\n    name it with --reference");
@@ -32,14 +31,13 @@ std::optional<page::NamedText> verdicts_of(const ReportArguments& arguments, con
                     "one of them out",
                     printable_line(arguments.verdicts), printable_line(arguments.reference)));
   }
-  published::VerdictRequest request;
-  request.models = names_from(arguments.models, "--model");
-  request.datasets = names_from(arguments.datasets, "--dataset");
-  const auto table = published::read_table(published::table_file(arguments.reference));
-  const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  const auto verdicts = published::judge(table, own_points(store, source.experiment), request);
-  return page::NamedText{
-      table.file, published::as_json(table, verdicts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  VerifyArguments wanted;
+  wanted.database = arguments.database;
+  wanted.reference = arguments.reference;
+  wanted.models = arguments.models;
+  wanted.datasets = arguments.datasets;
+  auto judged = judged_table(wanted);
+  return page::NamedText{std::move(judged.file), std::move(judged.json)};
 }
 
 }  // namespace
@@ -50,7 +48,7 @@ ExitCode report(const ReportArguments& arguments) {
   request.database = source.database;
   request.experiment = source.experiment;
   request.opens_databases = !arguments.without_sql;
-  request.verdicts = verdicts_of(arguments, source);
+  request.verdicts = verdicts_of(arguments);
   for (const auto& file : arguments.comparisons) request.comparisons.push_back({file, read_file(file)});
   const auto made = page::report_page(request);
   if (arguments.output == "-") {

@@ -36,6 +36,8 @@ function fillComparisons(made) {
     if (one.groups?.length) made.append(element("p", {class: "hint"}, "No difference is told within: " + one.groups.map((group) => group.join(", ")).join("; ") + "."));
     if (one.pairs?.length) made.append(asTable(["one", "other", "test", "p", "corrected p", "difference", "verdict"], () => one.pairs.map((pair) =>
       [pair.one, pair.other, pair.test, pair.p, pair.corrected_p, pair.difference, pair.verdict]), "pairs"));
+    if (one.rope?.pairs) made.append(element("h4", {}, `${one.rope.test}: differences of at most ${one.rope.rope} are none`),
+      plainTable(["one", "other", "better", "same", "worse", "verdict"], one.rope.pairs.map((pair) => [pair.one, pair.other, pair.better, pair.same, pair.worse, pair.verdict]), "Practical equivalence"));
     for (const note of one.footnotes ?? []) made.append(element("p", {class: "hint"}, note));
   }
 }
