@@ -2,7 +2,7 @@
 """Drops databases on the page, as a reader does, and puts questions to them in SQL. The oracle of what the page reads is the
 page that the program makes of the same database.
 
-Needs what browser_case.py needs.
+Needs what browser_case.py needs, and axe-core-python.
 """
 import base64
 import json
@@ -154,6 +154,20 @@ class PageDatabases(browser_case.BrowserCase):
         ask("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n")
         self.assertEqual(1000, len(rows()))
         self.assertIn("The first 1,000 rows; there are more.", page.locator("#answer").inner_text())
+
+    def test_axe(self):
+        from axe_core_python.sync_playwright import Axe
+        for scheme in ("light", "dark"):
+            page = self.opened(color_scheme=scheme)
+            self.drop(page, database_of(self.folder, 10 if scheme == "light" else 11))
+            page.fill("#question-sql", "SELECT key, state FROM cells; SELEC")
+            page.click("#section-sql button")
+            page.focus("#section-maps .map td")
+            self.assertTrue(page.locator("#tip").is_visible())
+            found = Axe().run(page)
+            told = [(one["id"], [node["html"][:150] for node in one["nodes"][:3]]) for one in found["violations"]]
+            self.assertEqual([], told, scheme)
+            self.asked = []
 
     def test_hostile_names_of_a_dropped_database_are_shown_and_not_run(self):
         page = self.opened()

@@ -5,7 +5,7 @@ let tipAt = null;
 function showTip(at, ...lines) {
   tipAt = at;
   tip.replaceChildren(...lines.filter(Boolean).map((line) => element("div", {}, line)));
-  document.body.append(tip);
+  (at.closest("section") ?? document.body).append(tip);  // in the part of the page that it belongs to
   tip.hidden = false;
   placeTip();
 }
