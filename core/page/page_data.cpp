@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "browser_reader.h"
 #include "cells/metrics.h"
 #include "columns.h"
 #include "head_maps.h"
@@ -199,6 +200,10 @@ std::string page_data(const PageRequest& request) {
   document["comparisons"] = json::array();
   for (const auto& file : request.comparisons)
     document["comparisons"].push_back(parsed(file, "levels", "table --compare AXIS --format json"));
+  if (request.opens_databases) {
+    document["reader"] =
+        browser_reader({{"cells", cell_columns}, {"points", point_columns()}, {"latencies", latency_columns}});
+  }
   const auto plain = document.dump(-1, ' ', false, json::error_handler_t::replace);
   std::string escaped;
   escaped.reserve(plain.size());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "connection.h"
+#include "open/selects.h"
 
 namespace espalier::store {
 namespace {
@@ -201,7 +202,7 @@ std::vector<ExperimentRecord> ResultStore::experiments() const {
 
 std::vector<UsedPlugin> ResultStore::plugins() const {
   return translated(state_->file, [&] {
-    auto& select = state_->statement("SELECT role, name, version, file_digest FROM plugin ORDER BY id");
+    auto& select = state_->statement(select_plugins);
     std::vector<UsedPlugin> plugins;
     while (select.executeStep()) {
       plugins.push_back({select.getColumn(0).getString(), select.getColumn(1).getString(),

@@ -81,8 +81,9 @@ JOIN cell ON cell.key = points.key
 JOIN point ON point.attempt_id = cell.attempt_id AND point.step = points.step AND point.kind = points.kind
 JOIN latency ON latency.point_id = point.id)sql";
 
-// Names and the statements that make them, each after those that it reads.
-const std::vector<std::pair<std::string, std::string>>& statements() {
+}  // namespace
+
+const std::vector<std::pair<std::string, std::string>>& view_statements() {
   static const auto made = [] {
     std::vector<std::pair<std::string, std::string>> views = {
         {"cells", cells()},
@@ -95,11 +96,9 @@ const std::vector<std::pair<std::string, std::string>>& statements() {
   return made;
 }
 
-}  // namespace
-
 bool has_current_views(SQLite::Database& database) {
   SQLite::Statement find(database, "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?");
-  for (const auto& [name, statement] : statements()) {
+  for (const auto& [name, statement] : view_statements()) {
     find.reset();
     find.bind(1, name);
     if (!find.executeStep() || find.getColumn(0).getString() != statement) return false;
@@ -108,9 +107,9 @@ bool has_current_views(SQLite::Database& database) {
 }
 
 void make_views(SQLite::Database& database) {
-  for (auto view = statements().rbegin(); view != statements().rend(); ++view)
+  for (auto view = view_statements().rbegin(); view != view_statements().rend(); ++view)
     database.exec(std::string("DROP VIEW IF EXISTS ").append(view->first));
-  for (const auto& [name, statement] : statements()) database.exec(statement);
+  for (const auto& [name, statement] : view_statements()) database.exec(statement);
 }
 
 }  // namespace espalier::store

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "sample_cells.h"
 
@@ -48,6 +49,19 @@ Point pruned_point(int cell, double sparsity, double accuracy) {
   return point;
 }
 
+// Two steps on the way of a schedule, of which the second was recovered, before the cell's result.
+void add_steps(Attempt& attempt, double sparsity, double accuracy) {
+  auto result = attempt.points.back();
+  attempt.points.pop_back();
+  for (const auto& [step, kind, share] : {std::tuple{1, "pruned", 0.3}, {2, "pruned", 0.6}, {2, "recovered", 0.6}}) {
+    auto point = test::sample_point(kind, sparsity * share, {{"accuracy", accuracy + 0.01}});
+    point.step = step;
+    attempt.points.push_back(point);
+  }
+  result.step = 3;
+  attempt.points.push_back(result);
+}
+
 void fill(const std::string& file, int count, const std::string& name) {
   store::ResultStore store(file, store::Mode::Create);
   std::vector<store::NewCell> cells;
@@ -72,6 +86,7 @@ void fill(const std::string& file, int count, const std::string& name) {
     const double accuracy = 0.93 - sparsity * sparsity * (0.2 + 0.12 * (i % 4)) + 0.004 * (i / 36 % 5);
     auto attempt = test::done_attempt(accuracy, sparsity, 0.93);
     attempt.points.back() = pruned_point(i, sparsity, accuracy);
+    if (i % 50 == 7) add_steps(attempt, sparsity, accuracy);
     store.finish(*claim, attempt);
   }
 }

@@ -1,60 +1,19 @@
 #!/usr/bin/env python3
 """Opens the page of a database in headless Chromium, without a network, and uses it as a reader does.
 
-Needs Debian's chromium and, from cmake/test_requirements.txt, playwright and axe-core-python.
+Needs what browser_case.py needs, and axe-core-python.
 """
-import argparse
-import pathlib
-import re
+import json
+import os
 import shutil
 import subprocess
-import sys
-import tempfile
-import time
-import unittest
 
-SKIPPED = 77
-HOSTILE = "<img src=x onerror=document.title='run'></script><script>document.title='run'</script>\u2028\u202e\"'&"
-arguments = None
+import browser_case
+import page_pictures
+from browser_case import HOSTILE, page_of
 
 
-def page_of(folder, cells, name=""):
-    database, page = folder / f"{cells}.db", folder / f"{cells}.html"
-    subprocess.run([arguments.make_database, database, str(cells), name], check=True)
-    begin = time.monotonic()
-    subprocess.run([arguments.espalier, "report", database, "-o", page], check=True, capture_output=True)
-    print(f"{cells} cells: {page.stat().st_size / 1e6:.2f} MB, made in {time.monotonic() - begin:.2f} s", flush=True)
-    return page
-
-
-class PageBrowser(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory(dir=MEMORY)))
-        cls.playwright = cls.enterClassContext(sync_playwright())
-        cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        cls.addClassCleanup(cls.browser.close)
-        cls.page_file = page_of(cls.folder, 200)
-
-    def setUp(self):
-        self.said, self.asked = [], []
-
-    def opened(self, file=None, address="", **options):
-        # Without smooth scrolling: a click that lands while the page still moves hits what is no longer there.
-        context = self.browser.new_context(reduced_motion="reduce", **options)
-        self.addCleanup(context.close)
-        page = context.new_page()
-        page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto((file or self.page_file).as_uri() + address)
-        return page
-
-    def tearDown(self):
-        self.assertEqual([], self.said)
-        self.assertEqual([], [url for url in self.asked if not url.startswith("file:")])
-        self.assertLessEqual(len(self.asked), 1)
-
+class PageBrowser(browser_case.BrowserCase):
     def rows(self, page):
         return page.locator("#cells tbody tr")
 
@@ -65,6 +24,15 @@ class PageBrowser(unittest.TestCase):
         self.assertEqual("demo", page.locator("h1").inner_text())
         self.assertIn("200 of 200 cells", page.locator("#section-cells [role=status]").inner_text())
         self.assertGreater(page.locator("#section-curve svg[aria-label] path").count(), 3)
+
+    def test_steps_of_a_schedule(self):
+        page = self.opened()
+        page.click("summary:has-text('the steps of each cell')")
+        rows = [row.locator("td").all_inner_texts() for row in page.locator("details[open] tbody tr").all()]
+        cell = [row[2:4] for row in rows if row[0] == "k7"]
+        # Dense, then of each step its end: the second was recovered.
+        self.assertEqual([["0", "0"], ["1", "0.0600"], ["2", "0.1200"], ["3", "0.2000"]], cell)
+        self.assertEqual({"k7", "k57", "k107", "k157"}, {row[0] for row in rows})
 
     def test_filter_sort_and_address(self):
         page = self.opened()
@@ -98,10 +66,55 @@ class PageBrowser(unittest.TestCase):
         page.click("#section-cell button")
         self.assertEqual(0, page.locator("#section-cell").count())
 
-    def test_hover_shows_the_mask(self):
+    def test_back_goes_where_a_reader_decided_something(self):
         page = self.opened()
-        square = page.locator("#section-maps .map td").first
-        self.assertRegex(square.get_attribute("title"), r"bert\.encoder\.layer\.0.*head 0: kept in \d+ of \d+ cells")
+        page.fill("#choice-filter", "fisher")
+        page.locator("#cells tbody a.key").first.press("Enter")
+        self.assertEqual("heading-cell", page.evaluate("document.activeElement.id"))
+        opened = page.locator("#section-cell h2").inner_text()
+        page.fill("#choice-filter", "taylor")  # what is typed replaces the entry
+        page.click("#cells thead button:has-text('accuracy')")
+        page.go_back()
+        self.assertEqual(opened, page.locator("#section-cell h2").inner_text())
+        self.assertEqual(0, page.locator("#cells th[aria-sort]").count())
+        self.assertEqual("taylor", page.input_value("#choice-filter"))
+        page.go_back()
+        self.assertEqual(0, page.locator("#section-cell").count())
+        self.assertEqual("fisher", page.input_value("#choice-filter"))
+        self.assertEqual(50, self.rows(page).count())
+        page.go_forward()
+        self.assertEqual(opened, page.locator("#section-cell h2").inner_text())
+        self.asked = []
+
+    def test_a_section_that_fails_leaves_the_others(self):
+        page = self.opened()
+        page.evaluate("() => { drawCurve = () => { throw new Error('no <b>ink</b>'); }; }")
+        page.evaluate("choose({hide: 'random'})")
+        told = page.locator("#section-curve .broken").inner_text()
+        self.assertTrue(told.startswith("This section cannot be drawn: no <b>ink</b>."), told)
+        self.assertEqual(150, self.rows(page).count())
+        self.assertEqual(["Error: no <b>ink</b>"], [one.splitlines()[0] for one in self.said])  # the console has it too
+        page.evaluate("() => { sectionList[0].fill = () => { throw new Error('no paper'); }; show(data); }")
+        page.locator("main:not([aria-busy])").wait_for()
+        self.assertIn("no paper", page.locator("#section-progress .broken").inner_text())
+        self.assertEqual(150, self.rows(page).count())
+        self.said = []
+
+    def test_hover_and_focus_show_the_mask(self):
+        page = self.opened()
+        tip, square = page.locator("#tip"), page.locator("#section-maps .map td").nth(1)
+        square.hover()
+        says = r"bert\.encoder\.layer\.0.*head 1: kept in \d+ of \d+ cells, \d+ % left\s+kept here: \d"
+        self.assertRegex(tip.inner_text(), says)
+        page.mouse.move(1, 1)
+        self.assertFalse(tip.is_visible())
+        page.locator("#section-maps .map td").first.focus()
+        page.keyboard.press("ArrowRight")
+        self.assertRegex(tip.inner_text(), says)
+        page.keyboard.press("ArrowDown")
+        self.assertIn("layer.1", tip.inner_text())
+        page.keyboard.press("Escape")
+        self.assertFalse(tip.is_visible())
 
     def test_failed_cells_have_no_value(self):
         page = self.opened(address="#state=failed")
@@ -118,7 +131,34 @@ class PageBrowser(unittest.TestCase):
         self.assertIn("onerror", self.rows(page).first.inner_text())
         self.assertIn("\\u2028\\u202e", self.rows(page).first.inner_text())
 
+    def test_verdicts_on_a_published_table(self):
+        page = self.opened(page_of(self.folder, 30, "", "--reference", "silence-of-the-weights.ast-speechcommands"))
+        shown = page.locator("#section-verdicts .scroll").first.locator("tbody tr")
+        self.assertEqual(200, shown.count())
+        page.click("#section-verdicts button:has-text('Show all 325')")
+        self.assertEqual(325, shown.count())
+        page.select_option("#section-verdicts select", "missing")
+        self.assertEqual({"missing"}, set(page.locator("#section-verdicts .scroll").first.locator("span.missing").all_inner_texts()))
+
+    def test_group_comparison(self):
+        comparison = self.folder / "comparison.json"
+        comparison.write_text(json.dumps({
+            "axis": "scorer", "value": "accuracy", "levels": [{"name": "<b>a", "mean_rank": 1.25, "mean": 0.9, "blocks": 8},
+                                                              {"name": "b", "mean_rank": 1.75, "mean": 0.8, "blocks": 8}],
+            "test": {"name": "Wilcoxon", "statistic": 3, "p": 0.04}, "critical_difference": None, "groups": [], "footnotes": ["Two blocks are left out."],
+            "pairs": [{"one": "<b>a", "other": "b", "test": "Wilcoxon", "p": 0.04, "corrected_p": 0.04, "difference": 0.1, "verdict": "differs"}],
+            "rope": {"rope": 0.01, "test": "Bayesian signed rank", "level": 0.05, "pairs": [
+                {"one": "<b>a", "other": "b", "better": 0.97, "same": 0.02, "worse": 0.01, "verdict": "better"}]}}))
+        page = self.opened(page_of(self.folder, 6, "", "--comparison", comparison))
+        part = page.locator("#section-comparisons")
+        self.assertIn("Wilcoxon: 3, p = 0.0400", part.inner_text())
+        self.assertIn("differences of at most 0.01 are none", part.inner_text())
+        self.assertEqual(["<b>a", "b", "0.9700", "0.0200", "0.0100", "better"],
+                         part.locator(".scroll").nth(1).locator("tbody td").all_inner_texts())
+        self.assertIn("Two blocks are left out.", part.inner_text())
+
     def test_axe(self):
+        from axe_core_python.sync_playwright import Axe
         for scheme in ("light", "dark"):
             for address in ("", "#cell=k7"):
                 page = self.opened(color_scheme=scheme, address=address)
@@ -143,6 +183,23 @@ class PageBrowser(unittest.TestCase):
         wide = page.evaluate("document.documentElement.scrollWidth")
         self.assertLessEqual(wide, 390)
 
+    def test_pictures_for_whoever_wants_to_look(self):
+        folder, database = self.artefact_folder(), os.environ.get("ESPALIER_PAGE_DATABASE")
+        file = folder / "page.html"
+        if database:
+            subprocess.run([browser_case.arguments.espalier, "report", database, "-o", file], check=True, capture_output=True)
+        else:
+            shutil.copy(self.page_file, file)
+        page = self.opened(file)
+        shown = page.evaluate("cells.length")
+        self.assertEqual(0, page.locator(".broken").count())
+        self.assertLess(file.stat().st_size, 6_000_000)
+        for look in page_pictures.LOOKS:
+            picture = folder / f"page-{look}.png"
+            page_pictures.take_picture(self.browser, file, look, picture)
+            self.assertEqual(b"\x89PNG", picture.read_bytes()[:4])
+        print(f"{file}: {shown} cells, {file.stat().st_size / 1e6:.2f} MB, no request, nothing on the console; pictures beside it", flush=True)
+
     def test_small_databases(self):
         for cells in (0, 1):
             page = self.opened(page_of(self.folder, cells))
@@ -151,27 +208,11 @@ class PageBrowser(unittest.TestCase):
 
     def test_ten_thousand_cells(self):
         file = page_of(self.folder, 10000)
-        begin = time.monotonic()
         page = self.opened(file)
-        page.locator("#footer:not(:empty)").wait_for()
-        print(f"10000 cells: opened in {time.monotonic() - begin:.2f} s", flush=True)
+        first, whole = page.evaluate("[document.first_screen, performance.now()]")
+        print(f"10000 cells: first screen after {first / 1000:.2f} s, all sections after {whole / 1000:.2f} s", flush=True)
         self.assertLess(file.stat().st_size, 6_000_000)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--espalier", required=True)
-    parser.add_argument("--make-database", required=True)
-    arguments, rest = parser.parse_known_args()
-    CHROMIUM = shutil.which("chromium")
-    MEMORY = "/dev/shm" if pathlib.Path("/dev/shm").is_dir() else None  # thousands of commits, each of which is synced
-    try:
-        from axe_core_python.sync_playwright import Axe
-        from playwright.sync_api import sync_playwright
-    except ImportError as absent:
-        print(f"skipped: {absent.name} of cmake/test_requirements.txt is not installed")
-        sys.exit(SKIPPED)
-    if not CHROMIUM:
-        print("skipped: there is no chromium; apt-get install chromium")
-        sys.exit(SKIPPED)
-    unittest.main(argv=[sys.argv[0], *rest])
+    browser_case.run()

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base64.h"
 #include "page/report_page.h"
 #include "sample_cells.h"
 #include "support/temp_dir.h"
@@ -105,15 +106,61 @@ TEST_F(Pages, HostileNamesEndNoScript) {
   std::size_t scripts = 0;
   for (auto place = whole.find("</script"); place != std::string::npos; place = whole.find("</script", place + 1))
     ++scripts;
-  EXPECT_EQ(scripts, 3U);  // the data, the libraries, the page's own
+  EXPECT_EQ(scripts, 5U);  // the data, the libraries, SQLite, what runs it, the page's own
+}
+
+// The content of each script of a page that is run, as a policy names it.
+std::vector<std::string> script_digests(const std::string& page) {
+  std::vector<std::string> digests;
+  for (auto begin = page.find("<script>"); begin != std::string::npos; begin = page.find("<script>", begin)) {
+    begin += 8;
+    const auto hex = sha256_hex(page.substr(begin, page.find("</script>", begin) - begin));
+    std::string bytes;
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    digests.push_back("'sha256-" + base64(bytes) + "'");
+  }
+  return digests;
 }
 
 TEST_F(Pages, NameTheirScriptsByDigestAndLetNothingElseIn) {
-  const auto page = report_page(request());
-  EXPECT_NE(page.find("content=\"default-src 'none'; script-src 'sha256-"), std::string::npos);
-  EXPECT_EQ(page.find("unsafe-eval"), std::string::npos);
-  EXPECT_EQ(page.find("<link"), std::string::npos);
-  EXPECT_EQ(page.find("<script src"), std::string::npos);
+  for (const bool opens_databases : {true, false}) {
+    auto wanted = request();
+    wanted.opens_databases = opens_databases;
+    const auto page = report_page(wanted);
+    const auto begin = page.find("content=\"default-src 'none'; script-src ");
+    ASSERT_NE(begin, std::string::npos);
+    const auto policy = page.substr(begin, page.find("\">", begin) - begin);
+    const auto digests = script_digests(page);
+    EXPECT_EQ(digests.size(), opens_databases ? 3U : 2U);
+    for (const auto& digest : digests) EXPECT_NE(policy.find(digest), std::string::npos) << digest;
+    EXPECT_EQ(policy.find(" 'unsafe-eval'"), std::string::npos);
+    EXPECT_EQ(policy.find("'wasm-unsafe-eval'") != std::string::npos, opens_databases);
+    EXPECT_EQ(page.find("id=\"sqlite\"") != std::string::npos, opens_databases);
+    EXPECT_EQ(page.find("<link"), std::string::npos);
+    EXPECT_EQ(page.find("<script src"), std::string::npos);
+  }
+}
+
+TEST_F(Pages, HoldTheStatementsThatReadADatabaseInABrowser) {
+  auto wanted = request();
+  const auto reader = json::parse(page_data(wanted)).at("reader");
+  EXPECT_EQ(reader.at("application_id"), 0x4573706C);
+  EXPECT_EQ(reader.at("columns").at("cells").at(0), json({"experiment", "text"}));
+  wanted.opens_databases = false;
+  EXPECT_FALSE(json::parse(page_data(wanted)).contains("reader"));
+}
+
+// The test vectors of RFC 4648.
+TEST(Base64, IsThatOfTheStandard) {
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, letters] : vectors) EXPECT_EQ(base64(bytes), letters);
 }
 
 TEST_F(Pages, RefuseVerdictsThatAreNone) {
@@ -150,7 +197,7 @@ TEST(VendoredFiles, AreThoseThatVersionsNames) {
     EXPECT_EQ(sha256_of_file(folder / file), digest) << file;
     ++files;
   }
-  EXPECT_EQ(files, 4U);
+  EXPECT_EQ(files, 7U);
 }
 
 }  // namespace

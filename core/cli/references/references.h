@@ -27,6 +27,13 @@ struct VerifyArguments {
 };
 ExitCode verify(const VerifyArguments& arguments);
 
+// A published table's file, and what `verify DB TABLE --json` prints of it, for the page. Of the arguments it takes database,
+// reference, models and datasets.
+struct JudgedTable {
+  std::string file, json;
+};
+JudgedTable judged_table(const VerifyArguments& arguments);
+
 struct PublishedArguments {
   std::string name;  // empty: all that ship are listed
   std::vector<std::string> only;

@@ -109,6 +109,18 @@ std::vector<published::OwnPoint> own_points(const store::ResultStore& store, con
 
 }  // namespace
 
+JudgedTable judged_table(const VerifyArguments& arguments) {
+  published::VerdictRequest request;
+  request.models = names_from(arguments.models, "--model");
+  request.datasets = names_from(arguments.datasets, "--dataset");
+  const auto table = published::read_table(published::table_file(arguments.reference));
+  const auto source = source_of(arguments.database);
+  const store::ResultStore store(source.database, store::Mode::ReadOnly);
+  const auto verdicts = published::judge(table, own_points(store, source.experiment), request);
+  constexpr auto replace = nlohmann::json::error_handler_t::replace;
+  return {table.file, published::as_json(table, verdicts).dump(-1, ' ', false, replace)};
+}
+
 ExitCode verify(const VerifyArguments& arguments) {
   if (arguments.database.file.ends_with(".zip")) {
     if (!arguments.reference.empty()) {

@@ -18,7 +18,7 @@ const notNumber = (cell, metric) => (cell.result?.not_numbers ?? "").split(" ").
 // What is wanted of the cells, in order: those without a value are last either way.
 function wantedCells(columns) {
   const filter = pattern(view.filter);
-  const wanted = cells.filter((cell) => (!view.state || cell.state === view.state) && !isHidden(describe(cell)) && (!filter || filter.test(describe(cell))));
+  const wanted = cells.filter((cell) => (!view.state || cell.state === view.state) && !isHidden(cell) && (!filter || filter.test(describe(cell))));
   const [name, down] = view.sort.split(" ");
   const column = columns.find((one) => one.name === name);
   if (!column) return wanted;
@@ -38,8 +38,7 @@ function cellRow(cell, columns) {
   }
   return row;
 }
-function addTable() {
-  const made = section("cells", "Cells", "Every cell with its result. The key is a permanent link. Click a heading to sort, again to turn the order round. Patterns are regular expressions, and the page's address keeps them.");
+function fillTable(made) {
   const columns = tableColumns();
   const count = element("p", {class: "hint", role: "status"});
   const body = element("tbody", {});
@@ -48,13 +47,19 @@ function addTable() {
     const [sorted, down] = view.sort.split(" ");
     choose({sort: column.name + (column.name === sorted && !down ? " down" : "")});
   }}, column.name));
-  const head = element("tr", {}, ...headings.map((heading) => element("th", {scope: "col"}, heading)));
+  const isNumber = (column) => cells.some((cell) => typeof column.value(cell) === "number");
+  const head = element("tr", {}, ...headings.map((heading, i) => element("th", {scope: "col", class: isNumber(columns[i]) ? "number" : null}, heading)));
   const more = element("button", {type: "button", onclick: () => draw(most + 1000)}, "Show more");
   let most = rowsAtOnce;
-  const field = (label, name, hint) => element("label", {}, label, element("input",
-    {type: name === "filter" ? "search" : "text", id: "choice-" + name, value: view[name], placeholder: hint, oninput: (event) => choose({[name]: event.target.value})}));
-  made.append(element("div", {class: "controls"}, field("Filter", "filter", "fisher|taylor"),
-    chooser("State", ["", "done", "failed", "running", "waiting"].map((state) => [state, state || "all"]), view.state, (state) => choose({state})),
+  const fields = new Map();
+  const field = (label, name, hint) => {
+    const input = element("input", {type: name === "filter" ? "search" : "text", id: "choice-" + name, placeholder: hint,
+      oninput: (event) => choose({[name]: event.target.value})});
+    fields.set(name, input);
+    return element("label", {}, label, input);
+  };
+  const states = chooser("State", ["", "done", "failed", "running", "waiting"].map((state) => [state, state || "all"]), view.state, (state) => choose({state}));
+  made.append(element("div", {class: "controls"}, field("Filter", "filter", "fisher|taylor"), states,
     field("Highlight", "highlight", "magnitude"), field("Hide", "hide", "random"), field("Rename", "rename", "fisher=Fisher, random=Random")),
   count, element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table: all cells"}, element("table", {id: "cells"}, element("thead", {}, head), body)), more);
   function draw(number) {
@@ -66,10 +71,11 @@ function addTable() {
       if (isSorted) heading.parentElement.setAttribute("aria-sort", down ? "descending" : "ascending");
       else heading.parentElement.removeAttribute("aria-sort");
     });
+    for (const [name, input] of fields) if (input.value !== view[name]) input.value = view[name];
+    states.show(view.state);
     body.replaceChildren(...wanted.slice(0, most).map((cell) => cellRow(cell, columns)));
     count.textContent = `${wanted.length.toLocaleString("en-US")} of ${cells.length.toLocaleString("en-US")} cells` + (wanted.length > most ? `, the first ${most} shown` : "");
     more.hidden = wanted.length <= most;
   }
-  redraws.push(() => draw(rowsAtOnce));
-  draw(rowsAtOnce);
+  return {on: ["filter", "state", "sort", "highlight", "hide", "rename", "cell"], redraw: () => draw(rowsAtOnce)};
 }

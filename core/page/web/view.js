@@ -3,27 +3,50 @@
 const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f7f7f", "#b5a800"];  // Okabe-Ito
 const symbols = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"];
 
-const view = Object.assign({metric: "", filter: "", state: "", highlight: "", hide: "", rename: "", cell: "", sort: "", map: "", theme: ""},
-  Object.fromEntries(new URLSearchParams(location.hash.slice(1))));
-const redraws = [];
-// Changes a choice, writes it into the address, and draws again what depends on it.
+const view = {metric: "", filter: "", state: "", highlight: "", hide: "", rename: "", cell: "", sort: "", map: "", theme: ""};
+// Where the Back button leads to what was before; what is typed, letter by letter, makes no such place.
+const deliberate = new Set(["metric", "state", "cell", "sort", "map"]);
+
+function addressed() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  return Object.fromEntries(Object.keys(view).map((name) => [name, said.get(name) ?? ""]));
+}
+// Takes choices, and draws again what depends on those that differ.
+function takeChoices(choices) {
+  const changed = Object.keys(view).filter((name) => choices[name] !== undefined && choices[name] !== view[name]);
+  for (const name of changed) view[name] = choices[name];
+  if (changed.length) redraw(changed);
+  return changed;
+}
+// Changes a choice of the reader, and writes it into the address.
 function choose(changes) {
-  Object.assign(view, changes);
-  const kept = new URLSearchParams(Object.entries(view).filter(([, value]) => value !== "" && value !== undefined));
-  history.replaceState(null, "", kept.size ? "#" + kept : location.pathname + location.search);
-  redraws.forEach((redraw) => redraw());
+  const before = {...view}, now = {...view, ...changes};
+  const changed = Object.keys(view).filter((name) => now[name] !== before[name]);
+  if (!changed.length) return;
+  const kept = String(new URLSearchParams(Object.entries(now).filter(([, value]) => value !== "")));
+  const address = kept ? "#" + kept : location.pathname + location.search;
+  if (changed.some((name) => deliberate.has(name))) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
+  takeChoices(now);
 }
 
 // A pattern of the reader: a regular expression, or, where it is none, a text as it stands. Empty: null.
+const patterns = new Map();
 function pattern(text) {
   if (!text) return null;
-  try { return new RegExp(text, "i"); } catch { return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "i"); }
+  if (!patterns.has(text)) {
+    let made;
+    try { made = new RegExp(text, "i"); } catch { made = new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "i"); }
+    patterns.set(text, made);
+  }
+  return patterns.get(text);
 }
-const describe = (cell) => [cell.key, ...axes.map((axis) => cell[axis] ?? ""), cell.seed ?? "", cell.message ?? ""].join(" ");
+const describe = (cell) => cell.text ??= [cell.key, ...axes.map((axis) => cell[axis] ?? ""), cell.seed ?? "", cell.message ?? ""].join(" ");
 // The line that a cell belongs to: all that distinguishes it but the amount and the seeds.
-const plainLine = (cell) => axes.map((axis) => cell[axis] ?? "-").join(" · ") || cell.scorer || "all cells";
+const plainLine = (cell) => cell.line ??= axes.map((axis) => cell[axis] ?? "-").join(" · ") || cell.scorer || "all cells";
 // "FROM=TO, FROM=TO": names as the reader wants them.
 function renamed(name) {
+  if (!view.rename) return name;
   for (const pair of view.rename.split(",")) {
     const [from, to] = pair.split("=").map((part) => part.trim());
     const found = to === undefined ? null : pattern(from);
@@ -31,7 +54,7 @@ function renamed(name) {
   }
   return name;
 }
-const isHidden = (name) => pattern(view.hide)?.test(name) ?? false;
+const isHidden = (cell) => pattern(view.hide)?.test(describe(cell)) ?? false;
 const isHighlighted = (name) => pattern(view.highlight)?.test(name) ?? false;
 
 // An element: attributes, then children; texts are texts and never markup.
@@ -41,19 +64,7 @@ function element(name, attributes = {}, ...children) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== null && value !== false && value !== undefined) made.setAttribute(key, value === true ? "" : value);
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
-function section(id, title, hint) {
-  const made = element("section", {id: "section-" + id, "aria-labelledby": "heading-" + id},
-    element("h2", {id: "heading-" + id}, title), hint ? element("p", {class: "hint"}, hint) : null);
-  document.getElementById("main").append(made);
-  document.getElementById("contents").append(element("a", {href: "#section-" + id, onclick: (event) => {
-    event.preventDefault();  // the address keeps the reader's choices
-    made.scrollIntoView();
-    made.setAttribute("tabindex", "-1");
-    made.focus({preventScroll: true});
-  }}, title));
+  for (const child of children) if (child !== null && child !== undefined) made.append(child);
   return made;
 }
 // A table of texts and numbers; a cell may be an element.
@@ -66,17 +77,21 @@ function plainTable(names, rows, caption) {
       {class: isNumber[i] ? "number" : String(value ?? "").length > 50 ? "long" : null},
       value instanceof Node ? value : shown(value))))))));
 }
-// The numbers of a chart; made when somebody opens them.
+// The numbers of a chart; `rows` makes them when somebody opens them.
 const asTable = (names, rows, caption) => element("details", {ontoggle: (event) => {
-  if (event.target.children.length === 1) event.target.append(plainTable(names, rows, caption));
+  if (event.target.children.length === 1) event.target.append(plainTable(names, rows(), caption));
 }}, element("summary", {}, "As a table: " + caption));
+// A list of [value, text]; `show` chooses one without telling `change`.
 function chooser(label, options, chosen, change) {
   const list = element("select", {onchange: (event) => change(event.target.value)},
     ...options.map(([value, text]) => element("option", {value, selected: value === chosen}, text)));
-  return element("label", {}, label, list);
+  const made = element("label", {}, label, list);
+  made.show = (value) => { list.value = value; };
+  return made;
 }
 const cellLink = (cell) => element("a", {href: "#cell=" + encodeURIComponent(cell.key), class: "key", onclick: (event) => {
   event.preventDefault();
   choose({cell: cell.key});
+  document.querySelector("#section-cell h2")?.focus({preventScroll: true});
   document.getElementById("section-cell")?.scrollIntoView();
 }}, cell.key.slice(0, 8));

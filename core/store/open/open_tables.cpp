@@ -7,6 +7,7 @@
 
 #include "connection.h"
 #include "examples/example_numbers.h"
+#include "open/selects.h"
 
 namespace espalier::store {
 namespace {
@@ -41,23 +42,6 @@ const DescribedView& examples() {
   return table;
 }
 
-std::string select_of(std::string_view table) {
-  if (table == "cells") return "SELECT * FROM cells ORDER BY experiment, position, key";
-  if (table == "latencies") return "SELECT * FROM latencies ORDER BY experiment, key, step, kind, batch, length";
-  if (table == "answers") {
-    return R"sql(
-WITH chosen AS (
-  SELECT cell.key, point.id, point.step, point.kind, point.id = cell.point_id AS last, point.predictions_digest
-  FROM cell JOIN point ON point.attempt_id = cell.attempt_id)
-SELECT key, step, kind, last, 'right' AS name, predictions_digest AS digest FROM chosen
-WHERE predictions_digest IN (SELECT digest FROM predictions WHERE encoding = 'bits')
-UNION ALL
-SELECT key, step, kind, last, name, digest FROM chosen JOIN point_numbers ON point_id = chosen.id
-ORDER BY 1, 2, 3, 5, 6)sql";
-  }
-  return fmt::format("SELECT * FROM {} ORDER BY experiment, position, key, step, kind", table);
-}
-
 QueryValue value_of(const SQLite::Column& column) {
   if (column.isNull()) return {};
   if (column.isInteger()) return column.getInt64();
@@ -83,6 +67,23 @@ std::optional<QueryValue> of_type(ColumnType type, QueryValue value) {
 }
 
 }  // namespace
+
+std::string select_of(std::string_view table) {
+  if (table == "cells") return "SELECT * FROM cells ORDER BY experiment, position, key";
+  if (table == "latencies") return "SELECT * FROM latencies ORDER BY experiment, key, step, kind, batch, length";
+  if (table == "answers") {
+    return R"sql(
+WITH chosen AS (
+  SELECT cell.key, point.id, point.step, point.kind, point.id = cell.point_id AS last, point.predictions_digest
+  FROM cell JOIN point ON point.attempt_id = cell.attempt_id)
+SELECT key, step, kind, last, 'right' AS name, predictions_digest AS digest FROM chosen
+WHERE predictions_digest IN (SELECT digest FROM predictions WHERE encoding = 'bits')
+UNION ALL
+SELECT key, step, kind, last, name, digest FROM chosen JOIN point_numbers ON point_id = chosen.id
+ORDER BY 1, 2, 3, 5, 6)sql";
+  }
+  return fmt::format("SELECT * FROM {} ORDER BY experiment, position, key, step, kind", table);
+}
 
 const std::vector<DescribedView>& open_tables() {
   static const auto tables = [] {

@@ -1,17 +1,14 @@
 #include "store/open/point_details.h"
 
 #include "connection.h"
+#include "open/selects.h"
 
 namespace espalier::store {
 
 void each_detailed_point(const std::filesystem::path& file, const std::function<void(const DetailedPoint&)>& call) {
   const auto database = open_database(file, Mode::ReadOnly);
   translated(file, [&] {
-    SQLite::Statement select(*database, R"sql(
-SELECT cell.key, point.step, point.kind, point.id = cell.point_id, coalesce(point.mask_digest, ''), point.details
-FROM cell JOIN point ON point.attempt_id = cell.attempt_id
-WHERE point.details IS NOT NULL AND point.details <> ''
-ORDER BY cell.id, point.number)sql");
+    SQLite::Statement select(*database, select_details);
     DetailedPoint point;
     while (select.executeStep()) {
       point.key = select.getColumn(0).getString();

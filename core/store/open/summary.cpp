@@ -3,6 +3,7 @@
 #include <map>
 
 #include "connection.h"
+#include "open/selects.h"
 
 namespace espalier::store {
 namespace {
@@ -10,18 +11,7 @@ namespace {
 constexpr std::size_t most_complaints = 20;
 
 std::vector<ExperimentSummary> experiments_of(SQLite::Database& database) {
-  SQLite::Statement select(database, R"sql(
-SELECT experiment.name, experiment.question, experiment.file, experiment.file_digest,
-       count(*), sum(cell.state = 'done'), sum(cell.state = 'failed'), coalesce(sum(made.attempts), 0),
-       coalesce(sum(made.seconds), 0.0),
-       strftime('%Y-%m-%dT%H:%M:%SZ', min(made.started), 'unixepoch'),
-       strftime('%Y-%m-%dT%H:%M:%SZ', max(made.ended), 'unixepoch')
-FROM experiment
-JOIN experiment_cell AS joined ON joined.experiment_id = experiment.id
-JOIN cell ON cell.id = joined.cell_id
-LEFT JOIN (SELECT cell_id, count(*) AS attempts, sum(seconds) AS seconds, min(started) AS started, max(ended) AS ended
-           FROM attempt GROUP BY cell_id) AS made ON made.cell_id = cell.id
-GROUP BY experiment.id ORDER BY experiment.id)sql");
+  SQLite::Statement select(database, select_experiments);
   std::vector<ExperimentSummary> experiments;
   while (select.executeStep()) {
     auto& one = experiments.emplace_back();
@@ -32,9 +22,7 @@ GROUP BY experiment.id ORDER BY experiment.id)sql");
 }
 
 std::vector<EnvironmentSummary> environments_of(SQLite::Database& database) {
-  SQLite::Statement select(database,
-                           "SELECT environment.content, count(*) FROM attempt JOIN environment ON environment.id = "
-                           "attempt.environment_id GROUP BY environment.id ORDER BY environment.id");
+  SQLite::Statement select(database, select_environments);
   std::map<std::string, EnvironmentSummary> environments;
   while (select.executeStep()) {
     auto environment = nlohmann::json::parse(select.getColumn(0).getString(), nullptr, false);

@@ -18,6 +18,7 @@ struct PageRequest {
   std::string experiment;              // empty: all that the database holds
   std::optional<NamedText> verdicts;   // JSON, as `verify --json` prints it
   std::vector<NamedText> comparisons;  // JSON, each as a comparison of the levels of an axis prints it
+  bool opens_databases = true;         // with SQLite for the browser, a megabyte: drop a database, and ask in SQL
 };
 
 // The data of the page: compact JSON in columns, each text once, without '<'. Throws StoreError as reading does, and
