@@ -20,6 +20,7 @@
 #include "signals.h"
 #include "store/worker_name.h"
 #include "words/names.h"
+#include "words/texts/shell_word.h"
 #include "workers.h"
 
 namespace espalier::runner {
@@ -198,7 +199,8 @@ class Run {
     }
     const bool paused = store_.is_paused(experiment_.name);
     if (paused && !was_paused_)
-      progress_.note(fmt::format("paused: no cell is begun until: espalier resume {}", options_.database.string()));
+      progress_.note(
+          fmt::format("paused: no cell is begun until: espalier resume {}", shell_path(options_.database.string())));
     was_paused_ = paused;
     return !paused;
   }

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "experiment_file.h"
 #include "output.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 namespace {
@@ -18,14 +19,15 @@ void print_text(const runner::SubmitOutcome& outcome, const runner::SubmitOption
                     outcome.tasks, outcome.tasks == 1 ? "task" : "tasks"));
   print(fmt::format("plan:    {}\nscript:  {}\n", outcome.plan.string(), outcome.script.string()));
   if (outcome.array_job.empty()) {
-    print(fmt::format(
-        "nothing is submitted. Any task, in any way: espalier worker {} --shard I/{}\n"
-        "afterwards: espalier merge {} {}\n",
-        outcome.plan.string(), outcome.tasks, options.database.string(), (outcome.folder / "shards").string()));
+    print(
+        fmt::format("nothing is submitted. Any task, in any way: espalier worker {} --shard I/{}\n"
+                    "afterwards: espalier merge {} {}\n",
+                    shell_path(outcome.plan.string()), outcome.tasks, shell_path(options.database.string()),
+                    shell_path((outcome.folder / "shards").string())));
     return;
   }
   print(fmt::format("jobs:    {} (the tasks), {} (merges what they bring home)\nhow far: espalier status {}\n",
-                    outcome.array_job, outcome.merge_job, options.database.string()));
+                    outcome.array_job, outcome.merge_job, shell_path(options.database.string())));
 }
 
 nlohmann::json as_json(const runner::SubmitOutcome& outcome, const runner::SubmitOptions& options) {

@@ -14,6 +14,7 @@
 #include "script.h"
 #include "words/atomic_file.h"
 #include "words/printable.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::runner {
 namespace {
@@ -49,7 +50,7 @@ void refuse_while_tasks_are_out(const SubmitOptions& options) {
         "{}: {} of its {} tasks (job {}) have not come home with all their cells, and cells that they are at would be "
         "computed twice\n    wait for them; where they are no more: espalier merge {} {}, then submit with --again",
         earlier.folder.string(), earlier.tasks - earlier.finished, earlier.tasks, earlier.array_job,
-        options.database.string(), (earlier.folder / "shards").string()));
+        shell_path(options.database.string()), shell_path((earlier.folder / "shards").string())));
   }
 }
 
