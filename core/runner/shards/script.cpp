@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cells/device.h"
+#include "slurm_options.h"
 #include "words/texts/shell_word.h"
 
 namespace espalier::runner {
@@ -36,10 +37,11 @@ std::string directives(const SubmitOptions& options, const ScriptPlaces& places,
   text += directive("--nodes=1") + directive("--ntasks=1") +
           directive(fmt::format("--cpus-per-task={}", options.workers * options.threads));
   if (const auto gpus = gpus_of(options.devices); gpus > 0) text += directive(fmt::format("--gpus-per-node={}", gpus));
-  // The task hears it itself, two minutes before its time is over: it stops, and carries home what it has.
-  text += directive("--signal=B:TERM@120");
+  // The task hears it itself, some time before its own is over: it stops, and carries home what it has.
+  const bool again = options.requeues > 0;
+  text += directive(fmt::format("--signal=B:{}@{}", again ? "USR1" : "TERM", told_before_the_end_seconds));
   // Where a node dies or is taken away, the task waits again, and goes on from what it carried home.
-  text += directive("--requeue") + directive("--open-mode=append");
+  text += directive(again ? "--requeue" : "--no-requeue") + directive("--open-mode=append");
   text += directive(fmt::format("--output=\"{}/logs/%x-%A-%a.txt\"", in_directive(places.folder.string())));
   for (const auto& more : options.directives) text += directive(more);
   return text;
@@ -54,6 +56,7 @@ std::string batch_script(const SubmitOptions& options, const ScriptPlaces& place
       fmt::format("{} worker {} --shard \"$SLURM_ARRAY_TASK_ID/{}\" --home {} --workers {} --threads {}",
                   shell_path(places.program.string()), shell_path(places.plan.string()), tasks,
                   shell_path((places.folder / "shards").string()), options.workers, options.threads);
+  if (options.requeues > 0) worker += fmt::format(" --requeues {}", options.requeues);
   if (options.devices != "cpu") worker += " --devices " + shell_word(options.devices);
   for (const auto& plugin : options.plugins) worker += " --plugins " + shell_path(plugin);
   return fmt::format(

@@ -27,15 +27,7 @@ constexpr double patience_seconds = 300;
 // The first of results/demo.submit, results/demo.submit-2, ... that is free.
 fs::path folder_for(const SubmitOptions& options) {
   std::error_code failed;
-  if (!options.folder.empty()) {
-    if (fs::exists(options.folder / "plan.db", failed)) {
-      throw SettingsError(
-          fmt::format("--folder {}: holds the plan of another submission\n    name a folder that is not "
-                      "there yet",
-                      options.folder.string()));
-    }
-    return options.folder;
-  }
+  if (!options.folder.empty()) return options.folder;
   const auto first = fs::path(options.database).replace_extension(".submit");
   auto folder = first;
   for (int number = 2; fs::exists(folder, failed); ++number) folder = fmt::format("{}-{}", first.string(), number);
@@ -136,6 +128,7 @@ std::string sbatch(std::vector<std::string> words, const SubmitOutcome& outcome)
 }  // namespace
 
 SubmitOutcome submit(const grid::Experiment& experiment, const SubmitOptions& options) {
+  refuse_mistakes(options);
   refuse_what_cannot_run(experiment, options.file);
   refuse_while_tasks_are_out(options);
   const auto to_do = enter_into_database(experiment, options);
