@@ -147,7 +147,8 @@ class Cells {
     auto& shared = child_->shared();
     shared.said = Nothing;
     child_->allow_output();
-    spent_.emplace(words_.limits, child_->process());
+    shared.note.waited_seconds = 0;
+    spent_.emplace(words_.limits, child_->process(), shared.note);
     child_->ask(line_of(claim));
     std::optional<double> stop_by;
     auto renewed = Clock::now();
