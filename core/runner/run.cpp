@@ -105,6 +105,11 @@ class Run {
     auto cells = planned_cells(experiment_);
     if (options_.cells_at_most > 0) left_for_later_ = ask_for_first(cells, options_.cells_at_most);
     store_.release_dead_workers();
+    if (store_.is_at_work(experiment_.name)) {
+      progress_.note(
+          "another run is at work on this experiment: each computes what either was asked for, with its own limits, "
+          "threads and devices");
+    }
     const auto failed = store_.counts_of(experiment_.name, keys_).failed;
     store_.insert(
         {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},

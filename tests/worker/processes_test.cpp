@@ -263,7 +263,11 @@ TEST_F(Processes, GiveUpACellWhoseMemoryNeverSuffices) {
   EXPECT_EQ(run(), ExitCode::Done);
 
   EXPECT_EQ(cell("lacks memory").first, "failed");
-  EXPECT_EQ(cell("lacks memory").second, "it lacks memory\n    batches were halved 3 times, and it did not suffice");
+  EXPECT_EQ(cell("lacks memory").second,
+            "it lacks memory\n    batches were halved 3 times, and it did not suffice\n    batches of training stay as "
+            "they are, "
+            "since others train another model: where it was training, give the experiment\n    a smaller 'batch' in "
+            "train, or in the recovery (with 'accumulate')");
   const store::ResultStore store(words.database, store::Mode::ReadOnly);
   EXPECT_EQ(store.read("lacks memory").attempts.size(), 4U);
   EXPECT_EQ(cell("after").first, "done");
