@@ -201,7 +201,7 @@ experiment wall '[0, 1]'
 sed -i 's/ --home/ --carry-seconds 1 --home/' "$D/work/results/wall.submit/tasks.sbatch"
 job=$("$sbatch" --parsable --array=1-2 "$D/work/results/wall.submit/tasks.sbatch")
 wait_for_some wall
-scancel --signal=TERM --batch "${job}_1"
+scancel --signal=TERM --batch "${job}_1"  # what a task hears that is cancelled, or that is not to be started again
 wait_for_end "$job"
 grep -q '^stopped:' "$D/work/results/wall.submit/logs/"*"-$job-1.txt" || die "task 1 did not stop: $(cat "$D/work/results/wall.submit/logs/"*)"
 (cd "$D/work" && "$espalier" merge results/wall.db results/wall.submit/shards) >"$D/merge" || die "merge: $(cat "$D/merge")"
@@ -215,6 +215,26 @@ earlier=$(sed -n 's/.*cells, \([0-9]*\) of them computed by an earlier task.*/\1
 (cd "$D/work" && "$espalier" merge results/wall.db results/wall.submit/shards) >"$D/merge" || die "merge: $(cat "$D/merge")"
 check_whole wall 12
 passed "TERM before the wall time, then the task again" "stopped with $before of 12 cells home; the next one found $earlier of its 6 done, computed the rest; all 12 done"
+
+say "wall time: tasks whose time is over have themselves started again"
+experiment again '"0..19"'
+: >"$D/calls"
+job=$(submit again --tasks 2 --time 3)
+for _ in $(seq 600); do
+  scontrol update "JobId=${job}_1" StartTime=now 2>/dev/null || true
+  scontrol update "JobId=${job}_2" StartTime=now 2>/dev/null || true
+  [ -n "$(squeue --noheader 2>/dev/null)" ] || break
+  sleep 2
+done
+wait_for_end "$job"
+check_whole again 120
+requeued=$(grep -c '^scontrol requeue' "$D/calls" || true)
+[ "$requeued" -gt 0 ] || die "no task was started again: $(cat "$D/calls" "$D/work/results/again.submit/logs/"*)"
+told=$(cat "$D/work/results/again.submit/logs/"*"-$job-"[12].txt | grep -c '^its time is over: job' || true)
+[ "$told" = "$requeued" ] || die "$requeued calls of scontrol and $told sentences: $(cat "$D/calls")"
+others=$(grep -vc '^scontrol requeue\|^sbatch' "$D/calls" || true)
+[ "$others" = 0 ] || die "other calls of the controller: $(cat "$D/calls")"
+passed "120 cells in 2 tasks of 3 minutes" "told by SIGUSR1 before the end, $requeued times a task had itself started again by one scontrol requeue and went on; all 120 done, merged by the dependent job; no other call of the controller"
 
 say "requeued by the controller in the middle"
 experiment requeue '[0, 1]'

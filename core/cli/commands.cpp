@@ -376,6 +376,11 @@ Deed add_submit(CLI::App& app) {
       ->type_name("N");
   app.add_option("--devices", arguments->devices, "Of each task: cpu, or some GPUs, as in cuda:0; default cpu")
       ->type_name("NAME,...");
+  auto* requeues = app.add_option("--requeues", arguments->requeues,
+                                  "Times that a task whose time is over before its cells are done is started again; "
+                                  "default 20");
+  requeues->check(from_one_to(1000))->type_name("N");
+  app.add_flag("--no-requeue", arguments->no_requeue, "No task is started again, whatever ends it")->excludes(requeues);
   app.add_option("--sbatch", arguments->directives,
                  "One more line for sbatch, as in --sbatch=--account=physics; may be repeated")
       ->type_name("OPTION")
@@ -416,6 +421,11 @@ Deed add_worker(CLI::App& app) {
                  "How often what is done is carried home; default 60")
       ->check(CLI::PositiveNumber.description(""))
       ->type_name("SECONDS");
+  app.add_option("--requeues", arguments->requeues,
+                 "As a job of Slurm's: after SIGUSR1 (its time is nearly over) with cells left it asks to be started "
+                 "again, at most so many times; default never")
+      ->check(from_one_to(1000))
+      ->type_name("N");
   app.footer(
       "After SIGTERM, SIGINT or SIGHUP it gives back the cells at work, carries home what is done, and exits with 130; "
       "the "

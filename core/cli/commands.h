@@ -161,6 +161,8 @@ struct SubmitArguments {
   std::string partition, time;
   int workers = 1, threads = 1;
   std::string devices = "cpu";
+  int requeues = 20;
+  bool no_requeue = false;
   std::vector<std::string> directives;
   bool dry_run = false;
   bool again = false;
@@ -177,6 +179,7 @@ struct WorkerArguments {
   int workers = 0, threads = 0;
   std::vector<std::string> plugins;
   double carry_every_seconds = 60;
+  int requeues = 0;
 };
 ExitCode worker(const WorkerArguments& arguments);
 

@@ -12,6 +12,7 @@
 #include "words/digest.h"
 #include "words/names.h"
 #include "words/plugin_files.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 namespace {
@@ -142,8 +143,10 @@ Source source_of(const DatabaseArguments& arguments) {
     std::string message = place.path.string() + ": there is no such database yet";
     if (place.path.is_relative()) message += "\n    looked for in " + working_folder();
     if (place.elsewhere)
-      message += "\n    there is one at " + place.elsewhere->string() + ": add --db " + place.elsewhere->string();
-    throw StoreError(message + "\n    run: espalier run " + file + (other.empty() ? "" : " --db " + other));
+      message +=
+          "\n    there is one at " + place.elsewhere->string() + ": add --db " + shell_path(place.elsewhere->string());
+    throw StoreError(message + "\n    run: espalier run " + shell_path(file) +
+                     (other.empty() ? "" : " --db " + shell_path(other)));
   }
   return {place.path, name, {}};
 }

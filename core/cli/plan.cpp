@@ -11,6 +11,7 @@
 #include "store/result_store.h"
 #include "words/names.h"
 #include "words/texts/durations.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 namespace {
@@ -104,7 +105,7 @@ std::string database_text(const DatabasePlace& database) {
   if (database.path.is_relative()) text += " (in " + working_folder() + ")";
   if (database.elsewhere) {
     text += fmt::format("\n  {:<13}there is one at {}: --db {} goes on with it", "", database.elsewhere->string(),
-                        database.elsewhere->string());
+                        shell_path(database.elsewhere->string()));
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include "runner/disk.h"
 #include "store/result_store.h"
 #include "words/digest.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 
@@ -19,8 +20,8 @@ ExitCode show(const ShowArguments& arguments) {
   }
   print(arguments.json ? json_text(to_json(known)) + '\n' : report::cell_page(known));
   if (!arguments.json && known.state == "done") {
-    print(fmt::format("\nagain, from nothing: espalier rerun {} {} --from-nothing\n", source.database.string(),
-                      known.key.substr(0, 12)));
+    print(fmt::format("\nagain, from nothing: espalier rerun {} {} --from-nothing\n",
+                      shell_path(source.database.string()), known.key.substr(0, 12)));
   }
   return ExitCode::Done;
 }

@@ -11,6 +11,7 @@
 #include "runner/shards/shard_files.h"
 #include "store/result_store.h"
 #include "words/digest.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 namespace {
@@ -67,7 +68,7 @@ std::string with_pause(const std::string& answer, const std::vector<std::string>
     return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
   }
   if (paused.empty()) return answer;
-  return answer + "paused: no further cell is begun until: espalier resume " + database + "\n";
+  return answer + "paused: no further cell is begun until: espalier resume " + shell_path(database) + "\n";
 }
 
 }  // namespace

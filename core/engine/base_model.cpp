@@ -8,14 +8,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "engine/environment.h"
 #include "families/families.h"
 #include "families/speech.h"
+#include "loader/at_work.h"
 #include "nn/arithmetic.h"
 #include "nn/safetensors.h"
 #include "recovering.h"
@@ -41,6 +44,7 @@ class FileLock {
       : descriptor_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
     if (descriptor_ < 0) throw InputError(path.string() + ": cannot be written: " + std::strerror(errno));
     bool said = false;
+    auto since = std::chrono::steady_clock::now();
     while (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       try {
         watch.check();
@@ -51,6 +55,8 @@ class FileLock {
       if (!said) watch.tell("waiting for another process that makes the same base model");
       said = true;
       std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      const auto now = std::chrono::steady_clock::now();
+      loader::note_waited(std::chrono::duration<double>(now - std::exchange(since, now)).count());
     }
   }
   ~FileLock() { close(descriptor_); }

@@ -43,6 +43,8 @@ WorkNote& work_note() { return present != nullptr ? *present : unread(); }
 
 void note_stage(const std::string& stage) { write(work_note().stage, stage); }
 
+void note_waited(double seconds) { work_note().waited_seconds += seconds; }
+
 AtWork::AtWork(const std::string& plugin, const std::string& doing) {
   write(work_note().plugin, plugin);
   write(work_note().doing, doing);

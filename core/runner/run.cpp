@@ -20,6 +20,7 @@
 #include "signals.h"
 #include "store/worker_name.h"
 #include "words/names.h"
+#include "words/texts/shell_word.h"
 #include "workers.h"
 
 namespace espalier::runner {
@@ -104,6 +105,11 @@ class Run {
     auto cells = planned_cells(experiment_);
     if (options_.cells_at_most > 0) left_for_later_ = ask_for_first(cells, options_.cells_at_most);
     store_.release_dead_workers();
+    if (store_.is_at_work(experiment_.name)) {
+      progress_.note(
+          "another run is at work on this experiment: each computes what either was asked for, with its own limits, "
+          "threads and devices");
+    }
     const auto failed = store_.counts_of(experiment_.name, keys_).failed;
     store_.insert(
         {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},
@@ -198,7 +204,8 @@ class Run {
     }
     const bool paused = store_.is_paused(experiment_.name);
     if (paused && !was_paused_)
-      progress_.note(fmt::format("paused: no cell is begun until: espalier resume {}", options_.database.string()));
+      progress_.note(
+          fmt::format("paused: no cell is begun until: espalier resume {}", shell_path(options_.database.string())));
     was_paused_ = paused;
     return !paused;
   }

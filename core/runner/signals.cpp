@@ -5,7 +5,7 @@
 
 namespace espalier::runner {
 
-SignalWatch::SignalWatch() {
+SignalWatch::SignalWatch(bool has_a_time) {
   sigemptyset(&watched_);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {
     // What was ignored from the start stays so: nohup ignores SIGHUP, and a shell SIGINT for its background jobs.
@@ -13,6 +13,7 @@ SignalWatch::SignalWatch() {
     sigaction(signal, nullptr, &present);
     if (signal == SIGCHLD || present.sa_handler != SIG_IGN) sigaddset(&watched_, signal);
   }
+  if (has_a_time) sigaddset(&watched_, SIGUSR1);
   sigprocmask(SIG_BLOCK, &watched_, &before_);
 }
 
@@ -29,6 +30,7 @@ SignalWatch::Event SignalWatch::wait(double seconds) {
   const timespec limit{whole, static_cast<long>((seconds - static_cast<double>(whole)) * 1e9)};
   const int signal = sigtimedwait(&watched_, nullptr, &limit);
   if (signal < 0) return Event::Nothing;
+  if (signal == SIGUSR1) return Event::TimeIsOver;
   return signal == SIGCHLD ? Event::ChildEnded : Event::Stop;
 }
 

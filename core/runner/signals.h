@@ -7,12 +7,14 @@ namespace espalier::runner {
 
 class SignalWatch {
  public:
-  SignalWatch();  // holds back SIGINT, SIGTERM, SIGHUP and SIGCHLD until wait()
+  // Holds back SIGINT, SIGTERM, SIGHUP and SIGCHLD until wait(); where this program has a time of its own, also SIGUSR1,
+  // which says that it is nearly over.
+  explicit SignalWatch(bool has_a_time = false);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  enum class Event { Nothing, ChildEnded, Stop };
+  enum class Event { Nothing, ChildEnded, Stop, TimeIsOver };
   Event wait(double seconds);
 
  private:

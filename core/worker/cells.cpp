@@ -31,6 +31,10 @@ using Clock = std::chrono::steady_clock;
 
 // Batches are halved so often for a cell whose memory does not suffice, then it has failed.
 constexpr std::int64_t most_halvings = 3;
+// Pieces of a training batch draw other dropout and round otherwise: it would be another model under the same key.
+constexpr const char* what_is_not_halved =
+    "\n    batches of training stay as they are, since others train another model: where it was training, give the "
+    "experiment\n    a smaller 'batch' in train, or in the recovery (with 'accumulate')";
 // Attempts in a row that may fail of their device.
 constexpr int device_failures_allowed = 3;
 
@@ -147,7 +151,8 @@ class Cells {
     auto& shared = child_->shared();
     shared.said = Nothing;
     child_->allow_output();
-    spent_.emplace(words_.limits, child_->process());
+    shared.note.waited_seconds = 0;
+    spent_.emplace(words_.limits, child_->process(), shared.note);
     child_->ask(line_of(claim));
     std::optional<double> stop_by;
     auto renewed = Clock::now();
@@ -240,7 +245,8 @@ class Cells {
     device_failures_ = of_device ? device_failures_ + 1 : 0;
     const bool halve = of_memory && claim.batch_halvings < most_halvings;
     if (of_memory && !halve)
-      record.message += fmt::format("\n    batches were halved {} times, and it did not suffice", claim.batch_halvings);
+      record.message += fmt::format("\n    batches were halved {} times, and it did not suffice{}",
+                                    claim.batch_halvings, what_is_not_halved);
     const bool again = (halve || of_device) && store_->try_again(claim, record, halve, words_.limits.attempts);
     if (!halve && !of_device) store_->finish(claim, record);
     has_failed_ = has_failed_ || !again;

@@ -51,8 +51,8 @@ TEST_F(ClusterTest, SubmitShowsAndKeepsOneScriptAndCallsSbatchTwice) {
   const auto script = read("results/tiny.submit/tasks.sbatch");
   EXPECT_EQ(ran.out.substr(0, script.size()), script);
   for (const auto* line : {"#SBATCH --partition=main\n", "#SBATCH --time=2:00:00\n", "#SBATCH --cpus-per-task=8\n",
-                           "#SBATCH --signal=B:TERM@120\n", "#SBATCH --requeue\n", "#SBATCH --account=physics\n",
-                           "--shard \"$SLURM_ARRAY_TASK_ID/3\"", " --workers 2 --threads 4"})
+                           "#SBATCH --signal=B:USR1@120\n", "#SBATCH --requeue\n", "#SBATCH --account=physics\n",
+                           "--shard \"$SLURM_ARRAY_TASK_ID/3\"", " --workers 2 --threads 4", " --requeues 20"})
     EXPECT_CONTAINS(script, line);
   const auto kept = (folder_ / "results/tiny.submit/tasks.sbatch").string();
   EXPECT_EQ(read("calls"),

@@ -3,9 +3,15 @@
 #include <espalier/error.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include "loader/at_work.h"
 #include "support/message_of.h"
 #include "support/tensor_matchers.h"
 #include "tiny_cell.h"
+#include "words/cache/lock.h"
 
 namespace espalier::test {
 namespace {
@@ -23,6 +29,27 @@ TEST(BaseModel, IsTrainedOnceAndFoundAgain) {
   EXPECT_EQ(found.model->labels(), (std::vector<std::string>{"animal", "colour", "number"}));
   EXPECT_TRUE(is_close(second.dense_evaluation(found, "test", ComputeType::Float32).outputs.at("logits"),
                        first.dense_evaluation(trained, "test", ComputeType::Float32).outputs.at("logits")));
+}
+
+// The other one lets go as soon as it sees that it is waited for.
+TEST(BaseModel, ThatAnotherProcessMakesIsWaitedForAndThatIsNoted) {
+  TinyCell tiny;
+  engine::BaseModels first(tiny.folder / "cache", Watch{}), second(tiny.folder / "cache", Watch{});
+  const auto folder = first.get(tiny.cell).folder;
+  const auto before = loader::work_note().waited_seconds;
+  auto held = std::make_optional<PathLock>(folder.string() + ".lock", PathLock::Kind::Exclusive);
+  ASSERT_TRUE(held->is_open());
+  std::thread other([&] {
+    for (int looks = 0; looks < 6000 && loader::work_note().waited_seconds <= before; ++looks)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    held.reset();
+  });
+
+  const auto& found = second.get(tiny.cell);
+  other.join();
+
+  EXPECT_FALSE(found.trained_now);
+  EXPECT_GT(loader::work_note().waited_seconds, before);
 }
 
 TEST(BaseModel, DependsOnSeedRecipeAndDataButNotOnPathsOrNames) {

@@ -56,6 +56,14 @@ int compute_cells(const CellsWords&, std::int64_t batch_halvings, Shared& shared
       std::signal(SIGTERM, SIG_IGN);
       while (true) ::pause();
     }
+    // For another process, in all longer than a cell may take; the one that is stuck says so for a moment only.
+    if (claim.key == "waits" || claim.key == "is stuck") {
+      for (int i = 0; i < 15; ++i) {
+        ::usleep(100'000);
+        loader::note_waited(0.1);
+        if (claim.key == "is stuck" && i == 3) ::pause();
+      }
+    }
     if (claim.key.starts_with("says")) {
       std::fprintf(stderr, "one\ntwo\n");
       std::fflush(stderr);
@@ -215,6 +223,23 @@ TEST_F(Processes, EndAnAttemptThatTakesTooLong) {
   EXPECT_GE(attempts[0].seconds, 0.6);
 }
 
+TEST_F(Processes, DoNotTakeWaitingForAnotherProcessForTheCellsOwnTime) {
+  insert({"waits", "is stuck", "after"});
+  words.limits.timeout_seconds = 0.6;
+
+  EXPECT_EQ(run(), ExitCode::Done);
+
+  EXPECT_EQ(cell("waits").first, "done") << cell("waits").second;
+  EXPECT_EQ(cell("is stuck").first, "failed");
+  EXPECT_TRUE(cell("is stuck").second.starts_with("the attempt took longer than its limit of 0.6 s"))
+      << cell("is stuck").second;
+  EXPECT_EQ(cell("after").first, "done");
+  const store::ResultStore store(words.database, store::Mode::ReadOnly);
+  const auto attempts = store.read("waits").attempts;
+  ASSERT_EQ(attempts.size(), 1U);
+  EXPECT_EQ(attempts[0].outcome, Outcome::Done);
+}
+
 TEST_F(Processes, HalveTheBatchOfAnAttemptThatTakesTooMuchMemory) {
   insert({"takes much", "after"});
   words.limits.memory_bytes = std::int64_t{800} << 20;
@@ -238,7 +263,11 @@ TEST_F(Processes, GiveUpACellWhoseMemoryNeverSuffices) {
   EXPECT_EQ(run(), ExitCode::Done);
 
   EXPECT_EQ(cell("lacks memory").first, "failed");
-  EXPECT_EQ(cell("lacks memory").second, "it lacks memory\n    batches were halved 3 times, and it did not suffice");
+  EXPECT_EQ(cell("lacks memory").second,
+            "it lacks memory\n    batches were halved 3 times, and it did not suffice\n    batches of training stay as "
+            "they are, "
+            "since others train another model: where it was training, give the experiment\n    a smaller 'batch' in "
+            "train, or in the recovery (with 'accumulate')");
   const store::ResultStore store(words.database, store::Mode::ReadOnly);
   EXPECT_EQ(store.read("lacks memory").attempts.size(), 4U);
   EXPECT_EQ(cell("after").first, "done");

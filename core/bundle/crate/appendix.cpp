@@ -9,6 +9,7 @@
 #include "words/cache/byte_count.h"
 #include "words/printable.h"
 #include "words/texts/durations.h"
+#include "words/texts/shell_word.h"
 #include "words/version.h"
 
 namespace espalier::bundle {
@@ -89,7 +90,7 @@ Listing missing(const BundleContents& contents) {
 Commands commands(const BundleContents& contents) {
   Commands lines{{"bash cmake/quickstart.sh build", "espalier check-bundle BUNDLE.zip --rerun 3 --time-limit 10min"}};
   for (const auto& experiment : contents.experiments) {
-    if (experiment.file) lines.lines.push_back("espalier run " + *experiment.file);
+    if (experiment.file) lines.lines.push_back("espalier run " + shell_path(*experiment.file));
   }
   return lines;
 }

@@ -5,6 +5,7 @@
 #include "runner/devices.h"
 #include "runner/shards/at_hand.h"
 #include "runner/shards/compute.h"
+#include "runner/shards/requeue.h"
 #include "runner/shards/shard_files.h"
 
 namespace espalier::cli {
@@ -23,6 +24,10 @@ ExitCode worker(const WorkerArguments& arguments) {
   options.devices = runner::ready_devices(devices.text, devices.option);
   const auto outcome = runner::compute_shard(options);
   print(outcome.home.string() + "\n");
+  if (outcome.time_is_over && arguments.requeues > 0) {
+    finish_printing();  // Slurm ends this program when it is to be started again
+    say(runner::requeue_in_slurm(outcome, arguments.requeues));
+  }
   if (outcome.interrupted) return ExitCode::Interrupted;
   return outcome.failed > 0 ? ExitCode::NegativeVerdict : ExitCode::Done;
 }

@@ -7,6 +7,7 @@
 #include "output.h"
 #include "report/live/explanation.h"
 #include "store/result_store.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 namespace {
@@ -49,8 +50,8 @@ std::filesystem::path ask_file(const ExplainArguments& arguments, report::CellQu
   if (place.exists) return place.path;
   if (!question.key.empty()) return {};
   std::string message = question.file + ": none of its cells, skipped ones included, has a key that begins with '" +
-                        arguments.key + "', and it has no database yet\n    its keys: espalier cells " + question.file +
-                        ", after a run";
+                        arguments.key + "', and it has no database yet\n    its keys: espalier cells " +
+                        shell_path(question.file) + ", after a run";
   for (const auto& path : question.missing) message += "\n    some have no key yet, as this is missing: " + path;
   throw SettingsError(message);
 }

@@ -19,6 +19,7 @@
 #include "words/cache/byte_count.h"
 #include "words/cache/limit.h"
 #include "words/texts/durations.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::cli {
 namespace {
@@ -135,10 +136,10 @@ runner::RunOptions options_of(const RunArguments& arguments, const grid::Experim
   const auto place = place_of_database(arguments.experiment.file, experiment.name, arguments.experiment.database);
   options.database = place.path;
   if (place.elsewhere) {
-    say(
-        fmt::format("warning: a new database is made at {} in {}, and one of this name lies at {}\n    --db {} goes on "
-                    "with that one",
-                    place.path.string(), working_folder(), place.elsewhere->string(), place.elsewhere->string()));
+    say(fmt::format(
+        "warning: a new database is made at {} in {}, and one of this name lies at {}\n    --db {} goes on "
+        "with that one",
+        place.path.string(), working_folder(), place.elsewhere->string(), shell_path(place.elsewhere->string())));
   }
   options.devices = runner::ready_devices(devices.text, devices.option);
   const bool measures = arguments.workers == "auto";
@@ -162,15 +163,15 @@ void print_results(const RunArguments& arguments, const grid::Experiment& experi
   table.only = arguments.experiment.only;
   const auto& all = experiment.whole.empty() ? experiment.cells : experiment.whole;
   print_table({options.database, experiment.name, cells_of(all)}, table);
-  std::string again = arguments.experiment.file;
-  if (!arguments.experiment.database.empty()) again += " --db " + arguments.experiment.database;
-  for (const auto& set : arguments.experiment.sets) again += " --set " + set;
-  for (const auto& plugin : arguments.experiment.plugins) again += " --plugins " + plugin;
+  std::string again = shell_path(arguments.experiment.file);
+  if (!arguments.experiment.database.empty()) again += " --db " + shell_path(arguments.experiment.database);
+  for (const auto& set : arguments.experiment.sets) again += " --set " + shell_word(set);
+  for (const auto& plugin : arguments.experiment.plugins) again += " --plugins " + shell_path(plugin);
   print(fmt::format("\ndatabase:    {}\n", options.database.string()));
   if (outcome.computed > 0) print(fmt::format("log:         {}\n", outcome.log.string()));
   print(fmt::format("table again: espalier table {}\n", again));
   if (outcome.failed == 0) return;
-  print(fmt::format("a cell:      espalier show {} {}\n", options.database.string(),
+  print(fmt::format("a cell:      espalier show {} {}\n", shell_path(options.database.string()),
                     outcome.failures.front().key.substr(0, 12)));
   say("run the same command to try what failed again");
 }

@@ -8,6 +8,7 @@
 #include "escaping.h"
 #include "live/worker_lines.h"
 #include "words/texts/durations.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::report {
 namespace {
@@ -16,8 +17,7 @@ std::string cells_text(std::int64_t count) { return fmt::format("{} {}", count, 
 
 // What waits, and what has no key yet.
 void add_missing(const CellQuestion& question, std::vector<std::string>& reasons) {
-  for (const auto& path : question.missing)
-    reasons.push_back("'espalier run " + question.file + "' begins nothing before this is there: " + path);
+  for (const auto& path : question.missing) reasons.push_back("a run begins nothing before this is there: " + path);
 }
 
 void add_file(const CellQuestion& question, std::vector<std::string>& reasons) {
@@ -90,7 +90,7 @@ std::vector<std::string> reasons_of(const CellQuestion& question) {
   std::vector<std::string> reasons;
   if (!question.recorded) {
     if (question.is_in_file)
-      reasons.push_back("no run has met it yet: 'espalier run " + question.file + "' computes it");
+      reasons.push_back("no run has met it yet; this computes it: espalier run " + shell_path(question.file));
     add_file(question, reasons);
     add_missing(question, reasons);
     return reasons;

@@ -50,7 +50,7 @@ class ShardAtWork {
 
   ShardOutcome to_the_end() {
     prepare();
-    SignalWatch signals;  // till the shard is home: a second signal must not end that
+    SignalWatch signals(/*has_a_time=*/true);  // till the shard is home: a second signal must not end that
     try {
       compute(signals);
     } catch (...) {
@@ -61,7 +61,14 @@ class ShardAtWork {
     const auto counts = store_->counts("");
     say(fmt::format("{}: {} of {} cells done{}", counts_left() ? "stopped" : "finished", counts.done, counts.cells,
                     counts.failed > 0 ? fmt::format(", {} failed", counts.failed) : ""));
-    return {counts.cells, counts.done, counts.failed, interrupted_ && counts_left(), home_path(!counts_left())};
+    const bool is_stopped = interrupted_ && counts_left();
+    return {counts.cells,
+            counts.done,
+            counts.failed,
+            counts.done + counts.failed - ended_before_,
+            is_stopped,
+            is_stopped && time_is_over_,
+            home_path(!counts_left())};
   }
 
  private:
@@ -108,11 +115,10 @@ class ShardAtWork {
     take_over_abandoned(before);
     store_.emplace(database_, store::Mode::ReadWrite);
     const auto counts = store_->counts("");
+    ended_before_ = counts.done + counts.failed;
     say(fmt::format("shard {}/{} of {}: {} {}{}", options_.share.index, options_.share.count, options_.plan.string(),
                     cells, cells == 1 ? "cell" : "cells",
-                    counts.done + counts.failed > 0
-                        ? fmt::format(", {} of them computed by an earlier task", counts.done + counts.failed)
-                        : ""));
+                    ended_before_ > 0 ? fmt::format(", {} of them computed by an earlier task", ended_before_) : ""));
   }
 
   void take_over(store::ShardMerge& before, const fs::path& file) const {
@@ -166,7 +172,9 @@ class ShardAtWork {
         carry();
         carried = now();
       }
-      if (signals.wait(look_every_seconds) != SignalWatch::Event::Stop) continue;
+      const auto event = signals.wait(look_every_seconds);
+      time_is_over_ = event == SignalWatch::Event::TimeIsOver;
+      if (event != SignalWatch::Event::Stop && !time_is_over_) continue;
       stop(running, signals);
       return;
     }
@@ -236,7 +244,8 @@ class ShardAtWork {
   std::string home_digest_;
   int failed_starts_ = 0;
   std::int64_t attempts_allowed_ = CellLimits().attempts;
-  bool interrupted_ = false;
+  std::int64_t ended_before_ = 0;
+  bool interrupted_ = false, time_is_over_ = false;
   bool is_home_ = true;  // nothing is lost when the folder goes
 };
 

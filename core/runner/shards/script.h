@@ -18,7 +18,4 @@ struct ScriptPlaces {
 std::string batch_script(const SubmitOptions& options, const ScriptPlaces& places, const std::string& name,
                          std::int64_t tasks);
 
-// A word as a shell reads it.
-std::string quoted(const std::string& word);
-
 }  // namespace espalier::runner

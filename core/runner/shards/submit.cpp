@@ -14,6 +14,7 @@
 #include "script.h"
 #include "words/atomic_file.h"
 #include "words/printable.h"
+#include "words/texts/shell_word.h"
 
 namespace espalier::runner {
 namespace {
@@ -26,15 +27,7 @@ constexpr double patience_seconds = 300;
 // The first of results/demo.submit, results/demo.submit-2, ... that is free.
 fs::path folder_for(const SubmitOptions& options) {
   std::error_code failed;
-  if (!options.folder.empty()) {
-    if (fs::exists(options.folder / "plan.db", failed)) {
-      throw SettingsError(
-          fmt::format("--folder {}: holds the plan of another submission\n    name a folder that is not "
-                      "there yet",
-                      options.folder.string()));
-    }
-    return options.folder;
-  }
+  if (!options.folder.empty()) return options.folder;
   const auto first = fs::path(options.database).replace_extension(".submit");
   auto folder = first;
   for (int number = 2; fs::exists(folder, failed); ++number) folder = fmt::format("{}-{}", first.string(), number);
@@ -49,7 +42,7 @@ void refuse_while_tasks_are_out(const SubmitOptions& options) {
         "{}: {} of its {} tasks (job {}) have not come home with all their cells, and cells that they are at would be "
         "computed twice\n    wait for them; where they are no more: espalier merge {} {}, then submit with --again",
         earlier.folder.string(), earlier.tasks - earlier.finished, earlier.tasks, earlier.array_job,
-        options.database.string(), (earlier.folder / "shards").string()));
+        shell_path(options.database.string()), shell_path((earlier.folder / "shards").string())));
   }
 }
 
@@ -135,6 +128,7 @@ std::string sbatch(std::vector<std::string> words, const SubmitOutcome& outcome)
 }  // namespace
 
 SubmitOutcome submit(const grid::Experiment& experiment, const SubmitOptions& options) {
+  refuse_mistakes(options);
   refuse_what_cannot_run(experiment, options.file);
   refuse_while_tasks_are_out(options);
   const auto to_do = enter_into_database(experiment, options);

@@ -29,9 +29,10 @@ std::int64_t killed_for_want_of_memory() { return number_of("/proc/vmstat", "oom
 
 }  // namespace
 
-Spent::Spent(const CellLimits& limits, pid_t process)
+Spent::Spent(const CellLimits& limits, pid_t process, const loader::WorkNote& note)
     : limits_(limits),
       process_(process),
+      note_(note),
       began_(std::chrono::steady_clock::now()),
       killed_before_(killed_for_want_of_memory()) {
   // The system's record of the most begins anew; where it may not, the most of earlier cells is in it.
@@ -42,9 +43,16 @@ double Spent::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
 }
 
+// The note is memory that plugins may write into: anything may stand there.
+double Spent::own_seconds() const {
+  const double all = seconds(), waited = note_.waited_seconds;
+  return waited > 0 && waited <= all ? all - waited : all;
+}
+
 double Spent::seconds_to_wait(double at_most) const {
   constexpr double least = 0.001;
-  return limits_.timeout_seconds ? std::min(at_most, std::max(least, *limits_.timeout_seconds - seconds())) : at_most;
+  return limits_.timeout_seconds ? std::min(at_most, std::max(least, *limits_.timeout_seconds - own_seconds()))
+                                 : at_most;
 }
 
 std::optional<std::int64_t> Spent::peak_memory_bytes() {
@@ -54,7 +62,7 @@ std::optional<std::int64_t> Spent::peak_memory_bytes() {
 }
 
 std::optional<FailureReason> Spent::exceeded() {
-  if (limits_.timeout_seconds && seconds() > *limits_.timeout_seconds) return FailureReason::TimeLimit;
+  if (limits_.timeout_seconds && own_seconds() > *limits_.timeout_seconds) return FailureReason::TimeLimit;
   if (limits_.memory_bytes && peak_memory_bytes().value_or(0) > *limits_.memory_bytes)
     return FailureReason::MemoryLimit;
   return std::nullopt;

@@ -10,13 +10,14 @@
 
 #include "cells/attempt.h"
 #include "cells/run/limits.h"
+#include "loader/at_work.h"
 
 namespace espalier::worker {
 
 class Spent {
  public:
-  // From now on, by this process.
-  Spent(const CellLimits& limits, pid_t process);
+  // From now on, by this process, which keeps the note.
+  Spent(const CellLimits& limits, pid_t process, const loader::WorkNote& note);
 
   // Why it is to be ended; looks at the process's memory.
   std::optional<FailureReason> exceeded();
@@ -24,6 +25,8 @@ class Spent {
   std::string in_words(FailureReason exceeded, const std::string& at_work) const;
 
   double seconds() const;
+  // Without what the process says that it waited for others, which is no fault of the cell: what a time limit is of.
+  double own_seconds() const;
   // How long its limits need not be looked at, at most so many seconds.
   double seconds_to_wait(double at_most) const;
   // The most resident memory since the beginning; nullopt: the system does not say.
@@ -34,6 +37,7 @@ class Spent {
  private:
   const CellLimits limits_;
   const pid_t process_;
+  const loader::WorkNote& note_;
   const std::chrono::steady_clock::time_point began_;
   std::int64_t peak_bytes_ = 0;
   const std::int64_t killed_before_;

@@ -26,11 +26,13 @@ struct ShardOptions {
 
 struct ShardOutcome {
   std::int64_t cells = 0, done = 0, failed = 0;  // of the share
+  std::int64_t ended_now = 0;                    // done and failed by this task, not by one before
   bool interrupted = false;                      // and some are left
+  bool time_is_over = false;                     // that is why
   std::filesystem::path home;                    // the shard, as it came home
 };
 
-// After SIGTERM, SIGINT or SIGHUP the cells at work are given back, what is done is carried home, and it returns. A task of
+// After SIGTERM, SIGINT, SIGHUP or SIGUSR1 (the task's time is nearly over) the cells at work are given back, what is done is carried home, and it returns. A task of
 // the same share that is started later goes on from all that came home. Throws as run() does, after carrying home.
 ShardOutcome compute_shard(const ShardOptions& options);
 

@@ -20,6 +20,7 @@ struct SubmitOptions {
   int workers = 1, threads = 1;  // of each task
   std::string devices = "cpu";
   std::vector<std::string> plugins;
+  int requeues = 20;  // times a task whose time is over is started again; 0: never, and not when its node dies either
   std::vector<std::string> directives;  // more lines for sbatch, as in --account=physics
   bool dry_run = false;                 // plan and script are written, nothing is submitted
   bool again = false;                   // also while an earlier submission has tasks out
@@ -32,6 +33,9 @@ struct SubmitOutcome {
   std::string text;                            // the script
   std::string array_job, merge_job;            // Slurm's numbers; empty after a dry run
 };
+
+// What can be told of the options without reading anything: throws SettingsError with all that is wrong.
+void refuse_mistakes(const SubmitOptions& options);
 
 // The cells are known to the database afterwards, as waiting. Throws as run() does, and SettingsError where sbatch refuses,
 // with its words; then plan and script are there.
