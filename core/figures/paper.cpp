@@ -28,7 +28,8 @@ std::string terminal(const Paper& paper, double height) {
                          dots(width, svg_dots_an_inch), dots(height, svg_dots_an_inch),
                          font_points * svg_dots_an_inch / points_an_inch);
     case Medium::Png: {
-      const double scale = png_dots_an_inch / points_an_inch;
+      // Its fonts are measured at the dots of a screen.
+      const double scale = png_dots_an_inch / svg_dots_an_inch;
       return fmt::format(
           "pngcairo noenhanced size {},{} font 'Helvetica,{}' fontscale {:.4f} linewidth {:.4f} pointscale {:.4f}",
           dots(width, png_dots_an_inch), dots(height, png_dots_an_inch), font_points, scale, scale, scale);

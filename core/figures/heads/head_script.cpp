@@ -22,7 +22,7 @@ std::string script_of(const HeadPlot& plot, const Paper& paper) {
     widest = std::max(widest, text_millimetres(row.site));
   }
   const auto columns = static_cast<double>(heads), rows = static_cast<double>(plot.rows.size());
-  const double width = paper.width_millimetres, left = std::min(widest + 7, width * 0.4), box = 18, below = 9,
+  const double width = paper.width_millimetres, left = std::min(widest + 7, width * 0.4), box = 20, below = 9,
                above = 2;
   const double cell = std::min((width - left - box) / columns, most_cell_millimetres);
   const double height = paper.height_millimetres.value_or(std::max(rows * std::min(cell, 4.0) + below + above, 34.0));
@@ -48,7 +48,7 @@ std::string script_of(const HeadPlot& plot, const Paper& paper) {
                       quoted("site", paper.medium), 2.2 / width);
   // Light to dark in one hue, so that it prints in grey as well.
   text += "set palette defined (0 '#f4f4f4', 0.5 '#7fb8d9', 1 '#08519c')\nset cbrange [0:1]\nset cbtics 0.25\n";
-  text += fmt::format("set cblabel {} offset -0.6,0\n", quoted(plot.shade_label, paper.medium));
+  text += fmt::format("set cblabel {} offset -1.2,0\n", quoted(plot.shade_label, paper.medium));
   text +=
       fmt::format("set colorbox user origin screen {:.4f},screen {:.4f} size screen {:.4f},screen {:.4f}\n",
                   (left + cell * columns + 2) / width, below / height, 3 / width, (height - above - below) / height);

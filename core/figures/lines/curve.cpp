@@ -24,7 +24,7 @@ bool is_asked(const std::string& x) { return x == "requested" || x == "step"; }
 report::TableRequest table_request(const FigureRequest& request) {
   report::TableRequest table;
   table.fits_rows = request.by.empty();
-  table.rows = request.by;
+  if (!table.fits_rows) table.rows = request.by;
   if (!table.fits_rows && request.facet && !request.facet->empty() &&
       std::find(table.rows.begin(), table.rows.end(), *request.facet) == table.rows.end())
     table.rows.push_back(*request.facet);

@@ -38,9 +38,9 @@ std::map<std::string, Steps> trajectories(const FigureSource& source) {
 report::Table cells_table(const FigureSource& source, const FigureRequest& request) {
   report::TableRequest asked;
   asked.only = request.only;
-  asked.rows = request.by;
   asked.fits_columns = true;
   asked.fits_rows = request.by.empty();
+  if (!asked.fits_rows) asked.rows = request.by;
   const auto table = report::make_table(source.store, source.experiment, asked, source.cells);
   asked.rows = table.row_axes;
   for (const auto& axis :
