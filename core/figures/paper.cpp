@@ -21,7 +21,7 @@ std::string terminal(const Paper& paper, double height) {
   };
   switch (paper.medium) {
     case Medium::Pdf:
-      return fmt::format("pdfcairo noenhanced size {:.3f}cm,{:.3f}cm font 'Helvetica,{}' fontscale 1 linewidth 1",
+      return fmt::format("pdfcairo noenhanced size {:.3f}cm,{:.3f}cm font 'Helvetica,{}' fontscale 0.75 linewidth 1",
                          width / 10, height / 10, font_points);
     case Medium::Svg:
       return fmt::format("svg noenhanced size {},{} font 'Helvetica,{}' fontscale 1 linewidth 1.3 background '#ffffff'",

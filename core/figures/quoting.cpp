@@ -10,7 +10,7 @@
 namespace espalier::figures {
 namespace {
 
-constexpr std::size_t longest_name = 48;  // in characters; a longer one leaves no room for the figure
+constexpr std::size_t longest_name = 36;  // in characters; a longer one leaves no room for the figure
 
 std::string shortened(const std::string& text) {
   if (report::width_of(text) <= longest_name) return text;

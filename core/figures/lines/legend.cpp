@@ -22,9 +22,12 @@ const std::vector<std::string>& verdicts() {
 
 }  // namespace
 
+std::string stroke_style(const PlotLine& line) {
+  return fmt::format("linecolor rgb '{}' dashtype {} linewidth 1.2", colour_of(line.colour), dash_of(line.dash));
+}
+
 std::string line_style(const PlotLine& line) {
-  return fmt::format("linecolor rgb '{}' dashtype {} linewidth 1.2 pointtype {} pointsize 0.45", colour_of(line.colour),
-                     dash_of(line.dash), mark_of(line.colour, false));
+  return fmt::format("{} pointtype {} pointsize 0.45", stroke_style(line), mark_of(line.colour, false));
 }
 
 int verdict_mark(const std::string& verdict) {
@@ -46,7 +49,8 @@ std::vector<LegendEntry> legend_of(const LinePlot& plot) {
         found.insert(mark.verdict);
       }
       if (line.names.empty() || !named.insert(line.name()).second) continue;
-      entries.push_back({line.name(), (plot.shows_verdicts ? "lines " : "linespoints ") + line_style(line)});
+      entries.push_back(
+          {line.name(), plot.shows_verdicts ? "lines " + stroke_style(line) : "linespoints " + line_style(line)});
     }
   }
   const auto sign = [&](const std::string& name, int mark) {
@@ -83,7 +87,7 @@ std::string legend_script(const std::vector<LegendEntry>& entries, const Paper& 
   std::string script = "unset title\nunset xlabel\nunset ylabel\nunset border\nunset tics\nset format '%g'\n";
   script += margins({1, paper.width_millimetres - 1, 0.5, high}, paper.width_millimetres, height_millimetres);
   script += fmt::format(
-      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 2.2 spacing 0.9 width 0 Left reverse\n"
+      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 1.6 spacing 0.9 width -2 Left reverse\n"
       "set xrange [0:1]\nset yrange [0:1]\nplot ",
       (high - 0.5) / height_millimetres, legend_columns(entries, paper.width_millimetres));
   for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -21,6 +21,7 @@ double legend_millimetres(const std::vector<LegendEntry>& entries, double width_
 // A panel of its own, with nothing in it but the legend.
 std::string legend_script(const std::vector<LegendEntry>& entries, const Paper& paper, double height_millimetres);
 
+std::string stroke_style(const PlotLine& line);  // without its marks
 std::string line_style(const PlotLine& line);
 // What a mark looks like that is told apart by its verdict.
 int verdict_mark(const std::string& verdict);

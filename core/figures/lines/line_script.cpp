@@ -156,10 +156,9 @@ class Script {
             name, colour));
       else if (intervals)
         parts.push_back(fmt::format(
-            "{} using 1:($3<$4?$2:NaN):3:4 with yerrorbars linecolor rgb '{}' linewidth 0.7 pointtype -1 notitle", name,
-            colour));
-      parts.push_back(
-          fmt::format("{} using 1:2 with {} {} notitle", name, line.is_stepped ? "steps" : "lines", line_style(line)));
+            "{} using 1:3:(0):($4-$3) with vectors nohead linecolor rgb '{}' linewidth 0.7 notitle", name, colour));
+      parts.push_back(fmt::format("{} using 1:2 with {} {} notitle", name, line.is_stepped ? "steps" : "lines",
+                                  stroke_style(line)));
       // Where marks stand close together, the line says all.
       constexpr std::size_t most_marks = 40;
       if (line.marks.size() <= most_marks)
