@@ -7,6 +7,7 @@
 
 #include "bundles/bundles.h"
 #include "databases/open_data.h"
+#include "pages/figure.h"
 #include "pages/report.h"
 #include "references/references.h"
 #include "runner/worker_program.h"
@@ -31,6 +32,7 @@ constexpr Command commands[] = {
     {"table", experiments, "The results as a table", add_table},
     {"cells", experiments, "The cells one by one: keys, states, and with csv or json everything", add_cells},
     {"report", experiments, "The results as one HTML page, which needs no network", add_report},
+    {"figure", experiments, "A figure for a paper: curves, maps of heads, times, searches or ranks", add_figure},
     {"show", experiments, "Everything known of a cell", add_show},
     {"rerun", experiments, "Compute cells again, apart from the database, and say how far the numbers are the same",
      add_rerun},

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "cells/shares_left.h"
+
 namespace espalier::page {
 namespace {
 
@@ -13,21 +15,21 @@ bool is_list(const nlohmann::json& json, const char* name) {
   return json.is_object() && json.contains(name) && json.at(name).is_array();
 }
 
+// What is no number counts as nothing.
+std::vector<std::int64_t> counts_in(const nlohmann::json& list) {
+  std::vector<std::int64_t> counts;
+  for (const auto& one : list) counts.push_back(one.is_number() ? one.get<std::int64_t>() : 0);
+  return counts;
+}
+
 // One digit a head: 0 nothing is left, 9 all of it.
 std::string left_of(const nlohmann::json& site) {
   std::string digits;
   if (!is_list(site, "vo")) return digits;
   const auto& channels = site.at("vo");
   const auto& other = is_list(site, "qk") ? site.at("qk") : channels;
-  double most = site.value("head_dim", 0.0);
-  for (const auto& list : {channels, other}) {
-    for (const auto& one : list) most = std::max(most, one.is_number() ? one.get<double>() : 0);
-  }
-  for (std::size_t head = 0; head < channels.size(); ++head) {
-    const auto number = [&](const nlohmann::json& list) {
-      return head < list.size() && list.at(head).is_number() ? list.at(head).get<double>() : 0;
-    };
-    const double share = most > 0 ? (number(channels) + number(other)) / (2 * most) : 0;
+  for (const double share :
+       shares_left(counts_in(other), counts_in(channels), site.value("head_dim", std::int64_t{0}))) {
     const int digit = share <= 0 ? 0 : share >= 1 ? 9 : std::clamp(static_cast<int>(std::lround(share * 9)), 1, 8);
     digits += static_cast<char>('0' + digit);
   }

@@ -9,10 +9,11 @@ import sys
 
 # The diagram: a room, and the rooms whose headers it may include.
 ARROWS = {
-    "cli": "runner report page exports bundle published grid store inputs tables cells words",
+    "cli": "runner report page figures exports bundle published grid store inputs tables cells words",
     "runner": "grid store inputs tables cells words",
     "report": "store statistics cells words",
     "page": "store cells words",
+    "figures": "report store cells words",
     "exports": "store cells words",
     "bundle": "store cells words",
     "published": "cells words",

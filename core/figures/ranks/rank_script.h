@@ -1,0 +1,12 @@
+// Mean ranks as a script for gnuplot.
+#pragma once
+
+#include <string>
+
+#include "figures/figure.h"
+
+namespace espalier::figures {
+
+std::string script_of(const RankPlot& plot, const Paper& paper);
+
+}  // namespace espalier::figures

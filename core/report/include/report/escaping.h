@@ -1,0 +1,20 @@
+// Names come from files: what is printed of them can neither move a cursor nor end a field.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace espalier::report {
+
+// Control characters, marks that reverse the writing direction and bytes that are no UTF-8, as \xNN or \uNNNN.
+std::string printable(std::string_view text);
+
+std::string markdown_escaped(std::string_view text);
+std::string latex_escaped(std::string_view text);
+// A text field of a CSV file: quoted where it must be; what a spreadsheet would take for a formula begins with '.
+std::string csv_escaped(std::string_view text);
+
+std::size_t width_of(std::string_view text);  // in characters
+std::string first_line(const std::string& text);
+
+}  // namespace espalier::report
