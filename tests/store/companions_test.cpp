@@ -13,19 +13,23 @@ constexpr double lease_seconds = 1000;
 
 class Companions : public ::testing::Test {
  protected:
-  // Two cells each of groups (base, scores), named by them: {"scores": 3}.
+  // Two cells each of groups (base, scores); their seed is the score group.
   void insert(const std::vector<std::pair<std::int64_t, std::int64_t>>& groups) {
     auto cells = test::sample_cells(2 * groups.size());
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const auto [base, scores] = groups[i / 2];
       if (base > 0) cells[i].groups = {base, scores};
-      cells[i].settings = "{\"scores\":" + std::to_string(scores) + "}";
+      cells[i].settings = settings_of({scores})[0];
     }
     store_.insert(test::sample_experiment(), cells, false);
   }
   static std::vector<std::string> settings_of(const std::vector<std::int64_t>& scores) {
     std::vector<std::string> settings;
-    for (const auto group : scores) settings.push_back("{\"scores\":" + std::to_string(group) + "}");
+    for (const auto group : scores) {
+      auto cell = test::sample_settings();
+      cell.seed = group;
+      settings.push_back(to_json(cell).dump());
+    }
     return settings;
   }
   std::vector<std::string> claimed(const std::string& worker) {
