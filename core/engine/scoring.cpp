@@ -3,12 +3,15 @@
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cells/sharing/work_groups.h"
 #include "engine/environment.h"
 #include "engine/untouched.h"
+#include "joint/joint_scores.h"
+#include "joint/mask_qualities.h"
 #include "loader/visit.h"
 #include "nn/arithmetic.h"
 #include "nn/mask_file.h"
@@ -38,6 +41,10 @@ std::string split_of(const loader::Plugin& plugin, const Settings& settings) {
 }
 
 }  // namespace
+
+ScoreRequest score_request_of(const CellSettings& cell) {
+  return {cell.scorer.plugin, cell.scorer.settings, cell.granularity, cell.sites, cell.seed, cell.compute};
+}
 
 nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,
                  const tasks::Task* task) {
@@ -77,18 +84,8 @@ at::Tensor scores_in_batches(const loader::PluginCatalog& catalog, const ScoreSo
   const auto place = source.model.device();
   const nn::ComputeGuard compute(type, place, nn::ComputeGuard::Purpose::Gradients);
   const nn::DeterministicGuard deterministic(place);
-  std::optional<nn::MaskSeries> series;
-  const auto evaluate_each = [&](std::span<const Mask> masks) {
-    if (source.task == nullptr || source.split == nullptr)
-      throw SettingsError("scorer '" + request.scorer + "' evaluates masks, and no data is given");
-    const nn::ComputeGuard inference(type, place);
-    if (!series)
-      series.emplace(source.model, type, SoftmaxScale{}, nn::prefix_bytes(place, source.task->device().memory_bytes));
-    std::vector<double> qualities;
-    for (const auto& evaluation : source.task->evaluate_each(*series, masks, *source.split))
-      qualities.push_back(source.task->quality(evaluation.metrics));
-    return qualities;
-  };
+  MaskQualities qualities(source, request.scorer, type);
+  const auto evaluate_each = [&](std::span<const Mask> masks) { return qualities.of(masks); };
   ScoringTask task{*prunable, units, batches, random, evaluate_each};
   auto scores = loader::call_scorer(request.scorer, *scorer, task);
   scorer.leave();
@@ -115,13 +112,13 @@ at::Tensor compute_scores(const loader::PluginCatalog& catalog, const ScoreSourc
 ScoreCache::ScoreCache(fs::path cache_folder, const loader::PluginCatalog& catalog, Watch watch)
     : cache_folder_(std::move(cache_folder)), catalog_(catalog), watch_(std::move(watch)) {}
 
-ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request) {
+ScoreCache::Place ScoreCache::place_of(BaseModel& base, const ScoreRequest& request) const {
   const auto& plugin = catalog_.find("scorer", request.scorer);
-  auto fine = request;
+  Place place{request, split_of(plugin, request.settings), {}, {}};
+  auto& fine = place.fine;
   fine.granularity = scored_granularity(plugin.description.traits, request.granularity);
-  const auto split_name = split_of(plugin, request.settings);
   nlohmann::json made_from = {{"base_model", base.digest},
-                              {"split", split_name.empty() ? "" : base.task->split_digest(split_name)},
+                              {"split", place.split.empty() ? "" : base.task->split_digest(place.split)},
                               {"scorer", request.scorer},
                               {"version", plugin.description.version},
                               {"file", plugin.file_digest},
@@ -129,49 +126,90 @@ ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request)
                               {"granularity", to_string(fine.granularity)},
                               {"sites", to_string(request.sites)},
                               {"seed", plugin.has(uses_randomness) ? request.seed : 0},
-                              {"compute", split_name.empty() ? "" : to_string(nn::for_gradients(request.compute))},
+                              {"compute", place.split.empty() ? "" : to_string(nn::for_gradients(request.compute))},
                               {"results_version", results_version}};
   note_device(made_from, base.task->device());
   if (const auto teacher = request.settings.values().find(host::teacher);
       teacher != request.settings.values().end() && teacher->second != SettingValue("dense"))
     made_from["teacher"] = DigestMemory(cache_folder_).of_checkpoint(std::get<std::string>(teacher->second));
-  Answer answer;
-  answer.digest = sha256_hex(made_from.dump());
-  answer.file = cache_folder_ / "scores" / (answer.digest + ".safetensors");
-  const Units units(base.model->sites(), fine.granularity, request.sites);
-  auto known = known_.find(answer.digest);
-  const CachedEntry entry(answer.file);
+  place.digest = sha256_hex(made_from.dump());
+  place.file = cache_folder_ / "scores" / (place.digest + ".safetensors");
+  return place;
+}
+
+const at::Tensor* ScoreCache::find(const BaseModel& base, const Place& place) {
+  auto known = known_.find(place.digest);
+  const CachedEntry entry(place.file);
   if (known != known_.end()) {
     entry.note_use();
   } else if (entry.is_whole(watch_)) {
+    const Units units(base.model->sites(), place.fine.granularity, place.fine.sites);
     try {
-      known = known_.emplace(answer.digest, nn::read_scores(answer.file, units).values).first;
+      known = known_.emplace(place.digest, nn::read_scores(place.file, units).values).first;
     } catch (const InputError&) {  // it has gone meanwhile
     }
   }
-  if (known == known_.end()) {
-    const tasks::Split* split = split_name.empty() ? nullptr : &base.task->split(split_name);
-    const auto values =
-        compute_scores(catalog_, {*base.model, *base.model, base.task.get(), split, &base.weights}, fine);
-    answer.computed_now = true;
-    const nn::Scores kept{values,
-                          {{"scorer", request.scorer},
-                           {"settings", to_json(request.settings).dump()},
-                           {"granularity", to_string(fine.granularity)},
-                           {"model_digest", base.checkpoint_digest},
-                           {"data_digest", split == nullptr ? "" : split->digest}}};
-    try {
-      // Every bit: which of two units goes may hang on the last one.
-      entry.put([&](const fs::path& aside) { nn::write_scores(aside, units, kept, at::kDouble); }, watch_);
-    } catch (const InputError& error) {
-      watch_.tell(std::string("scores are not kept: ") + error.what());
-    }
-    known = known_.emplace(answer.digest, values).first;
+  return known == known_.end() ? nullptr : &known->second;
+}
+
+void ScoreCache::keep(BaseModel& base, const Place& place, const at::Tensor& values) {
+  const auto* split = place.split.empty() ? nullptr : &base.task->split(place.split);
+  const nn::Scores kept{values,
+                        {{"scorer", place.fine.scorer},
+                         {"settings", to_json(place.fine.settings).dump()},
+                         {"granularity", to_string(place.fine.granularity)},
+                         {"model_digest", base.checkpoint_digest},
+                         {"data_digest", split == nullptr ? "" : split->digest}}};
+  const Units units(base.model->sites(), place.fine.granularity, place.fine.sites);
+  try {
+    // Every bit: which of two units goes may hang on the last one.
+    CachedEntry(place.file)
+        .put([&](const fs::path& aside) { nn::write_scores(aside, units, kept, at::kDouble); }, watch_);
+  } catch (const InputError& error) {
+    watch_.tell(std::string("scores are not kept: ") + error.what());
   }
-  answer.values =
-      fine.granularity == request.granularity
-          ? known->second
-          : heads_from_channels(Units(base.model->sites(), request.granularity, request.sites), units, known->second);
+  known_.emplace(place.digest, values);
+}
+
+std::vector<ScoreCache::Place> ScoreCache::unknown(BaseModel& base, const Place& wanted,
+                                                   std::span<const ScoreRequest> others) {
+  std::vector<Place> places = {wanted};
+  for (const auto& other : others) {
+    try {
+      auto place = place_of(base, other);
+      const bool is_there =
+          std::any_of(places.begin(), places.end(), [&](const Place& known) { return known.digest == place.digest; });
+      if (!is_there && place.split == wanted.split && find(base, place) == nullptr) places.push_back(std::move(place));
+    } catch (const Error&) {  // its own cell says so
+    }
+  }
+  return places;
+}
+
+ScoreCache::Answer ScoreCache::get(BaseModel& base, const ScoreRequest& request, std::span<const ScoreRequest> others) {
+  const auto place = place_of(base, request);
+  Answer answer{{}, false, place.digest, place.file};
+  const auto* known = find(base, place);
+  if (known == nullptr) {
+    answer.computed_now = true;
+    const auto places = unknown(base, place, place.split.empty() ? std::span<const ScoreRequest>() : others);
+    const auto* split = place.split.empty() ? nullptr : &base.task->split(place.split);
+    const ScoreSource source{*base.model, *base.model, base.task.get(), split, &base.weights};
+    std::vector<ScoreRequest> requests;
+    for (const auto& one : places) requests.push_back(one.fine);
+    const auto computed = places.size() == 1
+                              ? std::vector<std::optional<at::Tensor>>{compute_scores(catalog_, source, requests[0])}
+                              : scores_together(catalog_, source, requests, watch_);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (computed[i]) keep(base, places[i], *computed[i]);
+    }
+    known = &known_.at(place.digest);
+  }
+  answer.values = *known;
+  if (place.fine.granularity != request.granularity) {
+    const auto units = [&](Granularity granularity) { return Units(base.model->sites(), granularity, request.sites); };
+    answer.values = heads_from_channels(units(request.granularity), units(place.fine.granularity), *known);
+  }
   return answer;
 }
 

@@ -2,6 +2,8 @@
 
 #include <espalier/error.h>
 
+#include <utility>
+
 #include "loader/at_work.h"
 #include "process_state.h"
 
@@ -43,7 +45,7 @@ struct Of<Recovery> {
 
 template <typename Role>
 struct Visit<Role>::State {
-  explicit State(std::string its_who) : who(std::move(its_who)) { visited = &process; }
+  explicit State(std::string its_who) : who(std::move(its_who)), around(std::exchange(visited, &process)) {}
   ~State() { end(); }
 
   // Empty: all is as it was.
@@ -54,7 +56,7 @@ struct Visit<Role>::State {
       const AtWork leaving(who, "was being destroyed");
       role.reset();
     }
-    visited = nullptr;
+    visited = around;
     const auto harm = process.put_back();
     if (harm.empty()) return {};
     spoilt_by() =
@@ -64,6 +66,7 @@ struct Visit<Role>::State {
 
   std::string who;
   ProcessState process;
+  const ProcessState* around;  // of a visit that this one lies within
   std::unique_ptr<Role> role;
   bool ended = false;
 };

@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "live/live_workers.h"
 #include "order/choosing.h"
+#include "order/companions.h"
 #include "store/worker_name.h"
 
 namespace espalier::store {
@@ -83,15 +84,16 @@ WHERE id = :cell
 RETURNING id, key, settings, attempts, batch_halvings)sql");
   take.bind(":worker", worker);
   take.bind(":until", state.now() + lease_seconds);
-  take.bind(":cell", *cell);
+  take.bind(":cell", cell->cell);
   if (!take.executeStep()) return std::nullopt;
-  const Claim claim{take.getColumn(0).getInt64(),
-                    take.getColumn(1).getString(),
-                    take.getColumn(2).getString(),
-                    take.getColumn(3).getInt64(),
-                    worker,
-                    take.getColumn(4).getInt64()};
+  Claim claim{take.getColumn(0).getInt64(),
+              take.getColumn(1).getString(),
+              take.getColumn(2).getString(),
+              take.getColumn(3).getInt64(),
+              worker,
+              take.getColumn(4).getInt64()};
   take.reset();
+  if (cell->is_new_score_group) claim.companions = companions_of(state, *cell, worker);
   auto& attempt = state.statement("INSERT INTO attempt (cell_id, number, worker, started) VALUES (?, ?, ?, ?)");
   bind_from(attempt, 1, claim.cell_id, claim.attempt, worker, state.now());
   attempt.exec();

@@ -43,7 +43,9 @@ Attempt attempt(engine::Engine& engine, const nn::Device& device, const store::C
     record.reason = reason;
   };
   try {
-    auto result = engine.run(cell_from_json(nlohmann::json::parse(claim.settings)));
+    std::vector<CellSettings> next;
+    for (const auto& settings : claim.companions) next.push_back(cell_from_json(nlohmann::json::parse(settings)));
+    auto result = engine.run(cell_from_json(nlohmann::json::parse(claim.settings)), next);
     record.points = std::move(result.points);
     record.artifacts = std::move(result.artifacts);
     record.plugins = std::move(result.plugins);

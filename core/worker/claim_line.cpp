@@ -6,8 +6,10 @@
 namespace espalier::worker {
 
 std::string line_of(const store::Claim& claim) {
-  return nlohmann::json{{"cell_id", claim.cell_id}, {"key", claim.key},       {"settings", claim.settings},
-                        {"attempt", claim.attempt}, {"worker", claim.worker}, {"batch_halvings", claim.batch_halvings}}
+  return nlohmann::json{{"cell_id", claim.cell_id},      {"key", claim.key},
+                        {"settings", claim.settings},    {"attempt", claim.attempt},
+                        {"worker", claim.worker},        {"batch_halvings", claim.batch_halvings},
+                        {"companions", claim.companions}}
       .dump();
 }
 
@@ -20,6 +22,7 @@ store::Claim claim_from(const std::string& line) {
   claim.attempt = json.at("attempt");
   claim.worker = json.at("worker");
   claim.batch_halvings = json.at("batch_halvings");
+  claim.companions = json.at("companions").get<std::vector<std::string>>();
   return claim;
 }
 

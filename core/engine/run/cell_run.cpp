@@ -185,10 +185,11 @@ bool CellRun::step() {
 at::Tensor CellRun::scores() {
   if (!ranks_) return {};
   const Stage stage(*this, "scores");
-  const ScoreRequest wanted{cell_.scorer.plugin, cell_.scorer.settings, units_->granularity(), cell_.sites,
-                            cell_.seed,          cell_.compute};
+  const auto wanted = score_request_of(cell_);
   if (model_ != base_->model.get()) return caches_.scores.of(*model_, *base_, wanted);
-  const auto answer = caches_.scores.get(*base_, wanted);
+  std::vector<ScoreRequest> others;
+  for (const auto& other : next_cells_) others.push_back(score_request_of(other));
+  const auto answer = caches_.scores.get(*base_, wanted, others);
   result_.timing.cached["scores"] = !answer.computed_now;
   result_.artifacts.push_back({"scores", answer.digest, answer.file.string()});
   return answer.values;

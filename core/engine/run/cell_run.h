@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ namespace espalier::engine {
 
 class CellRun {
  public:
-  // Both outlive this.
-  CellRun(Caches& caches, const CellSettings& cell) : caches_(caches), cell_(cell) {}
+  // All outlive this. `next`: as Engine::run has it.
+  CellRun(Caches& caches, const CellSettings& cell, std::span<const CellSettings> next = {})
+      : caches_(caches), cell_(cell), next_cells_(next) {}
 
   // As Engine::run; once.
   CellResult run();
@@ -63,6 +65,7 @@ class CellRun {
 
   Caches& caches_;
   const CellSettings& cell_;
+  const std::span<const CellSettings> next_cells_;
   CellResult result_;
 
   const std::int64_t shortages_ = nn::memory_shortages();  // of this process before the cell

@@ -10,8 +10,8 @@ Engine::Engine(const loader::PluginCatalog& catalog, std::filesystem::path cache
     : caches_(std::make_unique<Caches>(catalog, std::move(cache_folder), std::move(watch), std::move(device))) {}
 Engine::~Engine() = default;
 
-CellResult Engine::run(const CellSettings& cell) {
-  CellRun run(*caches_, cell);
+CellResult Engine::run(const CellSettings& cell, std::span<const CellSettings> next) {
+  CellRun run(*caches_, cell, next);
   try {
     return run.run();
   } catch (const Interrupted&) {

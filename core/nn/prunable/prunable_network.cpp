@@ -16,6 +16,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <limits>
+#include <optional>
 
 #include "nn/arithmetic.h"
 #include "nn/series/mask_series.h"
@@ -113,6 +114,14 @@ Tensor PrunableNetwork::open_gates(std::vector<std::int64_t> shape) const {
 }
 
 std::vector<Projections> PrunableNetwork::gradients(const Batch& batch) {
+  return mean_gradients(batch, nullptr).weights;
+}
+
+BatchGradients PrunableNetwork::gradients_with_gates(const Batch& batch, const Units& units) {
+  return mean_gradients(batch, &units);
+}
+
+BatchGradients PrunableNetwork::mean_gradients(const Batch& batch, const Units* units) const {
   const WithGradients with_gradients;
   auto attention = attention_;
   std::vector<Tensor> leaves;
@@ -122,18 +131,25 @@ std::vector<Projections> PrunableNetwork::gradients(const Batch& batch) {
       leaves.push_back(*weight);
     }
   }
-  const auto loss = network_->with_attention(attention)->losses_of(batch, {.loss = &loss_}).mean();
+  std::optional<GateTable> gates;
+  if (units != nullptr) {
+    leaves.push_back(open_gates({units->count()}));
+    std::vector<const AttentionSite*> sites;
+    for (const auto& site : attention_) sites.push_back(&site);
+    gates.emplace(Gates{*units, leaves.back()}, sites, examples_in(batch), network_->sample_tensor().options());
+  }
+  const auto loss = network_->with_attention(attention)
+                        ->losses_of(batch, {.gates = gates ? &*gates : nullptr, .loss = &loss_})
+                        .mean();
   const auto found =
       torch::autograd::grad({loss}, leaves, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
   // Of these leaves, which are gone after this batch.
   forget_cast_weights();
-  std::vector<Projections> result;
-  for (std::size_t i = 0; i < attention.size(); ++i) {
-    const auto of = [&](std::size_t leaf) {
-      return found[leaf].defined() ? found[leaf] : at::zeros_like(leaves[leaf]);
-    };
-    result.push_back(split(attention[i], of(2 * i), of(2 * i + 1)));
-  }
+  const auto of = [&](std::size_t leaf) { return found[leaf].defined() ? found[leaf] : at::zeros_like(leaves[leaf]); };
+  BatchGradients result;
+  for (std::size_t i = 0; i < attention.size(); ++i)
+    result.weights.push_back(split(attention[i], of(2 * i), of(2 * i + 1)));
+  if (units != nullptr) result.gates = of(leaves.size() - 1);
   return result;
 }
 

@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "nn/network.h"
+#include "nn/prunable/joint_gradients.h"
 
 namespace espalier::nn {
 
-class PrunableNetwork final : public PrunableModel {
+class PrunableNetwork final : public PrunableModel, public JointGradients {
  public:
   // network: detached, its sites expanded to the frame.
   explicit PrunableNetwork(std::unique_ptr<const Network> network, Loss loss = {});
@@ -23,12 +24,15 @@ class PrunableNetwork final : public PrunableModel {
   at::Tensor losses_without_each(const Batch& batch, const Units& units) override;
   at::Tensor open_gates(std::vector<std::int64_t> shape) const override;
   std::vector<std::array<at::Tensor, 4>> gradients(const Batch& batch) override;
+  BatchGradients gradients_with_gates(const Batch& batch, const Units& units) override;
   at::Tensor squared_gradients(const Batch& batch, const Units& units, Squares squares) override;
   void observe(const Batch& batch, const Observer& observer) override;
 
  private:
   SiteActivity activity_of(const AttentionSite& site, const Tap& tap) const;
   std::vector<std::array<at::Tensor, 4>> per_sample_sums(const Batch& batch) const;
+  // units: null where no gates are asked for.
+  BatchGradients mean_gradients(const Batch& batch, const Units* units) const;
 
   std::unique_ptr<const Network> network_;
   std::vector<AttentionSite> attention_;

@@ -160,8 +160,8 @@ void remember(std::vector<GroupsOfCell>& recent, const GroupsOfCell& groups) {
 
 }  // namespace
 
-std::optional<std::int64_t> next_cell(ResultStore::State& state, const std::string& experiment,
-                                      const std::string& worker) {
+std::optional<ChosenCell> next_cell(ResultStore::State& state, const std::string& experiment,
+                                    const std::string& worker) {
   auto& select = state.statement(R"sql(
 SELECT joined.experiment_id, joined.rank, joined.cell_id, joined.base_group, joined.score_group
 FROM experiment_cell AS joined
@@ -176,8 +176,10 @@ ORDER BY joined.rank, joined.position LIMIT 1)sql");
   select.reset();
   Rank rank(state, experiment_id, lowest);
   const auto chosen = one_that_suits(rank, first, state, worker);
-  remember(state.recent_groups[worker], chosen.groups);
-  return chosen.cell;
+  auto& recent = state.recent_groups[worker];
+  const bool is_new = recent.empty() || recent.front().scores != chosen.groups.scores;
+  remember(recent, chosen.groups);
+  return ChosenCell{chosen.cell, experiment_id, lowest, chosen.groups, is_new};
 }
 
 }  // namespace espalier::store

@@ -5,11 +5,12 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
 
-class Confidence final : public espalier::Scorer {
+class Confidence final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit Confidence(const espalier::Settings& settings) : skip_last_(settings.get<bool>("skip_last")) {}
 

@@ -9,11 +9,12 @@
 #include <ATen/ops/special_entr.h>
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
 
-class Entropy final : public espalier::Scorer {
+class Entropy final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit Entropy(const espalier::Settings& settings)
       : sign_(settings.get<std::string>("keep") == "focused" ? -1 : 1) {}

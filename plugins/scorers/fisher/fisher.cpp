@@ -11,11 +11,12 @@
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
 #include <espalier/gradients.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
 
-class Fisher final : public espalier::Scorer {
+class Fisher final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit Fisher(const espalier::Settings& settings)
       : squares_(settings.get<std::string>("squares") == "per-batch" ? espalier::Squares::PerBatch

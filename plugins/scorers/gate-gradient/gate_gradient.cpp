@@ -19,11 +19,12 @@
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
 #include <espalier/gradients.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
 
-class GateGradient final : public espalier::Scorer {
+class GateGradient final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit GateGradient(const espalier::Settings& settings)
       : absolute_(settings.get<std::string>("absolute")),
@@ -46,12 +47,12 @@ class GateGradient final : public espalier::Scorer {
       const auto size = batch->size();
       const bool by_token = absolute_ == "token";
       const auto length = by_token ? tokens_of(*batch) : 1;
-      auto gates = by_token                ? task.model.open_gates({size, length, units})
-                   : absolute_ == "sample" ? task.model.open_gates({size, units})
-                                           : task.model.open_gates({units});
-      const auto losses = task.model.losses(*batch, task.units, gates);  // [examples]
-      (averages_ ? losses.mean() : losses.sum()).backward();
-      auto gradient = gates.grad().abs().to(at::kDouble);  // [..., units]
+      const auto shape = by_token                ? std::vector<std::int64_t>{size, length, units}
+                         : absolute_ == "sample" ? std::vector<std::int64_t>{size, units}
+                                                 : std::vector<std::int64_t>{units};
+      const auto loss = averages_ ? espalier::LossOfBatch::Mean : espalier::LossOfBatch::Sum;
+      auto gradient =
+          espalier::gate_gradients(task.model, *batch, task.units, shape, loss).abs().to(at::kDouble);  // [..., units]
       while (gradient.dim() > 1) gradient = gradient.sum(0);
       sum += gradient.cpu();
       examples += static_cast<double>(size);

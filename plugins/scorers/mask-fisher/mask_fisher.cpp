@@ -8,11 +8,12 @@
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
 #include <espalier/gradients.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
 
-class MaskFisher final : public espalier::Scorer {
+class MaskFisher final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit MaskFisher(const espalier::Settings&) {}
 
@@ -20,9 +21,9 @@ class MaskFisher final : public espalier::Scorer {
     auto sum = at::zeros({task.units.count()}, at::kDouble);  // [units]
     bool any = false;
     while (const auto batch = task.batches.next()) {
-      auto gates = task.model.open_gates({task.units.count()});  // [units]
-      task.model.losses(*batch, task.units, gates).mean().backward();
-      sum += gates.grad().to(at::kCPU, at::kDouble).square();
+      const auto gradient = espalier::gate_gradients(task.model, *batch, task.units, {task.units.count()},
+                                                     espalier::LossOfBatch::Mean);  // [units]
+      sum += gradient.to(at::kCPU, at::kDouble).square();
       any = true;
     }
     if (!any) throw espalier::InputError("mask-fisher was given no examples");

@@ -9,11 +9,12 @@
 #include <ATen/ops/zeros.h>
 #include <espalier/error.h>
 #include <espalier/gradients.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
 
-class Taylor final : public espalier::Scorer {
+class Taylor final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit Taylor(const espalier::Settings& settings) : squares_(settings.get<std::string>("power") == "square") {}
 

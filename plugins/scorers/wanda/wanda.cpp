@@ -8,6 +8,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <espalier/error.h>
+#include <espalier/joint.h>
 #include <espalier/scorer.h>
 
 namespace {
@@ -20,7 +21,7 @@ struct Squares {
   at::Tensor context;         // [heads, head_dim]
 };
 
-class Wanda final : public espalier::Scorer {
+class Wanda final : public espalier::Scorer, public espalier::SharesPasses {
  public:
   explicit Wanda(const espalier::Settings& settings) : sums_(settings.get<std::string>("reduce") == "sum") {}
 

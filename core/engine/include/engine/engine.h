@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,9 @@ class Engine {
   ~Engine();
 
   // Throws espalier::Error with the reason when the cell cannot be computed, Interrupted when the user stops it. A
-  // proof that fails is a result: its numbers are kept.
-  CellResult run(const CellSettings& cell);
+  // proof that fails is a result: its numbers are kept. `next`: cells of the same base model and data that are likely to be
+  // asked for; what their scorers read of the same pass is computed with the cell's own scores.
+  CellResult run(const CellSettings& cell, std::span<const CellSettings> next = {});
 
  private:
   std::unique_ptr<Caches> caches_;

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "engine/base_model.h"
 #include "loader/plugin_catalog.h"
@@ -19,6 +21,9 @@ struct ScoreRequest {
   std::int64_t seed = 0;
   ComputeType compute = ComputeType::Float32;
 };
+
+// What a cell ranks its units by.
+ScoreRequest score_request_of(const CellSettings& cell);
 
 // The loss that a plugin's settings ask for, by the names that the SDK gives them (loss, teacher, temperature); `plugin`
 // names it in messages; `task`: whose examples it is taken of, null where there are none.
@@ -47,12 +52,27 @@ class ScoreCache {
     std::string digest;
     std::filesystem::path file;
   };
-  // Of the base model itself, from memory, from the folder, or computed now.
-  Answer get(BaseModel& base, const ScoreRequest& request);
+  // Of the base model itself, from memory, from the folder, or computed now. `others`: what will be asked of it next; those that
+  // share the split, the examples and the loss are computed in the same pass, and kept. What fails of them is not told: it will
+  // be when it is asked for.
+  Answer get(BaseModel& base, const ScoreRequest& request, std::span<const ScoreRequest> others = {});
   // Of a model on its way through a schedule: computed now and not kept.
   at::Tensor of(const nn::Model& model, BaseModel& base, const ScoreRequest& request) const;
 
  private:
+  // Where scores are kept, and what exactly is computed.
+  struct Place {
+    ScoreRequest fine;  // on the units that serve
+    std::string split;  // empty: it reads none
+    std::string digest;
+    std::filesystem::path file;
+  };
+  Place place_of(BaseModel& base, const ScoreRequest& request) const;
+  const at::Tensor* find(const BaseModel& base, const Place& place);  // null: not known
+  void keep(BaseModel& base, const Place& place, const at::Tensor& values);
+  // `wanted`, and of the others those of its split that are not known.
+  std::vector<Place> unknown(BaseModel& base, const Place& wanted, std::span<const ScoreRequest> others);
+
   std::filesystem::path cache_folder_;
   const loader::PluginCatalog& catalog_;
   Watch watch_;

@@ -9,7 +9,8 @@
 
 namespace espalier::loader {
 
-// Role: Scorer, Searcher or Recovery. One visit at a time.
+// Role: Scorer, Searcher or Recovery. Visits at one time lie within each other: what began last ends first, and is blamed for
+// what any of them did.
 template <typename Role>
 class Visit {
  public:

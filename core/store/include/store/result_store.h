@@ -47,6 +47,9 @@ struct Claim {
   std::int64_t attempt = 0;  // 1 for the first
   std::string worker;
   std::int64_t batch_halvings = 0;  // batches are to be halved so often: memory did not suffice before
+  // Where the worker comes to other scores than it had: settings of waiting cells of the same base group, one of each score
+  // group that nobody is at.
+  std::vector<std::string> companions = {};
 };
 
 struct Finished {
