@@ -15,7 +15,7 @@ ARROWS = {
     "page": "store cells words",
     "exports": "store cells words",
     "bundle": "store cells words",
-    "published": "cells words",
+    "published": "statistics cells words",
     "grid": "inputs tables cells words",
     "inputs": "tables cells words",
     "store": "cells words",
