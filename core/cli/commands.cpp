@@ -215,6 +215,16 @@ Deed add_table(CLI::App& app) {
                  "Set the values of an axis against each other over all else that varies, seeds averaged: mean ranks, "
                  "Friedman and Nemenyi, Wilcoxon of two")
       ->type_name("AXIS");
+  app.add_option("--rope", arguments->rope,
+                 "With --compare: differences of at most this much are none; then also how probable it is that one of "
+                 "two is better, the same or worse")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("X");
+  app.add_option(
+         "--at", arguments->at,
+         "Columns for these achieved sparsities: where none was measured, the value on the line between the two "
+         "measured neighbours, marked †")
+      ->type_name("SPARSITY,...");
   add_slice(app, arguments->only);
   add_table_looks(app, *arguments);
   app.footer(
@@ -222,7 +232,8 @@ Deed add_table(CLI::App& app) {
       "ran;\n"
       "'espalier cells DB --stale' lists the others. Axes and values are explained in docs/views.md.\n"
       "Example: espalier table results/demo.db --rows scorer --columns sparsity --format markdown\n"
-      "         espalier table results/demo.db --compare scorer");
+      "         espalier table results/demo.db --compare scorer --rope 0.01\n"
+      "         espalier table results/demo.db --at 0.1,0.2 --format csv");
   return deed(arguments, table);
 }
 

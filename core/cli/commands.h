@@ -82,6 +82,8 @@ struct TableArguments {
   bool best = false;
   double significance = 0;  // a level; 0: no tests
   std::string compare;      // an axis; empty: a table
+  double rope = -1;         // with compare: differences of at most this much are none; -1: not asked
+  std::string at;           // achieved sparsities, joined by commas
   std::string caption;
 };
 ExitCode table(const TableArguments& arguments);

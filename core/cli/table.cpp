@@ -1,7 +1,9 @@
 #include "report/table.h"
 
 #include <espalier/error.h>
+#include <fmt/format.h>
 
+#include <charconv>
 #include <sstream>
 
 #include "output.h"
@@ -9,6 +11,7 @@
 #include "store/result_store.h"
 #include "table_output.h"
 #include "words/names.h"
+#include "words/printable.h"
 
 namespace espalier::cli {
 namespace {
@@ -21,6 +24,20 @@ std::vector<std::string> axes_from(const std::string& list) {
     if (first != std::string::npos) axes.push_back(entry.substr(first, entry.find_last_not_of(' ') - first + 1));
   }
   return axes;
+}
+
+// Numbers joined by commas.
+std::vector<double> levels_from(const std::string& list) {
+  std::vector<double> levels;
+  for (const auto& text : axes_from(list)) {
+    double level = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), level);
+    if (error != std::errc() || end != text.data() + text.size())
+      throw SettingsError(fmt::format("--at: '{}' is no number\n    expected achieved sparsities, as in 0.1,0.2",
+                                      printable_line(text)));
+    levels.push_back(level);
+  }
+  return levels;
 }
 
 }  // namespace
@@ -42,6 +59,18 @@ void print_table(const Source& source, const TableArguments& arguments) {
   request.best = arguments.best;
   if (arguments.significance != 0) request.significance = arguments.significance;
   request.caption = arguments.caption;
+  request.at = levels_from(arguments.at);
+  // Levels are of sparsity, whatever the first cell's budget is.
+  if (!request.at.empty() && request.fits_columns && arguments.compare.empty()) {
+    request.columns = {"sparsity"};
+    request.fits_columns = false;
+  }
+  if (arguments.rope >= 0) {
+    if (arguments.compare.empty())
+      throw SettingsError(
+          "--rope: differences are judged between the levels of an axis\n    expected --compare AXIS too");
+    request.rope = arguments.rope;
+  }
   if (!arguments.compare.empty()) {
     print(report::render(
         report::compare_axis(store, source.experiment, arguments.compare, request, source.cells_of_file()), format));

@@ -21,16 +21,29 @@ nlohmann::json name_json(const AxisValue& value) {
 }
 
 std::optional<double> low(const TableCell& cell) {
-  if (cell.low) return cell.low;
+  if (cell.low || cell.interpolated()) return cell.low;
   return cell.mean ? std::optional(*cell.mean - cell.half_width) : std::nullopt;
 }
 std::optional<double> high(const TableCell& cell) {
-  if (cell.high) return cell.high;
+  if (cell.high || cell.interpolated()) return cell.high;
   return cell.mean ? std::optional(*cell.mean + cell.half_width) : std::nullopt;
 }
 
 nlohmann::json number_json(const std::optional<double>& number) {
   return number ? nlohmann::json(*number) : nlohmann::json(nullptr);
+}
+
+const char* kind_of(const TableCell& cell) {
+  return cell.interpolated() ? "interpolated" : cell.mean ? "measured" : "";
+}
+
+void add_kind(const TableCell& cell, std::vector<std::string>& line) {
+  line.emplace_back(kind_of(cell));
+  if (!cell.interpolated()) {
+    line.resize(line.size() + 4);
+    return;
+  }
+  for (const auto& one : cell.neighbours) line.insert(line.end(), {number_text(one.sparsity), number_text(one.mean)});
 }
 
 }  // namespace
@@ -40,12 +53,17 @@ std::string csv_table(const Table& table) {
   for (const auto* axes : {&table.row_axes, &table.column_axes}) {
     for (const auto& axis : *axes) head.push_back(csv_escaped(axis));
   }
-  for (const auto* name : {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing",
-                           "sd", "no_value", "not_a_number", "diverged", "verdict"})
+  for (const auto* name :
+       {"value", "mean", "low", "high", "n", "achieved_min", "achieved_max", "failed", "missing", "sd", "no_value",
+        "not_a_number", "diverged", "verdict", "timed_out", "out_of_memory", "given_up"})
     head.emplace_back(name);
   const bool tested = has_tests(table);
   if (tested) {
     for (const auto* name : {"p_dense", "beside_dense", "p_best", "beside_best"}) head.emplace_back(name);
+  }
+  if (table.has_levels) {
+    for (const auto* name : {"kind", "left_sparsity", "left_mean", "right_sparsity", "right_mean"})
+      head.emplace_back(name);
   }
   std::string text = join(head, ",") + "\r\n";
   for (const auto& row : table.rows) {
@@ -65,10 +83,13 @@ std::string csv_table(const Table& table) {
       for (const auto count : {cell.without - cell.not_numbers, cell.not_numbers, cell.diverged})
         line.push_back(std::to_string(count));
       line.push_back(csv_escaped(cell.verdict));
+      for (const auto count : {cell.timed_out, cell.out_of_memory, cell.given_up})
+        line.push_back(std::to_string(count));
       if (tested) {
         line.insert(line.end(), {number_text(cell.p_dense), name_of(cell.beside_dense), number_text(cell.p_best),
                                  name_of(cell.beside_best)});
       }
+      if (table.has_levels) add_kind(cell, line);
       text += join(line, ",") + "\r\n";
     }
   }
@@ -103,6 +124,15 @@ std::string json_table(const Table& table) {
       record["no_value"] = cell.without - cell.not_numbers;
       record["not_a_number"] = cell.not_numbers;
       record["diverged"] = cell.diverged;
+      record["timed_out"] = cell.timed_out;
+      record["out_of_memory"] = cell.out_of_memory;
+      record["given_up"] = cell.given_up;
+      if (table.has_levels) {
+        record["kind"] = kind_of(cell);
+        record["neighbours"] = nlohmann::json::array();
+        for (const auto& one : cell.neighbours)
+          record["neighbours"].push_back({{"sparsity", one.sparsity}, {"mean", one.mean}});
+      }
       if (!cell.verdict.empty()) record["verdict"] = cell.verdict;
       if (marks_best(table)) record["best"] = cell.best;
       if (has_tests(table)) {

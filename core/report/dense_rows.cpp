@@ -89,7 +89,7 @@ TableCell Filling::dense_cell(const std::vector<AxisValue>& names, const std::ve
     if (request_.significance) cell.computations.resize(1);
   }
   summarise(values, spread_, cell);
-  if (!values.empty()) cell.achieved_min = cell.achieved_max = 0;
+  if (!values.empty()) cell.achieved_min = cell.achieved_max = cell.achieved_mean = 0;
   return cell;
 }
 

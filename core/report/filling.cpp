@@ -68,11 +68,7 @@ void Filling::see(std::size_t index) {
   }
   const auto state = measured_.cells().rows().text(entry.cell, "state");
   if (state == "failed" && !entry.point) {
-    ++place.cell.failed;
-    if (counted_cells_.insert(entry.cell).second) {
-      ++findings_.failed;
-      ++findings_.failures[first_line(measured_.cells().rows().text(entry.cell, "message"))];
-    }
+    see_failed(entry, place);
   } else if (state != "done" && !entry.point) {
     ++place.cell.missing;
     findings_.missing += counted_cells_.insert(entry.cell).second ? 1 : 0;
@@ -81,6 +77,21 @@ void Filling::see(std::size_t index) {
     for (std::size_t value = 0; value < values_.size(); ++value) see_value(index, value, place);
   }
   for (const auto& axis : request_.average) findings_.averaged[axis].insert(measured_.axis(entry, axis).text);
+}
+
+// What cut a cell has a note of its own; only what failed by itself is listed with its reason.
+void Filling::see_failed(const Entry& entry, Place& place) {
+  const auto& cells = measured_.cells().rows();
+  ++place.cell.failed;
+  const auto cut = findings_.cut.find(cells.text(entry.cell, "key"));
+  if (cut != findings_.cut.end()) count(cut->second, place.cell);
+  if (!counted_cells_.insert(entry.cell).second) return;
+  if (cut != findings_.cut.end()) {
+    count(cut->second, findings_.cut_cells);
+    return;
+  }
+  ++findings_.failed;
+  ++findings_.failures[first_line(cells.text(entry.cell, "message"))];
 }
 
 void Filling::see_value(std::size_t index, std::size_t value, Place& place) {
@@ -147,6 +158,7 @@ void Filling::see_achieved(const Entry& entry, TableCell& cell) {
   const auto requested = by_point ? measured_.points().number(*entry.point, "requested_sparsity")
                                   : measured_.cells().rows().number(entry.cell, "sparsity");
   if (!requested || std::abs(*achieved - *requested) <= worth_a_footnote) return;
+  cell.off_request = true;
   auto& range = findings_.achieved.emplace(*requested, std::pair(*achieved, *achieved)).first->second;
   range = {std::min(range.first, *achieved), std::max(range.second, *achieved)};
 }
@@ -240,10 +252,17 @@ TableCell Filling::filled(const Place& place, std::size_t value) {
   cell.not_numbers = place.not_numbers[value];
   cell.diverged = place.diverged[value];
   const auto samples = distinct(place.samples[value]);
-  std::vector<double> numbers;
+  std::vector<double> numbers, achieved;
   for (const auto* sample : samples) {
     numbers.push_back(sample->value);
-    if (request_.significance) cell.computations.push_back(computed_point(*measured_.entries()[sample->entry].point));
+    const auto point = *measured_.entries()[sample->entry].point;
+    if (const auto sparsity = measured_.points().number(point, "achieved_sparsity")) achieved.push_back(*sparsity);
+    if (request_.significance || !request_.at.empty()) cell.computations.push_back(computed_point(point));
+  }
+  if (!achieved.empty() && achieved.size() == samples.size()) {
+    TableCell sparsity;
+    summarise(achieved, Spread::None, sparsity);
+    cell.achieved_mean = sparsity.mean;
   }
   summarise(numbers, spread_, cell);
   if (is_latency(values_[value].name)) fill_latency(samples, values_[value].name, cell);

@@ -38,6 +38,7 @@ class Filling {
   void gather();
   void see(std::size_t entry);
   void see_value(std::size_t entry, std::size_t value, Place& place);
+  void see_failed(const Entry& entry, Place& place);
   void see_origin(const Entry& entry);
   void see_device(const Entry& entry);
   void see_achieved(const Entry& entry, TableCell& cell);

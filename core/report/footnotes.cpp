@@ -139,6 +139,23 @@ std::string why_it_failed(const Findings& findings) {
   return text;
 }
 
+std::vector<std::string> what_was_cut(const TableCell& cut) {
+  std::vector<std::string> notes;
+  if (cut.timed_out > 0) {
+    notes.push_back(fmt::format("timed out: {} reached the time limit of an attempt and {} stopped",
+                                counted(cut.timed_out, "cell"), cut.timed_out == 1 ? "was" : "were"));
+  }
+  if (cut.out_of_memory > 0) {
+    notes.push_back(fmt::format("out of memory: {} needed more than there was, or than the memory limit allows",
+                                counted(cut.out_of_memory, "cell")));
+  }
+  if (cut.given_up > 0) {
+    notes.push_back(fmt::format("given up: {} whose worker died in every attempt that it was allowed",
+                                counted(cut.given_up, "cell")));
+  }
+  return notes;
+}
+
 }  // namespace
 
 std::vector<std::string> footnotes(const Findings& findings, const Table& table) {
@@ -165,8 +182,9 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
                            ? fmt::format("{} for {}", fmt::format("{:.3f}", range.first), requested)
                            : fmt::format("{:.3f} to {:.3f} for {}", range.first, range.second, requested));
     }
-    notes.push_back("achieved sparsity differs from the requested: " + join(ranges));
+    notes.push_back("at: achieved sparsity differs from the requested: " + join(ranges));
   }
+  notes.insert(notes.end(), findings.levels.begin(), findings.levels.end());
   notes.insert(notes.end(), findings.tests.begin(), findings.tests.end());
   if (findings.diverged > 0) {
     notes.push_back("diverged: " + counted(findings.diverged, "value") +
@@ -175,6 +193,7 @@ std::vector<std::string> footnotes(const Findings& findings, const Table& table)
   if (findings.unproven > 0)
     notes.push_back(fmt::format("{} without a proof of the mask", counted(findings.unproven, "cell")));
   if (findings.failed > 0) notes.push_back("failed: " + why_it_failed(findings));
+  for (const auto& note : what_was_cut(findings.cut_cells)) notes.push_back(note);
   if (findings.not_numbers > 0) {
     notes.push_back(fmt::format("not a number: {} whose {} was measured and is none; in no mean",
                                 counted(findings.not_numbers, "value"), table.value));

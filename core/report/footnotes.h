@@ -5,9 +5,11 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "marks/cut_cells.h"
 #include "report/table.h"
 
 namespace espalier::report {
@@ -31,10 +33,13 @@ struct Findings {
   bool of_database = false;                         // no experiment file was given
   std::int64_t left_out = 0;                        // by --only
   std::string only;
-  std::vector<std::string> differences;  // names that stand for several things
-  std::vector<std::string> added;        // axes that nobody asked for and that keep values apart
-  std::vector<std::string> notes;        // more sentences, of latencies and plugins' files
-  std::vector<std::string> tests;        // what was tested and what could not be
+  std::vector<std::string> differences;      // names that stand for several things
+  std::vector<std::string> added;            // axes that nobody asked for and that keep values apart
+  std::vector<std::string> notes;            // more sentences, of latencies and plugins' files
+  std::vector<std::string> tests;            // what was tested and what could not be
+  std::vector<std::string> levels;           // what was read off a line and what could not be
+  std::unordered_map<std::string, Cut> cut;  // by key
+  TableCell cut_cells;                       // how many of each kind, each cell once
   // Requested sparsity to the range that was achieved, where it is not what was asked for.
   std::map<double, std::pair<double, double>> achieved;
 };

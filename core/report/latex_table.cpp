@@ -14,7 +14,7 @@ namespace {
 // Between escaped names and numbers: only these signs are put in after escaping.
 std::string with_signs(const std::string& escaped) {
   static const std::vector<std::pair<std::string, std::string>> signs = {
-      {"±", "$\\pm$"}, {"↑", "$\\uparrow$"}, {"↓", "$\\downarrow$"}, {"≈", "$\\approx$"}};
+      {"±", "$\\pm$"}, {"↑", "$\\uparrow$"}, {"↓", "$\\downarrow$"}, {"≈", "$\\approx$"}, {"†", "$\\dagger$"}};
   std::string out;
   for (std::size_t at = 0; at < escaped.size();) {
     const auto found = std::find_if(signs.begin(), signs.end(), [&](const auto& sign) {

@@ -12,6 +12,8 @@
 #include "filling.h"
 #include "fitting.h"
 #include "footnotes.h"
+#include "levels/levels.h"
+#include "marks/cut_cells.h"
 #include "measured_rows.h"
 #include "significance/significance.h"
 #include "slice.h"
@@ -178,6 +180,7 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   findings.only = request.only;
   findings.left_out = take_slice(cells, request.only);
   findings.notes = notes_of_files(cells);
+  findings.cut = cut_cells(store, cells.rows());
   const auto difference = cells.differences();
   findings.differences = difference.sentences;
   const auto columns = fitted_columns(request, cells, std::any_of(names.begin(), names.end(), is_latency));
@@ -187,6 +190,7 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
       measured.several_experiments() && !contains(request.rows, "experiment") && !contains(columns, "experiment");
   if (names.empty()) names = {main_metric(measured, store.measured_metrics())};
   check_reading(request, names);
+  check_levels(request, columns, names);
   table.value = join(names);
   table.decimals = decimals_of(names.front());
   table.spread = request.spread.empty() ? "interval" : request.spread;
@@ -197,6 +201,7 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   table.column_axes = axes.columns;
   findings.added = axes.added;
   Filling(measured, request, difference.axes, table, findings).fill();
+  if (!request.at.empty()) findings.levels = add_levels(store, of_database ? experiment : "", request.at, table);
   if (request.significance)
     findings.tests = test_significance(store, of_database ? experiment : "", *request.significance, table);
   table.split = fmt::format("{}", fmt::join(findings.splits, ", "));

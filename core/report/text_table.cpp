@@ -6,6 +6,7 @@
 
 #include "axes.h"
 #include "escaping.h"
+#include "marks/cut_cells.h"
 #include "rendering.h"
 #include "words/names.h"
 
@@ -64,6 +65,17 @@ std::string mean_text(const TableCell& cell, const TableValue& value) {
   return text;
 }
 
+// Beside the first value of a column; where sparsity is itself what is shown, it says it.
+bool shows_achieved(const TableCell& cell, std::size_t at, const Table& table) {
+  return cell.mean && cell.off_request && at % table.shown().size() == 0 &&
+         table.value_of(at).name != "achieved_sparsity";
+}
+
+std::string achieved_text(const TableCell& cell) {
+  const auto low = fmt::format("{:.3f}", *cell.achieved_min), high = fmt::format("{:.3f}", *cell.achieved_max);
+  return low == high ? fmt::format("at {}", low) : fmt::format("at {} to {}", low, high);
+}
+
 }  // namespace
 
 std::vector<std::vector<std::string>> head_lines(const Table& table) {
@@ -93,18 +105,19 @@ std::string cell_text(const TableRow& row, std::size_t at, const Table& table) {
   if (cell.empty()) return "-";
   std::vector<std::string> remarks;
   if (!cell.mean) {
-    if (cell.missing + cell.without == 0) return "failed";
+    if (cell.missing + cell.without == 0) return mark_of_failed(cell);
     if (cell.failed + cell.without == 0) return "...";
     if (cell.failed + cell.missing == 0) return cell.not_numbers == cell.without ? "not a number" : "no value";
   }
-  if (cell.failed > 0) remarks.push_back(fmt::format("{} failed", cell.failed));
+  if (shows_achieved(cell, at, table)) remarks.push_back(achieved_text(cell));
+  for (const auto& remark : remarks_on_failed(cell)) remarks.push_back(remark);
   if (cell.not_numbers > 0) remarks.push_back(fmt::format("{} not a number", cell.not_numbers));
   if (cell.without > cell.not_numbers) remarks.push_back(fmt::format("{} no value", cell.without - cell.not_numbers));
   if (cell.missing > 0) remarks.push_back(fmt::format("{} ...", cell.missing));
   if (cell.diverged > 0)
     remarks.push_back(cell.n == 1 ? std::string("diverged") : fmt::format("{} diverged", cell.diverged));
   std::string text;
-  if (cell.mean) text = mean_text(cell, table.value_of(at));
+  if (cell.mean) text = mean_text(cell, table.value_of(at)) + (cell.interpolated() ? "†" : "");
   if (!cell.verdict.empty()) text += " " + cell.verdict;
   const auto sign = signs_of(cell);
   if (!sign.empty() && cell.mean) text += " " + sign;

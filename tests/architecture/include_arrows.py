@@ -16,7 +16,7 @@ ARROWS = {
     "figures": "report store cells words",
     "exports": "store cells words",
     "bundle": "store cells words",
-    "published": "cells words",
+    "published": "statistics cells words",
     "grid": "inputs tables cells words",
     "inputs": "tables cells words",
     "store": "cells words",

@@ -77,13 +77,13 @@ TEST(Rendering, AsMarkdown) {
 TEST(Rendering, AsCsvHasOneLineForEachPlace) {
   EXPECT_EQ(render(sample_table(), Format::Csv),
             "granularity,scorer,sparsity,value,mean,low,high,n,achieved_min,achieved_max,failed,missing,sd,no_value,"
-            "not_a_number,diverged,verdict\r\n"
-            "dense,,0.25,accuracy,0.9,0.9,0.9,1,0.5,0.5,0,0,0,0,0,0,\r\n"
-            "dense,,0.5,accuracy,0.9,0.9,0.9,1,0.5,0.5,0,0,0,0,0,0,\r\n"
-            "head,fi|sher,0.25,accuracy,0.6,0.35,0.85,3,0.5,0.5,0,0,0,0,0,0,\r\n"
-            "head,fi|sher,0.5,accuracy,0.5,0.5,0.5,3,0.5,0.5,1,0,0,0,0,0,\r\n"
-            "head,'=cmd,0.25,accuracy,,,,0,,,0,3,,0,0,0,\r\n"
-            "head,'=cmd,0.5,accuracy,,,,0,,,2,0,,0,0,0,\r\n");
+            "not_a_number,diverged,verdict,timed_out,out_of_memory,given_up\r\n"
+            "dense,,0.25,accuracy,0.9,0.9,0.9,1,0.5,0.5,0,0,0,0,0,0,,0,0,0\r\n"
+            "dense,,0.5,accuracy,0.9,0.9,0.9,1,0.5,0.5,0,0,0,0,0,0,,0,0,0\r\n"
+            "head,fi|sher,0.25,accuracy,0.6,0.35,0.85,3,0.5,0.5,0,0,0,0,0,0,,0,0,0\r\n"
+            "head,fi|sher,0.5,accuracy,0.5,0.5,0.5,3,0.5,0.5,1,0,0,0,0,0,,0,0,0\r\n"
+            "head,'=cmd,0.25,accuracy,,,,0,,,0,3,,0,0,0,,0,0,0\r\n"
+            "head,'=cmd,0.5,accuracy,,,,0,,,2,0,,0,0,0,,0,0,0\r\n");
 }
 
 TEST(Rendering, AsLatexUsesBooktabs) {

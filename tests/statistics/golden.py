@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/fixtures/statistics/golden.json: what scipy 1.14.1 and autorank 1.3.0 say of fixed numbers.
+"""Writes tests/fixtures/statistics/golden.json: what scipy 1.14.1, autorank 1.3.0 and baycomp 1.0.3 say of fixed numbers.
 
-usage: pip install scipy==1.14.1 autorank==1.3.0 && python3 tests/statistics/golden.py
+usage: pip install scipy==1.14.1 autorank==1.3.0 baycomp==1.0.3 && python3 tests/statistics/golden.py
 """
 import json
 import pathlib
@@ -11,6 +11,7 @@ import numpy
 import pandas
 import scipy.stats
 from autorank import autorank
+from baycomp import SignedRankTest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -35,8 +36,16 @@ def ranked(blocks):
     }
 
 
+def posterior(first, second, rope):
+    """What baycomp's Bayesian signed-rank test says, which autorank calls for each pair of methods."""
+    answer = SignedRankTest.probs(first, second, rope=rope, nsamples=200000, random_state=3)
+    better, same, worse = answer if rope > 0 else (answer[0], 0.0, answer[1])
+    return {"first": first.tolist(), "second": second.tolist(), "rope": rope,
+            "better": float(better), "same": float(same), "worse": float(worse)}
+
+
 def main():
-    golden = {"ranked": [], "wilcoxon": [], "mcnemar": [], "holm": [], "studentised_range": [], "t": []}
+    golden = {"ranked": [], "wilcoxon": [], "mcnemar": [], "holm": [], "studentised_range": [], "t": [], "posterior": []}
     for methods, blocks, spread in ((3, 8, 0.02), (4, 12, 0.01), (6, 20, 0.05), (10, 15, 0.02), (2, 9, 0.02)):
         values = 0.7 + spread * random.standard_normal((blocks, methods)) + 0.01 * numpy.arange(methods)
         golden["ranked"].append(ranked(values.round(6)))
@@ -59,6 +68,15 @@ def main():
              float(scipy.stats.studentized_range.sf(2.0, methods, numpy.inf))])
     for degrees in (1, 2, 9, 100):
         golden["t"].append([degrees, float(scipy.stats.t.ppf(0.975, degrees))])
+    # Draws of their own, so that the numbers above stay what they were.
+    own = numpy.random.default_rng(11)
+    for count, apart, rope in ((8, 0.02, 0.01), (20, 0.01, 0.01), (20, 0.0, 0.02), (5, 0.05, 0.01), (40, 0.004, 0.0),
+                               (12, -0.02, 0.015), (300, 0.003, 0.002)):
+        first = (0.7 + 0.02 * own.standard_normal(count)).round(6)
+        second = (first - apart + 0.02 * own.standard_normal(count)).round(6)
+        golden["posterior"].append(posterior(first, second, rope))
+    ties = (0.7 + 0.03 * own.standard_normal((15, 2))).round(2)
+    golden["posterior"].append(posterior(ties[:, 0], ties[:, 1], 0.02))
     path = pathlib.Path(__file__).resolve().parents[1] / "fixtures/statistics/golden.json"
     path.write_text(json.dumps(golden, indent=1) + "\n")
 

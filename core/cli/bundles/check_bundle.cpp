@@ -15,6 +15,7 @@
 #include "cells/run/limits.h"
 #include "grid/files/experiment_files.h"
 #include "output.h"
+#include "references/bundled_verdicts.h"
 #include "report/comparing/repetition.h"
 #include "runner/rerun/rerun.h"
 #include "runner/share/own_folder.h"
@@ -174,6 +175,7 @@ ExitCode check_bundle_file(const CheckBundleArguments& arguments) {
   const runner::OwnFolder folder(runner::local_folder(), "check-bundle");
   auto check = bundle::check_bundle(archive, folder.path(), grid::digest_of_texts);
   check.findings.push_back(derived(archive, check.database));
+  if (archive.has("verdicts.json")) check.findings.push_back(verdicts_again(archive, check.database, folder.path()));
   if (!arguments.json) print_findings(check);
   bool interrupted = false, holds = check.holds();
   std::vector<RerunCell> cells;

@@ -12,9 +12,10 @@ Deed add_verify(CLI::App& app) {
                  "The database, the experiment file that it belongs to, or a bundle (.zip)")
       ->required()
       ->type_name("");
-  app.add_option("REFERENCE", arguments->reference,
-                 "A published table: a .toml file, or a name that 'espalier published' lists; without it the database "
-                 "alone is checked")
+  app.add_option(
+         "REFERENCE", arguments->reference,
+         "A published table: a .toml file, a name that 'espalier published' lists, or 'all' of that list; without "
+         "it the database alone is checked")
       ->type_name("");
   app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
       ->type_name("PATH");
@@ -48,6 +49,7 @@ Deed add_verify(CLI::App& app) {
       "Exit code 1 where one is outside, failed or contradicted, or the database contradicts itself.\n"
       "A bundle is looked at as 'espalier check-bundle' does.\n"
       "Example: espalier verify results/demo.db silence-of-the-weights.ast-speechcommands --model ast=ast-small\n"
+      "         espalier verify results/demo.db all\n"
       "         espalier verify demo.zip --rerun 3 --time-limit 10min");
   return [arguments] { return verify(*arguments); };
 }

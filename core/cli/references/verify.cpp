@@ -1,12 +1,14 @@
 // What was measured here against what a paper printed.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "bundles/bundles.h"
-#include "cells/metrics.h"
 #include "experiment_file.h"
 #include "output.h"
+#include "own_points.h"
 #include "published/verdicts.h"
 #include "references.h"
 #include "store/result_store.h"
@@ -28,83 +30,90 @@ std::map<std::string, std::string> names_from(const std::vector<std::string>& pa
   return names;
 }
 
-// The columns of a view by their names.
-class NamedColumns {
- public:
-  explicit NamedColumns(const store::Rows& rows) {
-    for (std::size_t i = 0; i < rows.columns.size(); ++i) places_[rows.columns[i]] = i;
+// Of the names that the user gave, those that this table has; what no table has is a mistake.
+published::VerdictRequest request_for(const published::PublishedTable& table, const published::VerdictRequest& request,
+                                      std::set<std::string>& used) {
+  std::set<std::string> models, datasets;
+  for (const auto& cell : table.cells) {
+    models.insert(cell.model);
+    datasets.insert(cell.dataset);
+    if (!cell.language.empty()) datasets.insert(cell.dataset + "/" + cell.language);
   }
-  std::string text(const std::vector<store::Value>& row, const char* column) const { return at(row, column).text; }
-  std::optional<double> real(const std::vector<store::Value>& row, const char* column) const {
-    const auto& value = at(row, column);
-    if (value.kind == store::Value::Kind::Integer) return static_cast<double>(value.integer);
-    if (value.kind == store::Value::Kind::Real) return value.real;
-    return std::nullopt;
-  }
-  std::int64_t integer(const std::vector<store::Value>& row, const char* column) const {
-    return at(row, column).integer;
-  }
-
- private:
-  const store::Value& at(const std::vector<store::Value>& row, const char* column) const {
-    static const store::Value absent;
-    const auto found = places_.find(column);
-    return found != places_.end() ? row.at(found->second) : absent;
-  }
-  std::map<std::string, std::size_t> places_;
-};
-
-published::OwnPoint own_cell(const NamedColumns& columns, const std::vector<store::Value>& row) {
-  published::OwnPoint point;
-  point.key = columns.text(row, "key");
-  point.state = columns.text(row, "state");
-  point.model = columns.text(row, "model");
-  point.dataset = columns.text(row, "dataset");
-  point.granularity = columns.text(row, "granularity");
-  point.scorer = columns.text(row, "scorer_plugin");
-  point.scope = columns.text(row, "scope");
-  point.sites = columns.text(row, "sites");
-  point.seed = columns.integer(row, "seed");
-  return point;
+  auto own = request;
+  std::erase_if(own.models, [&](const auto& pair) { return !models.contains(pair.first); });
+  std::erase_if(own.datasets, [&](const auto& pair) { return !datasets.contains(pair.first); });
+  for (const auto& [name, ours] : own.models) used.insert(name);
+  for (const auto& [name, ours] : own.datasets) used.insert(name);
+  return own;
 }
 
-std::vector<published::OwnPoint> own_points(const store::ResultStore& store, const std::string& experiment) {
-  std::vector<published::OwnPoint> result;
-  const auto points = store.points(experiment);
-  const NamedColumns columns(points);
-  for (const auto& row : points.rows) {
-    auto point = own_cell(columns, row);
-    if (point.state != "done") continue;
-    point.setting = fmt::format("{} {} {}", columns.integer(row, "base_seed"), columns.text(row, "compute"),
-                                columns.text(row, "experiment"));
-    point.split = columns.text(row, "split");
-    point.dense = columns.text(row, "kind") == "dense";
-    point.last = columns.integer(row, "last") == 1;
-    point.requested_sparsity = columns.real(row, "requested_sparsity");
-    point.achieved_sparsity = columns.real(row, "achieved_sparsity");
-    point.examples = columns.integer(row, "examples");
-    point.parameters_dense = columns.integer(row, "parameters_dense");
-    point.parameters_removed = columns.integer(row, "parameters_removed");
-    point.parameters_total = columns.integer(row, "parameters_total");
-    const auto take = [&](const char* name) {
-      if (const auto value = columns.real(row, name)) point.metrics[name] = *value;
-    };
-    for (const auto& metric : all_metrics()) take(metric.name);
-    take("flops");
-    take("parameters_total");
-    // Where a step is repaired, what stands before the repair is no result.
-    if (columns.text(row, "kind") == "recovered" && !result.empty() && result.back().key == point.key &&
-        result.back().achieved_sparsity == point.achieved_sparsity && !result.back().dense)
-      result.pop_back();
-    result.push_back(std::move(point));
+void check_used(const published::VerdictRequest& request, const std::set<std::string>& used) {
+  for (const auto* names : {&request.models, &request.datasets}) {
+    for (const auto& [name, ours] : *names) {
+      if (!used.contains(name))
+        throw SettingsError(fmt::format(
+            "no published table has a model or data set '{}'\n    run: espalier published NAME", printable_line(name)));
+    }
   }
-  const auto cells = store.cells(experiment);
-  const NamedColumns names(cells);
-  for (const auto& row : cells.rows) {
-    auto cell = own_cell(names, row);
-    if (cell.state != "done") result.push_back(std::move(cell));
+}
+
+bool says_something(const published::TableVerdicts& verdicts) {
+  return std::any_of(verdicts.cells.begin(), verdicts.cells.end(),
+                     [](const auto& cell) { return cell.verdict != "missing"; });
+}
+
+// With what the verdicts were asked with, so that a bundle that holds them can ask again.
+nlohmann::json document_of(const published::PublishedTable& table, const published::TableVerdicts& verdicts,
+                           const published::VerdictRequest& request, const std::string& experiment) {
+  auto document = published::as_json(table, verdicts);
+  document["request"] = published::as_json(request);
+  document["request"]["experiment"] = experiment;
+  return document;
+}
+
+// Every table that ships in one start; at length only those that something was found for.
+ExitCode verify_all(const Source& source, const store::ResultStore& store, const VerifyArguments& arguments,
+                    const published::VerdictRequest& request) {
+  std::vector<published::PublishedTable> tables;
+  OwnNeeds needs;
+  std::set<std::string> used;
+  for (const auto& [name, file] : published::shipped_tables()) {
+    tables.push_back(published::read_table(file));
+    needs.see(tables.back());
+    request_for(tables.back(), request, used);
   }
-  return result;
+  check_used(request, used);
+  const auto points = own_points(source.database, store, source.experiment, needs);
+  const auto answers = answers_of(store, source.experiment);
+  auto documents = nlohmann::json::array();
+  std::map<std::string, std::int64_t> summary;
+  std::string text, short_lines;
+  std::size_t cells = 0;
+  bool negative = false;
+  for (const auto& table : tables) {
+    const auto own = request_for(table, request, used);
+    const auto verdicts = published::judge(table, points, own, answers);
+    negative = negative || verdicts.is_negative();
+    cells += table.cells.size();
+    for (const auto& [verdict, count] : verdicts.summary()) summary[verdict] += count;
+    if (arguments.json)
+      documents.push_back(document_of(table, verdicts, own, source.experiment));
+    else if (says_something(verdicts))
+      text += (arguments.format == "markdown" ? published::as_markdown(table, verdicts)
+                                              : published::as_text(table, verdicts)) +
+              "\n";
+    else
+      short_lines += fmt::format("{}: {} published cells, all missing\n", table.file, table.cells.size());
+  }
+  std::vector<std::string> counts;
+  for (const auto& [verdict, count] : summary) {
+    if (count > 0) counts.push_back(fmt::format("{} {}", count, verdict));
+  }
+  if (arguments.json)
+    print_json({{"references", documents}, {"summary", summary}});
+  else
+    print(text + short_lines + fmt::format("{} tables, {} published cells: {}\n", tables.size(), cells, join(counts)));
+  return negative ? ExitCode::NegativeVerdict : ExitCode::Done;
 }
 
 }  // namespace
@@ -144,8 +153,9 @@ ExitCode verify(const VerifyArguments& arguments) {
   request.distance = arguments.distance;
   const auto source = source_of(arguments.database);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  const auto points = own_points(store, source.experiment);
+  if (arguments.reference == "all") return verify_all(source, store, arguments, request);
   if (arguments.reference.empty()) {
+    const auto points = own_points(source.database, store, source.experiment, {});
     const auto forensics = published::check_own(points);
     if (arguments.json)
       print_json({{"forensics", published::as_json(forensics)}});
@@ -154,12 +164,16 @@ ExitCode verify(const VerifyArguments& arguments) {
     return forensics.findings.empty() ? ExitCode::Done : ExitCode::NegativeVerdict;
   }
   const auto table = published::read_table(published::table_file(arguments.reference));
-  const auto verdicts = published::judge(table, points, request);
-  if (arguments.json)
-    print_json(published::as_json(table, verdicts));
-  else
+  OwnNeeds needs;
+  needs.see(table);
+  const auto points = own_points(source.database, store, source.experiment, needs);
+  const auto verdicts = published::judge(table, points, request, answers_of(store, source.experiment));
+  if (arguments.json) {
+    print_json(document_of(table, verdicts, request, source.experiment));
+  } else {
     print(arguments.format == "markdown" ? published::as_markdown(table, verdicts)
                                          : published::as_text(table, verdicts));
+  }
   return verdicts.is_negative() ? ExitCode::NegativeVerdict : ExitCode::Done;
 }
 

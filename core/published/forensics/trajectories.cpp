@@ -3,22 +3,10 @@
 #include <set>
 #include <sstream>
 
-#include "published/trajectory.h"
+#include "cells/lines/trajectory.h"
 #include "rules.h"
 
 namespace espalier::published {
-
-std::optional<Interpolation> interpolate(const std::vector<TrajectoryPoint>& points, double sparsity) {
-  for (std::size_t right = 0; right < points.size(); ++right) {
-    if (points[right].sparsity < sparsity) continue;
-    if (points[right].sparsity == sparsity) return Interpolation{points[right].value, 0, right, right};
-    if (right == 0) return std::nullopt;
-    const auto &from = points[right - 1], &to = points[right];
-    const double slope = (to.value - from.value) / (to.sparsity - from.sparsity);
-    return Interpolation{from.value + slope * (sparsity - from.sparsity), slope, right - 1, right};
-  }
-  return std::nullopt;
-}
 
 namespace {
 
@@ -37,13 +25,13 @@ std::map<std::string, Cells> trajectories(const PublishedTable& table) {
 
 std::vector<TrajectoryPoint> points_of(const PublishedTable& table, const Cells& cells) {
   std::vector<TrajectoryPoint> points;
-  for (const auto* cell : cells) points.push_back({*cell->achieved_sparsity, cell->value});
+  for (const auto* cell : cells) points.push_back({*cell->achieved_sparsity, cell->value, false});
   std::stable_sort(points.begin(), points.end(), [](auto& a, auto& b) { return a.sparsity < b.sparsity; });
   if (cells.empty() || points.front().sparsity == 0) return points;
   for (const auto& dense : table.cells) {
     if (dense.granularity == "dense" && dense.model == cells[0]->model && dense.dataset == cells[0]->dataset &&
         dense.language == cells[0]->language && dense.metric == cells[0]->metric && dense.kind == "measured") {
-      points.insert(points.begin(), {0, dense.value});
+      points.insert(points.begin(), {0, dense.value, false});
       break;
     }
   }
@@ -69,7 +57,7 @@ std::vector<TrajectoryPoint> average_points(const PublishedTable& table, const P
   for (const auto& [iteration, found] : by_iteration) {
     double sum = 0;
     for (const double value : found.second) sum += value;
-    points.push_back({found.first, sum / static_cast<double>(found.second.size())});
+    points.push_back({found.first, sum / static_cast<double>(found.second.size()), false});
   }
   return points;
 }

@@ -17,6 +17,9 @@ namespace {
 constexpr double usual_level = 0.05;
 
 void check_request(const std::string& axis, const TableRequest& request) {
+  if (!request.at.empty())
+    throw SettingsError(fmt::format(
+        "--compare {}: values that were read off a line are not compared\n    expected no --at; leave it out", axis));
   if (!request.fits_columns)
     throw SettingsError(fmt::format(
         "--compare {}: the axis compared stands in the columns\n    expected no --columns; leave it out", axis));
@@ -199,6 +202,11 @@ AxisComparison compare_axis(const store::ResultStore& store, const std::string& 
   else
     test_many(blocks, comparison);
   group_levels(comparison);
+  if (request.rope) {
+    std::vector<std::string> names;
+    for (const auto& level : comparison.levels) names.push_back(level.name);
+    comparison.rope = compare_with_rope(blocks, names, order, *request.rope, comparison.level);
+  }
   add_footnotes(table, comparison);
   return comparison;
 }

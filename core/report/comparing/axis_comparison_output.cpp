@@ -62,6 +62,9 @@ Table as_table(const AxisComparison& comparison) {
                                           pair.difference, pair.test, pair.corrected_p,
                                           pair.verdict == Tested::Same ? "not told apart" : name_of(pair.verdict)));
   }
+  if (comparison.rope) {
+    for (const auto& sentence : sentences(*comparison.rope)) table.footnotes.push_back(sentence);
+  }
   table.footnotes.insert(table.footnotes.end(), comparison.footnotes.begin(), comparison.footnotes.end());
   return table;
 }
@@ -91,16 +94,22 @@ std::string diagram(const AxisComparison& comparison) {
 }
 
 std::string csv(const AxisComparison& comparison) {
-  std::string text = "one,other,test,p,corrected_p,difference,verdict,mean_rank_one,mean_rank_other\r\n";
+  std::string text = "one,other,test,p,corrected_p,difference,verdict,mean_rank_one,mean_rank_other";
+  text += comparison.rope ? ",rope,rope_better,rope_same,rope_worse,rope_verdict\r\n" : "\r\n";
   const auto rank = [&](const std::string& name) {
     return std::find_if(comparison.levels.begin(), comparison.levels.end(),
                         [&](const ComparedLevel& level) { return level.name == name; })
         ->mean_rank;
   };
-  for (const auto& pair : comparison.pairs) {
-    text +=
-        fmt::format("{},{},{},{},{},{},{},{},{}\r\n", csv_escaped(pair.one), csv_escaped(pair.other), pair.test, pair.p,
-                    pair.corrected_p, pair.difference, name_of(pair.verdict), rank(pair.one), rank(pair.other));
+  for (std::size_t i = 0; i < comparison.pairs.size(); ++i) {
+    const auto& pair = comparison.pairs[i];
+    text += fmt::format("{},{},{},{},{},{},{},{},{}", csv_escaped(pair.one), csv_escaped(pair.other), pair.test, pair.p,
+                        pair.corrected_p, pair.difference, name_of(pair.verdict), rank(pair.one), rank(pair.other));
+    if (comparison.rope) {
+      const auto& rope = comparison.rope->pairs[i];  // pairs stand in one order in both
+      text += fmt::format(",{},{},{},{},{}", comparison.rope->rope, rope.better, rope.same, rope.worse, rope.verdict);
+    }
+    text += "\r\n";
   }
   return text;
 }
@@ -128,6 +137,7 @@ std::string json(const AxisComparison& comparison) {
                                  {"difference", pair.difference},
                                  {"verdict", name_of(pair.verdict)}});
   document["rope"] = nullptr;
+  if (comparison.rope) document["rope"] = to_json(*comparison.rope);
   document["footnotes"] = comparison.footnotes;
   return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

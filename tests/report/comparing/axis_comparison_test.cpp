@@ -41,6 +41,36 @@ class AxisComparisons : public Tables {
   }
 };
 
+TEST_F(AxisComparisons, WithARegionOfEquivalenceSayHowProbableEachOutcomeIs) {
+  add_example(0);  // three scorers, 8 blocks
+  auto request = usual();
+  request.rope = 0.01;
+
+  const auto comparison = compared("scorer", request);
+
+  ASSERT_TRUE(comparison.rope);
+  ASSERT_EQ(comparison.rope->pairs.size(), 3U);
+  const auto document = nlohmann::json::parse(render(comparison, Format::Json));
+  EXPECT_EQ(document["rope"]["rope"], 0.01);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& pair = document["rope"]["pairs"][i];
+    EXPECT_EQ(pair["one"], comparison.pairs[i].one);
+    EXPECT_EQ(pair["other"], comparison.pairs[i].other);
+    const auto better = pair["better"].get<double>(), same = pair["same"].get<double>();
+    EXPECT_NEAR(better + same + pair["worse"].get<double>(), 1, 1e-12);
+    EXPECT_EQ(pair["verdict"], better >= 0.95                        ? "better"
+                               : same >= 0.95                        ? "same"
+                               : pair["worse"].get<double>() >= 0.95 ? "worse"
+                                                                     : "undecided");
+  }
+  EXPECT_NE(render(comparison, Format::Terminal).find("Bayesian signed rank, differences of at most 0.01 are none"),
+            std::string::npos);
+  EXPECT_NE(render(comparison, Format::Csv).find(",rope,rope_better,rope_same,rope_worse,rope_verdict\r\n"),
+            std::string::npos);
+  request.rope = 10;
+  EXPECT_EQ(compared("scorer", request).rope->pairs[0].verdict, "same");
+}
+
 TEST_F(AxisComparisons, OfSeveralLevelsAreThoseOfAutorank) {
   const auto example = add_example(1);
 

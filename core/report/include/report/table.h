@@ -32,6 +32,10 @@ struct TableRequest {
   bool best = false;                         // marks the best value of each column
   // Tests each value against the unpruned model and the best of its column, at this level after Holm's correction.
   std::optional<double> significance = std::nullopt;
+  // Columns for these achieved sparsities, fractions: read off the line between the two measured neighbours where no cell
+  // was asked for them. Needs the axis `sparsity` among the columns.
+  std::vector<double> at = {};
+  std::optional<double> rope = std::nullopt;  // of a comparison: differences of at most this much are none
 };
 
 // One value of an axis, as it is written; the number where it is one.
@@ -50,27 +54,39 @@ struct ComputedPoint {
 // What a paired test says of a value beside another.
 enum class Tested { Not, Same, Better, Worse };
 
+// A measured state beside a level that was not measured.
+struct TableNeighbour {
+  double sparsity = 0;  // achieved
+  double mean = 0;
+};
+
 // What stands where a row and a column meet: the cells that share their axes, aggregated.
 struct TableCell {
   std::optional<double> mean;  // absent: nothing measured
   double half_width = 0;       // of what ± gives; 0 for one value or equal ones
   std::int64_t n = 0;          // computations behind the mean
   std::int64_t failed = 0;
-  std::int64_t missing = 0;                          // waiting or running
-  std::int64_t without = 0;                          // done, but without this value
-  std::optional<double> achieved_min, achieved_max;  // achieved sparsity of the values
-  std::optional<double> low, high;                   // a range instead of ±
-  double deviation = 0;                              // standard deviation of the values
-  std::int64_t not_numbers = 0;                      // of those without: measured, and no number
-  std::int64_t diverged = 0;                         // of the values: after a training that broke off
-  std::string verdict;                               // of a latency: faster, same, slower, or mixed
-  bool best = false;                                 // of its column
-  std::vector<ComputedPoint> computations;           // behind the mean; only where significance is asked for
-  std::optional<double> p_dense, p_best;             // corrected for all comparisons of the table
+  std::int64_t timed_out = 0, out_of_memory = 0, given_up = 0;  // of the failed: what cut them
+  std::int64_t missing = 0;                                     // waiting or running
+  std::int64_t without = 0;                                     // done, but without this value
+  std::optional<double> achieved_min, achieved_max;             // achieved sparsity of the values
+  std::optional<double> achieved_mean;                          // of the computations behind the mean
+  bool off_request = false;                                     // it is not the one that was asked for
+  std::optional<double> low, high;                              // a range instead of ±
+  double deviation = 0;                                         // standard deviation of the values
+  std::int64_t not_numbers = 0;                                 // of those without: measured, and no number
+  std::int64_t diverged = 0;                                    // of the values: after a training that broke off
+  std::string verdict;                                          // of a latency: faster, same, slower, or mixed
+  bool best = false;                                            // of its column
+  std::vector<ComputedPoint> computations;  // behind the mean; only where a test or a line needs them
+  std::optional<double> p_dense, p_best;    // corrected for all comparisons of the table
   Tested beside_dense = Tested::Not, beside_best = Tested::Not;
-  bool blank = false;  // no such thing, as the search of an unpruned model
+  bool blank = false;                      // no such thing, as the search of an unpruned model
+  std::vector<TableNeighbour> neighbours;  // two of them: the mean was not measured, and lies on the line between
 
-  bool empty() const { return n + failed + missing + without == 0; }  // the grid holds no such cell
+  bool interpolated() const { return !neighbours.empty(); }
+  // The grid holds no such cell, and nothing was read off a line for it.
+  bool empty() const { return n + failed + missing + without == 0 && !interpolated(); }
 };
 
 struct TableRow {
@@ -100,6 +116,7 @@ struct Table {
   std::vector<TableValue> values;   // where there is more than one, or it is printed in another way
   std::string spread = "interval";  // what ± or a range stands for
   std::string caption;              // empty: the experiment and the value
+  bool has_levels = false;          // some columns were asked for as achieved sparsities
 
   // What is shown, at least one; and of which the cell at this place of a row is.
   std::vector<TableValue> shown() const;

@@ -190,6 +190,8 @@ class ResultStore {
   Rows cells_in_detail(const std::string& experiment) const;
   // View `latencies`, the last points of done cells.
   Rows latencies(const std::string& experiment) const;
+  // How the last attempt of each failed cell ended: key, outcome (failed or lost), reason (one word; null: not recorded).
+  Rows failures(const std::string& experiment) const;
   // Every metric of the dense and of the last point of each cell's last attempt: key, kind, last, name, value.
   Rows metrics(const std::string& experiment) const;
   // Where what was said of each example is: key, step, kind, last, name (`right`, or of Point::example_numbers), digest; of

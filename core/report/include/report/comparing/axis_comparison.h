@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "report/comparing/rope.h"
 #include "report/table.h"
 
 namespace espalier::report {
@@ -36,12 +37,13 @@ struct AxisComparison {
   std::optional<double> critical_difference;     // of mean ranks; none for two levels
   std::vector<std::vector<std::string>> groups;  // levels that are not told apart, the largest such groups
   std::vector<ComparedPair> pairs;
+  std::optional<RopeComparison> rope;  // where it was asked for
   std::vector<std::string> footnotes;
 };
 
 // Blocks are the rows of the table that has the axis as columns: of all else that varies, seeds averaged, or of `rows` where
 // the request names them. Friedman's test, then Nemenyi's, of three levels and more; Wilcoxon's of two. The level is the
-// request's `significance`, 0.05 without. Throws SettingsError where the axis or value cannot be compared.
+// request's `significance`, 0.05 without. With a `rope`, also the Bayesian signed-rank test of each pair. Throws SettingsError where the axis or value cannot be compared.
 AxisComparison compare_axis(const store::ResultStore& store, const std::string& experiment, const std::string& axis,
                             TableRequest request, const std::vector<store::NewCell>* cells_of_file = nullptr);
 
