@@ -125,7 +125,10 @@ JudgedTable judged_table(const VerifyArguments& arguments) {
   const auto table = published::read_table(published::table_file(arguments.reference));
   const auto source = source_of(arguments.database);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  const auto verdicts = published::judge(table, own_points(store, source.experiment), request);
+  OwnNeeds needs;
+  needs.see(table);
+  const auto points = own_points(source.database, store, source.experiment, needs);
+  const auto verdicts = published::judge(table, points, request, answers_of(store, source.experiment));
   constexpr auto replace = nlohmann::json::error_handler_t::replace;
   return {table.file, published::as_json(table, verdicts).dump(-1, ' ', false, replace)};
 }
