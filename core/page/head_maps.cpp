@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "cells/shares_left.h"
+#include "cells/left/shares_left.h"
 
 namespace espalier::page {
 namespace {

@@ -58,7 +58,7 @@ TEST(FigureScript, ShowsNamesInSingleQuotesWithoutLineBreaks) {
   Paper paper;
   const auto script = script_of(lines_named("it's\n!rm"), paper);
 
-  EXPECT_NE(script.find("title 'it''s\\x0A!rm'"), std::string::npos) << script;
+  EXPECT_NE(script.find("title 'it''s\\x0a!rm'"), std::string::npos) << script;
   EXPECT_EQ(script.find("\n!rm"), std::string::npos);
 }
 

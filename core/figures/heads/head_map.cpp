@@ -8,8 +8,8 @@
 #include <set>
 #include <sstream>
 
+#include "cells/left/shares_left.h"
 #include "cells/point.h"
-#include "cells/shares_left.h"
 #include "report/table.h"
 #include "store/open/point_details.h"
 #include "words/names.h"
@@ -131,7 +131,7 @@ Figure head_map(const FigureSource& source, const FigureRequest& request) {
   for (const auto& row : plot.rows) sites.push_back(row.site);
   const auto names = short_sites(sites);
   for (std::size_t row = 0; row < names.size(); ++row) plot.rows[row].site = names[row];
-  plot.shade_label = keys.size() == 1 ? "share of the head that is left" : "share of cells that keep the head";
+  plot.shade_label = keys.size() == 1 ? "share left" : "share of cells";
   Figure figure;
   figure.notes.push_back(keys.size() == 1
                              ? fmt::format("mask of the cell {}", *keys.begin())

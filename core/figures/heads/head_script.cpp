@@ -48,7 +48,7 @@ std::string script_of(const HeadPlot& plot, const Paper& paper) {
                       quoted("site", paper.medium), 2.2 / width);
   // Light to dark in one hue, so that it prints in grey as well.
   text += "set palette defined (0 '#f4f4f4', 0.5 '#7fb8d9', 1 '#08519c')\nset cbrange [0:1]\nset cbtics 0.25\n";
-  text += fmt::format("set cblabel {} offset -1.2,0\n", quoted(plot.shade_label, paper.medium));
+  text += fmt::format("set cblabel {} offset 0.4,0\n", quoted(plot.shade_label, paper.medium));
   text +=
       fmt::format("set colorbox user origin screen {:.4f},screen {:.4f} size screen {:.4f},screen {:.4f}\n",
                   (left + cell * columns + 2) / width, below / height, 3 / width, (height - above - below) / height);

@@ -87,7 +87,7 @@ std::string legend_script(const std::vector<LegendEntry>& entries, const Paper& 
   std::string script = "unset title\nunset xlabel\nunset ylabel\nunset border\nunset tics\nset format '%g'\n";
   script += margins({1, paper.width_millimetres - 1, 0.5, high}, paper.width_millimetres, height_millimetres);
   script += fmt::format(
-      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 1.6 spacing 0.9 width -2 Left reverse\n"
+      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 1.6 spacing 0.9 width -4 Left reverse\n"
       "set xrange [0:1]\nset yrange [0:1]\nplot ",
       (high - 0.5) / height_millimetres, legend_columns(entries, paper.width_millimetres));
   for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -1,4 +1,4 @@
-#include "cells/shares_left.h"
+#include "cells/left/shares_left.h"
 
 #include <algorithm>
 
