@@ -87,7 +87,11 @@ double cost(const HeadGroup& group, double model_width, const DeviceFacts& devic
   return channels * (2 * model_width + typical_tokens) + device.group_overhead;
 }
 
-std::int64_t rounded_up(std::int64_t width, std::int64_t multiple) {
+// Kernels of packed attention want every width rounded. Others are only quicker by it, where little is padded: narrower heads
+// stay as they are.
+std::int64_t rounded_up(std::int64_t width, const DeviceFacts& device) {
+  const auto multiple = device.width_multiple;
+  if (!device.packed_attention && width < 2 * multiple) return width;
   return (width + multiple - 1) / multiple * multiple;
 }
 
@@ -157,8 +161,8 @@ std::vector<HeadGroup> grouped(const std::vector<ScaledHead>& heads, std::int64_
   std::sort(groups.begin(), groups.end(),
             [](const HeadGroup& a, const HeadGroup& b) { return a.heads[0].index < b.heads[0].index; });
   for (auto& group : groups) {
-    group.qk = rounded_up(group.qk, device.width_multiple);
-    group.vo = rounded_up(group.vo, device.width_multiple);
+    group.qk = rounded_up(group.qk, device);
+    group.vo = rounded_up(group.vo, device);
   }
   return groups;
 }

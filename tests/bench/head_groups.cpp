@@ -112,12 +112,11 @@ int main(int count, char** words) {
   const c10::InferenceMode inference;
   const auto engine = facts_of(at::kCPU);
   const std::vector<Way> ways = {{"engine", engine.group_overhead, engine.width_multiple},
-                                 {"no cost", 0, 1},
-                                 {"500", 500, 1},
-                                 {"8000", 8000, 1},
-                                 {"32000", 32000, 1},
-                                 {"one group", 1e12, 1},
-                                 {"eights", engine.group_overhead, 8},
+                                 {"no cost", 0, engine.width_multiple},
+                                 {"8000", 8000, engine.width_multiple},
+                                 {"one group", 1e12, engine.width_multiple},
+                                 {"ones", engine.group_overhead, 1},
+                                 {"fours", engine.group_overhead, 4},
                                  {"sixteens", engine.group_overhead, 16}};
   std::string header = fmt::format("{:<30}", "site, share of channels kept");
   for (const auto& way : ways) header += fmt::format(" | {:>11}", way.name);

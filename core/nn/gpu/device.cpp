@@ -18,12 +18,13 @@ namespace espalier::nn {
 namespace {
 
 // Pieces of a CPU are what its cache holds. A GPU's are what fills it: 65,536 tokens of a BERT-base in float32 take 800 MB
-// between two layers. One more group of heads costs a CPU about 25 microseconds for 400 tokens, and a GPU a launch.
+// between two layers. One more group of heads costs a CPU about 25 microseconds for 400 tokens, and a GPU a launch. Attention over
+// heads of odd widths is slow on both: eights fill a CPU's registers (results/measured/head-groups.md).
 constexpr DeviceFacts cpu_facts{.piece_tokens = 1024,
                                 .scoring_examples = 64,
                                 .scoring_padding = 0,
                                 .speech_examples = 32,
-                                .width_multiple = 1,
+                                .width_multiple = 8,
                                 .group_overhead = 2000,
                                 .packed_attention = false,
                                 .half_stream = false};
