@@ -41,6 +41,21 @@ TEST_F(References, MeetADatabase) {
   EXPECT_CONTAINS(espalier({"verify", "tiny.toml", "astar-2021"}).out, "it has 'small' on 'few'");
 }
 
+TEST_F(References, MeetADatabaseAllAtOnce) {
+  ASSERT_EQ(espalier({"run", "tiny.toml"}).exit_code, 0);
+  const auto document = json(espalier({"verify", "tiny.toml", "all", "--json"}));
+
+  std::int64_t cells = 0;
+  for (const auto& [verdict, count] : document.at("summary").items()) cells += count.get<std::int64_t>();
+  EXPECT_EQ(cells, 1660);
+  EXPECT_EQ(document.at("references").size(), json(espalier({"published", "--json"})).at("published").size());
+  EXPECT_EQ(document.at("references").at(0).at("request").at("distance"), 0.5);
+  EXPECT_CONTAINS(espalier({"verify", "tiny.toml", "all"}).out, "1660 published cells: 1660 missing");
+  const auto unknown = espalier({"verify", "tiny.toml", "all", "--model", "nobody=small"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_CONTAINS(unknown.err, "no published table has a model or data set 'nobody'");
+}
+
 TEST_F(References, RefuseWhatIsNoDatabaseAndNoTable) {
   folder_.write("text.db", "no database");
   folder_.write("text.toml", "no table");
