@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cells/cell_fields.h"
+#include "cells/fields/cell_fields.h"
 #include "flattened.h"
 #include "words/names.h"
 

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "cells/cell_fields.h"
+#include "cells/fields/cell_fields.h"
 #include "cells/vocabulary.h"
 #include "child_process.h"
 #include "runner/worker_program.h"

@@ -11,8 +11,8 @@
 #include <system_error>
 #include <unordered_set>
 
-#include "cells/cell_fields.h"
 #include "cells/cell_settings.h"
+#include "cells/fields/cell_fields.h"
 #include "store/result_store.h"
 #include "words/texts/durations.h"
 

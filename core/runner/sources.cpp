@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cells/cell_fields.h"
 #include "cells/cell_settings.h"
+#include "cells/fields/cell_fields.h"
 #include "words/version.h"
 
 namespace espalier::runner {

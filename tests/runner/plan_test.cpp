@@ -1,5 +1,5 @@
-#include "cells/cell_fields.h"
 #include "runner/plan.h"
+#include "cells/fields/cell_fields.h"
 
 #include "runner_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "cells/cell_fields.h"
+#include "cells/fields/cell_fields.h"
 
 #include <nlohmann/json.hpp>
 
