@@ -249,7 +249,8 @@ class CellRows::PartsByText {
     });
     parts[Files] = place(Files, files, [&] {
       NamedPart digests;
-      for (const auto& [role, digest] : parsed(files).items()) {
+      const auto document = parsed(files);
+      for (const auto& [role, digest] : document.items()) {
         if (digest.is_string()) digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
       }
       return digests;
