@@ -114,7 +114,12 @@ std::vector<Evaluated> SplitEvaluator::evaluate_each(std::span<const Mask> masks
     compute(questions, at_least);
   }
   std::vector<Evaluated> answers;
-  for (const auto& digest : digests) answers.push_back(answers_.at(digest));
+  for (const auto& digest : digests) {
+    const auto& answer = answers.emplace_back(answers_.at(digest));
+    if (!answer.complete || !(improvements_.empty() || answer.quality > improvements_.back().at("quality"))) continue;
+    improvements_.push_back(
+        {{"quality", answer.quality}, {"evaluations", static_cast<double>(evaluations())}, {"seconds", seconds()}});
+  }
   return answers;
 }
 

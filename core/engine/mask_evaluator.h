@@ -58,6 +58,9 @@ class SplitEvaluator final : public MaskEvaluator {
   double seconds() const override;
   double resolution() const override;
 
+  // Each answer that was better than all before it, after how many evaluations and seconds: the trajectory of a searcher
+  // that tells no steps of its own.
+  const std::vector<std::map<std::string, double>>& improvements() const { return improvements_; }
   EvaluationWork work() const;
   // Of what was asked, how many answers are certain but for stopping_error.
   std::int64_t within_error() const;
@@ -101,6 +104,7 @@ class SplitEvaluator final : public MaskEvaluator {
   const EvaluatorSettings settings_;
   const Watch& watch_;
   std::filesystem::path journal_;
+  std::vector<std::map<std::string, double>> improvements_;
   std::map<std::string, Evaluated> answers_;  // by the mask's digest
   std::set<std::string> asked_;
   mutable std::optional<std::unique_ptr<tasks::BoundedMetric>> bounds_;

@@ -3,6 +3,7 @@
 #include <espalier/error.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -92,7 +93,8 @@ class ModelCosts final : public MaskCosts {
 // What a searcher says is kept with the cell, so it is bounded, and text that can be written as JSON.
 class KeptReport final : public SearchReport {
  public:
-  explicit KeptReport(const Watch& watch) : watch_(watch) {}
+  // `on_split`: null where the searcher evaluates no masks.
+  KeptReport(const Watch& watch, const SplitEvaluator* on_split) : watch_(watch), on_split_(on_split) {}
   void say(const std::string& line) override {
     watch_.check();
     watch_.tell(printable_line(line, longest_line));
@@ -106,6 +108,10 @@ class KeptReport final : public SearchReport {
     }
     auto& kept = record.trajectory.emplace_back();
     for (const auto& [name, value] : values) kept[printable_line(name)] = value;
+    // The same of all searchers, so that one figure can show several.
+    const std::chrono::duration<double> since = std::chrono::steady_clock::now() - begun_;
+    kept.try_emplace("seconds", since.count());
+    if (on_split_ != nullptr) kept.try_emplace("evaluations", static_cast<double>(on_split_->evaluations()));
   }
   SearchRecord record;
 
@@ -117,6 +123,8 @@ class KeptReport final : public SearchReport {
     if (record.notes.size() < most_notes || record.notes.contains(key)) record.notes[key] = std::move(note);
   }
   const Watch& watch_;
+  const SplitEvaluator* on_split_;
+  const std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
 };
 
 // What a searcher reads; null: nothing.
@@ -150,6 +158,17 @@ EvaluatorSettings evaluator_settings(const SearchSource& source, const SearchReq
       request.settings.has(host::stopping_error) ? request.settings.get<double>(host::stopping_error) : 0;
   return {metric,         request.compute, request.softmax_scale, source.folder, source.model_digest,
           stopping_error, std::move(check)};
+}
+
+// What evaluating took, and how it went where the searcher told no steps.
+void take_evaluations(Found& found, const SplitEvaluator& on_split) {
+  found.record.work = on_split.work();
+  if (found.record.trajectory.empty()) found.record.trajectory = on_split.improvements();
+  if (on_split.stopping_error() > 0) {
+    found.record.notes["stopping"] = fmt::format("{} of {} answers within an error of {}", on_split.within_error(),
+                                                 on_split.evaluations(), on_split.stopping_error());
+  }
+  found.journal = on_split.journal();
 }
 
 // What the searcher trained, once it has gone. Throws PluginError where weights are no numbers.
@@ -199,7 +218,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   MaskEvaluator& evaluator = on_split ? static_cast<MaskEvaluator&>(*on_split) : no_evaluator;
 
   ModelCosts costs(source, request, watch);
-  KeptReport report(watch);
+  KeptReport report(watch, on_split ? &*on_split : nullptr);
   // A copy: the scores are kept, and serve other cells.
   const auto own_scores = source.scores.defined() ? source.scores.clone() : source.scores;
   SearchTask task{*prunable,  source.units, source.units.remaining(source.kept),
@@ -214,14 +233,7 @@ Found search(const loader::PluginCatalog& catalog, const SearchSource& source, c
   searcher.leave();
   shown.check(searcher.who());
   found.record = std::move(report.record);
-  if (on_split) {
-    found.record.work = on_split->work();
-    if (on_split->stopping_error() > 0) {
-      found.record.notes["stopping"] = fmt::format("{} of {} answers within an error of {}", on_split->within_error(),
-                                                   on_split->evaluations(), on_split->stopping_error());
-    }
-    found.journal = on_split->journal();
-  }
+  if (on_split) take_evaluations(found, *on_split);
   if (model) take_model(found, *model, request.searcher);
   return found;
 }

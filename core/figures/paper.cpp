@@ -78,7 +78,7 @@ int dash_of(std::size_t place) {
 }
 
 double text_millimetres(const std::string& text) {
-  return static_cast<double>(report::width_of(text)) * font_points * 0.56 / points_an_inch * millimetres_an_inch;
+  return static_cast<double>(report::width_of(text)) * font_points * 0.5 / points_an_inch * millimetres_an_inch;
 }
 
 }  // namespace espalier::figures

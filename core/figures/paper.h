@@ -26,6 +26,6 @@ int dash_of(std::size_t place);
 
 // Width of a text in the figure's font, roughly.
 double text_millimetres(const std::string& text);
-inline constexpr double line_millimetres = 3.5;
+inline constexpr double line_millimetres = 2.9;  // from one entry of a legend to the next
 
 }  // namespace espalier::figures

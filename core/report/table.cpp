@@ -142,13 +142,18 @@ MeasuredRows measured_rows(const store::ResultStore& store, const std::string& e
     return std::any_of(request.rows.begin(), request.rows.end(), is) || std::any_of(columns.begin(), columns.end(), is);
   };
   const bool timed = std::any_of(values.begin(), values.end(), is_latency) || any(is_axis_of_latency);
-  // A metric that the table does not show is not looked for; without a value asked for, any that was measured may be it.
-  const auto shown = values.empty() ? store.measured_metrics() : values;
-  std::vector<std::string> unread = {"message", "worker", "finished"};
-  for (const auto& metric : known_metrics()) {
-    if (!contains(shown, metric)) unread.push_back(metric);
+  // What a table reads of points. Without a value asked for, any metric that was measured may be it.
+  std::vector<std::string> read = {"experiment",   "key",
+                                   "step",         "kind",
+                                   "last",         "achieved_sparsity",
+                                   "proof_passed", "heads_kept",
+                                   "mask_digest",  "predictions_digest",
+                                   "split",        "examples",
+                                   "not_numbers",  "requested_sparsity"};
+  for (const auto& value : values.empty() ? store.measured_metrics() : values) {
+    if (!is_latency(value) && !contains(read, value)) read.push_back(value);
   }
-  auto points = store.points_without(experiment, unread);
+  auto points = store.points_with(experiment, read);
   auto latencies = timed ? store.latencies(experiment) : store::Rows{{"key", "batch"}, {}};
   return MeasuredRows(std::move(cells), std::move(points), std::move(latencies), any(tells_points_apart),
                       any([](const std::string& axis) { return axis == "experiment"; }));

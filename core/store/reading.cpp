@@ -1,5 +1,5 @@
 // What was recorded, on its way out: counts, progress, and the public views row by row.
-#include <algorithm>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -234,16 +234,17 @@ Rows ResultStore::points(const std::string& experiment) const {
                     [&] { return view_rows(*state_, "SELECT * FROM points WHERE state = 'done'", experiment); });
 }
 
-Rows ResultStore::points_without(const std::string& experiment, const std::vector<std::string>& columns) const {
+Rows ResultStore::points_with(const std::string& experiment, const std::vector<std::string>& columns) const {
   return translated(state_->file, [&] {
+    std::set<std::string> has;
     auto& names = state_->statement("SELECT name FROM pragma_table_info('points')");
-    std::string wanted;
-    while (names.executeStep()) {
-      const auto name = names.getColumn(0).getString();
-      if (std::find(columns.begin(), columns.end(), name) != columns.end()) continue;
-      wanted += (wanted.empty() ? "" : ", ") + name;
-    }
+    while (names.executeStep()) has.insert(names.getColumn(0).getString());
     names.reset();
+    std::string wanted;
+    for (const auto& column : columns) {
+      if (has.count(column) == 0) throw StoreError("the view points lacks the column '" + column + "'");
+      wanted.append(wanted.empty() ? "" : ", ").append(column);
+    }
     return view_rows(*state_, "SELECT " + wanted + " FROM points WHERE state = 'done'", experiment);
   });
 }

@@ -69,6 +69,25 @@ TEST_F(Evaluator, GivesTheMetricOfTheMaskedModel) {
   EXPECT_DOUBLE_EQ(evaluator.resolution(), 1.0 / 400);
 }
 
+TEST_F(Evaluator, KeepsEachAnswerThatIsBetterThanAllBefore) {
+  auto evaluator = make();
+  std::vector<std::pair<double, double>> better;  // quality, evaluations
+  double asked = 0;
+  for (const auto& mask : random_masks(12)) {
+    ++asked;
+    const auto quality = plain(mask);
+    evaluator.evaluate(mask, no_bound);
+    if (better.empty() || quality > better.back().first) better.emplace_back(quality, asked);
+  }
+  const auto& kept = evaluator.improvements();
+  ASSERT_EQ(kept.size(), better.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    EXPECT_DOUBLE_EQ(kept[i].at("quality"), better[i].first);
+    EXPECT_EQ(kept[i].at("evaluations"), better[i].second);
+    EXPECT_GE(kept[i].at("seconds"), i == 0 ? 0 : kept[i - 1].at("seconds"));
+  }
+}
+
 TEST_F(Evaluator, StopsOnlyWhereTheBoundIsCertainlyMissed) {
   const double dense = plain(everything);
   int stopped = 0;

@@ -98,7 +98,11 @@ TEST_F(Searching, ASearchThatIsRepeatedComputesNothingAgain) {
   EXPECT_GT(first["computed"], 0);
   EXPECT_EQ(again["computed"], 0);
   EXPECT_EQ(again["evaluations"], first["evaluations"]);
-  EXPECT_EQ(again["trajectory"], first["trajectory"]);
+  const auto without_seconds = [](nlohmann::json trajectory) {
+    for (auto& step : trajectory) EXPECT_EQ(step.erase("seconds"), 1u);
+    return trajectory;
+  };
+  EXPECT_EQ(without_seconds(again["trajectory"]), without_seconds(first["trajectory"]));
 }
 
 // Of the whole model, in every family: what the compacted model does is what was asked for, or less by a head.

@@ -54,7 +54,22 @@ TEST_F(Claims, FinishOnce) {
   EXPECT_FALSE(store.finish(*claim, done_attempt(0.1)));
   EXPECT_FALSE(store.renew(*claim, long_lease));
   EXPECT_EQ(store.counts("demo").done, 1);
-  EXPECT_EQ(store.points("demo").rows.size(), 2U);
+  const auto all = store.points("demo");
+  ASSERT_EQ(all.rows.size(), 2U);
+  const auto some = store.points_with("demo", {"accuracy", "key"});
+  EXPECT_EQ(some.columns, (std::vector<std::string>{"accuracy", "key"}));
+  ASSERT_EQ(some.rows.size(), all.rows.size());
+  for (std::size_t i = 0; i < some.columns.size(); ++i) {
+    const auto place = std::find(all.columns.begin(), all.columns.end(), some.columns[i]) - all.columns.begin();
+    for (std::size_t row = 0; row < all.rows.size(); ++row) {
+      const auto& one = some.rows[row][i];
+      const auto& other = all.rows[row].at(static_cast<std::size_t>(place));
+      EXPECT_TRUE(one.kind == other.kind && one.integer == other.integer && one.real == other.real &&
+                  one.text == other.text);
+    }
+  }
+  EXPECT_EQ(store.measured_metrics(), (std::vector<std::string>{"accuracy"}));
+  EXPECT_THROW(store.points_with("demo", {"acuracy"}), StoreError);
 }
 
 TEST_F(Claims, FollowWhereTheCellBeforeEnds) {

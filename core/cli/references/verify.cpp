@@ -130,7 +130,7 @@ JudgedTable judged_table(const VerifyArguments& arguments) {
   const auto points = own_points(source.database, store, source.experiment, needs);
   const auto verdicts = published::judge(table, points, request, answers_of(store, source.experiment));
   constexpr auto replace = nlohmann::json::error_handler_t::replace;
-  return {table.file, published::as_json(table, verdicts).dump(-1, ' ', false, replace)};
+  return {table.file, document_of(table, verdicts, request, source.experiment).dump(-1, ' ', false, replace)};
 }
 
 ExitCode verify(const VerifyArguments& arguments) {

@@ -68,7 +68,7 @@ std::vector<LegendEntry> legend_of(const LinePlot& plot) {
 }
 
 std::size_t legend_columns(const std::vector<LegendEntry>& entries, double width_millimetres) {
-  constexpr double sample_millimetres = 9;
+  constexpr double sample_millimetres = 10;
   double widest = 1;
   for (const auto& entry : entries) widest = std::max(widest, text_millimetres(entry.name) + sample_millimetres);
   const auto fit = static_cast<std::size_t>(std::max(1.0, std::floor((width_millimetres - 4) / widest)));
@@ -87,7 +87,7 @@ std::string legend_script(const std::vector<LegendEntry>& entries, const Paper& 
   std::string script = "unset title\nunset xlabel\nunset ylabel\nunset border\nunset tics\nset format '%g'\n";
   script += margins({1, paper.width_millimetres - 1, 0.5, high}, paper.width_millimetres, height_millimetres);
   script += fmt::format(
-      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 1.6 spacing 0.9 width -4 Left reverse\n"
+      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 2.5 spacing 0.9 width -4 Left reverse\n"
       "set xrange [0:1]\nset yrange [0:1]\nplot ",
       (high - 0.5) / height_millimetres, legend_columns(entries, paper.width_millimetres));
   for (std::size_t i = 0; i < entries.size(); ++i) {

@@ -179,8 +179,9 @@ class ResultStore {
   std::vector<ExperimentRecord> experiments() const;
 
   Rows points(const std::string& experiment) const;  // view `points`
-  // The same without these of its columns: each metric of many points costs a look for it.
-  Rows points_without(const std::string& experiment, const std::vector<std::string>& columns) const;
+  // The same with these of its columns alone: each costs, and a metric costs a look for it. Throws StoreError for a column
+  // that the view lacks.
+  Rows points_with(const std::string& experiment, const std::vector<std::string>& columns) const;
   std::vector<std::string> measured_metrics() const;       // names of those with a value anywhere, sorted
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
