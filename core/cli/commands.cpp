@@ -17,18 +17,6 @@ CLI::Validator from_one_to(int largest) {
   return range.description("");
 }
 
-void add_database(CLI::App& command, DatabaseArguments& arguments) {
-  command.add_option("DB", arguments.file, "The database, or the experiment file that it belongs to")
-      ->required()
-      ->type_name("");
-  command.add_option("--db", arguments.other, "The experiment file's database, where it is not results/NAME.db")
-      ->type_name("PATH");
-}
-
-void add_slice(CLI::App& command, std::vector<std::string>& only) {
-  command.add_option("--only", only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
-}
-
 void add_experiment(CLI::App& command, ExperimentArguments& arguments) {
   command.add_option("FILE", arguments.file, "The experiment file")->required()->type_name("");
   command.add_option("--db", arguments.database, "The database; default results/NAME.db, by the experiment's name")
@@ -113,6 +101,18 @@ Deed deed(std::shared_ptr<Arguments> arguments, ExitCode (*command)(const Argume
 }
 
 }  // namespace
+
+void add_database(CLI::App& command, DatabaseArguments& arguments) {
+  command.add_option("DB", arguments.file, "The database, or the experiment file that it belongs to")
+      ->required()
+      ->type_name("");
+  command.add_option("--db", arguments.other, "The experiment file's database, where it is not results/NAME.db")
+      ->type_name("PATH");
+}
+
+void add_slice(CLI::App& command, std::vector<std::string>& only) {
+  command.add_option("--only", only, only_help)->type_name("AXIS=VALUE,...")->allow_extra_args(false);
+}
 
 Deed add_run(CLI::App& app) {
   const auto arguments = std::make_shared<RunArguments>();

@@ -203,6 +203,10 @@ struct Command {
   Deed (*add)(CLI::App&);
 };
 
+// Options that several commands have.
+void add_database(CLI::App& command, DatabaseArguments& arguments);
+void add_slice(CLI::App& command, std::vector<std::string>& only);
+
 Deed add_run(CLI::App& app);
 Deed add_plan(CLI::App& app);
 Deed add_status(CLI::App& app);

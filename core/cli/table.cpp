@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <sstream>
 
 #include "output.h"
 #include "report/comparing/axis_comparison.h"
@@ -12,24 +11,15 @@
 #include "table_output.h"
 #include "words/names.h"
 #include "words/printable.h"
+#include "words/texts/name_list.h"
 
 namespace espalier::cli {
 namespace {
 
-std::vector<std::string> axes_from(const std::string& list) {
-  std::vector<std::string> axes;
-  std::istringstream entries(list);
-  for (std::string entry; std::getline(entries, entry, ',');) {
-    const auto first = entry.find_first_not_of(' ');
-    if (first != std::string::npos) axes.push_back(entry.substr(first, entry.find_last_not_of(' ') - first + 1));
-  }
-  return axes;
-}
-
 // Numbers joined by commas.
 std::vector<double> levels_from(const std::string& list) {
   std::vector<double> levels;
-  for (const auto& text : axes_from(list)) {
+  for (const auto& text : names_in(list)) {
     double level = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), level);
     if (error != std::errc() || end != text.data() + text.size())
@@ -49,9 +39,9 @@ void print_table(const Source& source, const TableArguments& arguments) {
   request.value = arguments.value;
   request.fits_rows = arguments.rows.empty();
   request.fits_columns = arguments.columns.empty();
-  if (!request.fits_rows) request.rows = axes_from(arguments.rows);
-  if (!request.fits_columns) request.columns = axes_from(arguments.columns);
-  request.average = axes_from(arguments.average);
+  if (!request.fits_rows) request.rows = names_in(arguments.rows);
+  if (!request.fits_columns) request.columns = names_in(arguments.columns);
+  request.average = names_in(arguments.average);
   request.spread = arguments.spread;
   request.only = join(arguments.only, ",");
   if (arguments.digits >= 0) request.digits = arguments.digits;

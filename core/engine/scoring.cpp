@@ -46,23 +46,28 @@ ScoreRequest score_request_of(const CellSettings& cell) {
   return {cell.scorer.plugin, cell.scorer.settings, cell.granularity, cell.sites, cell.seed, cell.compute};
 }
 
+LossSettings loss_settings_of(const Settings& settings) {
+  LossSettings loss;
+  if (settings.has(host::loss)) loss.kind = settings.get<std::string>(host::loss);
+  if (loss.kind != "distillation") return loss;
+  loss.teacher = settings.has(host::teacher) ? settings.get<std::string>(host::teacher) : "dense";
+  loss.temperature = settings.has(host::temperature) ? settings.get<double>(host::temperature) : 2;
+  return loss;
+}
+
 nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,
                  const tasks::Task* task) {
-  const auto text = [&](const char* name, const char* otherwise) {
-    return settings.has(name) ? settings.get<std::string>(name) : std::string(otherwise);
-  };
-  const auto kind = text(host::loss, "task");
+  const auto [kind, teacher, temperature] = loss_settings_of(settings);
   if (kind == "bce") return {nn::Loss::Kind::Bce};
   if (kind != "distillation") return {};
   // Rounding would be left, and scores made of it.
-  if (&model == &dense && text(host::teacher, "dense") == "dense") {
+  if (&model == &dense && teacher == "dense") {
     throw SettingsError(
         plugin +
         " is to learn from the dense model, which is the one it looks at: that loss has no gradient\n    "
         "use loss = \"task\", or name another checkpoint as teacher");
   }
-  return {nn::Loss::Kind::Distillation, settings.has(host::temperature) ? settings.get<double>(host::temperature) : 2,
-          teacher_of(text(host::teacher, "dense"), dense, task)};
+  return {nn::Loss::Kind::Distillation, temperature, teacher_of(teacher, dense, task)};
 }
 
 namespace {

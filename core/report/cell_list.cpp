@@ -10,8 +10,8 @@
 #include <unordered_map>
 
 #include "cell_rows.h"
-#include "escaping.h"
 #include "flattened.h"
+#include "report/escaping.h"
 #include "slice.h"
 #include "words/names.h"
 

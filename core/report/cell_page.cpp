@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "escaping.h"
+#include "report/escaping.h"
 #include "words/texts/durations.h"
 
 namespace espalier::report {

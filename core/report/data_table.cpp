@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "escaping.h"
 #include "rendering.h"
+#include "report/escaping.h"
 #include "words/names.h"
 
 namespace espalier::report {

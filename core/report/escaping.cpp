@@ -1,4 +1,4 @@
-#include "escaping.h"
+#include "report/escaping.h"
 
 #include <fmt/format.h>
 

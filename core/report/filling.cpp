@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "escaping.h"
+#include "report/escaping.h"
 
 namespace espalier::report {
 namespace {

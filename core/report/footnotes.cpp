@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "axes.h"
-#include "escaping.h"
+#include "report/escaping.h"
 #include "words/names.h"
 
 namespace espalier::report {

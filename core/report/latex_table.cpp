@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "escaping.h"
 #include "rendering.h"
+#include "report/escaping.h"
 #include "words/names.h"
 
 namespace espalier::report {

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "escaping.h"
 #include "live/worker_lines.h"
+#include "report/escaping.h"
 #include "words/cache/byte_count.h"
 #include "words/texts/durations.h"
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "axes.h"
 #include "cell_rows.h"
@@ -19,6 +18,7 @@
 #include "slice.h"
 #include "spread.h"
 #include "words/names.h"
+#include "words/texts/name_list.h"
 
 namespace espalier::report {
 namespace {
@@ -49,11 +49,7 @@ void check_axes(const TableRequest& request, const CellRows& cells) {
 // Names joined by commas; `latency` is three values.
 std::vector<std::string> values_from(const std::string& list) {
   std::vector<std::string> values;
-  std::istringstream entries(list);
-  for (std::string entry; std::getline(entries, entry, ',');) {
-    const auto first = entry.find_first_not_of(' ');
-    if (first == std::string::npos) continue;
-    const auto name = entry.substr(first, entry.find_last_not_of(' ') - first + 1);
+  for (const auto& name : names_in(list)) {
     if (!contains(known_values(), name)) throw SettingsError(unknown_name("value", name, known_values()));
     const auto named = name == "latency" ? std::vector<std::string>{"dense_milliseconds", "milliseconds", "ratio"}
                                          : std::vector<std::string>{name};
@@ -75,9 +71,9 @@ std::string caption_name(const store::ResultStore& store, const std::string& exp
 }
 
 // The first metric that was measured, in the order of tasks: classification, tagging, speech.
-std::string main_metric(const MeasuredRows& measured, const std::vector<std::string>& measured_anywhere) {
+std::string main_metric(const MeasuredRows& measured, const std::vector<std::string>& read) {
   for (const auto& metric : known_metrics()) {
-    if (!contains(measured_anywhere, metric)) continue;
+    if (!contains(read, metric)) continue;
     for (const auto& entry : measured.entries()) {
       if (measured.value(entry, metric)) return metric;
     }
@@ -142,7 +138,7 @@ MeasuredRows measured_rows(const store::ResultStore& store, const std::string& e
     return std::any_of(request.rows.begin(), request.rows.end(), is) || std::any_of(columns.begin(), columns.end(), is);
   };
   const bool timed = std::any_of(values.begin(), values.end(), is_latency) || any(is_axis_of_latency);
-  // What a table reads of points. Without a value asked for, any metric that was measured may be it.
+  // What a table reads of points.
   std::vector<std::string> read = {"experiment",   "key",
                                    "step",         "kind",
                                    "last",         "achieved_sparsity",
@@ -150,7 +146,7 @@ MeasuredRows measured_rows(const store::ResultStore& store, const std::string& e
                                    "mask_digest",  "predictions_digest",
                                    "split",        "examples",
                                    "not_numbers",  "requested_sparsity"};
-  for (const auto& value : values.empty() ? store.measured_metrics() : values) {
+  for (const auto& value : values) {
     if (!is_latency(value) && !contains(read, value)) read.push_back(value);
   }
   auto points = store.points_with(experiment, read);
@@ -189,11 +185,13 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   const auto difference = cells.differences();
   findings.differences = difference.sentences;
   const auto columns = fitted_columns(request, cells, std::any_of(names.begin(), names.end(), is_latency));
+  // Without a value asked for, any metric that was measured may be it.
+  const auto read = names.empty() ? store.measured_metrics() : names;
   const auto measured =
-      measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request, columns, names);
+      measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request, columns, read);
   findings.merged_experiments =
       measured.several_experiments() && !contains(request.rows, "experiment") && !contains(columns, "experiment");
-  if (names.empty()) names = {main_metric(measured, store.measured_metrics())};
+  if (names.empty()) names = {main_metric(measured, read)};
   check_reading(request, names);
   check_levels(request, columns, names);
   table.value = join(names);

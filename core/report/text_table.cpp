@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "axes.h"
-#include "escaping.h"
 #include "marks/cut_cells.h"
 #include "rendering.h"
+#include "report/escaping.h"
 #include "words/names.h"
 
 namespace espalier::report {

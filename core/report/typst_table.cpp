@@ -1,8 +1,8 @@
 // Tables for papers written in Typst. Every text is a string, in which nothing but a quote and a backslash means anything.
 #include <fmt/format.h>
 
-#include "escaping.h"
 #include "rendering.h"
+#include "report/escaping.h"
 #include "words/names.h"
 
 namespace espalier::report {

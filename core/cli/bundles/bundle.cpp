@@ -194,11 +194,7 @@ ExitCode bundle_results(const BundleArguments& arguments) {
 
 Deed add_bundle(CLI::App& app) {
   const auto arguments = std::make_shared<BundleArguments>();
-  app.add_option("DB", arguments->database.file, "The database, or the experiment file that it belongs to")
-      ->required()
-      ->type_name("");
-  app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
-      ->type_name("PATH");
+  add_database(app, arguments->database);
   app.add_option("-o,--output", arguments->output, "The archive to write")->required()->type_name("FILE.zip");
   app.add_option("--experiment", arguments->experiments,
                  "An experiment file, where it is not at its recorded path; may be repeated")

@@ -63,11 +63,7 @@ ExitCode export_files(const ExportArguments& arguments) {
 
 Deed add_export(CLI::App& app) {
   const auto arguments = std::make_shared<ExportArguments>();
-  app.add_option("DB", arguments->database.file, "The database, or the experiment file that it belongs to")
-      ->required()
-      ->type_name("");
-  app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
-      ->type_name("PATH");
+  add_database(app, arguments->database);
   app.add_option("--csv", arguments->csv, "A folder for CSV files (RFC 4180), one a table")->type_name("DIR");
   app.add_option("--parquet", arguments->parquet, "A folder for Parquet files, one a table")->type_name("DIR");
   app.add_option("--datasette", arguments->datasette, "A file for datasette's metadata, as in metadata.yaml")

@@ -56,11 +56,7 @@ ExitCode query(const QueryArguments& arguments) {
 
 Deed add_query(CLI::App& app) {
   const auto arguments = std::make_shared<QueryArguments>();
-  app.add_option("DB", arguments->database.file, "The database, or the experiment file that it belongs to")
-      ->required()
-      ->type_name("");
-  app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
-      ->type_name("PATH");
+  add_database(app, arguments->database);
   app.add_option("--sql", arguments->sql, "The query; - reads it on stdin")->type_name("TEXT");
   app.add_option("--file", arguments->file, "A file that holds the query")->type_name("PATH");
   app.add_option("--format", arguments->format, "terminal, markdown, csv or json; default terminal")->type_name("NAME");

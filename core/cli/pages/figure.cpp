@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "experiment_file.h"
 #include "figures/figure.h"
@@ -15,19 +14,10 @@
 #include "store/result_store.h"
 #include "words/atomic_file.h"
 #include "words/names.h"
+#include "words/texts/name_list.h"
 
 namespace espalier::cli {
 namespace {
-
-std::vector<std::string> axes_in(const std::string& list) {
-  std::vector<std::string> axes;
-  std::istringstream entries(list);
-  for (std::string entry; std::getline(entries, entry, ',');) {
-    const auto first = entry.find_first_not_of(' ');
-    if (first != std::string::npos) axes.push_back(entry.substr(first, entry.find_last_not_of(' ') - first + 1));
-  }
-  return axes;
-}
 
 // As it was asked for, or as the file's name ends.
 std::string format_of(const FigureArguments& arguments) {
@@ -48,7 +38,7 @@ figures::FigureRequest request_of(const FigureArguments& arguments) {
   request.kind = figures::kind_from(arguments.kind);
   request.value = arguments.value;
   request.x = arguments.x;
-  request.by = axes_in(arguments.by);
+  request.by = names_in(arguments.by);
   if (!arguments.facet.empty()) request.facet = arguments.facet == "none" ? "" : arguments.facet;
   request.only = join(arguments.only, ",");
   request.key = arguments.key;
@@ -91,11 +81,7 @@ ExitCode figure(const FigureArguments& arguments) {
 
 Deed add_figure(CLI::App& app) {
   const auto arguments = std::make_shared<FigureArguments>();
-  app.add_option("DB", arguments->database.file, "The database, or the experiment file that it belongs to")
-      ->required()
-      ->type_name("");
-  app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
-      ->type_name("PATH");
+  add_database(app, arguments->database);
   app.add_option("--kind", arguments->kind, "curve, map, latency, trajectory or critical-difference; default curve")
       ->type_name("NAME");
   app.add_option("-o,--output", arguments->output, "The figure; - for stdout")->type_name("FILE");
@@ -116,9 +102,7 @@ Deed add_figure(CLI::App& app) {
       ->type_name("AXIS,...");
   app.add_option("--facet", arguments->facet, "One panel for each level of this axis, or none; default what suits")
       ->type_name("AXIS");
-  app.add_option("--only", arguments->only, "Take a slice of the cells, as in --only scorer=fisher,sparsity=0.5")
-      ->type_name("AXIS=VALUE,...")
-      ->allow_extra_args(false);
+  add_slice(app, arguments->only);
   app.add_option("--key", arguments->key, "Of a map: one cell, by the first letters of its key")->type_name("KEY");
   app.add_option("--level", arguments->level, "Of ranks: the level of the tests; default 0.05")->type_name("LEVEL");
   app.add_option("--width", arguments->width, "In mm, cm, in or pt; default 84mm, one column of two")

@@ -63,24 +63,14 @@ ExitCode report(const ReportArguments& arguments) {
 
 Deed add_report(CLI::App& app) {
   const auto arguments = std::make_shared<ReportArguments>();
-  app.add_option("DB", arguments->database.file, "The database, or the experiment file that it belongs to")
-      ->required()
-      ->type_name("");
-  app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
-      ->type_name("PATH");
+  add_database(app, arguments->database);
   app.add_option("-o,--output", arguments->output, "The page; - for stdout")->required()->type_name("PAGE");
   app.add_option("--verdicts", arguments->verdicts, "Verdicts on published numbers, as verify --json prints them")
       ->type_name("JSON");
   app.add_option("--reference", arguments->reference,
                  "Verdicts on this published table: a .toml file, or a name that 'espalier published' lists")
       ->type_name("TABLE");
-  app.add_option("--model", arguments->models, "What a model of the table is called here; may be repeated")
-      ->type_name("THEIRS=OURS")
-      ->allow_extra_args(false);
-  app.add_option("--dataset", arguments->datasets,
-                 "What a data set of the table is called here, as NAME or NAME/LANGUAGE; may be repeated")
-      ->type_name("THEIRS=OURS")
-      ->allow_extra_args(false);
+  add_own_names(app, arguments->models, arguments->datasets);
   app.add_option("--comparison", arguments->comparisons,
                  "How the levels of an axis compare, as table --compare AXIS --format json prints it; may be repeated")
       ->type_name("JSON");

@@ -6,6 +6,16 @@
 
 namespace espalier::cli {
 
+void add_own_names(CLI::App& app, std::vector<std::string>& models, std::vector<std::string>& datasets) {
+  app.add_option("--model", models, "What a model of the table is called here; may be repeated")
+      ->type_name("THEIRS=OURS")
+      ->allow_extra_args(false);
+  app.add_option("--dataset", datasets,
+                 "What a data set of the table is called here, as NAME or NAME/LANGUAGE; may be repeated")
+      ->type_name("THEIRS=OURS")
+      ->allow_extra_args(false);
+}
+
 Deed add_verify(CLI::App& app) {
   const auto arguments = std::make_shared<VerifyArguments>();
   app.add_option("DB", arguments->database.file,
@@ -19,13 +29,7 @@ Deed add_verify(CLI::App& app) {
       ->type_name("");
   app.add_option("--db", arguments->database.other, "The experiment file's database, where it is not results/NAME.db")
       ->type_name("PATH");
-  app.add_option("--model", arguments->models, "What a model of the table is called here; may be repeated")
-      ->type_name("THEIRS=OURS")
-      ->allow_extra_args(false);
-  app.add_option("--dataset", arguments->datasets,
-                 "What a data set of the table is called here, as NAME or NAME/LANGUAGE; may be repeated")
-      ->type_name("THEIRS=OURS")
-      ->allow_extra_args(false);
+  add_own_names(app, arguments->models, arguments->datasets);
   app.add_option(
          "--tolerance", arguments->tolerance,
          "In units of the printed value; default half a unit of its last digit, and for accuracies what sampling "

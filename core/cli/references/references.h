@@ -42,6 +42,9 @@ struct PublishedArguments {
 };
 ExitCode published(const PublishedArguments& arguments);
 
+// What the models and data sets of a published table are called here, as THEIRS=OURS.
+void add_own_names(CLI::App& app, std::vector<std::string>& models, std::vector<std::string>& datasets);
+
 Deed add_verify(CLI::App& app);
 Deed add_published(CLI::App& app);
 

@@ -30,6 +30,15 @@ std::map<std::string, std::string> names_from(const std::vector<std::string>& pa
   return names;
 }
 
+published::VerdictRequest request_from(const VerifyArguments& arguments) {
+  published::VerdictRequest request;
+  request.models = names_from(arguments.models, "--model");
+  request.datasets = names_from(arguments.datasets, "--dataset");
+  if (arguments.tolerance >= 0) request.tolerance = arguments.tolerance;
+  request.distance = arguments.distance;
+  return request;
+}
+
 // Of the names that the user gave, those that this table has; what no table has is a mistake.
 published::VerdictRequest request_for(const published::PublishedTable& table, const published::VerdictRequest& request,
                                       std::set<std::string>& used) {
@@ -69,6 +78,21 @@ nlohmann::json document_of(const published::PublishedTable& table, const publish
   document["request"] = published::as_json(request);
   document["request"]["experiment"] = experiment;
   return document;
+}
+
+struct JudgedReference {
+  published::PublishedTable table;
+  published::TableVerdicts verdicts;
+};
+
+JudgedReference judge_one(const Source& source, const store::ResultStore& store, const std::string& reference,
+                          const published::VerdictRequest& request) {
+  auto table = published::read_table(published::table_file(reference));
+  OwnNeeds needs;
+  needs.see(table);
+  const auto points = own_points(source.database, store, source.experiment, needs);
+  auto verdicts = published::judge(table, points, request, answers_of(store, source.experiment));
+  return {std::move(table), std::move(verdicts)};
 }
 
 // Every table that ships in one start; at length only those that something was found for.
@@ -119,18 +143,13 @@ ExitCode verify_all(const Source& source, const store::ResultStore& store, const
 }  // namespace
 
 JudgedTable judged_table(const VerifyArguments& arguments) {
-  published::VerdictRequest request;
-  request.models = names_from(arguments.models, "--model");
-  request.datasets = names_from(arguments.datasets, "--dataset");
-  const auto table = published::read_table(published::table_file(arguments.reference));
   const auto source = source_of(arguments.database);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
-  OwnNeeds needs;
-  needs.see(table);
-  const auto points = own_points(source.database, store, source.experiment, needs);
-  const auto verdicts = published::judge(table, points, request, answers_of(store, source.experiment));
+  const auto request = request_from(arguments);
+  const auto judged = judge_one(source, store, arguments.reference, request);
   constexpr auto replace = nlohmann::json::error_handler_t::replace;
-  return {table.file, document_of(table, verdicts, request, source.experiment).dump(-1, ' ', false, replace)};
+  const auto document = document_of(judged.table, judged.verdicts, request, source.experiment);
+  return {judged.table.file, document.dump(-1, ' ', false, replace)};
 }
 
 ExitCode verify(const VerifyArguments& arguments) {
@@ -149,11 +168,7 @@ ExitCode verify(const VerifyArguments& arguments) {
         "verify: --rerun and --time-limit are of a bundle (.zip); 'espalier rerun DB KEY' is of a database");
   if (arguments.format != "terminal" && arguments.format != "markdown")
     throw SettingsError(unknown_name("format", printable_line(arguments.format), {"terminal", "markdown"}));
-  published::VerdictRequest request;
-  request.models = names_from(arguments.models, "--model");
-  request.datasets = names_from(arguments.datasets, "--dataset");
-  if (arguments.tolerance >= 0) request.tolerance = arguments.tolerance;
-  request.distance = arguments.distance;
+  const auto request = request_from(arguments);
   const auto source = source_of(arguments.database);
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
   if (arguments.reference == "all") return verify_all(source, store, arguments, request);
@@ -166,11 +181,7 @@ ExitCode verify(const VerifyArguments& arguments) {
       print(published::as_text(forensics, source.database.string()));
     return forensics.findings.empty() ? ExitCode::Done : ExitCode::NegativeVerdict;
   }
-  const auto table = published::read_table(published::table_file(arguments.reference));
-  OwnNeeds needs;
-  needs.see(table);
-  const auto points = own_points(source.database, store, source.experiment, needs);
-  const auto verdicts = published::judge(table, points, request, answers_of(store, source.experiment));
+  const auto [table, verdicts] = judge_one(source, store, arguments.reference, request);
   if (arguments.json) {
     print_json(document_of(table, verdicts, request, source.experiment));
   } else {

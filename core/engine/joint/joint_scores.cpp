@@ -7,7 +7,6 @@
 #include <fmt/ranges.h>
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "engine/untouched.h"
@@ -62,14 +61,6 @@ class Sharers {
   std::vector<std::unique_ptr<Sharer>> all_;
 };
 
-// What a request's losses are of, as loss_of reads it.
-std::string loss_text(const Settings& settings) {
-  const auto kind = settings.has(host::loss) ? settings.get<std::string>(host::loss) : std::string("task");
-  if (kind != "distillation") return kind;
-  const auto values = to_json(settings);
-  return fmt::format("{} {} {}", kind, values.value(host::teacher, "dense"), values.value(host::temperature, 2.0));
-}
-
 data::Rows first_rows(tasks::ScoringBatches& batches) {
   const auto first = batches.next();
   batches.rewind();
@@ -84,7 +75,7 @@ Sharers sharers_of(const loader::PluginCatalog& catalog, const ScoreSource& sour
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto& request = requests[i];
     const bool same = nn::for_gradients(request.compute) == nn::for_gradients(requests[0].compute) &&
-                      loss_text(request.settings) == loss_text(requests[0].settings);
+                      loss_settings_of(request.settings) == loss_settings_of(requests[0].settings);
     try {
       const auto& plugin = catalog.find("scorer", request.scorer).description;
       if (!same || (plugin.has(heads_only) && request.granularity != Granularity::Head)) continue;

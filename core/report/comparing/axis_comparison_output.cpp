@@ -5,9 +5,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "escaping.h"
 #include "rendering.h"
 #include "report/comparing/axis_comparison.h"
+#include "report/escaping.h"
 #include "words/names.h"
 
 namespace espalier::report {

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "axes.h"
-#include "escaping.h"
+#include "report/escaping.h"
 
 namespace espalier::report {
 namespace {

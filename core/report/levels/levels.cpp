@@ -190,12 +190,20 @@ class Levels {
   void add_steps(const TableCell& cell, std::size_t value, Line& line) {
     const auto& name = table_.value_of(value).name;
     if (is_latency(name)) return;
-    if (!steps_) steps_ = std::make_unique<StepBook>(store_.points(experiment_));
+    if (!steps_) steps_ = std::make_unique<StepBook>(store_.points_with(experiment_, columns_of_steps()));
     auto points = steps_->trajectory(cell.computations, name);
     if (points.size() < 2) return;
     points.pop_back();  // the place itself
     line.computations = cell.n;
     for (const auto& point : points) line.add(point, nullptr);
+  }
+
+  std::vector<std::string> columns_of_steps() const {
+    std::vector<std::string> columns = {"key", "step", "kind", "achieved_sparsity"};
+    for (const auto& value : table_.shown()) {
+      if (!is_latency(value.name) && !contains(columns, value.name)) columns.push_back(value.name);
+    }
+    return columns;
   }
 
   void place(TableCell& cell, const Line& line, double level) {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "escaping.h"
 #include "live/worker_lines.h"
+#include "report/escaping.h"
 #include "words/texts/durations.h"
 #include "words/texts/shell_word.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "escaping.h"
+#include "report/escaping.h"
 #include "words/cache/byte_count.h"
 #include "words/texts/durations.h"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "escaping.h"
+#include "report/escaping.h"
 #include "words/texts/csv_field.h"
 
 namespace espalier::report {

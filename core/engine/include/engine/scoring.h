@@ -25,6 +25,16 @@ struct ScoreRequest {
 // What a cell ranks its units by.
 ScoreRequest score_request_of(const CellSettings& cell);
 
+// What settings say of a loss, by the names that the SDK gives them.
+struct LossSettings {
+  std::string kind = "task";
+  std::string teacher;     // of distillation alone
+  double temperature = 0;  // of distillation alone
+
+  bool operator==(const LossSettings&) const = default;
+};
+LossSettings loss_settings_of(const Settings& settings);
+
 // The loss that a plugin's settings ask for, by the names that the SDK gives them (loss, teacher, temperature); `plugin`
 // names it in messages; `task`: whose examples it is taken of, null where there are none.
 nn::Loss loss_of(const std::string& plugin, const Settings& settings, const nn::Model& model, const nn::Model& dense,

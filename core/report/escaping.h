@@ -1,4 +1,0 @@
-// The room's own files name it so.
-#pragma once
-
-#include "report/escaping.h"
