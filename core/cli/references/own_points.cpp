@@ -77,12 +77,15 @@ void take_times(const store::ResultStore& store, const std::string& experiment, 
     if (found == by_key.end() || (!point.last && !point.dense)) continue;
     for (const auto* row : found->second) {
       const double dense = columns.real(*row, "dense_milliseconds").value_or(0);
-      const double low = columns.real(*row, "ratio_low").value_or(1),
-                   high = columns.real(*row, "ratio_high").value_or(1);
       auto& pass = point.passes[columns.integer(*row, "batch")];
       pass.milliseconds = point.dense ? dense : columns.real(*row, "pruned_milliseconds").value_or(0);
-      pass.low = point.dense ? dense : dense * low;
-      pass.high = point.dense ? dense : dense * high;
+      // Early rows have no interval of the ratio: what is known is the one time.
+      const auto end = [&](const char* ratio) {
+        const auto known = point.dense ? std::nullopt : columns.real(*row, ratio);
+        return known ? dense * *known : pass.milliseconds;
+      };
+      pass.low = end("ratio_low");
+      pass.high = end("ratio_high");
       pass.device = columns.text(*row, "device");
     }
   }
