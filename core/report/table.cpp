@@ -70,6 +70,13 @@ std::string caption_name(const store::ResultStore& store, const std::string& exp
   return experiment;
 }
 
+// Without a value asked for, any of these may be it. What a task counts beside its metrics (cut utterances) is none.
+std::vector<std::string> measured_metrics(const store::ResultStore& store) {
+  auto names = store.measured_metrics();
+  std::erase_if(names, [](const std::string& name) { return !is_metric(name); });
+  return names;
+}
+
 // The first metric that was measured, in the order of tasks: classification, tagging, speech.
 std::string main_metric(const MeasuredRows& measured, const std::vector<std::string>& read) {
   for (const auto& metric : known_metrics()) {
@@ -185,8 +192,7 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   const auto difference = cells.differences();
   findings.differences = difference.sentences;
   const auto columns = fitted_columns(request, cells, std::any_of(names.begin(), names.end(), is_latency));
-  // Without a value asked for, any metric that was measured may be it.
-  const auto read = names.empty() ? store.measured_metrics() : names;
+  const auto read = names.empty() ? measured_metrics(store) : names;
   const auto measured =
       measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request, columns, read);
   findings.merged_experiments =

@@ -25,6 +25,17 @@ TEST_F(Tables, MeanAndIntervalAreThoseOfStudent) {
   EXPECT_NE(notes(made).find("accuracy on test, 8 examples\n"), std::string::npos);
 }
 
+TEST_F(Tables, WithoutAValueShowAMetricAndNotWhatIsCountedBesideIt) {
+  auto attempt = done_attempt(0.7);
+  attempt.points.back().metrics["cut"] = 1;  // utterances, of a task that decodes
+  add(with(0.5), attempt);
+  const auto shown = table({{"scorer"}, {"sparsity"}, ""});
+
+  EXPECT_EQ(shown.value, "accuracy");
+  ASSERT_EQ(shown.rows.size(), 2U);
+  EXPECT_NEAR(*shown.rows[1].cells[0].mean, 0.7, 1e-12);
+}
+
 TEST_F(Tables, EqualValuesHaveNoInterval) {
   for (int seed = 0; seed < 3; ++seed) {
     auto attempt = done_attempt(0.7);
