@@ -85,15 +85,16 @@ TEST_F(ShardTest, StopWhenTheyAreToldAndGoOnFromThere) {
   set("FAKE_SLEEP", "0.02");
   auto often = options({1, 1});
   often.carry_every_seconds = 0.2;
+  // Held back in every thread, the one below too: it would be ended by what it sends while this one does not wait.
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &term, nullptr);
   std::thread signal([this] {
     // As soon as something came home.
     for (int i = 0; i < 600 && shard_files(folder_ / "home").empty(); ++i) ::usleep(20'000);
     ::kill(::getpid(), SIGTERM);
   });
-  sigset_t term;
-  sigemptyset(&term);
-  sigaddset(&term, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &term, nullptr);
   const auto stopped = compute_shard(often);
   signal.join();
   pthread_sigmask(SIG_UNBLOCK, &term, nullptr);
