@@ -81,6 +81,20 @@ TEST(FigureScript, GivesItsNumbersAsCsv) {
             "level,mean_rank,critical_difference,groups\r\na,1.5,1,1\r\nb,1.75,1,1\r\nc,2.75,1,\r\n");
 }
 
+TEST(FigureScript, WritesLargeNumbersWithTheDecimalsThatTellTicsApart) {
+  const auto over = [](double low, double high) {
+    auto figure = lines_named("fisher");
+    auto& line = std::get<LinePlot>(figure.plot).panels[0].lines[0];
+    line.failed.clear();
+    line.marks[0].x = low;
+    line.marks[1].x = high;
+    return script_of(figure, Paper());
+  };
+  EXPECT_NE(over(126e6, 126.9e6).find("set xtics 200000\nset format x '%.1s%c'\n"), std::string::npos);
+  EXPECT_NE(over(2e9, 80e9).find("set xtics 2e+10\nset format x '%.0s%c'\n"), std::string::npos);
+  EXPECT_NE(over(1, 300).find("set xtics autofreq\nset format x '%g'\n"), std::string::npos);
+}
+
 TEST(FigureScript, ReadsLengths) {
   EXPECT_DOUBLE_EQ(millimetres_from("--width", "84mm"), 84);
   EXPECT_DOUBLE_EQ(millimetres_from("--width", "8.4cm"), 84);

@@ -8,6 +8,7 @@
 
 #include "paper.h"
 #include "quoting.h"
+#include "report/escaping.h"
 
 namespace espalier::figures {
 namespace {
@@ -86,10 +87,15 @@ std::string legend_script(const std::vector<LegendEntry>& entries, const Paper& 
   const double high = legend_millimetres(entries, paper.width_millimetres);
   std::string script = "unset title\nunset xlabel\nunset ylabel\nunset border\nunset tics\nset format '%g'\n";
   script += margins({1, paper.width_millimetres - 1, 0.5, high}, paper.width_millimetres, height_millimetres);
+  // gnuplot reserves more for a name than its letters take, the more the longer the longest is.
+  std::size_t longest = 0;
+  for (const auto& entry : entries) longest = std::max(longest, report::width_of(entry.name));
   script += fmt::format(
-      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 2.5 spacing 0.9 width -4 Left reverse\n"
+      "set key at screen 0.5,{:.4f} center top horizontal maxcols {} samplen 2.5 spacing 0.9 width -{:.1f} Left "
+      "reverse\n"
       "set xrange [0:1]\nset yrange [0:1]\nplot ",
-      (high - 0.5) / height_millimetres, legend_columns(entries, paper.width_millimetres));
+      (high - 0.5) / height_millimetres, legend_columns(entries, paper.width_millimetres),
+      static_cast<double>(longest) * 0.2);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     script += fmt::format("{}NaN with {} title {}", i == 0 ? "" : ", \\\n     ", entries[i].style,
                           quoted(entries[i].name, paper.medium));

@@ -116,8 +116,23 @@ class Script {
             top - (plot_.panels[panel].title.empty() ? 2 : 5)};
   }
 
-  static std::string format_of(const Range& range) {
-    return std::max(std::abs(range.low), std::abs(range.high)) >= 1e4 ? "'%.3s%c'" : "'%g'";
+  // 1, 2 or 5 times a power of ten, so that four or five tics stand on an axis of large numbers, whose labels are long.
+  static double tic_step(const Range& range) {
+    const double least = (range.high - range.low) / 5, power = std::pow(10, std::floor(std::log10(least)));
+    for (const double times : {1.0, 2.0, 5.0}) {
+      if (times * power >= least) return times * power;
+    }
+    return 10 * power;
+  }
+
+  static std::string tics(char axis, const Range& range) {
+    const double most = std::max(std::abs(range.low), std::abs(range.high));
+    if (most < 1e4 || !(range.high > range.low))
+      return fmt::format("set {0}tics autofreq\nset format {0} '%g'\n", axis);
+    // As many decimals as the step has, before the letter of thousands, millions and so on.
+    const double step = tic_step(range), unit = std::pow(1000, std::floor(std::log10(most) / 3));
+    const auto decimals = std::clamp(-static_cast<int>(std::floor(std::log10(step / unit) + 1e-9)), 0, 9);
+    return fmt::format("set {0}tics {1}\nset format {0} '%.{2}s%c'\n", axis, number(step), decimals);
   }
 
   std::string panel_script(std::size_t place) const {
@@ -129,9 +144,9 @@ class Script {
     const bool first = place % columns_ == 0, last = place + columns_ >= plot_.panels.size();
     text += fmt::format("set xlabel {} offset 0,0.6\n", quoted(last ? plot_.x_label : "", paper_.medium));
     text += fmt::format("set ylabel {} offset 1.2,0\n", quoted(first ? plot_.y_label : "", paper_.medium));
-    text += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset format x {}\nset format y {}\n",
-                        number(ranges.x.low), number(ranges.x.high), number(ranges.y.low), number(ranges.y.high),
-                        format_of(ranges.x), format_of(ranges.y));
+    text += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", number(ranges.x.low), number(ranges.x.high),
+                        number(ranges.y.low), number(ranges.y.high));
+    text += tics('x', ranges.x) + tics('y', ranges.y);
     std::vector<std::string> parts = dense_parts(panel);
     for (std::size_t i = 0; i < panel.lines.size(); ++i) add_line(place, i, ranges, parts);
     return text + fmt::format("plot {}\n", fmt::join(parts, ", \\\n     "));

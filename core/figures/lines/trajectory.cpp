@@ -71,8 +71,9 @@ std::string value_in(const std::set<std::string>& names, const std::string& aske
   for (const auto& metric : all_metrics()) {
     if (names.contains(metric.name)) return metric.name;
   }
-  for (const auto& name : names) {
-    if (name == "best" || name == "loss") return name;
+  // Searchers of this program call the metric of their evaluations so, signed so that more is better.
+  for (const char* name : {"quality", "best", "loss"}) {
+    if (names.contains(name)) return name;
   }
   throw SettingsError(
       fmt::format("no metric is in what the searches said of their steps\n    expected one of them in --value: {}",
