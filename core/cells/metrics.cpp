@@ -21,18 +21,18 @@ bool MetricFacts::is_of(Format format) const {
 }
 
 const std::vector<MetricFacts>& all_metrics() {
-  constexpr bool more = true, less = false, share = true, other = false, bounds = true;
+  constexpr bool more = true, less = false, ratio = true, other = false, bounds = true;
   static const std::vector<Format> classes = {Format::TextClassification, Format::AudioClassification},
                                    tags = {Format::AudioTagging}, speech = {Format::SpeechRecognition},
                                    every = {Format::TextClassification, Format::AudioClassification,
                                             Format::AudioTagging, Format::SpeechRecognition};
-  static const std::vector<MetricFacts> metrics = {{"accuracy", more, 3, share, classes, bounds},
-                                                   {"macro_f1", more, 3, share, classes, bounds},
-                                                   {"mcc", more, 3, share, classes, bounds, 2, "from -1 to 1"},
-                                                   {"map", more, 3, share, tags, bounds},
-                                                   {"mauc", more, 3, share, tags, bounds},
-                                                   {"wer", less, 3, share, speech, bounds},
-                                                   {"cer", less, 3, share, speech, bounds},
+  static const std::vector<MetricFacts> metrics = {{"accuracy", more, 3, ratio, classes, bounds},
+                                                   {"macro_f1", more, 3, ratio, classes, bounds},
+                                                   {"mcc", more, 3, ratio, classes, bounds, 2, "from -1 to 1"},
+                                                   {"map", more, 3, ratio, tags, bounds},
+                                                   {"mauc", more, 3, ratio, tags, bounds},
+                                                   {"wer", less, 3, ratio, speech, bounds},
+                                                   {"cer", less, 3, ratio, speech, bounds},
                                                    {"bleu", more, 2, other, speech, bounds, 100, "from 0 to 100"},
                                                    {"cross_entropy", less, 3, other, every, !bounds}};
   return metrics;

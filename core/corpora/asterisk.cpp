@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_text = 16 << 20;
-constexpr double longest_seconds = 28;                                            // Whisper hears 30
+constexpr double longest_prompt_seconds = 28;                                     // Whisper hears 30
 constexpr std::int64_t fewest_words_of_test = 4, fewest_words_of_validation = 2;  // between spaces
 
 struct Prompt {
@@ -97,7 +97,7 @@ Prepared prepare_asterisk(const Corpus& corpus, const Preparation& preparation) 
       continue;
     }
     // In brackets stands what is heard without being said.
-    if (has_any(prompt.text, "[]()<>{}") || *seconds > longest_seconds) continue;
+    if (has_any(prompt.text, "[]()<>{}") || *seconds > longest_prompt_seconds) continue;
     const Clip clip{fs::absolute(file).string(), prompt.text, *seconds};
     const auto words = count_stretches(prompt.text);
     if (words >= fewest_words_of_test && !has_any(prompt.text, "0123456789")) {

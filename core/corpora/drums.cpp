@@ -112,7 +112,7 @@ void add_kit(const fs::path& folder, std::map<std::string, Sound>& by_digest, st
   }
 }
 
-std::size_t split_of(const std::string& kit) {
+std::size_t split_of_kit(const std::string& kit) {
   const auto among = [&](const auto& kits) { return std::find(kits.begin(), kits.end(), kit) != kits.end(); };
   return among(test_kits) ? 2 : among(validation_kits) ? 1 : 0;
 }
@@ -142,7 +142,7 @@ Prepared prepare_drums(const Corpus& corpus, const Preparation& preparation) {
     if (!seconds) ++unreadable;
     if (sound.labels.size() > 1) ++in_two_classes;
     if (!seconds || sound.labels.size() > 1) continue;
-    clips[split_of(sound.kit)].push_back({fs::absolute(sound.file).string(), *sound.labels.begin(), *seconds});
+    clips[split_of_kit(sound.kit)].push_back({fs::absolute(sound.file).string(), *sound.labels.begin(), *seconds});
   }
   for (std::size_t split = 0; split < names.size(); ++split) {
     if (clips[split].empty()) {

@@ -46,7 +46,7 @@ struct Split {
 
 // A variant's place is decided by its name alone, so that it is the same with every set of variants: of a hundred parts
 // of the hashes 20 are for test and 10 for validation.
-std::size_t split_of(const std::string& variant) {
+std::size_t split_of_variant(const std::string& variant) {
   const auto part = std::stoul(sha256_hex("keywords " + variant).substr(0, 8), nullptr, 16) % 100;
   return part < 20 ? 2 : part < 30 ? 1 : 0;
 }
@@ -211,7 +211,7 @@ Prepared prepare_keywords(const Corpus& corpus, const Preparation& preparation) 
       {"train", counts.train, {}}, {"validation", counts.validation, {}}, {"test", counts.test, {}}};
   std::vector<std::string> dropped;
   const auto good = speaking_variants(espeak, preparation, dropped);
-  for (const auto& variant : good) splits[split_of(variant)].variants.push_back(variant);
+  for (const auto& variant : good) splits[split_of_variant(variant)].variants.push_back(variant);
   const auto accents_here = installed_accents(espeak);
   for (const auto& split : splits) {
     if (split.variants.empty() || accents_here.empty()) {

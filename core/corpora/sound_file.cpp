@@ -15,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr float silent_peak = 0.01F;          // of full scale; quieter files hold nothing
-constexpr float audible_share = 0.02F;        // of the peak
-constexpr std::int64_t longest_seconds = 60;  // of a spoken word; more is no word
+constexpr float silent_peak = 0.01F;               // of full scale; quieter files hold nothing
+constexpr float audible_share = 0.02F;             // of the peak
+constexpr std::int64_t longest_word_seconds = 60;  // of a spoken word; more is no word
 
 struct Close {
   void operator()(SNDFILE* file) const { sf_close(file); }
@@ -40,7 +40,7 @@ std::vector<float> without_silence(const std::vector<float>& samples, int rate) 
 // All samples at the file's own rate; none where it is longer than a word.
 std::vector<float> word_in(const fs::path& file, std::int64_t rate) {
   constexpr std::size_t at_once = 1 << 16;
-  const auto most = static_cast<std::size_t>(longest_seconds * rate);
+  const auto most = static_cast<std::size_t>(longest_word_seconds * rate);
   audio::SoundReader reader(file, rate);
   std::vector<float> samples;
   for (auto more = reader.next(at_once); !more.empty(); more = reader.next(at_once)) {

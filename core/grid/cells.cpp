@@ -15,15 +15,15 @@ constexpr const char* hex_digits = "0123456789abcdef";
 
 std::uint8_t value_of(char digit) { return static_cast<std::uint8_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
 
-Cells::Digest digest_of(const std::string& key) {
+}  // namespace
+
+Cells::Digest Cells::digest_of(const std::string& key) {
   Cells::Digest digest{};
   for (std::size_t i = 0; i < digest.size() && 2 * i + 1 < key.size(); ++i) {
     digest[i] = static_cast<std::uint8_t>(value_of(key[2 * i]) << 4 | value_of(key[2 * i + 1]));
   }
   return digest;
 }
-
-}  // namespace
 
 std::uint32_t CellTexts::row(std::uint64_t place, std::size_t member) const {
   for (auto dimension = dimensions.rbegin(); dimension != dimensions.rend(); ++dimension) {

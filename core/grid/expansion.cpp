@@ -85,15 +85,6 @@ class SeenCells {
   std::vector<std::uint32_t> slots_;  // a cell's place and one; 0: free
 };
 
-Cells::Digest digest_of(const std::string& hex) {
-  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
-  Cells::Digest digest;
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    digest[i] = static_cast<std::uint8_t>(value(hex[2 * i]) << 4 | value(hex[2 * i + 1]));
-  }
-  return digest;
-}
-
 // What a grid's cells are put together from. A cell's JSON has `measure` behind its granularity.
 std::shared_ptr<const CellTexts> texts_of(const Grid& grid, const std::string& measure) {
   const auto place_of = [](Member member) {
@@ -287,7 +278,7 @@ class Expander {
       if (member == Member::Recovery) key_text_ += engine_;
     }
     key_text_ += '}';
-    return {digest_of(sha256_hex(key_text_)), missing};
+    return {Cells::digest_of(sha256_hex(key_text_)), missing};
   }
 
   static constexpr const char* separators[member_count] = {

@@ -22,6 +22,9 @@ struct Meeting {
   }
 };
 
+// A regular file; nothing that cannot be looked at is one.
+bool is_file(const std::filesystem::path& path);
+
 struct InputFindings {
   std::vector<std::string> problems;  // each once
   std::vector<std::string> warnings;

@@ -7,17 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cells/formats.h"
+#include "input_checks.h"
 #include "words/names.h"
 
 namespace espalier::grid {
 namespace {
 
 using nlohmann::json;
-
-bool is_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored);
-}
 
 bool is_folder(const std::filesystem::path& path) {
   std::error_code ignored;

@@ -270,6 +270,13 @@ bool AxisOrder::before(const std::vector<AxisValue>& one, const std::vector<Axis
   return false;
 }
 
+std::vector<std::string> texts_of(const std::vector<AxisValue>& values) {
+  std::vector<std::string> texts;
+  texts.reserve(values.size());
+  for (const auto& value : values) texts.push_back(value.text);
+  return texts;
+}
+
 std::string texts(const std::vector<AxisValue>& values, const std::string& separator) {
   std::vector<std::string> names;
   names.reserve(values.size());

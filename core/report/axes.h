@@ -84,6 +84,7 @@ class AxisOrder {
   std::vector<std::map<std::string, std::size_t>> first_seen_;  // by axis
 };
 
+std::vector<std::string> texts_of(const std::vector<AxisValue>& values);
 std::string texts(const std::vector<AxisValue>& values, const std::string& separator);
 
 }  // namespace espalier::report

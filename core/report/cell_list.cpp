@@ -21,8 +21,6 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr std::size_t key_letters = 12;
-
 using Fields = std::map<std::string, json>;
 
 // What was measured of a cell.

@@ -5,16 +5,6 @@
 #include "filling.h"
 
 namespace espalier::report {
-namespace {
-
-std::vector<std::string> texts_of(const std::vector<AxisValue>& values) {
-  std::vector<std::string> texts;
-  for (const auto& value : values) texts.push_back(value.text);
-  return texts;
-}
-
-}  // namespace
-
 void Filling::see_dense() {
   const auto& points = measured_.points();
   for (const auto point : measured_.dense()) {

@@ -12,13 +12,6 @@ namespace {
 
 constexpr double worth_a_footnote = 0.0005;
 
-std::vector<std::string> texts_of(const std::vector<AxisValue>& values) {
-  std::vector<std::string> texts;
-  texts.reserve(values.size());
-  for (const auto& value : values) texts.push_back(value.text);
-  return texts;
-}
-
 }  // namespace
 
 Filling::Filling(const MeasuredRows& measured, const TableRequest& request, const std::vector<std::string>& differences,

@@ -20,6 +20,10 @@ bool marks_best(const Table& table);
 bool has_tests(const Table& table);
 const char* name_of(Tested tested);  // better, worse, same; nothing where there was no test
 
+// To a width on the terminal; what is longer stays.
+std::string padded(const std::string& text, std::size_t width, bool to_the_right);
+std::string without_trailing_spaces(std::string line);
+
 std::string terminal_table(const Table& table);
 std::string markdown_table(const Table& table);
 std::string latex_table(const Table& table);

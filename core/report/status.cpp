@@ -15,8 +15,6 @@ namespace espalier::report {
 namespace {
 
 constexpr std::size_t most_failures = 20;
-constexpr std::size_t key_letters = 12;
-
 // By the pace of the last minute; where nothing finished in it, by what a cell took and how many run at once.
 std::optional<double> seconds_left(const store::Progress& progress) {
   const auto& counts = progress.counts;

@@ -17,16 +17,6 @@ using Lines = std::vector<std::vector<std::string>>;
 
 constexpr std::size_t gap = 2;
 
-std::string padded(const std::string& text, std::size_t width, bool to_the_right) {
-  const std::string space(width - std::min(width, width_of(text)), ' ');
-  return to_the_right ? space + text : text + space;
-}
-
-std::string without_trailing_spaces(std::string line) {
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
-
 // Names to the left, what is measured to the right.
 std::string aligned(const std::vector<std::string>& line, const std::vector<std::size_t>& widths,
                     std::size_t name_count) {
@@ -77,6 +67,16 @@ std::string achieved_text(const TableCell& cell) {
 }
 
 }  // namespace
+
+std::string padded(const std::string& text, std::size_t width, bool to_the_right) {
+  const std::string space(width - std::min(width, width_of(text)), ' ');
+  return to_the_right ? space + text : text + space;
+}
+
+std::string without_trailing_spaces(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
 
 std::vector<std::vector<std::string>> head_lines(const Table& table) {
   const auto values = table.shown();

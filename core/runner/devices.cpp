@@ -20,7 +20,7 @@ namespace espalier::runner {
 namespace {
 
 // LibTorch's CUDA from a cold disk, and a context on each GPU.
-constexpr double patience_seconds = 180;
+constexpr double check_patience_seconds = 180;
 
 std::string cells_text(std::int64_t count, const char* verb, const char* verb_of_many) {
   return fmt::format("{} {} {}", count, count == 1 ? "cell" : "cells", count == 1 ? verb : verb_of_many);
@@ -78,12 +78,12 @@ std::vector<DeviceChoice> ready_devices(const std::string& text, const std::stri
   if (given == std::vector<DeviceChoice>{{}}) return given;
   const auto worker = ready_worker();
   const auto printed =
-      run_to_end({worker, {"devices", "--check", text, "--json"}, {{"OMP_NUM_THREADS", "1"}}}, patience_seconds);
+      run_to_end({worker, {"devices", "--check", text, "--json"}, {{"OMP_NUM_THREADS", "1"}}}, check_patience_seconds);
   if (!printed) {
     throw SettingsError(
         fmt::format("{} {}: {} did not open them within {:.0f} s\n    look whether the GPU answers: "
                     "nvidia-smi",
-                    option, text, worker.string(), patience_seconds));
+                    option, text, worker.string(), check_patience_seconds));
   }
   if (!printed->ending.well()) {
     const auto said = trimmed(printed->error);

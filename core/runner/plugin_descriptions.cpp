@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 // Loading LibTorch from a cold disk takes many seconds; after that each file has its own limit, in the worker.
-constexpr double patience_seconds = 120, patience_a_file_seconds = 20;
+constexpr double description_patience_seconds = 120, patience_a_file_seconds = 20;
 
 std::string indented(const std::string& text) {
   std::string out;
@@ -52,7 +52,7 @@ std::optional<PluginDescription> description_from(const json& document) {
 std::string run_describe(const fs::path& worker, const std::vector<fs::path>& files) {
   ChildProcess::Start start{worker, {"describe"}, {{"OMP_NUM_THREADS", "1"}}};
   for (const auto& file : files) start.arguments.insert(start.arguments.end(), {"--file", file.string()});
-  const double patience = patience_seconds + patience_a_file_seconds * static_cast<double>(files.size());
+  const double patience = description_patience_seconds + patience_a_file_seconds * static_cast<double>(files.size());
   const auto printed = run_to_end(start, patience);
   if (!printed) {
     throw PluginError(worker.string() + " did not describe its plugins within " +

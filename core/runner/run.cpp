@@ -28,8 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double look_every_seconds = 0.25;
-constexpr int failed_starts_allowed = 3;
 constexpr std::size_t notes_allowed = 20;           // different warnings shown; all of them stand in the log
 constexpr double look_for_lost_every_seconds = 30;  // cells that a vanished worker of elsewhere still holds
 
@@ -184,7 +182,7 @@ class Run {
         const auto wanted = std::min<std::int64_t>(workers_, counts.waiting + counts.running);
         while (static_cast<std::int64_t>(running.size()) < wanted) running.start(finished(counts));
       }
-      const bool asked = signals.wait(look_every_seconds) == SignalWatch::Event::Stop;
+      const bool asked = signals.wait(Workers::look_every_seconds) == SignalWatch::Event::Stop;
       stopped_by_ = asked                                                                  ? StoppedBy::User
                     : options_.fail_fast && counts.failed > failed_before_                 ? StoppedBy::FirstFailure
                     : options_.time_limit_seconds && now() >= *options_.time_limit_seconds ? StoppedBy::TimeLimit
@@ -282,7 +280,7 @@ class Run {
   }
 
   void failed_start(const EndedWorker& worker, const std::string& what) {
-    if (++failed_starts_ < failed_starts_allowed) return;
+    if (++failed_starts_ < Workers::failed_starts_allowed) return;
     const std::string message = explained(
         fmt::format("{} workers in a row ended before they computed a cell: the last one {}", failed_starts_, what));
     throw_as_worker(worker.ending, message);

@@ -17,11 +17,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr double patience_seconds = 120;
+constexpr double start_patience_seconds = 120;
 
 // What the system's loader does not find of the libraries that a program needs. The loader lists them and starts nothing.
 std::vector<std::string> missing_libraries(const fs::path& program) {
-  const auto listed = run_to_end({program, {}, {{"LD_TRACE_LOADED_OBJECTS", "1"}}}, patience_seconds);
+  const auto listed = run_to_end({program, {}, {{"LD_TRACE_LOADED_OBJECTS", "1"}}}, start_patience_seconds);
   std::vector<std::string> missing;
   std::istringstream lines(listed ? listed->out : std::string());
   for (std::string line; std::getline(lines, line);) {
@@ -56,7 +56,7 @@ constexpr const char* what_torch_is_needed =
 
 // Whether it starts with the LibTorch of $TORCH_ROOT, which may be of another version.
 void try_start(const fs::path& worker, const std::string& root) {
-  const auto printed = run_to_end({worker, {"--version"}, {{"LD_BIND_NOW", "1"}}}, patience_seconds);
+  const auto printed = run_to_end({worker, {"--version"}, {{"LD_BIND_NOW", "1"}}}, start_patience_seconds);
   if (printed && printed->ending.well()) return;
   const auto first_line = printed ? printed->error.substr(0, printed->error.find('\n')) : std::string("it hangs");
   throw SettingsError(worker.string() + ": cannot start with the LibTorch in TORCH_ROOT=" + root + ": " + first_line +

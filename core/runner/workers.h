@@ -59,6 +59,8 @@ class Workers {
   void stop(SignalWatch& signals);
 
   static constexpr double patience_when_stopping_seconds = 10;
+  static constexpr double look_every_seconds = 0.25;  // whether one has ended
+  static constexpr int failed_starts_allowed = 3;     // in a row, before a cell is claimed
 
  private:
   void send_to_all(int signal);

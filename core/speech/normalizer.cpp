@@ -20,14 +20,14 @@ namespace {
 
 using icu::UnicodeString;
 
-std::string utf8(const UnicodeString& text) {
+std::string utf8_of(const UnicodeString& text) {
   std::string bytes;
   text.toUTF8String(bytes);
   return bytes;
 }
 
 std::string lower(const std::string& text) {
-  return utf8(UnicodeString::fromUTF8(text).toLower(icu::Locale::getRoot()));
+  return utf8_of(UnicodeString::fromUTF8(text).toLower(icu::Locale::getRoot()));
 }
 
 UnicodeString composed(const std::string& text, const icu::Normalizer2* form) {
@@ -72,7 +72,7 @@ std::string plain_letters(const std::string& text) {
     else
       result.append(separates(c) ? UChar32{' '} : c);
   }
-  return utf8(result);
+  return utf8_of(result);
 }
 
 std::string without_symbols(const std::string& text) {
@@ -82,7 +82,7 @@ std::string without_symbols(const std::string& text) {
     const auto c = whole.char32At(i);
     result.append(separates(c) ? UChar32{' '} : c);
   }
-  return utf8(result);
+  return utf8_of(result);
 }
 
 std::string without_brackets(const std::string& text) {

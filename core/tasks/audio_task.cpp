@@ -17,7 +17,7 @@ namespace espalier::tasks {
 namespace {
 
 // A batch of features; on a GPU some of them are handed to the model in one go.
-constexpr std::int64_t examples_a_batch = 16;
+constexpr std::int64_t sounds_a_batch = 16;
 constexpr std::size_t batches_at_once_on_a_gpu = 8;
 
 // Features by number, read from the cache when they are computed with.
@@ -109,7 +109,7 @@ Split AudioTask::read(const std::string& name) {
   }
   split.notes = notes_of(sounds.features);
   split.examples = std::make_unique<AudioExamples>(std::move(sounds), split.labels);
-  split.batches = data::in_file_order(*split.examples, 0, nn::halved(examples_a_batch));
+  split.batches = data::in_file_order(*split.examples, 0, nn::halved(sounds_a_batch));
   return split;
 }
 

@@ -19,7 +19,7 @@ namespace espalier::tasks {
 namespace {
 
 // Large enough to fill the matrix units, small enough that one length's last batch is seldom nearly empty.
-constexpr std::int64_t examples_a_batch = 64;
+constexpr std::int64_t texts_a_batch = 64;
 // Batches handed to the model in one go: long enough to pack well, short enough to answer an interrupt quickly.
 constexpr std::size_t batches_at_once = 32, batches_at_once_on_a_gpu = 1024;
 
@@ -65,7 +65,7 @@ Split TextTask::read(const std::string& name) {
   }
   Split split;
   split.labels = at::tensor(examples->labels);  // [examples]
-  split.batches = data::bucketed(*examples, nn::halved(examples_a_batch));
+  split.batches = data::bucketed(*examples, nn::halved(texts_a_batch));
   split.examples = std::move(examples);
   return split;
 }

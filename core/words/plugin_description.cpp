@@ -17,11 +17,6 @@ std::string as_text(const SettingValue& value) {
   return to_json(value).dump();
 }
 
-const char* type_name(const SettingValue& value) {
-  constexpr const char* names[] = {"true or false", "an integer", "a number", "a text"};
-  return names[value.index()];
-}
-
 // "an integer of at least 1 (examples a batch)"
 std::string expected(const SettingDescription& setting) {
   std::string text = type_name(setting.default_value);
@@ -150,6 +145,11 @@ bool depends_on_batches(const PluginDescription& plugin, const Settings& setting
     const auto value = as_text(given == settings.values().end() ? setting.default_value : given->second);
     return std::find(setting.in_file_order.begin(), setting.in_file_order.end(), value) != setting.in_file_order.end();
   });
+}
+
+const char* type_name(const SettingValue& value) {
+  constexpr const char* names[] = {"true or false", "an integer", "a number", "a text"};
+  return names[value.index()];
 }
 
 nlohmann::json to_json(const SettingValue& value) {

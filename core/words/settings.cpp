@@ -2,14 +2,10 @@
 #include <espalier/settings.h>
 
 #include "words/names.h"
+#include "words/plugin_description.h"
 
 namespace espalier {
 namespace {
-
-const char* type_name(const SettingValue& value) {
-  constexpr const char* names[] = {"true or false", "an integer", "a number", "a text"};
-  return names[value.index()];
-}
 
 const SettingValue& value_of(const std::map<std::string, SettingValue>& values, const std::string& name) {
   const auto found = values.find(name);

@@ -58,7 +58,7 @@ nlohmann::json described(const std::string& name, const published::PublishedTabl
           {"kinds", kinds}};
 }
 
-ExitCode list_all(bool json) {
+ExitCode list_all(bool for_programs) {
   const auto tables = published::shipped_tables();
   if (tables.empty())
     throw InputError("no published table was found beside the program (results/published or share/espalier/published)");
@@ -76,7 +76,7 @@ ExitCode list_all(bool json) {
     cells += one["cells"].get<std::size_t>();
     list.push_back(one);
   }
-  if (json)
+  if (for_programs)
     print_json({{"published", list}});
   else
     print(text + fmt::format("{} tables, {} cells; show one: espalier published NAME\n", tables.size(), cells));

@@ -21,7 +21,7 @@ namespace {
 
 using at::Tensor;
 
-const std::vector<std::string>& input_names() {
+const std::vector<std::string>& bert_input_names() {
   static const std::vector<std::string> names = {"input_ids", "attention_mask", "token_type_ids"};
   return names;
 }
@@ -52,8 +52,8 @@ void check_range(const char* name, const Tensor& values, std::int64_t end, const
 
 Tensor check_ids(const Inputs& inputs, const BertConfig& config) {
   for (const auto& [name, tensor] : inputs) {
-    if (std::find(input_names().begin(), input_names().end(), name) == input_names().end()) {
-      throw InputError(unknown_name("input", shortened(name), input_names()));
+    if (std::find(bert_input_names().begin(), bert_input_names().end(), name) == bert_input_names().end()) {
+      throw InputError(unknown_name("input", shortened(name), bert_input_names()));
     }
   }
   const auto ids = input(inputs, "input_ids", {});

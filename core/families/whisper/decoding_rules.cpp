@@ -23,7 +23,7 @@ struct Language {
   std::string_view code, name;
 };
 // The languages of multilingual checkpoints, and other names for some.
-constexpr Language languages[] = {
+constexpr Language known_languages[] = {
     {"en", "english"},        {"zh", "chinese"},     {"de", "german"},        {"es", "spanish"},
     {"ru", "russian"},        {"ko", "korean"},      {"fr", "french"},        {"ja", "japanese"},
     {"pt", "portuguese"},     {"tr", "turkish"},     {"pl", "polish"},        {"ca", "catalan"},
@@ -144,7 +144,7 @@ std::int64_t language_token(const Settings& settings, const std::string& given) 
   const auto name = lower_case(given);
   if (const auto token = token_of(name)) return *token;
   std::vector<std::string> known;
-  for (const auto& [code, full] : languages) {
+  for (const auto& [code, full] : known_languages) {
     const auto token = token_of("<|" + std::string(code) + "|>");
     if (!token) continue;
     if (name == code || name == full) return *token;

@@ -27,8 +27,6 @@ constexpr std::int64_t tokens_a_look = 8;
 // Sinusoids of the encoder's positions are no parameters: transformers freezes them as well.
 constexpr const char* frozen = "model.encoder.embed_positions.weight";
 
-constexpr std::int64_t not_asked = -100;
-
 // How many tokens of each example lie before the last label, it included.
 std::vector<std::int64_t> asked_lengths(const Tensor& labels) {
   const auto places = at::arange(1, labels.size(1) + 1, at::kLong);                               // [T]

@@ -25,13 +25,12 @@ namespace {
 
 using at::Tensor;
 
-constexpr std::int64_t not_asked = -100;
 // Rows of the feed-forward block, and of logits, that a CPU computes together: what is between stays in the cache.
 constexpr std::int64_t feed_forward_rows = 256, logit_rows = 256;
 // Of logits on a GPU: enough to fill it, and a vocabulary of numbers each.
 constexpr std::int64_t logit_rows_on_gpu = 2048;
 
-const std::vector<std::string>& input_names() {
+const std::vector<std::string>& whisper_input_names() {
   static const std::vector<std::string> names = {"input_features", "decoder_input_ids", "attention_mask",
                                                  "decoder_attention_mask"};
   return names;
@@ -168,8 +167,8 @@ void for_each_example(std::int64_t examples, const std::function<void(std::int64
 
 WhisperInputs whisper_inputs(const Inputs& inputs, const WhisperConfig& config, const WhisperWeights& weights) {
   for (const auto& [name, tensor] : inputs) {
-    if (std::find(input_names().begin(), input_names().end(), name) == input_names().end())
-      throw InputError(unknown_name("input", shortened(name), input_names()));
+    if (std::find(whisper_input_names().begin(), whisper_input_names().end(), name) == whisper_input_names().end())
+      throw InputError(unknown_name("input", shortened(name), whisper_input_names()));
   }
   refuse_masks(inputs);
   const auto features = checked_features(inputs, config);

@@ -16,6 +16,9 @@
 
 namespace espalier::families {
 
+// A label that no loss is asked of.
+inline constexpr std::int64_t not_asked = -100;
+
 // One batch, checked, where the weights are.
 struct WhisperInputs {
   at::Tensor features;  // [B, mels, F]

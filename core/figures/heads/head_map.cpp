@@ -37,9 +37,9 @@ std::vector<std::string> parts_of(const std::string& name) {
   return parts;
 }
 
-class Gathering {
+class HeadGathering {
  public:
-  explicit Gathering(bool one_cell) : one_cell_(one_cell) {}
+  explicit HeadGathering(bool one_cell) : one_cell_(one_cell) {}
 
   void see(const PointDetails& details) {
     std::vector<HeadRow> rows;
@@ -120,7 +120,7 @@ Figure head_map(const FigureSource& source, const FigureRequest& request) {
         "cells by "
         "--only or --key");
   const auto keys = chosen_keys(source, request);
-  Gathering gathering(keys.size() == 1);
+  HeadGathering gathering(keys.size() == 1);
   store::each_detailed_point(source.database, [&](const store::DetailedPoint& point) {
     if (!point.last || point.kind == "dense" || !keys.contains(point.key)) return;
     gathering.see(point_details_from_json(nlohmann::json::parse(point.details)));

@@ -49,9 +49,9 @@ void show_steps_of_schedules(const report::Table& table, report::TableRequest& r
   request.fits_columns = false;
 }
 
-class Gathering {
+class LineGathering {
  public:
-  Gathering(const report::Table& table, const FigureRequest& request, std::string value, std::string x)
+  LineGathering(const report::Table& table, const FigureRequest& request, std::string value, std::string x)
       : table_(table), request_(request), value_(std::move(value)), x_(std::move(x)) {
     axes_ = table.row_axes;
     for (std::size_t i = 0; i < table.column_axes.size(); ++i) {
@@ -188,7 +188,7 @@ Figure curve(const FigureSource& source, const FigureRequest& request) {
     throw SettingsError(fmt::format("--x {}: the value itself\n    expected another, as in --x achieved_sparsity", x));
   asked.value = is_asked(x) ? value : value + "," + x;
   table = table_of(source, asked);
-  Gathering gathering(table, request, value, x);
+  LineGathering gathering(table, request, value, x);
   Figure figure;
   figure.plot = gathering.plot();
   figure.notes = gathering.notes();

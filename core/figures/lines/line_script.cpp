@@ -62,9 +62,9 @@ bool has_band(const PlotLine& line) {
          line.marks.size() > 1;
 }
 
-class Script {
+class LineScript {
  public:
-  Script(const LinePlot& plot, const Paper& paper) : plot_(plot), paper_(paper), legend_(legend_of(plot)) {
+  LineScript(const LinePlot& plot, const Paper& paper) : plot_(plot), paper_(paper), legend_(legend_of(plot)) {
     const double width = paper.width_millimetres;
     columns_ = std::min(plot.panels.size(),
                         std::max<std::size_t>(1, static_cast<std::size_t>(width / least_panel_millimetres)));
@@ -197,6 +197,6 @@ class Script {
 
 }  // namespace
 
-std::string script_of(const LinePlot& plot, const Paper& paper) { return Script(plot, paper).text(); }
+std::string script_of(const LinePlot& plot, const Paper& paper) { return LineScript(plot, paper).text(); }
 
 }  // namespace espalier::figures

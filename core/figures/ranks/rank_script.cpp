@@ -12,9 +12,9 @@ namespace espalier::figures {
 namespace {
 
 // Everything is placed in millimetres: the plot covers the sheet, and its axes count them.
-class Script {
+class RankScript {
  public:
-  Script(const RankPlot& plot, const Paper& paper) : plot_(plot), paper_(paper) {
+  RankScript(const RankPlot& plot, const Paper& paper) : plot_(plot), paper_(paper) {
     double widest = 0;
     for (const auto& level : plot.levels) widest = std::max(widest, text_millimetres(level.name) + 9);
     const double width = paper.width_millimetres;
@@ -121,6 +121,6 @@ class Script {
 
 }  // namespace
 
-std::string script_of(const RankPlot& plot, const Paper& paper) { return Script(plot, paper).text(); }
+std::string script_of(const RankPlot& plot, const Paper& paper) { return RankScript(plot, paper).text(); }
 
 }  // namespace espalier::figures

@@ -93,7 +93,7 @@ std::string diagram(const AxisComparison& comparison) {
   return text;
 }
 
-std::string csv(const AxisComparison& comparison) {
+std::string as_csv(const AxisComparison& comparison) {
   std::string text = "one,other,test,p,corrected_p,difference,verdict,mean_rank_one,mean_rank_other";
   text += comparison.rope ? ",rope,rope_better,rope_same,rope_worse,rope_verdict\r\n" : "\r\n";
   const auto rank = [&](const std::string& name) {
@@ -114,7 +114,7 @@ std::string csv(const AxisComparison& comparison) {
   return text;
 }
 
-std::string json(const AxisComparison& comparison) {
+std::string as_json(const AxisComparison& comparison) {
   nlohmann::ordered_json document = {
       {"experiment", comparison.experiment}, {"axis", comparison.axis},
       {"value", comparison.value},           {"block_axes", comparison.block_axes},
@@ -145,8 +145,8 @@ std::string json(const AxisComparison& comparison) {
 }  // namespace
 
 std::string render(const AxisComparison& comparison, Format format) {
-  if (format == Format::Csv) return csv(comparison);
-  if (format == Format::Json) return json(comparison);
+  if (format == Format::Csv) return as_csv(comparison);
+  if (format == Format::Json) return as_json(comparison);
   const auto text = render(as_table(comparison), format);
   return format == Format::Terminal ? text + "\n" + diagram(comparison) : text;
 }

@@ -18,8 +18,6 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::size_t most_listed = 20;
-constexpr std::size_t key_letters = 12;
-
 // A database's cells with the rows of their points, each once.
 struct Side {
   NamedRows cells, points;
@@ -44,9 +42,9 @@ struct Side {
 
 std::string shown(std::optional<double> number) { return number ? fmt::format("{}", *number) : "none"; }
 
-class Comparison {
+class SideBySide {
  public:
-  Comparison(const Side& one, const Side& two, double tolerance) : one_(one), two_(two), tolerance_(tolerance) {}
+  SideBySide(const Side& one, const Side& two, double tolerance) : one_(one), two_(two), tolerance_(tolerance) {}
 
   std::vector<DifferenceOfCell> of_cell(const std::string& key) {
     found_.clear();
@@ -147,7 +145,7 @@ DatabaseDifference difference_of(const store::ResultStore& one, const std::strin
   DatabaseDifference difference;
   difference.cells_of_one = static_cast<std::int64_t>(first.cell_of.size());
   difference.cells_of_two = static_cast<std::int64_t>(second.cell_of.size());
-  Comparison comparison(first, second, tolerance);
+  SideBySide comparison(first, second, tolerance);
   for (const auto& [key, row] : first.cell_of) {
     if (second.cell_of.count(key) == 0) {
       difference.only_in_one.push_back(key);

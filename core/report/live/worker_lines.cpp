@@ -12,7 +12,6 @@
 namespace espalier::report {
 namespace {
 
-constexpr std::size_t key_letters = 12;
 constexpr std::size_t most_workers = 64;
 constexpr double silent_after_seconds = 30;
 constexpr double gone_is_news_seconds = 60;

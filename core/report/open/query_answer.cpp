@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "rendering.h"
 #include "report/escaping.h"
 #include "words/texts/csv_field.h"
 
@@ -42,16 +43,6 @@ std::string shown(const QueryValue& value) {
   return *text == "NULL" ? "'NULL'" : printable(*text);
 }
 
-std::string padded(const std::string& text, std::size_t width, bool to_the_right) {
-  const auto missing = width - std::min(width, width_of(text));
-  return to_the_right ? std::string(missing, ' ') + text : text + std::string(missing, ' ');
-}
-
-std::string without_trailing_blanks(std::string line) {
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
-
 std::string terminal(const QueryAnswer& answer) {
   std::vector<std::vector<std::string>> lines;
   auto& names = lines.emplace_back();
@@ -72,7 +63,7 @@ std::string terminal(const QueryAnswer& answer) {
   for (const auto& line : lines) {
     std::string text;
     for (std::size_t i = 0; i < line.size(); ++i) text += (i > 0 ? "  " : "") + padded(line[i], widths[i], numeric[i]);
-    out += without_trailing_blanks(text) + "\n";
+    out += without_trailing_spaces(text) + "\n";
   }
   return out;
 }
@@ -92,7 +83,7 @@ std::string markdown(const QueryAnswer& answer) {
   return out;
 }
 
-std::string csv(const QueryAnswer& answer) {
+std::string as_csv(const QueryAnswer& answer) {
   std::string out;
   for (std::size_t i = 0; i < answer.columns.size(); ++i) out += (i > 0 ? "," : "") + csv_field(answer.columns[i]);
   out += "\r\n";
@@ -114,7 +105,7 @@ nlohmann::json json_value(const QueryValue& value) {
   return nullptr;
 }
 
-std::string json(const QueryAnswer& answer) {
+std::string as_json(const QueryAnswer& answer) {
   auto rows = nlohmann::json::array();
   for (const auto& row : answer.rows) {
     auto& values = rows.emplace_back(nlohmann::json::array());
@@ -135,8 +126,8 @@ std::string render(const QueryAnswer& answer, Format format) {
   switch (format) {
     case Format::Terminal: return terminal(answer);
     case Format::Markdown: return markdown(answer);
-    case Format::Csv: return csv(answer);
-    case Format::Json: return json(answer);
+    case Format::Csv: return as_csv(answer);
+    case Format::Json: return as_json(answer);
     default: break;
   }
   throw SettingsError("the rows of a query have no such format, expected terminal, markdown, csv or json");

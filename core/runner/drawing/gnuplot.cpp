@@ -11,7 +11,7 @@
 namespace espalier::runner {
 namespace {
 
-constexpr double patience_seconds = 60;
+constexpr double drawing_patience_seconds = 60;
 
 std::string first_lines(const std::string& text) {
   const auto shown = printable(text, 600);
@@ -26,12 +26,12 @@ std::string drawn_by_gnuplot(const std::string& script) {
   const auto file = folder.path() / "figure.gp";
   write_file(file, script);
   // `env` finds it on PATH and says by its exit code where there is none.
-  const auto printed = run_to_end({"/usr/bin/env", {"gnuplot", "-d", file.string()}, {}}, patience_seconds);
+  const auto printed = run_to_end({"/usr/bin/env", {"gnuplot", "-d", file.string()}, {}}, drawing_patience_seconds);
   if (!printed)
     throw SettingsError(fmt::format(
         "gnuplot did not end within {} seconds and was stopped\n    draw fewer cells, as by --only, or draw what "
         "--script prints by hand",
-        patience_seconds));
+        drawing_patience_seconds));
   constexpr int not_found = 127;
   if (printed->ending.exit_code == not_found)
     throw SettingsError(

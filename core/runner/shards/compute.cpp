@@ -25,8 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double look_every_seconds = 0.25;
-constexpr int failed_starts_allowed = 3;
 constexpr const char* file_name = "shard.db";
 
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
@@ -172,7 +170,7 @@ class ShardAtWork {
         carry();
         carried = now();
       }
-      const auto event = signals.wait(look_every_seconds);
+      const auto event = signals.wait(Workers::look_every_seconds);
       time_is_over_ = event == SignalWatch::Event::TimeIsOver;
       if (event != SignalWatch::Event::Stop && !time_is_over_) continue;
       stop(running, signals);
@@ -202,7 +200,8 @@ class ShardAtWork {
       return;
     }
     if (worker.ending.well() && counts.waiting == 0) return;
-    if (worker.ending.exit_code != static_cast<int>(ExitCode::Store) && ++failed_starts_ < failed_starts_allowed)
+    if (worker.ending.exit_code != static_cast<int>(ExitCode::Store) &&
+        ++failed_starts_ < Workers::failed_starts_allowed)
       return;
     std::string last;
     for (const auto& line : tail.last_lines(8)) last += "\n    " + line;

@@ -10,7 +10,7 @@
 namespace espalier::runner {
 namespace {
 
-constexpr double patience_seconds = 60;
+constexpr double requeue_patience_seconds = 60;
 constexpr const char* afterwards = "\n    what is left goes on by the same command, or by espalier submit FILE --again";
 
 std::string from_environment(const char* name) {
@@ -36,7 +36,7 @@ std::string requeue_in_slurm(const ShardOutcome& outcome, int requeues_at_most) 
     return not_again(fmt::format("it was started again {} times, and --requeues allows no more", requeued));
   if (outcome.ended_now == 0)
     return not_again("no cell came to its end in the task's time, which --time or the partition gives");
-  const auto printed = run_to_end({"/usr/bin/env", {"scontrol", "requeue", job}, {}}, patience_seconds);
+  const auto printed = run_to_end({"/usr/bin/env", {"scontrol", "requeue", job}, {}}, requeue_patience_seconds);
   if (printed && printed->ending.well())
     return fmt::format("its time is over: job {} waits again, to go on from here ({} of {} times)", job, requeued + 1,
                        requeues_at_most);

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t usual_tasks = 8;
-constexpr double patience_seconds = 300;
+constexpr double sbatch_patience_seconds = 300;
 
 // The first of results/demo.submit, results/demo.submit-2, ... that is free.
 fs::path folder_for(const SubmitOptions& options) {
@@ -108,7 +108,7 @@ std::string whole(const fs::path& path) { return fs::absolute(path).lexically_no
 std::string sbatch(std::vector<std::string> words, const SubmitOutcome& outcome) {
   words.insert(words.begin(), {"sbatch", "--parsable"});
   words.push_back(whole(outcome.script));
-  const auto printed = run_to_end({"/usr/bin/env", words, {}}, patience_seconds);
+  const auto printed = run_to_end({"/usr/bin/env", words, {}}, sbatch_patience_seconds);
   if (printed && printed->ending.well()) {
     const auto number = printed->out.substr(0, printed->out.find_first_of(";\n"));  // the cluster's name may follow
     if (!number.empty() && number.find_first_not_of("0123456789") == std::string::npos) return number;

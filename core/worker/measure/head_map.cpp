@@ -7,20 +7,17 @@
 #include <chrono>
 #include <cmath>
 
+#include "measure/clock.h"
 #include "nn/arithmetic.h"
 #include "nn/series/mask_series.h"
 
 namespace espalier::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // Masks that are evaluated together: those of a few sites share all that lies before them, and what they answer is held
 // in memory until the last is done.
 constexpr std::int64_t least_masks = 24, most_masks = 256;
 constexpr double seconds_together = 10;  // about as often is told how far it is
-
-double seconds_since(Clock::time_point begun) { return std::chrono::duration<double>(Clock::now() - begun).count(); }
 
 std::string left_text(double seconds) {
   return seconds < 100 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.0f} min", seconds / 60);

@@ -14,20 +14,18 @@
 #include <utility>
 
 #include "engine/searching.h"
+#include "measure/clock.h"
 #include "nn/series/mask_series.h"
 #include "tasks/bounded.h"
 
 namespace espalier::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Evaluations = std::vector<tasks::Evaluation>;
 
 // That users pad together.
 constexpr std::int64_t examples_a_batch = 32;
 constexpr std::int64_t least_rounds = 3, most_rounds = 1000;
-
-double seconds_since(Clock::time_point begun) { return std::chrono::duration<double>(Clock::now() - begun).count(); }
 
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());

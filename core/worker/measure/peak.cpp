@@ -8,16 +8,13 @@
 #include <cmath>
 #include <vector>
 
+#include "measure/clock.h"
 #include "nn/arithmetic.h"
 
 namespace espalier::worker {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double seconds_a_size = 0.4;
-
-double seconds_since(Clock::time_point begun) { return std::chrono::duration<double>(Clock::now() - begun).count(); }
 
 }  // namespace
 

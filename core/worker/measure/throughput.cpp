@@ -20,6 +20,7 @@
 #include "engine/environment.h"
 #include "families/families.h"
 #include "input.h"
+#include "measure/clock.h"
 #include "nn/arithmetic.h"
 #include "tasks/task.h"
 #include "words/digest.h"
@@ -28,8 +29,6 @@ namespace espalier::worker {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-
 struct ThroughputWords {
   std::string cell, meeting;
   double seconds = 3;
@@ -37,8 +36,6 @@ struct ThroughputWords {
 
 constexpr std::int64_t most_examples = 16, most_utterances = 2;
 constexpr double patience_seconds = 600;
-
-double seconds_since(Clock::time_point begun) { return std::chrono::duration<double>(Clock::now() - begun).count(); }
 
 CellSettings read_cell(const std::string& file) {
   std::ifstream stream(file);

@@ -39,6 +39,7 @@ struct CellTexts {
 class Cells {
  public:
   using Digest = std::array<std::uint8_t, 32>;
+  static Digest digest_of(const std::string& key);  // in hex; zeros for an empty one
 
   Cells() = default;
   Cells(const std::vector<PlannedCell>& cells);  // NOLINT(google-explicit-constructor): a list of cells is cells

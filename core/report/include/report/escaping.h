@@ -6,6 +6,9 @@
 
 namespace espalier::report {
 
+// How many letters of a key, or another digest, stand where people read.
+inline constexpr std::size_t key_letters = 12;
+
 // Control characters, marks that reverse the writing direction and bytes that are no UTF-8, as \xNN or \uNNNN.
 std::string printable(std::string_view text);
 

@@ -55,6 +55,8 @@ ESPALIER_WORDS_API Settings complete_settings(const PluginDescription& plugin, c
 // Whether the plugin's answer depends on which rows are in a batch together: by a trait, or by the value of a setting.
 ESPALIER_WORDS_API bool depends_on_batches(const PluginDescription& plugin, const Settings& settings);
 
+// A value's type in words, "an integer".
+const char* type_name(const SettingValue& value);
 ESPALIER_WORDS_API nlohmann::json to_json(const SettingValue& value);
 ESPALIER_WORDS_API nlohmann::json to_json(const Settings& settings);
 ESPALIER_WORDS_API Settings settings_from_json(const nlohmann::json& json);
