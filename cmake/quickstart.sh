@@ -160,10 +160,10 @@ packages_by_purpose=(
 [ "$command" != check ] || packages_by_purpose+=("the checks|clang-format-14 clang-tidy-14 codespell doxygen")
 [ "$command" != test ] || packages_by_purpose+=("pages in a browser|chromium")
 [ "$command" != test ] || packages_by_purpose+=("figures|gnuplot-nox poppler-utils")
-[ "$command" != test ] || packages_by_purpose+=("compiling tables for papers|texlive-latex-recommended")
+[ "$command" != test ] || packages_by_purpose+=("compiling tables and figures for papers|texlive-latex-recommended texlive-pictures")
 readonly packages_by_purpose
 # What a build can do without. hydrogen-drumkits (142 MB, for 'data prepare drums') is not even asked for.
-readonly optional_packages=" ccache git libbenchmark-dev espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata chromium texlive-latex-recommended gnuplot-nox poppler-utils "
+readonly optional_packages=" ccache git libbenchmark-dev espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav pocketsphinx-testdata chromium texlive-latex-recommended texlive-pictures gnuplot-nox poppler-utils "
 
 missing_of() {  # PACKAGE...: those that are not installed
   local installed package

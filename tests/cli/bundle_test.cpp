@@ -101,6 +101,62 @@ TEST_F(Bundle, BeginsNoCellThatTakesLongerThanIsLeft) {
   EXPECT_EQ(espalier({"check-bundle", "tiny.zip", "--rerun", "1", "--time-limit", "soon"}).exit_code, 2);
 }
 
+// A table of ours for what the fake worker measures: .7 at half the units.
+constexpr const char* own_table = R"([source]
+title = "What the fake worker says"
+sparsity_unit = "percent"
+certainty = "calculated"
+
+[metric.accuracy]
+unit = "share"
+better = "higher"
+decimals = 3
+
+[[cell]]
+model = "small"
+dataset = "few"
+granularity = "head"
+scorer = "magnitude"
+scope = "global"
+metric = "accuracy"
+requested_sparsity = 50.0
+value = 0.7
+kind = "measured"
+)";
+
+TEST_F(Bundle, HasItsVerdictsMadeAgain) {
+  folder_.write("own.toml", own_table);
+  const auto verified = espalier({"verify", "tiny.toml", "own.toml", "--json"});
+  auto verdicts = json(verified);
+  ASSERT_EQ(verdicts.at("cells").at(0).at("verdict"), "within") << verified.out;
+  const auto checked_with = [&](const nlohmann::json& kept) {
+    folder_.write("verdicts.json", kept.dump());
+    const auto made =
+        espalier({"bundle", "tiny.toml", "-o", "tiny.zip", "--reference", "own.toml", "--verdicts", "verdicts.json"});
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    return espalier({"check-bundle", "tiny.zip"});
+  };
+
+  const auto whole = checked_with(verdicts);
+  EXPECT_EQ(whole.exit_code, 0) << whole.out;
+  EXPECT_CONTAINS(whole.out, "1 verdicts were made again and are the same");
+
+  auto invented = verdicts;
+  invented["cells"][0]["found"] = 0.8;
+  const auto value = checked_with(invented);
+  EXPECT_EQ(value.exit_code, 5);
+  EXPECT_CONTAINS(value.out, "the bundle says within with 0.8 found, its database gives within with 0.7");
+
+  invented = verdicts;
+  invented["cells"][0]["verdict"] = "missing";
+  EXPECT_EQ(checked_with(invented).exit_code, 5);
+
+  invented["cells"] = nlohmann::json::array();
+  const auto none = checked_with(invented);
+  EXPECT_EQ(none.exit_code, 5);
+  EXPECT_CONTAINS(none.out, " has no verdict in the bundle");
+}
+
 TEST_F(Bundle, OfAnythingElseIsRefused) {
   folder_.write("text.zip", "no archive");
   folder_.write("verdicts.json", "no json");
