@@ -20,7 +20,7 @@ namespace espalier::test {
 namespace {
 
 const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn/audio";
-constexpr Tolerance parity{0, 1e-5};
+constexpr Tolerance audio_parity{0, 1e-5};
 
 std::map<std::string, at::Tensor> inputs_of(const nn::TensorFile& golden) {
   std::map<std::string, at::Tensor> inputs;
@@ -73,9 +73,9 @@ class AudioParity : public testing::TestWithParam<const char*> {
 TEST_P(AudioParity, OutputsEqualThoseOfTransformers) {
   const auto mask = nn::read_mask(folder / "mask.safetensors", model->sites());
 
-  EXPECT_TRUE(is_close(output_of(*model), golden.tensors.at("dense"), parity));
-  EXPECT_TRUE(is_close(output_of(*model->masked(mask)), golden.tensors.at("masked"), parity));
-  EXPECT_TRUE(is_close(output_of(*model->compacted(mask)), golden.tensors.at("masked"), parity));
+  EXPECT_TRUE(is_close(output_of(*model), golden.tensors.at("dense"), audio_parity));
+  EXPECT_TRUE(is_close(output_of(*model->masked(mask)), golden.tensors.at("masked"), audio_parity));
+  EXPECT_TRUE(is_close(output_of(*model->compacted(mask)), golden.tensors.at("masked"), audio_parity));
 }
 
 TEST_P(AudioParity, CompactedEqualsMaskedWhateverIsLeft) {

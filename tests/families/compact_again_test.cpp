@@ -25,10 +25,6 @@ namespace {
 
 const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn";
 
-const std::vector<Granularity> granularities = {
-    Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
-    Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
-
 // Numbers in all tensors of a checkpoint; with a part, of those that belong to its sites (O biases left out).
 std::int64_t elements_of(const std::filesystem::path& folder) {
   std::int64_t count = 0;
@@ -325,13 +321,13 @@ INSTANTIATE_TEST_SUITE_P(Checkpoints, CompactAgain,
 
 // --- heads as wide as real ones, each a group of its own where it lacks QK channels
 
-struct Case {
+struct WideCase {
   const char* name;
   // Site, head (-1: both), projection whose 64 rows go.
   std::vector<std::tuple<std::string, std::int64_t, Projection>> gone;
 };
 
-std::vector<Case> wide_cases() {
+std::vector<WideCase> wide_cases() {
   const auto self = [](int layer) { return "model.decoder.layers." + std::to_string(layer) + ".self_attn"; };
   const auto cross = [](int layer) { return "model.decoder.layers." + std::to_string(layer) + ".encoder_attn"; };
   using P = Projection;

@@ -25,10 +25,6 @@ class Prunable : public testing::Test {
   Batch batch = random_batch(shape, 4, 6, 3, /*padded=*/true);
 };
 
-const std::vector<Granularity> granularities = {
-    Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
-    Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
-
 at::Tensor plain_losses(const nn::Model& model, const Batch& batch) {
   return at::cross_entropy_loss(logits(model, batch), batch.labels, {}, at::Reduction::None);
 }

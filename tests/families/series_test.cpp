@@ -18,10 +18,6 @@
 namespace espalier::test {
 namespace {
 
-const std::vector<Granularity> granularities = {
-    Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
-    Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
-
 std::unique_ptr<nn::Model> four_layers_of_bert() {
   return TinyBert{.heads = 3, .head_dim = 5, .layers = 4, .positions = 40}.model();
 }

@@ -23,6 +23,10 @@
 
 namespace espalier::test {
 
+inline const std::vector<Granularity> granularities = {
+    Granularity::Head,     Granularity::HeadChannel, Granularity::SameChannel, Granularity::QChannel,
+    Granularity::KChannel, Granularity::VChannel,    Granularity::OChannel,    Granularity::ProjectionChannel};
+
 struct TinyBert {
   std::int64_t heads = 3, head_dim = 5, layers = 2, intermediate = 11, vocabulary = 30, positions = 24, labels = 4;
   std::uint64_t seed = 1;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "families/families.h"
+#include "families/speech.h"
 #include "support/temp_dir.h"
 
 namespace espalier::test {
@@ -107,5 +108,19 @@ struct TinyWhisper {
     return families::read_model(folder.path());
   }
 };
+
+using families::DecodingRules;
+
+inline DecodingRules rules_of(std::int64_t most_tokens, bool detects = false, std::int64_t end = 10) {
+  DecodingRules rules;
+  rules.prompt =
+      detects ? std::vector<std::int64_t>{5, DecodingRules::detected_language, 3} : std::vector<std::int64_t>{5, 8, 3};
+  rules.languages = {2, 6, 7};
+  rules.suppressed = {1, -1, 9, 99};
+  rules.suppressed_at_begin = {4};
+  rules.end = end;
+  rules.most_tokens = most_tokens;
+  return rules;
+}
 
 }  // namespace espalier::test

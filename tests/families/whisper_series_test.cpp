@@ -9,31 +9,18 @@
 #include <limits>
 #include <random>
 
+#include "families/tiny_whisper.h"
 #include "support/tensor_matchers.h"
-#include "tiny_whisper.h"
 
 namespace espalier::test {
 namespace {
 
-using families::DecodingRules;
 using families::Heard;
 using families::Together;
 
 constexpr std::int64_t plenty = std::int64_t{1} << 30;
 
 const TinyWhisper shape{.width = 16, .heads = 4, .encoder_layers = 2, .vocabulary = 12, .most_tokens = 40};
-
-DecodingRules rules_of(std::int64_t most_tokens, bool detects = false, std::int64_t end = 10) {
-  DecodingRules rules;
-  rules.prompt =
-      detects ? std::vector<std::int64_t>{5, DecodingRules::detected_language, 3} : std::vector<std::int64_t>{5, 8, 3};
-  rules.languages = {2, 6, 7};
-  rules.suppressed = {1, -1, 9, 99};
-  rules.suppressed_at_begin = {4};
-  rules.end = end;
-  rules.most_tokens = most_tokens;
-  return rules;
-}
 
 Batch utterances(std::int64_t examples, std::int64_t tokens = 6) {
   Batch batch;
@@ -94,7 +81,7 @@ void expect_same(const Heard& found, const Heard& wanted, const std::string& wha
   }
 }
 
-struct Case {
+struct Way {
   Together together = Together::No;
   std::int64_t most_bytes = plenty;
   bool expects_again = true, at_once = false;
@@ -102,7 +89,7 @@ struct Case {
 
 // Each mask alone by models that stand in no series, then by those of one.
 void expect_masks_heard(const nn::Model& dense, const std::vector<Mask>& masks, const Batch& batch,
-                        const DecodingRules& rules, const Case& way) {
+                        const DecodingRules& rules, const Way& way) {
   nn::MaskSeries series(dense, ComputeType::Float32, {}, way.most_bytes);
   const auto inputs = dense.prepared({batch});
   if (way.expects_again) inputs->expect_again();

@@ -6,13 +6,12 @@
 
 #include <limits>
 
+#include "families/tiny_whisper.h"
 #include "support/tensor_matchers.h"
-#include "tiny_whisper.h"
 
 namespace espalier::test {
 namespace {
 
-using families::DecodingRules;
 using families::Together;
 
 // A Whisper whose transcripts end early, late or not at all.
@@ -41,18 +40,6 @@ Mask hollow_mask(const std::vector<Site>& sites) {
     mask.site(site).of(Projection::V).fill_(false);
   }
   return mask;
-}
-
-DecodingRules rules_of(std::int64_t most_tokens, bool detects, std::int64_t end = 10) {
-  DecodingRules rules;
-  rules.prompt =
-      detects ? std::vector<std::int64_t>{5, DecodingRules::detected_language, 3} : std::vector<std::int64_t>{5, 8, 3};
-  rules.languages = {2, 6, 7};
-  rules.suppressed = {1, -1, 9, 99};
-  rules.suppressed_at_begin = {4};
-  rules.end = end;
-  rules.most_tokens = most_tokens;
-  return rules;
 }
 
 Batch batch_of(std::int64_t examples, std::int64_t tokens) {

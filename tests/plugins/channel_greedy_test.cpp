@@ -13,10 +13,6 @@
 namespace espalier::test {
 namespace {
 
-SearchBudget sparsity(double share, Rounding rounding = Rounding::Nearest) {
-  return {SearchBudget::Kind::Sparsity, share, rounding};
-}
-
 Search greedy(SearchBudget budget) { return {"channel-greedy", {}, budget, Scope::Global}; }
 Search exact(SearchBudget budget) { return {"channel-greedy", Settings({{"exact", true}}), budget, Scope::Global}; }
 

@@ -12,9 +12,6 @@
 namespace espalier::test {
 namespace {
 
-SearchBudget sparsity(double share, Rounding rounding = Rounding::Nearest) {
-  return {SearchBudget::Kind::Sparsity, share, rounding};
-}
 SearchBudget heads(double count) { return {SearchBudget::Kind::Heads, count, Rounding::Nearest}; }
 
 using test::search;

@@ -104,4 +104,8 @@ inline std::string channels_of(const Mask& mask, Projection projection) {
   return text;
 }
 
+inline SearchBudget sparsity(double share, Rounding rounding = Rounding::Nearest) {
+  return {SearchBudget::Kind::Sparsity, share, rounding};
+}
+
 }  // namespace espalier::test

@@ -4,18 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "statistics/golden.h"
 #include "statistics/paired.h"
 
 namespace espalier::statistics {
 namespace {
-
-nlohmann::json golden(const char* part) {
-  std::ifstream file(std::string(ESPALIER_SOURCE_DIR) + "/tests/fixtures/statistics/golden.json");
-  return nlohmann::json::parse(file).at(part);
-}
 
 TEST(Ranks, AreThoseOfAutorank) {
   for (const auto& example : golden("ranked")) {

@@ -17,9 +17,6 @@ void expect_refusal(const Ran& ran, int exit_code, const std::vector<std::string
   }
 }
 
-const std::vector<std::string> evaluate_words = {
-    "evaluate", "--model", "model", "--data", "test.tsv", "--format", "text-classification"};
-
 TEST(BadInput, AMissingCheckpoint) {
   const TinyWorld world;
   expect_refusal(world.espalier({"predict", "--model", "nowhere", "--input", "x", "--output", "y"}), 5, {"nowhere"});

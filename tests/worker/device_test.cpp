@@ -16,14 +16,6 @@ void expect_refusal(const Ran& ran, const std::string& begins) {
   EXPECT_EQ(ran.out, "");
 }
 
-const std::vector<std::string> evaluate_words = {
-    "evaluate", "--model", "model", "--data", "test.tsv", "--format", "text-classification"};
-
-std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
 TEST(Device, AnUnknownOneIsRefusedWithTheNearest) {
   const TinyWorld world;
   expect_refusal(world.espalier(with(evaluate_words, {"--device", "gpu"})),

@@ -14,14 +14,9 @@ namespace {
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
-Words with(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
 const Words map_words = {"map", "--model", "trained", "--data", "test.tsv", "--format", "text-classification"};
 
-void expect_refusal(const Ran& ran, int exit_code, const std::string& said) {
+void expect_refused(const Ran& ran, int exit_code, const std::string& said) {
   EXPECT_EQ(ran.exit_code, exit_code) << ran.err;
   EXPECT_NE(ran.err.find(said), std::string::npos) << "expected: " << said << "\nfound: " << ran.err;
   EXPECT_EQ(ran.out, "");
@@ -97,7 +92,7 @@ TEST(Map, OfAMetricScoresWhatThatMetricLoses) {
   EXPECT_EQ(scores.metadata.at("settings"), R"({"metric":"macro_f1"})");
   EXPECT_FLOAT_EQ(scores.values[4].item<float>(), map["metric_loss"][1][1].get<float>());
 
-  expect_refusal(world.espalier(with(map_words, {"--metric", "acuracy"})), 2,
+  expect_refused(world.espalier(with(map_words, {"--metric", "acuracy"})), 2,
                  "unknown metric of text-classification data: 'acuracy'");
 }
 
@@ -115,7 +110,7 @@ TEST(Map, OfChannelsListsUnitsAndAddsThemUpByHead) {
   EXPECT_NE(world.espalier(with(words, {"head-channel"})).out.find("added up by head (48 units)"), std::string::npos);
   const auto same = world.espalier(with(words, {"same-channel"}));
   EXPECT_NE(same.out.find("there is no table of heads; --json has them all."), std::string::npos) << same.out;
-  expect_refusal(world.espalier(with(words, {"same-channel", "--svg", "map.svg"})), 2,
+  expect_refused(world.espalier(with(words, {"same-channel", "--svg", "map.svg"})), 2,
                  "--svg shows heads, and a unit of granularity same-channel is of all heads");
 }
 
@@ -140,16 +135,16 @@ TEST(Map, OfAScorerHoldsItsScores) {
 TEST(Map, RefusesWhatDoesNotGoTogether) {
   const TinyWorld world;
   ASSERT_EQ(world.train().exit_code, 0);
-  expect_refusal(world.espalier({"map", "--model", "trained"}), 2,
+  expect_refused(world.espalier({"map", "--model", "trained"}), 2,
                  "map leaves out each head and evaluates the model, and no data is given");
-  expect_refusal(world.espalier(with(map_words, {"--set", "norm=2"})), 2,
+  expect_refused(world.espalier(with(map_words, {"--set", "norm=2"})), 2,
                  "--set is a setting of a scorer, and none is given");
-  expect_refusal(world.espalier(with(map_words, {"--scorer", "fisher", "--metric", "accuracy"})), 2,
+  expect_refused(world.espalier(with(map_words, {"--scorer", "fisher", "--metric", "accuracy"})), 2,
                  "--metric is of leaving heads out, and --scorer fisher gives scores of its own");
-  expect_refusal(world.espalier(with(map_words, {"--svg", "a", "--output", "./a"})), 2,
+  expect_refused(world.espalier(with(map_words, {"--svg", "a", "--output", "./a"})), 2,
                  "--svg and --output name the same file: a");
-  expect_refusal(world.espalier(with(map_words, {"--svg", "test.tsv"})), 2, "--svg");
-  expect_refusal(world.espalier({"map", "--model", "model", "--data", "test.tsv"}), 5,
+  expect_refused(world.espalier(with(map_words, {"--svg", "test.tsv"})), 2, "--svg");
+  expect_refused(world.espalier({"map", "--model", "model", "--data", "test.tsv"}), 5,
                  "model: has no classification head, so it loses nothing without a head");
 }
 
@@ -204,7 +199,7 @@ TEST(Bench, TimesEveryWayAndFindsThatTheyAgree) {
 
 TEST(Bench, NeedsAHead) {
   const TinyWorld world;
-  expect_refusal(world.espalier({"bench", "--model", "model", "--data", "test.tsv"}), 5,
+  expect_refused(world.espalier({"bench", "--model", "model", "--data", "test.tsv"}), 5,
                  "model: has no classification head, so there is nothing to evaluate");
 }
 

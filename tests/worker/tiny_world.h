@@ -55,4 +55,12 @@ dataset = "kinds"
   TempDir folder;
 };
 
+inline const std::vector<std::string> evaluate_words = {
+    "evaluate", "--model", "model", "--data", "test.tsv", "--format", "text-classification"};
+
+inline std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
 }  // namespace espalier::test

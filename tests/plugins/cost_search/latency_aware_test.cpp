@@ -40,21 +40,21 @@ struct Timed {
   }
 };
 
-struct Answer {
+struct TimedAnswer {
   Mask mask;
   KeptReport report;
   double note(const std::string& name) const { return report.numbers.at(name); }
 };
 
-Answer answer_to(Timed& model, std::vector<double> scores, double share, Settings settings = {},
-                 const at::Tensor& remaining = {}) {
+TimedAnswer answer_to(Timed& model, std::vector<double> scores, double share, Settings settings = {},
+                      const at::Tensor& remaining = {}) {
   const Units units(model.sites, Granularity::Head);
   FunctionCosts costs;
   costs.of_milliseconds = [&](const Mask& mask) {
     model.asked.push_back(widths_of(mask));
     return model.milliseconds(model.asked.back()) + model.surprise(model.asked.back());
   };
-  Answer answer;
+  TimedAnswer answer;
   Search search{"latency-aware", std::move(settings), {latency, share}};
   search.costs = &costs;
   search.report = &answer.report;

@@ -37,7 +37,7 @@ struct Case {
   }
 };
 
-struct Answer {
+struct CostedAnswer {
   Mask mask;
   Numbers notes;
 };
@@ -50,7 +50,7 @@ std::vector<Batch> batches_of(const at::Tensor& gradients) {
   return batches;
 }
 
-Answer answer_to(const Case& asked, const std::string& sites = "all") {
+CostedAnswer answer_to(const Case& asked, const std::string& sites = "all") {
   const Units units(asked.sites, Granularity::Head, sites);
   FakeModel model(asked.sites);
   Batches batches(batches_of(asked.gradients));

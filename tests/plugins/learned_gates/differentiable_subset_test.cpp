@@ -14,8 +14,6 @@
 namespace espalier::test {
 namespace {
 
-using Values = std::map<std::string, SettingValue>;
-
 Search subset(GateTraining& model, SearchBudget budget, const Values& values = {}) {
   Search asked;
   asked.searcher = "differentiable-subset";
@@ -25,22 +23,8 @@ Search subset(GateTraining& model, SearchBudget budget, const Values& values = {
   return asked;
 }
 
-Mask search(const Search& asked, const Units& units) { return test::search(asked, units, all_of(units), {}); }
-
-std::int64_t count_of(const at::Tensor& flags) { return flags.sum().item<std::int64_t>(); }
-
-const Units& two_by_four() {
-  static const Units units(layers(2, 4, 2, 8), Granularity::Head);
-  return units;
-}
-
 // Cool enough at the end for a mask, hot enough at the start for every head to be heard.
 const Values quick = {{"temperature", 2.0}, {"final_temperature", 1e-3}, {"learning_rate", 0.1}};
-
-Values with(Values values, const Values& more) {
-  for (const auto& [name, value] : more) values[name] = value;
-  return values;
-}
 
 TEST(DifferentiableSubset, SaysWhatItNeeds) {
   const auto& plugin = bundled().find("searcher", "differentiable-subset").description;

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "plugins/searching.h"
+
 namespace espalier::test {
 
 class GateTraining final : public TrainableModel {
@@ -126,6 +128,22 @@ class HeardReport final : public SearchReport {
 
 inline SearchBudget heads(std::int64_t count) {
   return {SearchBudget::Kind::Heads, static_cast<double>(count), Rounding::Nearest};
+}
+
+using Values = std::map<std::string, SettingValue>;  // of settings
+
+inline Mask search(const Search& asked, const Units& units) { return test::search(asked, units, all_of(units), {}); }
+
+inline std::int64_t count_of(const at::Tensor& flags) { return flags.sum().item<std::int64_t>(); }
+
+inline Values with(Values values, const Values& more) {
+  for (const auto& [name, value] : more) values[name] = value;
+  return values;
+}
+
+inline const Units& two_by_four() {
+  static const Units units(layers(2, 4, 2, 8), Granularity::Head);
+  return units;
 }
 
 }  // namespace espalier::test

@@ -13,7 +13,6 @@ namespace espalier::test {
 namespace {
 
 using hard_concrete::Distribution;
-using Values = std::map<std::string, SettingValue>;
 
 at::Tensor numbers(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
@@ -89,20 +88,6 @@ Search concrete(GateTraining& model, SearchBudget budget, const Values& values =
   asked.budget = budget;
   asked.trainable = &model;
   return asked;
-}
-
-Mask search(const Search& asked, const Units& units) { return test::search(asked, units, all_of(units), {}); }
-
-std::int64_t count_of(const at::Tensor& flags) { return flags.sum().item<std::int64_t>(); }
-
-Values with(Values values, const Values& more) {
-  for (const auto& [name, value] : more) values[name] = value;
-  return values;
-}
-
-const Units& two_by_four() {
-  static const Units units(layers(2, 4, 2, 8), Granularity::Head);
-  return units;
 }
 
 const Values open_start = {{"initial", std::string("constant")},

@@ -12,7 +12,7 @@
 namespace espalier::test {
 namespace {
 
-const Units& eight_heads() {
+const Units& three_three_two() {
   static const Units units = heads_of_sites({3, 3, 2});
   return units;
 }
@@ -46,7 +46,7 @@ TEST(EveryHeadSearch, KeepsTheQualityItPromises) {
         for (const double budget : {0.0, 0.02, 0.05}) {
           SCOPED_TRACE(name + " on " + kind + " " + std::to_string(seed) + ", budget " + std::to_string(budget));
 
-          const auto found = find(loss_of(budget, searcher, settings), eight_heads(), landscape);
+          const auto found = find(loss_of(budget, searcher, settings), three_three_two(), landscape);
 
           EXPECT_GE(landscape(found.pruned), landscape({}) - budget - rounding);
           EXPECT_GE(found.evaluations, 8);
@@ -64,7 +64,7 @@ TEST(EveryHeadSearch, KeepsAsManyHeadsAsAsked) {
         for (std::int64_t kept = 0; kept <= 8; ++kept) {
           SCOPED_TRACE(name + " on " + kind + ", " + std::to_string(kept) + " heads");
 
-          const auto found = find(heads(kept, searcher, settings), eight_heads(), landscape);
+          const auto found = find(heads(kept, searcher, settings), three_three_two(), landscape);
 
           EXPECT_EQ(found.pruned.size(), static_cast<std::size_t>(8 - kept));
           expect_facts(found, landscape, false);
@@ -81,8 +81,8 @@ TEST(EveryHeadSearch, IsTheSameWhenEvaluationsStopEarly) {
         for (const auto& asked : {loss_of(0.03, searcher, settings), heads(4, searcher, settings)}) {
           SCOPED_TRACE(name + " on " + kind + " " + std::to_string(seed));
 
-          const auto whole = find(asked, eight_heads(), landscape, {false});
-          const auto stopped = find(asked, eight_heads(), landscape, {true});
+          const auto whole = find(asked, three_three_two(), landscape, {false});
+          const auto stopped = find(asked, three_three_two(), landscape, {true});
 
           EXPECT_EQ(whole.asked, stopped.asked);
           EXPECT_EQ(whole.evaluations, stopped.evaluations);
@@ -97,7 +97,7 @@ TEST(EveryHeadSearch, IsTheSameWhenEvaluationsStopEarly) {
 
 TEST(EveryHeadSearch, AsksForEachMaskOnce) {
   for (const auto& [name, searcher, settings] : every_search()) {
-    const auto found = find(loss_of(0.03, searcher, settings), eight_heads(), rough(1, 8));
+    const auto found = find(loss_of(0.03, searcher, settings), three_three_two(), rough(1, 8));
     EXPECT_EQ(found.evaluations, static_cast<std::int64_t>(found.asked.size())) << name;
   }
 }
@@ -105,9 +105,9 @@ TEST(EveryHeadSearch, AsksForEachMaskOnce) {
 TEST(EveryHeadSearch, IsTheSameEachTime) {
   for (const auto& [name, searcher, settings] : every_search()) {
     auto asked = loss_of(0.03, searcher, settings);
-    const auto once = find(asked, eight_heads(), coarse(3, 8));
+    const auto once = find(asked, three_three_two(), coarse(3, 8));
     asked.seed = 99;
-    const auto again = find(asked, eight_heads(), coarse(3, 8));
+    const auto again = find(asked, three_three_two(), coarse(3, 8));
     EXPECT_EQ(once.asked, again.asked) << name;
     EXPECT_EQ(once.pruned, again.pruned) << name;
   }
@@ -116,13 +116,13 @@ TEST(EveryHeadSearch, IsTheSameEachTime) {
 TEST(EveryHeadSearch, GivesTheBestSoFarWhenALimitIsReached) {
   for (const auto& [kind, landscape] : landscapes(2)) {
     for (const auto& [name, searcher, settings] : every_search()) {
-      const auto whole = find(loss_of(0.04, searcher, settings), eight_heads(), landscape);
+      const auto whole = find(loss_of(0.04, searcher, settings), three_three_two(), landscape);
       std::size_t before = 0;
       for (std::int64_t limit = 1; limit <= whole.evaluations + 1; ++limit) {
         SCOPED_TRACE(name + " on " + kind + ", limit " + std::to_string(limit));
         const auto limited = and_setting(settings, "evaluations", limit);
 
-        const auto found = find(loss_of(0.04, searcher, limited), eight_heads(), landscape);
+        const auto found = find(loss_of(0.04, searcher, limited), three_three_two(), landscape);
 
         EXPECT_LE(found.evaluations, limit);
         EXPECT_GE(landscape(found.pruned), landscape({}) - 0.04 - rounding);
@@ -144,7 +144,7 @@ TEST(EveryHeadSearch, ReachesTheNumberOfHeadsWithinALimit) {
         SCOPED_TRACE(name + " on " + kind + ", limit " + std::to_string(limit));
         const auto limited = and_setting(settings, "evaluations", limit);
 
-        const auto found = find(heads(3, searcher, limited), eight_heads(), landscape);
+        const auto found = find(heads(3, searcher, limited), three_three_two(), landscape);
 
         EXPECT_EQ(found.pruned.size(), 5u);
         EXPECT_LE(found.evaluations, std::max<std::int64_t>(limit, 2));
@@ -158,7 +158,7 @@ TEST(EveryHeadSearch, SettlesForTheCheapestHeadsThatItKnows) {
   const auto landscape = additive({0.05, 0.01, 0.04, 0.03, 0.02, 0.07, 0.08, 0.06});
   for (const auto& [name, searcher, settings] : every_search()) {
     const auto limited = and_setting(settings, "evaluations", std::int64_t{10});
-    EXPECT_EQ(find(heads(4, searcher, limited), eight_heads(), landscape).pruned, (Pruned{1, 2, 3, 4})) << name;
+    EXPECT_EQ(find(heads(4, searcher, limited), three_three_two(), landscape).pruned, (Pruned{1, 2, 3, 4})) << name;
   }
 }
 
@@ -167,12 +167,12 @@ TEST(EveryHeadSearch, EndsWhenItsTimeIsOver) {
     SCOPED_TRACE(name);
     const auto limited = and_setting(settings, "seconds", 11.5);
 
-    const auto found = find(loss_of(0.05, searcher, limited), eight_heads(), super_additive(4, 8), {false, 0, 1.0});
+    const auto found = find(loss_of(0.05, searcher, limited), three_three_two(), super_additive(4, 8), {false, 0, 1.0});
 
     EXPECT_EQ(found.evaluations, 12);
     EXPECT_EQ(found.report.texts.at("ended_by"), "limit of seconds");
     expect_facts(found, super_additive(4, 8));
-    const auto of_heads = find(heads(2, searcher, limited), eight_heads(), super_additive(4, 8), {false, 0, 1.0});
+    const auto of_heads = find(heads(2, searcher, limited), three_three_two(), super_additive(4, 8), {false, 0, 1.0});
     EXPECT_EQ(of_heads.pruned.size(), 6u);
     EXPECT_EQ(of_heads.evaluations, 13);  // the answer is evaluated
   }
@@ -181,18 +181,18 @@ TEST(EveryHeadSearch, EndsWhenItsTimeIsOver) {
 // What masks have in common is computed once where they are asked for at once.
 TEST(EveryHeadSearch, AsksForAllHeadsAtOnce) {
   for (const auto& [name, searcher, settings] : every_search()) {
-    const auto found = find(loss_of(0.05, searcher, settings), eight_heads(), super_additive(4, 8));
+    const auto found = find(loss_of(0.05, searcher, settings), three_three_two(), super_additive(4, 8));
     ASSERT_GT(found.together.size(), 1u);
     EXPECT_EQ(found.together[0], 8) << name;
     const auto limited = and_setting(settings, "evaluations", std::int64_t{5});
-    EXPECT_EQ(find(loss_of(0.05, searcher, limited), eight_heads(), super_additive(4, 8)).together,
+    EXPECT_EQ(find(loss_of(0.05, searcher, limited), three_three_two(), super_additive(4, 8)).together,
               (std::vector<std::int64_t>{4}))
         << name;
   }
 }
 
 TEST(Beam, AsksForALevelAtOnce) {
-  const auto found = find(heads(5, "beam", Settings({{"width", std::int64_t{2}}})), eight_heads(), rough(1, 8));
+  const auto found = find(heads(5, "beam", Settings({{"width", std::int64_t{2}}})), three_three_two(), rough(1, 8));
   // Alone; both children of pairs that are asked by two ways are asked once.
   EXPECT_EQ(found.together, (std::vector<std::int64_t>{8, 7 + 7 - 1, 6 + 6 - 1}));
 }
@@ -200,7 +200,7 @@ TEST(Beam, AsksForALevelAtOnce) {
 TEST(EveryHeadSearch, RemovesNothingWhereNothingFits) {
   const auto dear = additive(std::vector<double>(8, 0.05));
   for (const auto& [name, searcher, settings] : every_search()) {
-    const auto found = find(loss_of(0, searcher, settings), eight_heads(), dear);
+    const auto found = find(loss_of(0, searcher, settings), three_three_two(), dear);
     EXPECT_TRUE(found.mask.keeps_everything()) << name;
     EXPECT_EQ(found.evaluations, 1 + 8) << name;
     EXPECT_EQ(found.report.texts.at("ended_by"), "no head fits") << name;
@@ -211,9 +211,9 @@ TEST(EveryHeadSearch, RemovesNothingWhereNothingFits) {
 TEST(EveryHeadSearch, RemovesEveryHeadThatCostsNothing) {
   const auto free_but_two = additive({0, 0, 0.01, 0, 0, 0.01, 0, 0});
   for (const auto& [name, searcher, settings] : every_search()) {
-    EXPECT_EQ(find(loss_of(0, searcher, settings), eight_heads(), free_but_two).pruned, (Pruned{0, 1, 3, 4, 6, 7}))
+    EXPECT_EQ(find(loss_of(0, searcher, settings), three_three_two(), free_but_two).pruned, (Pruned{0, 1, 3, 4, 6, 7}))
         << name;
-    const auto all = find(loss_of(0.02, searcher, settings), eight_heads(), free_but_two);
+    const auto all = find(loss_of(0.02, searcher, settings), three_three_two(), free_but_two);
     EXPECT_EQ(all.pruned.size(), 8u) << name;
     EXPECT_EQ(all.report.texts.at("ended_by"), "exhausted") << name;
   }
@@ -226,7 +226,7 @@ TEST(EveryHeadSearch, ForgivesRounding) {
     return pruned == Pruned{2} ? 0.7 : 0.0;
   };
   for (const auto& [name, searcher, settings] : every_search())
-    EXPECT_EQ(find(loss_of(0.1, searcher, settings), eight_heads(), landscape).pruned, (Pruned{2})) << name;
+    EXPECT_EQ(find(loss_of(0.1, searcher, settings), three_three_two(), landscape).pruned, (Pruned{2})) << name;
 }
 
 TEST(EveryHeadSearch, LeavesWhatIsGone) {
@@ -237,9 +237,9 @@ TEST(EveryHeadSearch, LeavesWhatIsGone) {
     for (const auto& [name, searcher, settings] : every_search()) {
       SCOPED_TRACE(name);
 
-      const auto loss = find(loss_of(0.03, searcher, settings), eight_heads(), landscape, {}, remaining);
-      const auto count = find(heads(4, searcher, settings), eight_heads(), landscape, {}, remaining);
-      const auto enough = find(heads(7, searcher, settings), eight_heads(), landscape, {}, remaining);
+      const auto loss = find(loss_of(0.03, searcher, settings), three_three_two(), landscape, {}, remaining);
+      const auto count = find(heads(4, searcher, settings), three_three_two(), landscape, {}, remaining);
+      const auto enough = find(heads(7, searcher, settings), three_three_two(), landscape, {}, remaining);
 
       EXPECT_EQ(loss.report.numbers.at("dense_quality"), landscape(gone));
       EXPECT_GE(landscape(loss.pruned), landscape(gone) - 0.03 - rounding);
@@ -261,12 +261,12 @@ TEST(EveryHeadSearch, TakesAMetricThatIsNoNumberForTheWorst) {
     return broken ? std::numeric_limits<double>::quiet_NaN() : additive(std::vector<double>(8, 0.01))(pruned);
   };
   for (const auto& [name, searcher, settings] : every_search()) {
-    EXPECT_EQ(find(loss_of(0.5, searcher, settings), eight_heads(), landscape).pruned.size(), 7u) << name;
-    EXPECT_EQ(find(heads(1, searcher, settings), eight_heads(), landscape).pruned, (Pruned{0, 1, 2, 3, 4, 5, 6}))
+    EXPECT_EQ(find(loss_of(0.5, searcher, settings), three_three_two(), landscape).pruned.size(), 7u) << name;
+    EXPECT_EQ(find(heads(1, searcher, settings), three_three_two(), landscape).pruned, (Pruned{0, 1, 2, 3, 4, 5, 6}))
         << name;
     const auto nothing = [](const Pruned&) { return std::numeric_limits<double>::quiet_NaN(); };
     EXPECT_NE(message_of<InputError>([&, asked = loss_of(0.5, searcher, settings)] {
-                find(asked, eight_heads(), nothing);
+                find(asked, three_three_two(), nothing);
               }).find("is not a number"),
               std::string::npos);
   }
@@ -278,45 +278,39 @@ TEST(EveryHeadSearch, RefusesWhatItDoesNotUnderstand) {
     return message_of<SettingsError>([&] { find(asked, units, flat); });
   };
   for (const std::string searcher : {"a-star", "beam"}) {
-    EXPECT_EQ(why(loss_of(-0.01, searcher), eight_heads()),
+    EXPECT_EQ(why(loss_of(-0.01, searcher), three_three_two()),
               searcher +
                   ": loss_of_metric = -0.010000 is not a loss\n    expected how much of the metric may be lost: "
                   "0 or more");
-    EXPECT_NE(why(loss_of(std::nan(""), searcher), eight_heads()).find("is not a loss"), std::string::npos);
-    EXPECT_NE(why(loss_of(INFINITY, searcher), eight_heads()).find("is not a loss"), std::string::npos);
-    EXPECT_NE(why(heads(9, searcher), eight_heads()).find("heads = 9 cannot be kept"), std::string::npos);
+    EXPECT_NE(why(loss_of(std::nan(""), searcher), three_three_two()).find("is not a loss"), std::string::npos);
+    EXPECT_NE(why(loss_of(INFINITY, searcher), three_three_two()).find("is not a loss"), std::string::npos);
+    EXPECT_NE(why(heads(9, searcher), three_three_two()).find("heads = 9 cannot be kept"), std::string::npos);
     Search other{searcher, {}, {SearchBudget::Kind::Sparsity, 0.5}, Scope::Global};
-    EXPECT_EQ(why(other, eight_heads()),
+    EXPECT_EQ(why(other, three_three_two()),
               searcher + " understands the budgets heads and loss_of_metric, and was given another");
     auto local = loss_of(0.1, searcher);
     local.scope = Scope::Local;
-    EXPECT_EQ(why(local, eight_heads()), searcher + " needs scope global: the heads of all sites compete");
+    EXPECT_EQ(why(local, three_three_two()), searcher + " needs scope global: the heads of all sites compete");
     EXPECT_EQ(why(loss_of(0.1, searcher), Units(layers(1, 2, 3, 4), Granularity::HeadChannel)),
               searcher + " needs granularity head, and was given head-channel");
-    EXPECT_EQ(why(loss_of(0.1, searcher, Settings({{"evaluations", std::int64_t{-1}}})), eight_heads()),
+    EXPECT_EQ(why(loss_of(0.1, searcher, Settings({{"evaluations", std::int64_t{-1}}})), three_three_two()),
               "setting 'evaluations' of searcher '" + searcher +
                   "' is -1, expected an integer of at least 0 (limit of evaluations; 0: none)");
-    EXPECT_EQ(why(loss_of(0.1, searcher, Settings({{"seconds", -2.0}})), eight_heads()),
+    EXPECT_EQ(why(loss_of(0.1, searcher, Settings({{"seconds", -2.0}})), three_three_two()),
               "setting 'seconds' of searcher '" + searcher +
                   "' is -2.0, expected a number of at least 0 (limit of seconds; 0: none)");
   }
-  EXPECT_EQ(why(loss_of(0.1, "a-star", Settings({{"weight", -1.0}})), eight_heads()),
+  EXPECT_EQ(why(loss_of(0.1, "a-star", Settings({{"weight", -1.0}})), three_three_two()),
             "setting 'weight' of searcher 'a-star' is -1.0, expected a number of at least 0 (method a-star: what the "
             "heuristic's estimate is multiplied by)");
   EXPECT_EQ(
-      why(loss_of(0.1, "beam", Settings({{"width", std::int64_t{0}}})), eight_heads()),
+      why(loss_of(0.1, "beam", Settings({{"width", std::int64_t{0}}})), three_three_two()),
       "setting 'width' of searcher 'beam' is 0, expected an integer of at least 1 (states of each number of heads "
       "that go on)");
   EXPECT_EQ(
-      why(loss_of(0.1, "beam", Settings({{"children", std::int64_t{-1}}})), eight_heads()),
+      why(loss_of(0.1, "beam", Settings({{"children", std::int64_t{-1}}})), three_three_two()),
       "setting 'children' of searcher 'beam' is -1, expected an integer of at least 0 (heads tried from each state, "
       "those that cost least; 0: all)");
-}
-
-// Head 0 is the cheapest alone, and dear beside any other.
-double trap(const Pruned& pruned) {
-  const bool dear = pruned.size() > 1 && pruned[0] == 0;
-  return additive({0.01, 0.015, 0.015})(pruned) - (dear ? 0.03 : 0);
 }
 
 Settings width(std::int64_t width) { return Settings({{"width", width}}); }
@@ -331,9 +325,9 @@ TEST(Beam, FindsWhatEnumerationFindsWhenItIsWide) {
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     for (const auto& [kind, landscape] : landscapes(seed)) {
       const auto expected = best_by_enumeration(landscape, 8, landscape({}) - 0.03 - rounding);
-      EXPECT_EQ(find(loss_of(0.03, "beam", width(70)), eight_heads(), landscape).pruned, expected.pruned) << kind;
+      EXPECT_EQ(find(loss_of(0.03, "beam", width(70)), three_three_two(), landscape).pruned, expected.pruned) << kind;
       const auto three = best_by_enumeration(landscape, 8, -1e9, 5);
-      EXPECT_EQ(find(heads(3, "beam", width(70)), eight_heads(), landscape).pruned, three.pruned) << kind;
+      EXPECT_EQ(find(heads(3, "beam", width(70)), three_three_two(), landscape).pruned, three.pruned) << kind;
     }
   }
 }
@@ -341,13 +335,13 @@ TEST(Beam, FindsWhatEnumerationFindsWhenItIsWide) {
 TEST(Beam, TriesTheChildrenThatSeemCheapest) {
   const Settings narrow({{"width", std::int64_t{1}}, {"children", std::int64_t{1}}});
 
-  const auto found = find(heads(4, "beam", narrow), eight_heads(), rough(1, 8));
+  const auto found = find(heads(4, "beam", narrow), three_three_two(), rough(1, 8));
 
   EXPECT_EQ(found.evaluations, 1 + 8 + 3);
 }
 
 TEST(Beam, TellsEachNumberOfHeads) {
-  const auto found = find(heads(5, "beam", width(2)), eight_heads(), additive(random_costs(1, 8, 0, 0.03)));
+  const auto found = find(heads(5, "beam", width(2)), three_three_two(), additive(random_costs(1, 8, 0, 0.03)));
 
   const auto& steps = found.report.steps;
   ASSERT_EQ(steps.size(), 4u);
