@@ -5,6 +5,8 @@ target_compile_options(espalier_warnings INTERFACE
   # GCC 12 takes the bytes of a joined std::string for an overlap where it inlines (its bugs 105329 and 105651).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-array-bounds>
+  # In a unity build every source is an included file.
+  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>
   $<$<BOOL:${ESPALIER_WARNINGS_AS_ERRORS}>:-Werror>)
 
 # Rooms in which no number is narrowed unsaid: all that include no tensors. Where tensors are, sizes are signed and containers' are not.
