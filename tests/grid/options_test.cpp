@@ -4,7 +4,7 @@
 namespace espalier::grid {
 namespace {
 
-const std::string axes = R"([[grid]]
+const std::string chosen_axes = R"([[grid]]
 model = "minilm"
 dataset = "wordnet"
 granularity = "head"
@@ -19,7 +19,7 @@ TEST_F(Set, OverridesAKey) {
                    "grid.sparsity=[0.1]",         "grid.scorer=magnitude",
                    "measure.proof=false",         "question=Why not?"};
 
-  const auto experiment = read_grid(axes);
+  const auto experiment = read_grid(chosen_axes);
 
   ASSERT_EQ(experiment.cells.size(), 1u);
   const auto cell = settings(experiment.cells[0]);
@@ -34,19 +34,19 @@ TEST_F(Set, OverridesAKey) {
 TEST_F(Set, ReachesEveryGrid) {
   options_.sets = {"grid.seed=7"};
 
-  for (const auto& cell : read_grid(axes + axes + "scope = \"local\"\n").cells) EXPECT_EQ(settings(cell).seed, 7);
+  for (const auto& cell : read_grid(chosen_axes + chosen_axes + "scope = \"local\"\n").cells) EXPECT_EQ(settings(cell).seed, 7);
 }
 
 TEST_F(Set, ReachesAPluginThatTheFileDoesNotDefine) {
   options_.sets = {"scorer.fisher.samples=10", "grid.scorer=\"fisher\""};
 
-  EXPECT_EQ(settings(read_grid(axes).cells.at(0)).scorer.settings.get<std::int64_t>("samples"), 10);
+  EXPECT_EQ(settings(read_grid(chosen_axes).cells.at(0)).scorer.settings.get<std::int64_t>("samples"), 10);
 }
 
 TEST_F(Set, RefusesUnknownPathsWithTheNearestName) {
   const auto said = [&](const std::string& set) {
     options_.sets = {set};
-    return complaint(test_head + axes);
+    return complaint(test_head + chosen_axes);
   };
 
   EXPECT_EQ(
@@ -69,7 +69,7 @@ TEST_F(Set, RefusesUnknownPathsWithTheNearestName) {
 TEST_F(Set, RefusesWhatIsNoOverride) {
   const auto said = [&](const std::string& set) {
     options_.sets = {set};
-    return complaint(test_head + axes);
+    return complaint(test_head + chosen_axes);
   };
   const std::string expected = ": is not an override\n    expected KEY=VALUE, for instance model.minilm.train.epochs=1";
 
@@ -85,7 +85,7 @@ class Only : public GridTest {};
 
 TEST_F(Only, KeepsASlice) {
   options_.only = "scorer=fisher,sparsity=0.50";
-  const auto cells = read_grid(axes).cells;
+  const auto cells = read_grid(chosen_axes).cells;
 
   ASSERT_EQ(cells.size(), 1u);
   EXPECT_EQ(settings(cells[0]).scorer.plugin, "fisher");
@@ -94,22 +94,22 @@ TEST_F(Only, KeepsASlice) {
 
 TEST_F(Only, TakesGlobsAndAlternatives) {
   options_.only = "scorer=?a*";
-  EXPECT_EQ(read_grid(axes).cells.size(), 4u);
+  EXPECT_EQ(read_grid(chosen_axes).cells.size(), 4u);
   options_.only = "scorer=fisher,scorer=random,sparsity=0.25";
-  EXPECT_EQ(read_grid(axes).cells.size(), 2u);
+  EXPECT_EQ(read_grid(chosen_axes).cells.size(), 2u);
 }
 
 TEST_F(Only, DoesNotChangeKeys) {
-  const auto all = keys(read_grid(axes));
+  const auto all = keys(read_grid(chosen_axes));
   options_.only = "scorer=fisher";
 
-  EXPECT_EQ(keys(read_grid(axes)), (std::vector<std::string>{all[4], all[5]}));
+  EXPECT_EQ(keys(read_grid(chosen_axes)), (std::vector<std::string>{all[4], all[5]}));
 }
 
 TEST_F(Only, RefusesUnknownAxesAndEmptySlices) {
   const auto said = [&](const std::string& only) {
     options_.only = only;
-    return complaint(test_head + axes);
+    return complaint(test_head + chosen_axes);
   };
 
   EXPECT_TRUE(
@@ -125,7 +125,7 @@ TEST_F(Only, RefusesUnknownAxesAndEmptySlices) {
 TEST_F(Only, MakesALargeGridReadable) {
   std::string seeds = "[0";
   for (int i = 1; i < 4000; ++i) seeds += ",1";
-  const auto grid = axes + "seed = " + seeds + "]\nbase_seed = " + seeds + "]\n";
+  const auto grid = chosen_axes + "seed = " + seeds + "]\nbase_seed = " + seeds + "]\n";
 
   EXPECT_NE(complaint(test_head + grid).find("too many cells: 96000000"), std::string::npos);
   options_.only = "seed=0,base_seed=0";

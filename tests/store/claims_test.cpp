@@ -30,7 +30,7 @@ class Claims : public ::testing::Test {
   ResultStore store{folder / "results.db", Mode::Create};
 };
 
-constexpr double long_lease = 1000, no_lease = -1;
+constexpr double no_lease = -1;
 
 TEST_F(Claims, AreHandedOutInOrderUntilNoneIsLeft) {
   insert(2);

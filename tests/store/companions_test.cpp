@@ -9,8 +9,6 @@
 namespace espalier::store {
 namespace {
 
-constexpr double lease_seconds = 1000;
-
 class Companions : public ::testing::Test {
  protected:
   // Two cells each of groups (base, scores); their seed is the score group.
@@ -33,7 +31,7 @@ class Companions : public ::testing::Test {
     return settings;
   }
   std::vector<std::string> claimed(const std::string& worker) {
-    return store_.claim("demo", worker, lease_seconds)->companions;
+    return store_.claim("demo", worker, long_lease)->companions;
   }
 
   test::TempDir folder_;

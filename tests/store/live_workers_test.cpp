@@ -15,8 +15,6 @@ using test::done_attempt;
 using test::sample_cells;
 using test::sample_experiment;
 
-constexpr double long_lease = 1000;
-
 class LiveWorkers : public ::testing::Test {
  protected:
   static LiveWorker at_work(const std::string& name, const std::string& stage = "scores") {

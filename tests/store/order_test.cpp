@@ -16,8 +16,6 @@ using test::done_attempt;
 using test::sample_cells;
 using test::sample_experiment;
 
-constexpr double lease_seconds = 1000;
-
 class Order : public ::testing::Test {
  protected:
   // Nested loops: bases, scorers of each, so many cells of each; the rank of a cell by its place within its score group.
@@ -47,7 +45,7 @@ class Order : public ::testing::Test {
     std::map<std::string, Claim> held;
     for (const auto& worker : workers) {
       auto& store = stores.try_emplace(worker, folder_ / "results.db", Mode::ReadWrite).first->second;
-      if (auto claim = store.claim("demo", worker, lease_seconds)) held[worker] = *claim;
+      if (auto claim = store.claim("demo", worker, long_lease)) held[worker] = *claim;
     }
     while (!held.empty()) {
       for (const auto& worker : workers) {
@@ -56,7 +54,7 @@ class Order : public ::testing::Test {
         keys[worker].push_back(claim.key);
         order_.push_back(claim.key);
         held.erase(worker);
-        const auto finished = stores.at(worker).finish_and_claim(claim, done_attempt(0.8), "demo", lease_seconds);
+        const auto finished = stores.at(worker).finish_and_claim(claim, done_attempt(0.8), "demo", long_lease);
         if (finished.next) held[worker] = *finished.next;
       }
     }
@@ -157,10 +155,10 @@ TEST_F(Order, IsThatOfTheLatestRun) {
   cells[1].groups = {5, 6};
   store_.insert(sample_experiment(), cells, false);
 
-  EXPECT_EQ(store_.claim("demo", "a", lease_seconds)->key, "k2");
-  EXPECT_EQ(store_.claim("demo", "b", lease_seconds)->key, "k0");
-  EXPECT_EQ(store_.claim("demo", "a", lease_seconds)->key, "k1");
-  EXPECT_FALSE(store_.claim("demo", "a", lease_seconds));
+  EXPECT_EQ(store_.claim("demo", "a", long_lease)->key, "k2");
+  EXPECT_EQ(store_.claim("demo", "b", long_lease)->key, "k0");
+  EXPECT_EQ(store_.claim("demo", "a", long_lease)->key, "k1");
+  EXPECT_FALSE(store_.claim("demo", "a", long_lease));
 }
 
 std::vector<NewCell> slice_of(std::size_t count, std::size_t first, std::size_t last) {

@@ -20,8 +20,6 @@ using test::done_attempt;
 using test::sample_cells;
 using test::sample_experiment;
 
-constexpr double long_lease = 1000;
-
 // Runs in a child process; anything thrown there is its exit status.
 template <typename Call>
 pid_t start(const Call& call) {
@@ -63,16 +61,16 @@ TEST(Processes, ClaimEachCellExactlyOnce) {
   const ResultStore store(file, Mode::ReadOnly);
   EXPECT_EQ(store.counts("demo").done, static_cast<std::int64_t>(cell_count));
   const auto cells = store.cells("demo");
-  std::set<std::string> keys;
+  std::set<std::string> distinct;
   for (const auto& row : cells.rows) {
     for (std::size_t i = 0; i < cells.columns.size(); ++i) {
       if (cells.columns[i] == "attempts") {
         EXPECT_EQ(row[i].integer, 1);
       }
-      if (cells.columns[i] == "key") keys.insert(row[i].text);
+      if (cells.columns[i] == "key") distinct.insert(row[i].text);
     }
   }
-  EXPECT_EQ(keys.size(), cell_count);
+  EXPECT_EQ(distinct.size(), cell_count);
   EXPECT_EQ(store.points("demo").rows.size(), 2 * cell_count);
 }
 

@@ -12,8 +12,6 @@ using test::done_attempt;
 using test::sample_cells;
 using test::sample_experiment;
 
-constexpr double lease_seconds = 1000;
-
 Attempt failed_of(FailureReason reason, const std::string& message) {
   Attempt attempt;
   attempt.outcome = Outcome::Failed;
@@ -35,11 +33,11 @@ class Retries : public ::testing::Test {
 
 TEST_F(Retries, HalveTheBatchAndAreRecorded) {
   insert(1);
-  auto claim = store.claim("demo", "a", lease_seconds);
+  auto claim = store.claim("demo", "a", long_lease);
 
   EXPECT_TRUE(store.try_again(*claim, failed_of(FailureReason::OutOfMemory, "too much"), true));
 
-  claim = store.claim("demo", "a", lease_seconds);
+  claim = store.claim("demo", "a", long_lease);
   ASSERT_TRUE(claim);
   EXPECT_EQ(claim->batch_halvings, 1);
   auto done = done_attempt(0.8);
@@ -61,62 +59,62 @@ TEST_F(Retries, HalveTheBatchAndAreRecorded) {
 TEST_F(Retries, ThatHalveCostNoLife) {
   insert(1);
   for (int i = 0; i < 3; ++i) {
-    const auto claim = store.claim("demo", "a", lease_seconds);
+    const auto claim = store.claim("demo", "a", long_lease);
     EXPECT_TRUE(store.try_again(*claim, failed_of(FailureReason::MemoryLimit, "too much"), true, 2)) << i;
   }
-  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->batch_halvings, 3);
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->batch_halvings, 3);
 }
 
 TEST_F(Retries, ThatHalveNothingCostALife) {
   insert(1);
-  const auto first = store.claim("demo", "a", lease_seconds);
+  const auto first = store.claim("demo", "a", long_lease);
   EXPECT_TRUE(store.try_again(*first, failed_of(FailureReason::Device, "CUDA error"), false, 2));
-  const auto second = store.claim("demo", "a", lease_seconds);
+  const auto second = store.claim("demo", "a", long_lease);
   EXPECT_EQ(second->batch_halvings, 0);
   EXPECT_FALSE(store.try_again(*second, failed_of(FailureReason::Device, "CUDA error again"), false, 2));
 
   EXPECT_EQ(store.read("k0").state, "failed");
   EXPECT_EQ(store.read("k0").message, "CUDA error again");
-  EXPECT_FALSE(store.claim("demo", "a", lease_seconds));
+  EXPECT_FALSE(store.claim("demo", "a", long_lease));
 }
 
 TEST_F(Retries, OfALostClaimWriteNothing) {
   insert(1);
-  const auto claim = store.claim("demo", "a", lease_seconds);
+  const auto claim = store.claim("demo", "a", long_lease);
   store.release(*claim);
 
   EXPECT_FALSE(store.try_again(*claim, failed_of(FailureReason::OutOfMemory, "too late"), true));
 
   EXPECT_EQ(store.read("k0").state, "waiting");
-  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->batch_halvings, 0);
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->batch_halvings, 0);
 }
 
 TEST_F(Retries, OfTheUserBeginWithWholeBatches) {
   insert(1);
-  auto claim = store.claim("demo", "a", lease_seconds);
+  auto claim = store.claim("demo", "a", long_lease);
   store.try_again(*claim, failed_of(FailureReason::OutOfMemory, "too much"), true);
-  claim = store.claim("demo", "a", lease_seconds);
+  claim = store.claim("demo", "a", long_lease);
   store.finish(*claim, failed_of(FailureReason::OutOfMemory, "too much"));
 
   insert(1);
 
-  EXPECT_EQ(store.claim("demo", "a", lease_seconds)->batch_halvings, 0);
+  EXPECT_EQ(store.claim("demo", "a", long_lease)->batch_halvings, 0);
 }
 
 TEST_F(Retries, WaitWhileTheExperimentIsPaused) {
   insert(2);
-  const auto begun = store.claim("demo", "a", lease_seconds);
+  const auto begun = store.claim("demo", "a", long_lease);
   store.set_paused("demo", true);
 
   EXPECT_TRUE(store.is_paused("demo"));
-  EXPECT_FALSE(store.claim("demo", "b", lease_seconds));
-  const auto finished = store.finish_and_claim(*begun, done_attempt(0.5), "demo", lease_seconds);
+  EXPECT_FALSE(store.claim("demo", "b", long_lease));
+  const auto finished = store.finish_and_claim(*begun, done_attempt(0.5), "demo", long_lease);
   EXPECT_TRUE(finished.kept);
   EXPECT_FALSE(finished.next);
 
   store.set_paused("demo", false);
   EXPECT_FALSE(store.is_paused("demo"));
-  EXPECT_TRUE(store.claim("demo", "b", lease_seconds));
+  EXPECT_TRUE(store.claim("demo", "b", long_lease));
   EXPECT_FALSE(store.is_paused("another"));
 }
 
@@ -133,7 +131,7 @@ TEST_F(Retries, KnowWhetherARunIsAtWork) {
   auto experiment = sample_experiment();
   store.insert(experiment, sample_cells(1), true);
   EXPECT_FALSE(store.is_at_work("demo"));
-  const auto claim = store.claim("demo", "a", lease_seconds);
+  const auto claim = store.claim("demo", "a", long_lease);
   EXPECT_TRUE(store.is_at_work("demo"));
   EXPECT_TRUE(store.is_at_work(""));
   EXPECT_FALSE(store.is_at_work("another"));

@@ -13,6 +13,8 @@
 
 namespace espalier::test {
 
+constexpr double long_lease = 1000;  // seconds, more than any test takes
+
 inline CellSettings sample_settings() {
   CellSettings settings;
   settings.model = {"minilm", Family::Bert, "/models/minilm", std::nullopt};
