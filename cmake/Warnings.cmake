@@ -1,7 +1,9 @@
 # espalier_warnings and espalier_sanitizers: linked PRIVATE by every target of ours, never exported.
 add_library(espalier_warnings INTERFACE)
+# In a unity build of tests, what another source keeps to itself is no name that a local one hides.
+set(espalier_no_shadow $<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<BOOL:$<TARGET_PROPERTY:espalier_test>>>)
 target_compile_options(espalier_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wall -Wextra -Wpedantic $<$<NOT:${espalier_no_shadow}>:-Wshadow> -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   # GCC 12 takes the bytes of a joined std::string for an overlap where it inlines (its bugs 105329 and 105651).
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-array-bounds>

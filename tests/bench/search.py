@@ -1,12 +1,13 @@
 """What searching costs: masks at equal padding against transformers, a training step with gates, evaluations that stop early.
 
-Usage: python tests/bench/search.py nodes [--masks 8] [--examples 16] [--threads 2] [--rounds 3]
+Usage: python tests/bench/search.py nodes [--children] [--masks 8] [--examples 16] [--threads 2] [--rounds 3]
        python tests/bench/search.py gates --model DIR --data DIR [--rounds 3]
        python tests/bench/search.py stopping --model DIR --data DIR [--loss 0.01]
 
 nodes     BERT-base shape, random weights, equally long texts of 128 tokens; half of the heads are gone at random. Peers:
           transformers with a head_mask (eager), and with the heads removed (prune_heads, SDPA), copying included. Ours: what
-          `espalier evaluate --json` reports, compaction included. Accuracies must agree.
+          `espalier evaluate --json` reports, compaction included. Accuracies must agree. With --children the masks are one
+          of these without one more head each, as a best-first search expands it.
 gates     seconds a step of differentiable-subset (joint, half of the heads) against seconds a step of plain fine-tuning.
 stopping  share of the examples that a-star leaves out because a bound was certainly missed.
 DIR of --model is a MiniLM folder, DIR of --data holds train.tsv, validation.tsv and test.tsv (data prepare wordnet). Needs
@@ -29,6 +30,7 @@ parser.add_argument("question", choices=("nodes", "gates", "stopping"))
 parser.add_argument("--model")
 parser.add_argument("--data")
 parser.add_argument("--masks", type=int, default=8)
+parser.add_argument("--children", action="store_true")
 parser.add_argument("--examples", type=int, default=16)
 parser.add_argument("--batch", type=int, default=8)
 parser.add_argument("--threads", type=int, default=2)
@@ -67,9 +69,14 @@ def nodes(folder):
     ids = torch.cat([torch.full((args.examples, 1), 2), picked + 5, torch.full((args.examples, 1), 3)], 1)
     layers, heads, width = config.num_hidden_layers, config.num_attention_heads, 64
     masks, files = [], []
+    parent = torch.randperm(layers * heads, generator=generator)  # its first half is gone
     for number in range(args.masks):
         keep = torch.ones(layers * heads)
-        keep[torch.randperm(layers * heads, generator=generator)[:layers * heads // 2]] = 0
+        if args.children:
+            keep[parent[:layers * heads // 2]] = 0
+            keep[parent[layers * heads // 2 + number]] = 0
+        else:
+            keep[torch.randperm(layers * heads, generator=generator)[:layers * heads // 2]] = 0
         masks.append(keep.view(layers, heads))
         files.append(str(folder / f"mask-{number}.safetensors"))
         save_file({f"bert.encoder.layer.{layer}.attention.self.{projection}":
@@ -112,7 +119,7 @@ def nodes(folder):
             ours = [answer["metrics"]["accuracy"] for answer in answers]
             agree = agree and all(abs(a - b) < 1e-9 for a, b in zip(found["head_mask"], ours))
     median = {name: statistics.median(values) for name, values in times.items()}
-    emit(masks=args.masks, examples=args.examples, tokens=128, batch=args.batch, rounds=args.rounds,
+    emit(masks=args.masks, children=args.children, examples=args.examples, tokens=128, batch=args.batch, rounds=args.rounds,
          example_masks_per_second={name: round(args.masks * args.examples / value, 2) for name, value in median.items()},
          ratio_to={name: round(median[name] / median["espalier"], 3) for name in ("head_mask", "prune_heads")},
          accuracies_agree=agree)

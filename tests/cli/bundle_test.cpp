@@ -104,6 +104,7 @@ TEST_F(Bundle, BeginsNoCellThatTakesLongerThanIsLeft) {
 // A table of ours for what the fake worker measures: .7 at half the units.
 constexpr const char* own_table = R"([source]
 title = "What the fake worker says"
+citation = "Nobody, 2026"
 sparsity_unit = "percent"
 certainty = "calculated"
 
@@ -144,16 +145,16 @@ TEST_F(Bundle, HasItsVerdictsMadeAgain) {
   auto invented = verdicts;
   invented["cells"][0]["found"] = 0.8;
   const auto value = checked_with(invented);
-  EXPECT_EQ(value.exit_code, 5);
+  EXPECT_EQ(value.exit_code, 1);
   EXPECT_CONTAINS(value.out, "the bundle says within with 0.8 found, its database gives within with 0.7");
 
   invented = verdicts;
   invented["cells"][0]["verdict"] = "missing";
-  EXPECT_EQ(checked_with(invented).exit_code, 5);
+  EXPECT_EQ(checked_with(invented).exit_code, 1);
 
   invented["cells"] = nlohmann::json::array();
   const auto none = checked_with(invented);
-  EXPECT_EQ(none.exit_code, 5);
+  EXPECT_EQ(none.exit_code, 1);
   EXPECT_CONTAINS(none.out, " has no verdict in the bundle");
 }
 

@@ -19,7 +19,7 @@
 namespace espalier::test {
 namespace {
 
-const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn/audio";
+const std::filesystem::path audio_fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn/audio";
 constexpr Tolerance audio_parity{0, 1e-5};
 
 std::map<std::string, at::Tensor> inputs_of(const nn::TensorFile& golden) {
@@ -42,7 +42,7 @@ Mask random_mask(const std::vector<Site>& sites, double kept, std::uint64_t seed
 class AudioParity : public testing::TestWithParam<const char*> {
  protected:
   AudioParity() { at::set_num_threads(1); }
-  const std::filesystem::path folder = fixtures / GetParam();
+  const std::filesystem::path folder = audio_fixtures / GetParam();
   const nn::TensorFile golden = nn::read_safetensors(folder / "golden.safetensors");
   const std::unique_ptr<nn::Model> model = families::read_model(folder);
   const std::map<std::string, at::Tensor> inputs = inputs_of(golden);
@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(Checkpoints, AudioParity,
 
 class WhisperDecoding : public testing::TestWithParam<const char*> {
  protected:
-  const std::filesystem::path folder = fixtures / GetParam();
+  const std::filesystem::path folder = audio_fixtures / GetParam();
   const nn::TensorFile golden = nn::read_safetensors(folder / "golden.safetensors");
   const std::unique_ptr<nn::Model> model = families::read_model(folder);
   const families::DecodingRules rules = families::decoding_rules(folder, "", "", 9);
@@ -313,8 +313,8 @@ INSTANTIATE_TEST_SUITE_P(Checkpoints, WhisperDecoding, testing::Values("whisper_
 // --- messages
 
 TEST(AudioInputs, ThatDoNotFitAreNamed) {
-  const auto ast = families::read_model(fixtures / "ast_relu"),
-             whisper = families::read_model(fixtures / "whisper_odd");
+  const auto ast = families::read_model(audio_fixtures / "ast_relu"),
+             whisper = families::read_model(audio_fixtures / "whisper_odd");
   const auto says = [](const nn::Model& model, std::map<std::string, at::Tensor> inputs) {
     return message_of<InputError>([&] { model.outputs(inputs); });
   };
@@ -341,18 +341,18 @@ TEST(AudioInputs, ThatDoNotFitAreNamed) {
 }
 
 TEST(AudioCheckpoints, OfAnotherFamilyAreRefused) {
-  EXPECT_EQ(message_of<InputError>([] { families::read_model(fixtures / "ast_relu", "whisper"); }),
-            (fixtures / "ast_relu/config.json").string() +
+  EXPECT_EQ(message_of<InputError>([] { families::read_model(audio_fixtures / "ast_relu", "whisper"); }),
+            (audio_fixtures / "ast_relu/config.json").string() +
                 ": model_type is 'audio-spectrogram-transformer', expected 'whisper'\n    supported families: bert, "
                 "ast, whisper");
-  EXPECT_EQ(message_of<InputError>([] { families::read_model(fixtures / "whisper_odd")->with_head({"a"}, 0); }),
+  EXPECT_EQ(message_of<InputError>([] { families::read_model(audio_fixtures / "whisper_odd")->with_head({"a"}, 0); }),
             "a Whisper model writes text and has no classification head\n"
             "    expected a BERT or AST checkpoint for classes, or a dataset of speech with transcripts");
 }
 
 TEST(AudioCheckpoints, FromScratchNeedOnlyTheirConfig) {
   const TempDir folder;
-  std::filesystem::copy_file(fixtures / "ast_no_bias/config.json", folder / "config.json");
+  std::filesystem::copy_file(audio_fixtures / "ast_no_bias/config.json", folder / "config.json");
   const auto made = families::model_from_scratch(folder.path(), {"yes", "no"}, {}, 7);
   const auto again = families::model_from_scratch(folder.path(), {"yes", "no"}, {}, 7);
   EXPECT_EQ(made->labels(), (std::vector<std::string>{"yes", "no"}));
@@ -362,8 +362,8 @@ TEST(AudioCheckpoints, FromScratchNeedOnlyTheirConfig) {
   made->save(folder.path());
   EXPECT_TRUE(is_close(families::read_model(folder.path())->outputs({{"input_values", features}}).at("logits"),
                        made->outputs({{"input_values", features}}).at("logits"), {0, 0}));
-  EXPECT_EQ(message_of<InputError>([] { families::model_from_scratch(fixtures / "whisper_odd", {"a"}, {}, 0); }),
-            (fixtures / "whisper_odd/config.json").string() +
+  EXPECT_EQ(message_of<InputError>([] { families::model_from_scratch(audio_fixtures / "whisper_odd", {"a"}, {}, 0); }),
+            (audio_fixtures / "whisper_odd/config.json").string() +
                 ": model_type is 'whisper'; weights are made anew for 'audio-spectrogram-transformer' only");
 }
 

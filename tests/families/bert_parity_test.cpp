@@ -9,13 +9,13 @@
 #include <set>
 
 #include "families/families.h"
+#include "families/fixtures.h"
 #include "families/tiny_bert.h"
 #include "support/tensor_matchers.h"
 
 namespace espalier::test {
 namespace {
 
-const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn";
 constexpr Tolerance parity{0, 1e-5};
 
 class BertParity : public testing::TestWithParam<const char*> {

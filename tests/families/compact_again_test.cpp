@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "families/fixtures.h"
 #include "families/tiny_bert.h"
 #include "families/tiny_whisper.h"
 #include "support/message_of.h"
@@ -22,8 +23,6 @@
 
 namespace espalier::test {
 namespace {
-
-const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn";
 
 // Numbers in all tensors of a checkpoint; with a part, of those that belong to its sites (O biases left out).
 std::int64_t elements_of(const std::filesystem::path& folder) {

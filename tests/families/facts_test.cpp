@@ -9,12 +9,11 @@
 
 #include "cells/families.h"
 #include "families/families.h"
+#include "families/fixtures.h"
 #include "nn/safetensors.h"
 
 namespace espalier::test {
 namespace {
-
-const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn";
 
 class FamilyFactsOf : public testing::TestWithParam<std::pair<Family, const char*>> {};
 

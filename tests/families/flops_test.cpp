@@ -11,6 +11,7 @@
 #include <map>
 
 #include "families/families.h"
+#include "families/fixtures.h"
 #include "support/published_table.h"
 
 namespace espalier::test {
@@ -19,8 +20,6 @@ namespace {
 using nn::AstShape;
 using nn::AttentionTotals;
 using nn::Operations;
-
-const std::filesystem::path fixtures = std::filesystem::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/nn";
 
 // 128 frames of speech commands, 1024 frames of AudioSet.
 constexpr AstShape speech_commands{{146, 768, 3072, 12}, 256, 35}, audioset{{1214, 768, 3072, 12}, 256, 527};

@@ -12,6 +12,7 @@ namespace {
 
 using test::done_attempt;
 using test::failed_attempt;
+using test::long_lease;
 using test::sample_cells;
 using test::sample_experiment;
 

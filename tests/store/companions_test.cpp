@@ -9,6 +9,8 @@
 namespace espalier::store {
 namespace {
 
+using test::long_lease;
+
 class Companions : public ::testing::Test {
  protected:
   // Two cells each of groups (base, scores); their seed is the score group.

@@ -13,6 +13,7 @@ namespace espalier::store {
 namespace {
 
 using test::done_attempt;
+using test::long_lease;
 using test::sample_cells;
 using test::sample_experiment;
 

@@ -20,7 +20,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-const fs::path fixtures = fs::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/data";
+const fs::path data_fixtures = fs::path(ESPALIER_SOURCE_DIR) / "tests/fixtures/data";
 
 std::vector<json> read_lines(const fs::path& file) {
   std::vector<json> lines;
@@ -67,15 +67,15 @@ void append_utf8(std::string& text, std::uint32_t point) {
 class WordPieceGolden : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(WordPieceGolden, GivesTheIdsOfHuggingFace) {
-  const WordPiece tokenizer = WordPiece::read(fixtures / GetParam());
+  const WordPiece tokenizer = WordPiece::read(data_fixtures / GetParam());
 
-  expect_golden(tokenizer, fixtures / "wordpiece_golden.jsonl", GetParam());
+  expect_golden(tokenizer, data_fixtures / "wordpiece_golden.jsonl", GetParam());
 }
 
 TEST_P(WordPieceGolden, GivesTheIdsOfHuggingFaceForEveryCodePoint) {
-  const WordPiece tokenizer = WordPiece::read(fixtures / GetParam());
+  const WordPiece tokenizer = WordPiece::read(data_fixtures / GetParam());
 
-  for (const auto& block : read_lines(fixtures / "every_character.jsonl")) {
+  for (const auto& block : read_lines(data_fixtures / "every_character.jsonl")) {
     const auto start = block.at("first").get<std::uint32_t>();
     std::string ids;
     for (std::uint32_t point = start; point < start + 0x2000; ++point) {
@@ -101,7 +101,7 @@ TEST(WordPiece, GivesTheIdsOfHuggingFaceWithTheRealVocabulary) {
     GTEST_SKIP() << minilm << " is not there; bash cmake/quickstart.sh fetches it";
   const WordPiece tokenizer = WordPiece::read(minilm);
 
-  expect_golden(tokenizer, fixtures / "minilm_golden.jsonl", "minilm");
+  expect_golden(tokenizer, data_fixtures / "minilm_golden.jsonl", "minilm");
   EXPECT_EQ(tokenizer.vocabulary_size(), 30522);
   EXPECT_EQ(tokenizer.padding(), 0);
 }
@@ -129,7 +129,7 @@ TEST(WordPiece, ReadsInvalidUtf8AsTheReplacementCharacter) {
 }
 
 TEST(WordPiece, NeedsRoomForItsOwnTokens) {
-  const WordPiece tokenizer = WordPiece::read(fixtures / "uncased");
+  const WordPiece tokenizer = WordPiece::read(data_fixtures / "uncased");
 
   EXPECT_EQ(test::message_of<SettingsError>([&] { tokenizer.encode("a", std::nullopt, 1); }),
             "max_tokens is 1, but a text needs at least 2: [CLS] and [SEP] are tokens too");
