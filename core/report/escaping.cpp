@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "words/printable.h"
+#include "words/texts/csv_field.h"
 
 namespace espalier::report {
 
@@ -44,14 +45,7 @@ std::string latex_escaped(std::string_view text) {
   return out;
 }
 
-std::string csv_escaped(std::string_view text) {
-  std::string out = printable(text);
-  if (!out.empty() && std::string_view("=+-@").find(out.front()) != std::string_view::npos) out.insert(0, 1, '\'');
-  if (out.find_first_of(",\"") == std::string::npos) return out;
-  std::string quoted = "\"";
-  for (const char c : out) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
+std::string csv_escaped(std::string_view text) { return text.empty() ? std::string() : csv_field(printable(text)); }
 
 std::size_t width_of(std::string_view text) {
   std::size_t width = 0;

@@ -33,6 +33,8 @@ TEST(CsvEscaped, QuotesAndStartsNoFormula) {
   EXPECT_EQ(csv_escaped("=1+1"), "'=1+1");
   EXPECT_EQ(csv_escaped("@x,y"), "\"'@x,y\"");
   EXPECT_EQ(csv_escaped("a\r\nb"), "a\\x0d\\x0ab");
+  EXPECT_EQ(csv_escaped(" =1+1"), "' =1+1");
+  EXPECT_EQ(csv_escaped(""), "");
 }
 
 TEST(WidthOf, CountsCharacters) { EXPECT_EQ(width_of("± ö"), 3U); }

@@ -14,7 +14,7 @@ std::string printable(std::string_view text);
 
 std::string markdown_escaped(std::string_view text);
 std::string latex_escaped(std::string_view text);
-// A text field of a CSV file: quoted where it must be; what a spreadsheet would take for a formula begins with '.
+// A text of a table as a field of a CSV file (words/texts/csv_field.h), on one line; nothing where there is none.
 std::string csv_escaped(std::string_view text);
 
 std::size_t width_of(std::string_view text);  // in characters
