@@ -108,14 +108,13 @@ class Run {
           "another run is at work on this experiment: each computes what either was asked for, with its own limits, "
           "threads and devices");
     }
-    const auto failed = store_.counts_of(experiment_.name, keys_).failed;
-    store_.insert(
+    const auto inserted = store_.insert(
         {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},
         cells, true);
-    if (const auto retried = failed - store_.counts_of(experiment_.name, keys_).failed; retried > 0) {
+    if (inserted.retried > 0) {
       progress_.note(fmt::format("{} that failed before {} tried again",
-                                 retried == 1 ? "a cell" : fmt::format("{} cells", retried),
-                                 retried == 1 ? "is" : "are"));
+                                 inserted.retried == 1 ? "a cell" : fmt::format("{} cells", inserted.retried),
+                                 inserted.retried == 1 ? "is" : "are"));
     }
     store_.keep_limits(experiment_.name, options_.limits);
     look_for_changed_plugins();

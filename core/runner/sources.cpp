@@ -6,16 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "cells/cell_settings.h"
-#include "cells/fields/cell_fields.h"
 #include "words/version.h"
 
 namespace espalier::runner {
 
-const std::string& Sources::of(const std::string& settings) {
-  const auto parts = std::string(member(settings, "model")) + '\n' + std::string(member(settings, "dataset"));
-  const auto [entry, is_new] = known_.try_emplace(parts);
+const std::string& Sources::of(const grid::Cells& cells, std::size_t place) {
+  const auto [entry, is_new] =
+      known_.try_emplace({cells.value(place, "model").data(), cells.value(place, "dataset").data()});
   if (!is_new) return entry->second;
-  const auto cell = cell_from_json(nlohmann::json::parse(settings));
+  const auto cell = cell_from_json(nlohmann::json::parse(cells.settings(place)));
   nlohmann::json source{{"results_version", results_version}};
   const auto add = [&](const std::string& name, const auto& digest) {
     try {
@@ -41,13 +40,12 @@ WorkGroups Sources::groups_of(const grid::Cells& cells, std::size_t cell,
   for (std::size_t i = 0; i < names.size(); ++i) parts[i] = cells.value(cell, names[i]).data();
   const auto [entry, is_new] = groups_.try_emplace(parts);
   if (!is_new) return entry->second;
-  const auto text = cells.settings(cell);
-  const auto settings = cell_from_json(nlohmann::json::parse(text));
+  const auto settings = cell_from_json(nlohmann::json::parse(cells.settings(cell)));
   const auto scorer = std::find_if(plugins.begin(), plugins.end(), [&](const PluginDescription& plugin) {
     return plugin.role == "scorer" && plugin.name == settings.scorer.plugin;
   });
   const auto* known = scorer == plugins.end() ? nullptr : &*scorer;
-  return entry->second = work_groups(settings, nlohmann::json::parse(of(text)), known);
+  return entry->second = work_groups(settings, nlohmann::json::parse(of(cells, cell)), known);
 }
 
 }  // namespace espalier::runner

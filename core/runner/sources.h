@@ -19,7 +19,7 @@ class Sources {
   explicit Sources(const std::filesystem::path& cache_folder) : digests_(cache_folder), tables_(digests_) {}
 
   // JSON: checkpoint, the splits that are given, results_version. Of files that cannot be read, nothing.
-  const std::string& of(const std::string& settings);
+  const std::string& of(const grid::Cells& cells, std::size_t cell);
   // Of one of the cells. `plugins`: what scorers there are.
   WorkGroups groups_of(const grid::Cells& cells, std::size_t cell, const std::vector<PluginDescription>& plugins);
 
@@ -28,7 +28,7 @@ class Sources {
 
   DigestMemory digests_;
   SplitTables tables_;
-  std::map<std::string, std::string> known_;  // by model and dataset
+  std::map<std::array<const char*, 2>, std::string> known_;  // by model and dataset
   std::map<Parts, WorkGroups> groups_;
 };
 

@@ -207,6 +207,7 @@ void use_write_ahead_log(SQLite::Database& database, const fs::path& file) {
   sqlite3_wal_hook(database.getHandle(), bring_home_now_and_then, nullptr);
   database.exec("PRAGMA foreign_keys = ON");
   database.exec("PRAGMA trusted_schema = OFF");
+  database.exec("PRAGMA cache_size = -65536");  // kB, taken as it is needed: keys lie all over an index
 }
 
 std::string aside_prefix(const fs::path& file) {

@@ -31,12 +31,22 @@ void add(Counts& counts, const std::string& state, bool is_counted, bool is_idle
   if (state == "waiting" && is_idle) counts.not_asked += count;
 }
 
+// The name of the only experiment; nothing where there are several. Its cells need not be told from others'.
+std::string only_experiment(ResultStore::State& state) {
+  auto& select = state.statement("SELECT min(name) FROM experiment HAVING count(*) = 1");
+  const bool is_one = select.executeStep();
+  auto name = is_one ? select.getColumn(0).getString() : std::string();
+  select.reset();
+  return name;
+}
+
 // Rows of state, whether it counts, whether nobody asked for it, and how many such cells there are (none given: one).
 Counts counted(ResultStore::State& state, const std::string& experiment, const std::string& of_one,
                const std::string& of_all) {
   return translated(state.file, [&] {
-    auto& select = state.statement(experiment.empty() ? of_all : of_one);
-    select.bind(1, experiment);
+    const auto name = experiment.empty() ? only_experiment(state) : experiment;
+    auto& select = state.statement(name.empty() ? of_all : of_one);
+    select.bind(1, name);
     Counts counts;
     while (select.executeStep()) {
       add(counts, select.getColumn(0).getString(), select.getColumn(1).getInt64() != 0,
@@ -53,10 +63,11 @@ Progress paced(ResultStore::State& state, const std::string& experiment) {
     Progress progress;
     auto& pace = state.statement(R"sql(
 SELECT coalesce(avg(seconds), 0), coalesce(sum(finished > :minute_ago), 0) FROM cell
-WHERE (:experiment = '' OR id IN (SELECT cell_id FROM experiment_cell WHERE experiment_id =
-                                    (SELECT id FROM experiment WHERE name = :experiment)))
+WHERE (:all OR id IN (SELECT cell_id FROM experiment_cell WHERE experiment_id =
+                        (SELECT id FROM experiment WHERE name = :experiment)))
   AND state IN ('done', 'failed'))sql");
     pace.bind(":experiment", experiment);
+    pace.bind(":all", experiment.empty() || experiment == only_experiment(state) ? 1 : 0);
     pace.bind(":minute_ago", state.now() - 60);
     if (pace.executeStep()) {
       progress.mean_seconds = pace.getColumn(0).getDouble();
@@ -148,11 +159,12 @@ Progress ResultStore::progress(const std::string& experiment) const {
   auto progress = paced(*state_, experiment);
   progress.counts = counts(experiment);
   translated(state_->file, [&] {
+    // The index of finished cells is of those that are 'done' or 'failed', and used where a question says so in these words.
     // A cell of several experiments counts once; failures of an earlier state of the file are no longer of interest.
     auto& failures = state_->statement(
-        "SELECT key, message FROM cell WHERE state = 'failed' AND id IN (SELECT cell_id FROM experiment_cell WHERE "
-        "current = 1 AND (:experiment = '' OR experiment_id = (SELECT id FROM experiment WHERE name = :experiment))) "
-        "ORDER BY finished DESC LIMIT :most");
+        "SELECT key, message FROM cell WHERE state IN ('done', 'failed') AND state = 'failed' AND EXISTS (SELECT 1 "
+        "FROM experiment_cell WHERE cell_id = cell.id AND current = 1 AND (:experiment = '' OR experiment_id = (SELECT "
+        "id FROM experiment WHERE name = :experiment))) ORDER BY finished DESC LIMIT :most");
     failures.bind(":experiment", experiment);
     failures.bind(":most", static_cast<std::int64_t>(most_failures));
     while (failures.executeStep())

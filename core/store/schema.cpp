@@ -358,11 +358,18 @@ ALTER TABLE latency ADD COLUMN pruned_peak_bytes INTEGER;
 ALTER TABLE latency ADD COLUMN outliers INTEGER;
 )sql";
 
+// How large sweeps stand, out of indexes alone.
+constexpr const char* version_7 = R"sql(
+DROP INDEX experiment_cell_state;
+CREATE INDEX experiment_cell_state ON experiment_cell (experiment_id, state, current, asked);
+CREATE INDEX cell_finished ON cell (state, finished, seconds) WHERE state IN ('done', 'failed');
+)sql";
+
 }  // namespace
 
 const std::vector<Migration>& migrations() {
-  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3},
-                                               {version_4}, {version_5}, {version_6}};
+  static const std::vector<Migration> steps = {{version_1}, {version_2}, {version_3}, {version_4},
+                                               {version_5}, {version_6}, {version_7}};
   return steps;
 }
 

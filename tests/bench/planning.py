@@ -25,6 +25,7 @@ name = "{name}"
 [model.m]
 family = "bert"
 checkpoint = "model"
+train = {{ epochs = 1 }}
 [dataset.d]
 format = "text-classification"
 train = "train.tsv"

@@ -215,7 +215,8 @@ TEST_F(AtHandTest, IsACopyThatIsPutBackWhereADatabaseCannotBeWritten) {
     EXPECT_NE(at_hand.path(), far);
     std::vector<store::NewCell> all;
     for (auto& cell : planned(cells)) all.push_back({cell.key, cell.settings});
-    EXPECT_EQ(store::ResultStore(at_hand.path(), store::Mode::Create).insert({"fake", "", "f", "0"}, all, true), 1);
+    EXPECT_EQ(store::ResultStore(at_hand.path(), store::Mode::Create).insert({"fake", "", "f", "0"}, all, true).added,
+              1);
     at_hand.bring_back();
   }
   EXPECT_EQ(store::ResultStore(far, store::Mode::ReadOnly).counts("").cells, 2);

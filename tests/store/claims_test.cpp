@@ -231,9 +231,11 @@ TEST_F(Claims, OfFailedCellsReturnOnlyWhenAsked) {
   store.finish(*store.claim("demo", "a", long_lease), failed_attempt("the scorer gave NaN"));
   EXPECT_FALSE(store.claim("demo", "a", long_lease));
 
-  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(1), false), 0);
+  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(1), false).added, 0);
   EXPECT_FALSE(store.claim("demo", "a", long_lease));
-  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(1), true), 0);
+  const auto inserted = store.insert(sample_experiment(), sample_cells(1), true);
+  EXPECT_EQ(inserted.added, 0);
+  EXPECT_EQ(inserted.retried, 1);
 
   const auto again = store.claim("demo", "a", long_lease);
   ASSERT_TRUE(again);
@@ -260,7 +262,7 @@ TEST_F(Claims, ResumeWhereTheyWere) {
   insert(3);
   store.finish(*store.claim("demo", "a", long_lease), done_attempt(0.8));
 
-  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(5), false), 2);
+  EXPECT_EQ(store.insert(sample_experiment(), sample_cells(5), false).added, 2);
 
   EXPECT_EQ(store.done({"k0", "k1", "k4", "", "unknown"}), (std::vector<bool>{true, false, false, false, false}));
   EXPECT_EQ(store.claim("demo", "a", long_lease)->key, "k1");
@@ -412,6 +414,27 @@ TEST_F(Claims, TakeAFinishedAttemptWithEverythingOrNothing) {
   EXPECT_EQ(store.counts("demo").running, 1);
   EXPECT_TRUE(store.points("demo").rows.empty());
   EXPECT_TRUE(store.finish(*claim, done_attempt(0.8)));
+}
+
+// Written by whom it may be, as JSON goes; and what is none is refused before a row is written.
+TEST(Insertion, ReadsSettingsHoweverTheyAreSpaced) {
+  const test::TempDir folder;
+  ResultStore store(folder / "results.db", Mode::Create);
+  auto cells = sample_cells(2);
+  cells[1].settings = nlohmann::json::parse(cells[1].settings).dump(2);
+  store.insert(sample_experiment(), cells, false);
+
+  const auto rows = store.cells("demo");
+  ASSERT_EQ(rows.rows.size(), 2U);
+  for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+    if (rows.columns[i] == "scorer" || rows.columns[i] == "granularity" || rows.columns[i] == "requested") {
+      EXPECT_EQ(rows.rows[0][i].text, rows.rows[1][i].text) << rows.columns[i];
+    }
+  }
+  auto broken = sample_cells(3);
+  broken[2].settings = "{\"seed\":1}";
+  EXPECT_THROW(store.insert(sample_experiment(), broken, false), StoreError);
+  EXPECT_EQ(store.counts("demo").cells, 2);
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ TEST(Processes, InsertAHundredThousandCellsInReasonableTime) {
   const auto cells = sample_cells(100000);
   const auto begun = std::chrono::steady_clock::now();
 
-  EXPECT_EQ(store.insert(sample_experiment(), cells, false), 100000);
+  EXPECT_EQ(store.insert(sample_experiment(), cells, false).added, 100000);
   const auto inserted = std::chrono::steady_clock::now();
   EXPECT_TRUE(store.claim("demo", "a", long_lease));
   const auto claimed = std::chrono::steady_clock::now();

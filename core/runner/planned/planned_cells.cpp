@@ -36,7 +36,7 @@ std::vector<store::NewCell> planned_cells(const grid::Experiment& experiment) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     auto cell = all[i];
     if (cell.key.empty()) continue;
-    const auto& source = sources.of(cell.settings);
+    const auto& source = sources.of(all, i);
     cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source,
                      static_cast<std::int64_t>(all.rank(i)), sources.groups_of(all, i, experiment.plugins)});
   }

@@ -31,6 +31,11 @@ struct NewCell {
   WorkGroups groups = {};   // whom it shares work with
 };
 
+struct Inserted {
+  std::int64_t added = 0;    // not known before
+  std::int64_t retried = 0;  // failed before, and waiting again
+};
+
 struct ExperimentRecord {
   std::string name;
   std::string question;
@@ -102,8 +107,8 @@ class ResultStore {
   // Registers the experiment and all its cells, in order; known keys are left as they are and joined to the experiment.
   // Failed cells among those asked for become waiting again when retry_failed. Cells that the experiment had before and
   // that are not among these are no longer current: with results they stay, without they are withdrawn, unless another run
-  // is at work on the experiment. Returns how many cells were new.
-  std::int64_t insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed);
+  // is at work on the experiment. Returns how many cells were new, and how many wait again.
+  Inserted insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed);
 
   // The run of this name is over: what it asked for no longer stays when another one asks. A run whose process is gone
   // need not say so.
