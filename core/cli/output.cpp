@@ -1,12 +1,15 @@
 #include "output.h"
 
 #include <espalier/error.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <system_error>
+
+#include "words/printable.h"
 
 namespace espalier::cli {
 
@@ -27,6 +30,25 @@ bool is_answered_yes(const std::string& question) {
   std::string answer;
   std::getline(std::cin, answer);
   return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+void refuse_to_write_over(const std::string& option, const std::filesystem::path& output,
+                          const std::vector<std::filesystem::path>& read) {
+  if (output.empty() || output == "-") return;
+  const auto is_same = [&](const std::filesystem::path& one) {
+    std::error_code absent;
+    return std::filesystem::equivalent(output, one, absent) || output.lexically_normal() == one.lexically_normal();
+  };
+  for (const auto& file : read) {
+    if (file.empty()) continue;
+    for (const char* ending : {"", "-wal", "-shm"}) {
+      if (is_same(file.string() + ending))
+        throw SettingsError(
+            fmt::format("{} {}: this command reads that file, and would write over it\n    choose "
+                        "another name",
+                        option, printable_line(output.string())));
+    }
+  }
 }
 
 bool finish_printing() {

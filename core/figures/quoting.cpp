@@ -22,9 +22,11 @@ std::string shortened(const std::string& text) {
   return text.substr(0, end) + "\u2026";
 }
 
+// Between single quotes gnuplot takes every letter as it is. A quote among them is doubled, but gnuplot 5.4 loses count where
+// two stand together or one begins a text: each is an expression of its own.
 std::string in_quotes(const std::string& text) {
   std::string out = "'";
-  for (const char letter : text) out += letter == '\'' ? std::string("''") : std::string(1, letter);
+  for (const char letter : text) out += letter == '\'' ? std::string("'.sprintf('%c', 39).'") : std::string(1, letter);
   return out + "'";
 }
 

@@ -65,6 +65,35 @@ double mcnemar(std::int64_t only_first, std::int64_t only_second) {
   return std::min(1.0, 2 * boost::math::cdf(half, static_cast<double>(std::min(only_first, only_second))));
 }
 
+double sign_flip(const std::vector<std::int64_t>& differences) {
+  std::int64_t unit = 0, observed = 0, most = 0;
+  for (const auto one : differences) unit = std::gcd(unit, one);
+  if (unit == 0) return 1;
+  std::vector<double> shares = {1};  // of the sums of those that are negative, from 0 on
+  for (const auto one : differences) {
+    observed += one / unit;
+    const auto size = static_cast<std::size_t>(std::abs(one / unit));
+    if (size == 0) continue;
+    most += static_cast<std::int64_t>(size);
+    std::vector<double> next(shares.size() + size);
+    for (std::size_t sum = 0; sum < shares.size(); ++sum) {
+      next[sum] += shares[sum] / 2;
+      next[sum + size] += shares[sum] / 2;
+    }
+    shares = std::move(next);
+  }
+  double as_far = 0;
+  for (std::size_t sum = 0; sum < shares.size(); ++sum) {
+    if (std::abs(most - 2 * static_cast<std::int64_t>(sum)) >= std::abs(observed)) as_far += shares[sum];
+  }
+  return std::min(1.0, as_far);
+}
+
+int draws_for(double level, std::size_t comparisons) {
+  constexpr double least = 10000, most = 1e6, spare = 2;
+  return static_cast<int>(std::clamp(spare * 2 * static_cast<double>(comparisons) / level, least, most));
+}
+
 PairedDifference paired_bootstrap(const std::vector<double>& first, const std::vector<double>& second,
                                   const std::vector<double>& weights, std::uint64_t seed, int resamples) {
   const auto count = first.size();

@@ -17,8 +17,18 @@ namespace {
 
 constexpr std::size_t most_exact_pairs = 50;
 
-// From the smallest on; equal values share the mean of their ranks. Adds t^3 - t of each tie of t values.
-std::vector<double> ranks_of(const std::vector<double>& values, double& ties) {
+// Means of equal counts differ in their last bits by the order of their sums, and are equal all the same.
+double rounding_of(double largest) { return 1e-12 * largest; }
+
+double largest_of(const std::vector<double>& values) {
+  double largest = 0;
+  for (const double value : values) largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
+// From the smallest on; values that differ by no more than `rounding` share the mean of their ranks. Adds t^3 - t of each tie
+// of t values.
+std::vector<double> ranks_of(const std::vector<double>& values, double rounding, double& ties) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
@@ -26,7 +36,7 @@ std::vector<double> ranks_of(const std::vector<double>& values, double& ties) {
   std::vector<double> ranks(values.size());
   for (std::size_t begin = 0; begin < order.size();) {
     auto end = begin;
-    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    while (end < order.size() && values[order[end]] - values[order[begin]] <= rounding) ++end;
     for (auto at = begin; at < end; ++at) ranks[order[at]] = static_cast<double>(begin + end + 1) / 2;
     const auto tied = static_cast<double>(end - begin);
     ties += tied * tied * tied - tied;
@@ -40,7 +50,7 @@ std::vector<double> rank_sums(const Blocks& blocks, double& ties) {
   for (const auto& block : blocks) {
     std::vector<double> worse;
     for (const double value : block) worse.push_back(-value);
-    const auto ranks = ranks_of(worse, ties);
+    const auto ranks = ranks_of(worse, rounding_of(largest_of(block)), ties);
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += ranks[i];
   }
   return sums;
@@ -102,17 +112,18 @@ TestResult friedman(const Blocks& blocks) {
 }
 
 TestResult wilcoxon(const std::vector<double>& first, const std::vector<double>& second) {
+  const double rounding = rounding_of(std::max(largest_of(first), largest_of(second)));
   std::vector<double> sizes;
   std::vector<bool> positive;
   for (std::size_t i = 0; i < first.size(); ++i) {
     const double apart = first[i] - second[i];
-    if (apart == 0) continue;
+    if (std::abs(apart) <= rounding) continue;
     sizes.push_back(std::abs(apart));
     positive.push_back(apart > 0);
   }
   if (sizes.empty()) return {0, 1};
   double ties = 0, up = 0, down = 0;
-  const auto ranks = ranks_of(sizes, ties);
+  const auto ranks = ranks_of(sizes, rounding, ties);
   for (std::size_t i = 0; i < ranks.size(); ++i) (positive[i] ? up : down) += ranks[i];
   TestResult result{std::min(up, down), 1};
   if (ties == 0 && sizes.size() == first.size() && sizes.size() <= most_exact_pairs) {

@@ -3,6 +3,7 @@
 #include <espalier/error.h>
 
 #include "connection.h"
+#include "words/printable.h"
 
 namespace espalier::store {
 namespace {
@@ -123,7 +124,7 @@ std::int64_t id_of(ResultStore::State& state, const std::string& prefix) {
   std::vector<std::pair<std::int64_t, std::string>> found;
   while (find.executeStep()) found.emplace_back(find.getColumn(0).getInt64(), find.getColumn(1).getString());
   if (found.empty()) {
-    throw StoreError(state.file.string() + ": holds no cell whose key starts with '" + prefix +
+    throw StoreError(state.file.string() + ": holds no cell whose key starts with '" + printable_line(prefix) +
                      "'\n    'espalier cells' lists the keys");
   }
   if (found.size() > 1) {

@@ -238,6 +238,12 @@ TEST_F(ClusterTest, SubmitWaitsForTasksThatAreOut) {
   EXPECT_EQ(espalier({"submit", "tiny.toml", "--again"}, {path(), local()}).exit_code, 0);
 }
 
+TEST_F(ClusterTest, MergeOfNothingLeavesNoDatabaseBehind) {
+  const auto ran = espalier({"merge", "new.db", "absent.db"}, {local()});
+  EXPECT_EQ(ran.exit_code, 4);
+  for (const char* file : {"new.db", "new.db-wal", "new.db-shm"}) EXPECT_FALSE(fs::exists(folder_ / file)) << file;
+}
+
 TEST_F(ClusterTest, MergeNamesWhatItRefusesAndMergesTheRest) {
   ASSERT_EQ(espalier({"submit", "tiny.toml", "--tasks", "1", "--dry-run"}, {local()}).exit_code, 0);
   ASSERT_EQ(espalier({"worker", "results/tiny.submit/plan.db", "--shard", "1/1"}, {local()}).exit_code, 0);

@@ -104,6 +104,28 @@ TEST_F(Figure, SaysWhatItWasNotTold) {
   for (const char* file : {"a.jpg", "a.pdf"}) EXPECT_FALSE(std::filesystem::exists(folder_ / file));
 }
 
+// Nor does any other command that writes a file.
+TEST_F(Figure, NeverTakesThePlaceOfWhatItReads) {
+  const auto before = read_file(folder_ / "results/tiny.db");
+  std::filesystem::create_symlink(folder_ / "results/tiny.db", folder_ / "link.svg");
+  const std::vector<std::string> lines = {"figure results/tiny.db -o results/tiny.db --format svg",
+                                          "figure results/tiny.db -o link.svg",
+                                          "figure results/tiny.db -o ./results/tiny.db --format csv",
+                                          "report results/tiny.db -o results/tiny.db",
+                                          "report tiny.toml -o tiny.toml",
+                                          "report tiny.toml -o results/tiny.db-wal",
+                                          "bundle results/tiny.db -o results/tiny.db",
+                                          "bundle tiny.toml -o tiny.toml",
+                                          "export results/tiny.db --datasette results/tiny.db"};
+  for (const auto& line : lines) {
+    const auto refused = ran(line);
+    EXPECT_EQ(refused.exit_code, 2) << line;
+    EXPECT_CONTAINS(refused.err, ": this command reads that file, and would write over it\n    choose another name\n");
+  }
+  EXPECT_EQ(read_file(folder_ / "results/tiny.db"), before);
+  EXPECT_TRUE(read_file(folder_ / "tiny.toml").starts_with("espalier = 1"));
+}
+
 TEST_F(Figure, NeedsAProgramThatDraws) {
   folder_.write("empty/none", "");
   const auto drawn = espalier({"figure", "tiny.toml", "-o", "a.pdf"}, {"PATH=" + (folder_ / "empty").string()});

@@ -11,7 +11,7 @@
 namespace espalier::figures {
 namespace {
 
-const std::string hostile = "`touch owned` ' system(\"touch owned\") @x %s {\\bf} #$&_^~\n!touch owned\n<b>";
+const std::string hostile = "''; `touch owned` ' system(\"touch owned\") @x %s {\\bf} #$&_^~\n!touch owned\n<b>";
 
 Figure lines_named(const std::string& name) {
   PlotLine line;
@@ -58,7 +58,7 @@ TEST(FigureScript, ShowsNamesInSingleQuotesWithoutLineBreaks) {
   Paper paper;
   const auto script = script_of(lines_named("it's\n!rm"), paper);
 
-  EXPECT_NE(script.find("title 'it''s\\x0a!rm'"), std::string::npos) << script;
+  EXPECT_NE(script.find("title 'it'.sprintf('%c', 39).'s\\x0a!rm'"), std::string::npos) << script;
   EXPECT_EQ(script.find("\n!rm"), std::string::npos);
 }
 

@@ -127,7 +127,7 @@ TEST_F(PairedTests, OfSeveralSeedsResamplesExamples) {
 
   EXPECT_EQ(made.rows[1].cells[0].n, 3);
   EXPECT_EQ(made.rows[1].cells[0].beside_dense, Tested::Worse);
-  EXPECT_NE(notes(made).find("bootstrap over examples, of the mean over seeds"), std::string::npos);
+  EXPECT_NE(notes(made).find("of means over seeds by all signs of the examples' differences"), std::string::npos);
 }
 
 TEST_F(PairedTests, IsNotMadeUpWhereAnswersAreMissingOrOfAnotherValue) {

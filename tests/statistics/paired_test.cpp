@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <utility>
+#include <vector>
 
 #include "statistics/golden.h"
 
@@ -100,6 +103,47 @@ TEST(Bootstrap, IsSeldomWrongWhereThereIsNothing) {
   }
   EXPECT_LE(found, 20);
   EXPECT_GE(found, 2);
+}
+
+// Of few examples all signs can be written out.
+TEST(SignFlip, CountsEverySign) {
+  const std::vector<std::vector<std::int64_t>> lists = {{3},
+                                                        {1, -1},
+                                                        {2, 2, -1, 0, 3},
+                                                        {6, -3, 9, 3, 3, -6, 0, 9},
+                                                        {1, 1, 1, 1, -1},
+                                                        {5, -5, 4, 1, 1, 2, -7, 3, 3, 8, 8, 1}};
+  for (const auto& differences : lists) {
+    std::int64_t observed = 0, as_far = 0;
+    for (const auto one : differences) observed += one;
+    const auto all = std::size_t{1} << differences.size();
+    for (std::size_t signs = 0; signs < all; ++signs) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < differences.size(); ++i)
+        sum += (signs >> i & 1) != 0 ? -differences[i] : differences[i];
+      as_far += std::abs(sum) >= std::abs(observed) ? 1 : 0;
+    }
+    EXPECT_NEAR(sign_flip(differences), static_cast<double>(as_far) / static_cast<double>(all), 1e-12);
+  }
+  EXPECT_EQ(sign_flip({0, 0}), 1);
+  EXPECT_EQ(sign_flip({}), 1);
+}
+
+TEST(SignFlip, OfOneSeedIsMcNemar) {
+  for (const auto& [only_first, only_second] : {std::pair(10, 0), std::pair(9, 1), std::pair(40, 22), std::pair(5, 5)}) {
+    std::vector<std::int64_t> differences(static_cast<std::size_t>(only_first), 1);
+    differences.insert(differences.end(), static_cast<std::size_t>(only_second), -1);
+    EXPECT_NEAR(sign_flip(differences), mcnemar(only_first, only_second), 1e-12);
+  }
+}
+
+// Nothing could differ at a level that no p reaches after its correction.
+TEST(Draws, ReachTheLevel) {
+  EXPECT_EQ(draws_for(0.05, 1), 10000);
+  for (const std::size_t comparisons : {91U, 1000U}) {
+    for (const double level : {0.01, 0.018, 0.05})
+      EXPECT_LT(2.0 / (1 + draws_for(level, comparisons)) * static_cast<double>(comparisons), level);
+  }
 }
 
 }  // namespace

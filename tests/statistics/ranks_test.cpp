@@ -73,5 +73,20 @@ TEST(StudentT, HasItsQuantiles) {
     EXPECT_NEAR(t_quantile(0.975, example[0].get<double>()), example[1].get<double>(), 1e-9);
 }
 
+// 6 of 360 and 3 of 360, from whatever sums: what is equal is tied.
+TEST(Wilcoxon, TakesWhatRoundingMadeDifferForTies) {
+  std::vector<double> first, second, exact, zero;
+  for (int i = 0; i < 12; ++i) {
+    const double size = i % 3 == 0 ? 3 : 6, sign = i % 4 == 0 ? -1 : 1;
+    first.push_back(0.1 * i + sign * size / 360);
+    second.push_back(0.1 * i);
+    exact.push_back(sign * size);
+    zero.push_back(0);
+  }
+  EXPECT_EQ(wilcoxon(first, second).statistic, wilcoxon(exact, zero).statistic);
+  EXPECT_EQ(wilcoxon(first, second).p, wilcoxon(exact, zero).p);
+  EXPECT_EQ(mean_ranks({{0.1 + 0.2, 0.3, 0.1}, {0.5, 0.4, 0.3}}), (std::vector<double>{1.25, 1.75, 3}));
+}
+
 }  // namespace
 }  // namespace espalier::statistics

@@ -133,10 +133,17 @@ nlohmann::json as_json(const Merged& merged) {
 ExitCode merge(const MergeArguments& arguments) {
   const fs::path database = arguments.database;
   const auto files = shards_of(arguments.shards);
+  const bool is_new = !fs::exists(database);
   runner::DatabaseAtHand at_hand(database, runner::local_folder(), store::network_of(database));
   auto merged = merge_all(at_hand.path(), files);
   merged.counts = store::ResultStore(at_hand.path(), store::Mode::ReadOnly).counts("");
-  at_hand.bring_back();
+  const bool is_empty = is_new && merged.shards.empty();
+  // Nothing came home to a database that was not there: none is left behind.
+  for (const char* ending : {"", "-wal", "-shm"}) {
+    std::error_code ignored;
+    if (is_empty) fs::remove(at_hand.path().string() + ending, ignored);
+  }
+  if (!is_empty) at_hand.bring_back();
   say_troubles(merged);
   if (arguments.json) {
     print_json(as_json(merged));

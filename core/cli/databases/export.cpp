@@ -43,6 +43,7 @@ ExitCode export_files(const ExportArguments& arguments) {
         "export results/demo.db --csv demo-csv");
   }
   const auto database = source_of(arguments.database).database;
+  refuse_to_write_over("--datasette", arguments.datasette, {database, arguments.database.file});
   auto document = nlohmann::json::array();
   const auto write = [&](const std::string& folder, exports::FileKind kind) {
     if (folder.empty()) return;

@@ -67,6 +67,7 @@ ExitCode figure(const FigureArguments& arguments) {
   paper.width_millimetres = figures::millimetres_from("--width", arguments.width);
   if (!arguments.height.empty()) paper.height_millimetres = figures::millimetres_from("--height", arguments.height);
   const auto source = source_with_cells(arguments.database);
+  refuse_to_write_over("-o", arguments.output, {source.database, arguments.database.file});
   const store::ResultStore store(source.database, store::Mode::ReadOnly);
   const auto made = figures::make_figure({store, source.database, source.experiment, source.cells_of_file()}, request);
   if (format == "csv")

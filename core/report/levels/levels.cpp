@@ -16,6 +16,7 @@ namespace espalier::report {
 namespace {
 
 constexpr const char* axis = "sparsity";
+constexpr double same_sparsity = 0.0005;  // what a table's digits show no difference of
 
 std::vector<std::string> without(const std::vector<AxisValue>& column, std::size_t place) {
   std::vector<std::string> others;
@@ -93,8 +94,8 @@ class Levels {
         const auto is_there = std::any_of(table_.columns.begin(), table_.columns.end(), [&](const auto& one) {
           return without(one, place_) == others && one[place_].number && std::abs(*one[place_].number - level) < 1e-9;
         });
-        if (is_there) continue;
-        column[place_] = {fmt::format("{}", level), level};
+        if (is_there && is_achieved(others, level)) continue;
+        column[place_] = {is_there ? fmt::format("achieved {}", level) : fmt::format("{}", level), level};
         order.see(column);
         columns.emplace_back(column, std::nullopt);
       }
@@ -106,6 +107,20 @@ class Levels {
       table_.columns.push_back(column);
       origin_.push_back(from);
     }
+  }
+
+  // Requested is not achieved: of a column of requested sparsity every row came to the level itself.
+  bool is_achieved(const std::vector<std::string>& others, double level) const {
+    const auto count = table_.shown().size();
+    for (std::size_t column = 0; column < table_.columns.size(); ++column) {
+      const auto& number = table_.columns[column][place_].number;
+      if (without(table_.columns[column], place_) != others || !number || std::abs(*number - level) >= 1e-9) continue;
+      for (const auto& row : table_.rows) {
+        const auto& achieved = row.cells[column * count].achieved_mean;
+        if (!row.dense && achieved && std::abs(*achieved - level) > same_sparsity) return false;
+      }
+    }
+    return true;
   }
 
   std::vector<std::size_t> line_of(std::size_t column) const {

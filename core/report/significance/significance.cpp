@@ -3,6 +3,7 @@
 #include <espalier/error.h>
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,14 +32,25 @@ class Tests {
   Tests(const store::ResultStore& store, const std::string& experiment, Table& table)
       : table_(table), book_(store, experiment) {}
 
-  void compare_all() {
+  // How many draws a test takes depends on how many tests there are.
+  void compare_all(double level) {
+    std::size_t comparisons = 0;
+    each_pair([&](TableCell&, const TableCell*, std::size_t, bool) { ++comparisons; });
+    draws_ = statistics::draws_for(level, comparisons);
+    each_pair([&](TableCell& cell, const TableCell* other, std::size_t at, bool with_dense) {
+      compare(cell, other, at, with_dense);
+    });
+  }
+
+  template <typename Take>
+  void each_pair(Take&& take) {
     for (auto& row : table_.rows) {
       if (row.dense) continue;
       for (std::size_t at = 0; at < row.cells.size(); ++at) {
         const bool measured = row.cells[at].mean && !row.cells[at].interpolated();
         if (!measured || better(table_.value_of(at).name) == 0) continue;
-        compare(row.cells[at], find(row, at, true), at, true);
-        if (!row.cells[at].best) compare(row.cells[at], find(row, at, false), at, false);
+        take(row.cells[at], find(row, at, true), at, true);
+        if (!row.cells[at].best) take(row.cells[at], find(row, at, false), at, false);
       }
     }
   }
@@ -109,7 +121,7 @@ class Tests {
   double p_of(const Answers& one, const Answers& two, const std::string& name) {
     if (name == "macro_f1") {
       tests_.insert("permutations of macro_f1");
-      return statistics::macro_f1_permutation(one.labels, one.predicted, two.predicted, seed_of_resampling);
+      return statistics::macro_f1_permutation(one.labels, one.predicted, two.predicted, seed_of_resampling, draws_);
     }
     if (name == "accuracy" && one.computations == 1 && two.computations == 1) {
       tests_.insert("exact McNemar test");
@@ -120,12 +132,26 @@ class Tests {
       }
       return statistics::mcnemar(only_one, only_two);
     }
-    tests_.insert(name == "accuracy" ? "bootstrap over examples, of the mean over seeds" : "bootstrap over utterances");
-    return statistics::paired_bootstrap(one.values, two.values, one.weights, seed_of_resampling).p;
+    if (name == "accuracy") {
+      tests_.insert("exact McNemar test, of means over seeds by all signs of the examples' differences");
+      return statistics::sign_flip(in_whole_numbers(one, two));
+    }
+    tests_.insert("bootstrap over utterances");
+    return statistics::paired_bootstrap(one.values, two.values, one.weights, seed_of_resampling, draws_).p;
+  }
+
+  // Right answers of both, in a unit of one over the product of the numbers of seeds.
+  static std::vector<std::int64_t> in_whole_numbers(const Answers& one, const Answers& two) {
+    const auto unit = static_cast<double>(one.computations * two.computations);
+    std::vector<std::int64_t> differences;
+    for (std::size_t i = 0; i < one.values.size(); ++i)
+      differences.push_back(std::llround((one.values[i] - two.values[i]) * unit));
+    return differences;
   }
 
   Table& table_;
   AnswerBook book_;
+  int draws_ = 0;
   std::vector<Comparison> comparisons_;
   std::set<std::string> tests_;
   std::map<std::string, std::int64_t> untested_;  // by reason
@@ -145,7 +171,7 @@ void check_level(double level) {
 std::vector<std::string> test_significance(const store::ResultStore& store, const std::string& experiment, double level,
                                            Table& table) {
   Tests tests(store, experiment, table);
-  tests.compare_all();
+  tests.compare_all(level);
   tests.correct(level);
   return tests.sentences(level);
 }

@@ -114,6 +114,20 @@ TEST_F(Levels, ThatWereMeasuredStayMeasured) {
   EXPECT_EQ(*cell(made, "0.5").mean, 0.4);
 }
 
+// A level is of achieved sparsity: where what was requested came to something else, it has a column of its own.
+TEST_F(Levels, AreNotWhatWasRequested) {
+  add(with(0.2), done_attempt(0.8, 0.2));
+  add(with(0.3), done_attempt(0.6, 0.5));
+  add(with(0.4), done_attempt(0.5, 0.6));
+
+  const auto made = at({0.3});
+
+  EXPECT_EQ(*cell(made, "0.3").mean, 0.6);
+  EXPECT_FALSE(cell(made, "0.3").interpolated());
+  EXPECT_NEAR(*cell(made, "achieved 0.3").mean, 0.8 - 0.2 / 3, 1e-12);
+  EXPECT_TRUE(cell(made, "achieved 0.3").interpolated());
+}
+
 TEST_F(Levels, OfOneCellAreReadOffItsSteps) {
   auto attempt = done_attempt(0.3, 0.8);
   attempt.points.insert(attempt.points.begin() + 1, attempt.points.back());

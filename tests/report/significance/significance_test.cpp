@@ -86,7 +86,8 @@ TEST_F(Significance, OfSeveralSeedsResamplesExamplesOfTheirMean) {
   const auto made = tested();
 
   EXPECT_EQ(row_of(made, "magnitude").cells.at(0).beside_dense, Tested::Worse);
-  EXPECT_NE(notes(made).find("bootstrap over examples, of the mean over seeds"), std::string::npos) << notes(made);
+  EXPECT_NE(notes(made).find("of means over seeds by all signs of the examples' differences"), std::string::npos)
+      << notes(made);
 }
 
 TEST_F(Significance, SaysWhatCouldNotBeTested) {
