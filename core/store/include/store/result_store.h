@@ -185,13 +185,8 @@ class ResultStore {
   // The same with these of its columns alone: each costs, and a metric costs a look for it. Throws StoreError for a column
   // that the view lacks.
   Rows points_with(const std::string& experiment, const std::vector<std::string>& columns) const;
-  std::vector<std::string> measured_metrics() const;       // names of those with a value anywhere, sorted
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
-  // The same with columns more: `settings` and `source`, as JSON; `files`, JSON from role to the digest of the plugin's
-  // file in the last attempt; `inserted`, a number that grows with each cell; `computed_on`, the device of the attempt
-  // that counts, and `memory_shortages`, how often its memory did not suffice there.
-  Rows cells_in_detail(const std::string& experiment) const;
   // These columns of the view `cells`, or of: `settings`, as JSON, and `settings.NAME`, a member of it as it stands;
   // `source`, JSON; `files`, JSON from role to the digest of the plugin's file in the last attempt; `inserted`, a number that
   // grows with each cell; `computed_on`, the device of the attempt that counts, and `memory_shortages`, how often its memory
