@@ -67,26 +67,9 @@ std::optional<store::Value> column_of(const std::string& column, const json& set
 // What tells cells apart, and what is said of them beside an axis or a value.
 std::vector<std::string> needed_columns(std::vector<std::string> columns) {
   auto needed = separate_axes();
-  needed.insert(needed.end(), {"experiment",
-                               "key",
-                               "state",
-                               "message",
-                               "budget",
-                               "requested",
-                               "sparsity",
-                               "seed",
-                               "base_seed",
-                               "current",
-                               "scorer_plugin",
-                               "searcher_plugin",
-                               "recovery_plugin",
-                               "inserted",
-                               "source",
-                               "files",
-                               "computed_on",
-                               "memory_shortages",
-                               "settings.measure",
-                               "settings.count_output_bias"});
+  needed.insert(needed.end(), {"experiment", "key", "state", "message", "budget", "requested", "sparsity", "seed",
+                               "base_seed", "current", "inserted", "source", "files", "computed_on", "memory_shortages",
+                               "settings.measure", "settings.count_output_bias"});
   for (const char* part : named) needed.push_back(std::string("settings.") + part);
   for (auto& column : columns) {
     if (!contains(needed, column)) needed.push_back(std::move(column));

@@ -114,7 +114,7 @@ void check_reading(const TableRequest& request, const std::vector<std::string>& 
 std::vector<std::string> notes_of_files(const CellRows& cells) {
   std::map<std::string, std::set<std::string>> files;  // by role, plugin and version
   for (const std::string role : {"scorer", "searcher", "recovery"}) {
-    const auto plugin = cells.rows().texts(role + "_plugin"), version = cells.coded(role + ".version"),
+    const auto plugin = cells.coded(role + ".plugin"), version = cells.coded(role + ".version"),
                file = cells.coded(role + ".file");
     Grouping groups(cells.rows().size());
     for (const auto* axis : {&plugin, &version, &file}) groups.split_by(axis->codes);
@@ -138,6 +138,9 @@ std::vector<std::string> asked_columns(const TableRequest& request, const std::v
   std::vector<std::string> asked;
   for (const auto& column : columns_of_cells()) {
     bool is_asked = request.only.find(column + "=") != std::string::npos;
+    // A slice by what experiments call a plugin looks at its own name too.
+    if (column.ends_with("_plugin"))
+      is_asked = is_asked || request.only.find(column.substr(0, column.find('_')) + "=") != std::string::npos;
     for (const auto* names : {&request.rows, &request.columns, &request.average, &values})
       is_asked = is_asked || contains(*names, column);
     if (is_asked) asked.push_back(column);

@@ -48,7 +48,8 @@ void CodedColumn::pad(std::size_t rows) {
   codes_.resize(rows, codes_.back());
 }
 
-bool CodedColumn::is_value(std::uint32_t code, Value::Kind kind, std::uint64_t bits, std::string_view text) const {
+inline bool CodedColumn::is_value(std::uint32_t code, Value::Kind kind, std::uint64_t bits,
+                                  std::string_view text) const {
   const auto& value = (*values_)[code];
   return value.kind == kind && (kind == Value::Kind::Text ? value.text == text : bits_of(value) == bits);
 }
