@@ -23,12 +23,6 @@ std::string text_of(const store::Value& value) {
   return "";
 }
 
-std::optional<double> number_of(const store::Value& value) {
-  if (value.kind == store::Value::Kind::Integer) return static_cast<double>(value.integer);
-  if (value.kind == store::Value::Kind::Real) return value.real;
-  return std::nullopt;
-}
-
 // As `skip` and `--only` call it; what is no schedule of ours stands as it is.
 std::string schedule_name(const std::string& text) {
   const auto schedule = schedule_from_json(nlohmann::json::parse(text, nullptr, false));
@@ -204,15 +198,23 @@ int decimals_of(const std::string& value) {
   return coarse ? 2 : 3;
 }
 
-NamedRows::NamedRows(store::Rows rows) : rows_(std::move(rows)) {
-  for (std::size_t i = 0; i < rows_.columns.size(); ++i) place_[rows_.columns[i]] = i;
+std::optional<double> number_of(const store::Value& value) {
+  if (value.kind == store::Value::Kind::Integer) return static_cast<double>(value.integer);
+  if (value.kind == store::Value::Kind::Real) return value.real;
+  return std::nullopt;
 }
 
-const store::Value& NamedRows::at(std::size_t row, const std::string& column) const {
-  const auto found = place_.find(column);
-  if (found == place_.end()) throw StoreError("the database's views lack the column '" + column + "'");
-  return rows_.rows[row][found->second];
+NamedRows::NamedRows(store::CodedRows rows) : rows_(std::move(rows)) {
+  for (std::size_t i = 0; i < rows_.names.size(); ++i) place_[rows_.names[i]] = i;
 }
+
+const store::CodedColumn& NamedRows::column(const std::string& name) const {
+  const auto found = place_.find(name);
+  if (found == place_.end()) throw StoreError("the database's views lack the column '" + name + "'");
+  return rows_.columns[found->second];
+}
+
+const store::Value& NamedRows::at(std::size_t row, const std::string& name) const { return column(name).at(row); }
 
 std::string NamedRows::text(std::size_t row, const std::string& column) const { return text_of(at(row, column)); }
 
@@ -230,29 +232,31 @@ AxisValue NamedRows::axis(std::size_t row, const std::string& axis) const {
   }
   const auto& value = at(row, axis);
   if (value.kind == store::Value::Kind::Null) return {"none", {}};
-  if (axis == "schedule") {
-    const auto [known, is_new] = schedules_.try_emplace(value.text);
-    if (is_new) known->second = schedule_name(value.text);
-    return {known->second, {}};
-  }
+  if (axis == "schedule") return {schedule_name(value.text), {}};
   return {text_of(value), number_of(value)};
 }
 
-std::vector<AxisValue> NamedRows::axes(std::size_t row, const std::vector<std::string>& axes) const {
-  std::vector<AxisValue> values;
-  values.reserve(axes.size());
-  for (const auto& name : axes) values.push_back(axis(row, name));
-  return values;
+CodedAxis NamedRows::coded(const std::string& axis) const {
+  Grouping groups(size());
+  if (is_budget(axis)) {
+    groups.split_by(column("budget").codes());
+    groups.split_by(column("requested").codes());
+  } else {
+    groups.split_by(column(axis).codes());
+  }
+  return axis_of_groups(groups, [&](std::size_t row) { return this->axis(row, axis); });
+}
+
+CodedAxis NamedRows::texts(const std::string& column) const {
+  const auto& values = this->column(column);
+  Grouping groups(size());
+  groups.split_by(values.codes());
+  return axis_of_groups(groups, [&](std::size_t row) { return AxisValue{text_of(values.at(row)), {}}; });
 }
 
 void NamedRows::filter(const std::vector<bool>& keep) {
-  std::size_t kept = 0;
-  for (std::size_t row = 0; row < rows_.rows.size(); ++row) {
-    if (!keep[row]) continue;
-    if (kept != row) rows_.rows[kept] = std::move(rows_.rows[row]);
-    ++kept;
-  }
-  rows_.rows.resize(kept);
+  for (auto& column : rows_.columns) column.filter(keep);
+  rows_.count = static_cast<std::size_t>(std::count(keep.begin(), keep.end(), true));
 }
 
 void AxisOrder::see(const std::vector<AxisValue>& values) {

@@ -8,7 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "coded/coded_axis.h"
 #include "report/table.h"
+#include "store/coded/coded_rows.h"
 #include "store/result_store.h"
 
 namespace espalier::report {
@@ -55,23 +57,28 @@ int decimals_of(const std::string& value);
 
 bool contains(const std::vector<std::string>& names, const std::string& name);
 
+std::optional<double> number_of(const store::Value& value);
+
 // Rows with their columns by name.
 class NamedRows {
  public:
-  explicit NamedRows(store::Rows rows);
-  std::size_t size() const { return rows_.rows.size(); }
+  explicit NamedRows(store::CodedRows rows);
+  explicit NamedRows(const store::Rows& rows) : NamedRows(store::coded(rows)) {}
+  std::size_t size() const { return rows_.count; }
+  const store::CodedColumn& column(const std::string& name) const;
   const store::Value& at(std::size_t row, const std::string& column) const;
   std::string text(std::size_t row, const std::string& column) const;
   std::optional<double> number(std::size_t row, const std::string& column) const;
   AxisValue axis(std::size_t row, const std::string& axis) const;
-  std::vector<AxisValue> axes(std::size_t row, const std::vector<std::string>& axes) const;
+  CodedAxis coded(const std::string& axis) const;
+  // Values as they are written: what has one text has one code, also where one is a text and one a number.
+  CodedAxis texts(const std::string& column) const;
   // Leaves the rows for which `keep` is true.
   void filter(const std::vector<bool>& keep);
 
  private:
-  store::Rows rows_;
+  store::CodedRows rows_;
   std::unordered_map<std::string, std::size_t> place_;
-  mutable std::map<std::string, std::string> schedules_;  // named already, by their JSON
 };
 
 // The order of an axis' values: numbers by size, then names as they first came.

@@ -184,13 +184,15 @@ std::string main_metric(const std::unordered_map<std::string, Measured>& measure
 std::vector<std::vector<std::string>> short_lines(const CellRows& cells,
                                                   const std::unordered_map<std::string, Measured>& measured) {
   std::vector<std::string> axes;
+  std::vector<CodedAxis> coded;
   auto candidates = separate_axes();
   candidates.insert(candidates.end(), {"budget", "requested", "seed", "base_seed", "experiment"});
   for (const auto& difference : cells.differences().axes) candidates.push_back(difference);
   for (const auto& axis : candidates) {
-    std::set<std::string> seen;
-    for (std::size_t row = 0; row < cells.rows().size(); ++row) seen.insert(cells.axis(row, axis).text);
-    if (seen.size() > 1 || axis == "requested") axes.push_back(axis);
+    auto values = cells.coded(axis);
+    if (!values.varies() && axis != "requested") continue;
+    axes.push_back(axis);
+    coded.push_back(std::move(values));
   }
   const auto metric = main_metric(measured);
   std::vector<std::vector<std::string>> lines{{"key", "state"}};
@@ -200,7 +202,7 @@ std::vector<std::vector<std::string>> short_lines(const CellRows& cells,
     const auto key = cells.rows().text(row, "key");
     auto& line = lines.emplace_back();
     line = {key.empty() ? "none yet" : key.substr(0, key_letters), cells.rows().text(row, "state")};
-    for (const auto& axis : axes) line.push_back(cells.axis(row, axis).text);
+    for (const auto& axis : coded) line.push_back(axis.at(row).text);
     const auto found = measured.find(key);
     std::string result;
     if (found != measured.end() && found->second.metrics.count(metric) == 1) {
@@ -250,7 +252,10 @@ std::string cell_list(const store::ResultStore& store, const std::string& experi
     throw SettingsError(unknown_name("state", request.state, states));
   if (request.format == Format::Latex)
     throw SettingsError("a list of cells is not written as latex\n    expected terminal, markdown, csv or json");
-  auto cells = cells_of_file == nullptr ? CellRows(store, experiment) : CellRows(store, experiment, *cells_of_file);
+  auto columns = columns_of_cells();
+  columns.emplace_back("settings");
+  auto cells = cells_of_file == nullptr ? CellRows(store, experiment, columns)
+                                        : CellRows(store, experiment, *cells_of_file, columns);
   take_slice(cells, request.only);
   std::vector<bool> keep(cells.rows().size(), true);
   for (std::size_t row = 0; row < keep.size(); ++row)

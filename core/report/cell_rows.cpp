@@ -7,6 +7,7 @@
 
 #include "cells/fields/cell_fields.h"
 #include "flattened.h"
+#include "store/open/described_columns.h"
 #include "words/names.h"
 
 namespace espalier::report {
@@ -63,52 +64,60 @@ std::optional<store::Value> column_of(const std::string& column, const json& set
   return std::nullopt;
 }
 
-// The row of a cell of the file: what its settings say, and of the database what happened to it.
-std::vector<store::Value> row_of(const store::Rows& stored, const std::vector<store::Value>* found,
-                                 const store::NewCell& cell, const std::string& experiment) {
-  const auto settings = parsed(cell.settings);
-  std::vector<store::Value> row;
-  row.reserve(stored.columns.size());
-  for (std::size_t i = 0; i < stored.columns.size(); ++i) {
-    const auto& column = stored.columns[i];
-    auto of_settings = column_of(column, settings);
-    if (of_settings)
-      row.push_back(std::move(*of_settings));
-    else if (column == "experiment")
-      row.push_back(text_value(experiment));
-    else if (column == "key")
-      row.push_back(text_value(cell.key));
-    else if (column == "settings")
-      row.push_back(text_value(cell.settings));
-    else if (column == "source")
-      row.emplace_back();  // all of them stand for the files as they are now
-    else if (found != nullptr)
-      row.push_back((*found)[i]);
-    else if (column == "state")
-      row.push_back(text_value(std::string("waiting")));
-    else
-      row.emplace_back();
+// What tells cells apart, and what is said of them beside an axis or a value.
+std::vector<std::string> needed_columns(std::vector<std::string> columns) {
+  auto needed = separate_axes();
+  needed.insert(needed.end(), {"experiment", "key", "state", "message", "budget", "requested", "sparsity", "seed",
+                               "base_seed", "current", "inserted", "source", "files", "computed_on", "memory_shortages",
+                               "settings.measure", "settings.count_output_bias"});
+  for (const char* part : named) needed.push_back(std::string("settings.") + part);
+  for (auto& column : columns) {
+    if (!contains(needed, column)) needed.push_back(std::move(column));
   }
-  return row;
+  return needed;
 }
 
-std::size_t place_of(const store::Rows& rows, const char* column) {
-  return static_cast<std::size_t>(std::find(rows.columns.begin(), rows.columns.end(), column) - rows.columns.begin());
+// What the settings say themselves, the member of a column's name among it.
+std::optional<store::Value> value_of_settings(const std::string& column, const std::string& text,
+                                              const json& settings) {
+  if (column == "settings") return text_value(text);
+  if (!column.starts_with("settings.")) return column_of(column, settings);
+  const auto value = member(text, std::string_view(column).substr(std::string_view("settings.").size()));
+  return value.empty() ? store::Value() : text_value(std::string(value));
 }
 
-store::Rows of_file(const store::Rows& stored, const std::string& experiment,
-                    const std::vector<store::NewCell>& cells) {
-  const auto key_at = place_of(stored, "key"), experiment_at = place_of(stored, "experiment");
-  std::unordered_map<std::string, const std::vector<store::Value>*> by_key;
-  for (const auto& row : stored.rows) {
-    auto& known = by_key[row[key_at].text];
-    if (known == nullptr || row[experiment_at].text == experiment) known = &row;
+// Rows of the cells of a file: what their settings say, and of the database what happened to them.
+store::CodedRows of_file(const store::CodedRows& stored, const std::string& experiment,
+                         const std::vector<store::NewCell>& cells) {
+  const auto& keys = *stored.find("key");
+  const auto& experiments = *stored.find("experiment");
+  std::unordered_map<std::string_view, std::size_t> by_key;
+  for (std::size_t row = 0; row < stored.count; ++row) {
+    const auto [known, is_new] = by_key.try_emplace(keys.at(row).text, row);
+    if (!is_new && experiments.at(row).text == experiment) known->second = row;
   }
-  store::Rows rows{stored.columns, {}};
-  rows.rows.reserve(cells.size());
+  store::CodedRows rows{stored.names, std::vector<store::CodedColumn>(stored.names.size()), cells.size()};
   for (const auto& cell : cells) {
+    const auto settings = parsed(cell.settings);
     const auto found = cell.key.empty() ? by_key.end() : by_key.find(cell.key);
-    rows.rows.push_back(row_of(stored, found == by_key.end() ? nullptr : found->second, cell, experiment));
+    for (std::size_t i = 0; i < stored.names.size(); ++i) {
+      const auto& column = stored.names[i];
+      auto& into = rows.columns[i];
+      if (const auto of_settings = value_of_settings(column, cell.settings, settings))
+        into.add(*of_settings);
+      else if (column == "experiment")
+        into.add(std::string_view(experiment));
+      else if (column == "key")
+        into.add(std::string_view(cell.key));
+      else if (column == "source")
+        into.add_null();  // all of them stand for the files as they are now
+      else if (found != by_key.end())
+        into.add(stored.columns[i].at(found->second));
+      else if (column == "state")
+        into.add(std::string_view("waiting"));
+      else
+        into.add_null();
+    }
   }
   return rows;
 }
@@ -192,131 +201,157 @@ std::vector<std::string> needed(const std::vector<std::string>& settings, const 
 
 }  // namespace
 
-CellRows::CellRows(const store::ResultStore& store, const std::string& experiment)
-    : rows_(store.cells_in_detail(experiment)) {
+std::vector<std::string> columns_of_cells() {
+  std::vector<std::string> columns;
+  for (const auto& column : store::described_view("cells").columns) columns.push_back(column.name);
+  return columns;
+}
+
+CellRows::CellRows(const store::ResultStore& store, const std::string& experiment,
+                   const std::vector<std::string>& columns)
+    : stored_(store.cells_in_detail(experiment, needed_columns(columns))),
+      rows_(std::move(stored_.rows)),
+      stored_keys_(rows_.column("key").codes()) {
+  // What is left out of a table later still says where its points are.
+  auto kept = columns;
+  kept.insert(kept.end(), {"experiment", "key", "state"});
+  stored_.rows = {{}, {}, rows_.size()};
+  for (const auto& column : kept) {
+    if (stored_.rows.find(column) != nullptr) continue;
+    stored_.rows.names.push_back(column);
+    stored_.rows.columns.push_back(rows_.column(column));
+  }
   take_apart();
 }
 
 CellRows::CellRows(const store::ResultStore& store, const std::string& experiment,
-                   const std::vector<store::NewCell>& cells_of_file)
-    : rows_(of_file(store.cells_in_detail(""), experiment, cells_of_file)) {
+                   const std::vector<store::NewCell>& cells_of_file, const std::vector<std::string>& columns)
+    : stored_(store.cells_in_detail("", needed_columns(columns))),
+      rows_(of_file(stored_.rows, experiment, cells_of_file)) {
+  std::unordered_map<std::string_view, std::uint32_t> known;
+  const auto& keys = stored_.rows.find("key")->values();
+  for (std::size_t code = 0; code < keys.size(); ++code) known.emplace(keys[code].text, code);
+  for (const auto& cell : cells_of_file) {
+    const auto found = cell.key.empty() ? known.end() : known.find(cell.key);
+    stored_keys_.push_back(found == known.end() ? no_code : found->second);
+  }
   take_apart();
-  std::set<std::string> keys;
-  for (const auto& cell : cells_of_file) keys.insert(cell.key);
-  const NamedRows stored(store.cells(experiment));
-  for (std::size_t row = 0; row < stored.size(); ++row) left_out_ += keys.count(stored.text(row, "key")) == 0 ? 1 : 0;
+  std::set<std::string> held;
+  for (const auto& cell : cells_of_file) held.insert(cell.key);
+  const NamedRows all(store.cells_in_detail(experiment, {"key"}).rows);
+  for (std::size_t row = 0; row < all.size(); ++row) left_out_ += held.count(all.text(row, "key")) == 0 ? 1 : 0;
 }
 
-std::size_t CellRows::part(Part which, NamedPart made) {
+std::uint32_t CellRows::part(Part which, NamedPart made) {
   std::string identity = made.label + '\n';
   for (const auto& [setting, value] : made.settings) identity += setting + '\n' + value + '\n';
-  const auto place = static_cast<std::size_t>(which);
-  const auto [found, is_new] = places_[place].try_emplace(std::move(identity), known_[place].size());
-  if (is_new) known_[place].push_back(std::move(made));
+  const auto [found, is_new] =
+      places_[which].try_emplace(std::move(identity), static_cast<std::uint32_t>(known_[which].size()));
+  if (is_new) known_[which].push_back(std::move(made));
   return found->second;
 }
 
+Codes CellRows::parts_of(const Grouping& groups, Part which, const std::function<NamedPart(std::size_t)>& made) {
+  Codes of_group, of_rows;
+  for (std::size_t group = 0; group < groups.count(); ++group)
+    of_group.push_back(part(which, made(groups.first(group))));
+  of_rows.reserve(rows_.size());
+  for (const auto group : groups.of_rows()) of_rows.push_back(of_group[group]);
+  return of_rows;
+}
+
 // Many cells share what each part of their settings says: a text is parsed when it first comes.
-class CellRows::PartsByText {
- public:
-  explicit PartsByText(CellRows& rows) : rows_(rows) {}
-
-  Parts parts(const std::string& settings, const std::string& source, const std::string& files) {
-    const auto told = sources_.try_emplace(source, sources_.size()).first->second;
-    if (told == read_.size()) read_.push_back(parsed(source));
-    const auto texts = members(settings);
-    const auto member_of = [&](std::string_view name) {
-      const auto found = std::find_if(texts.begin(), texts.end(), [&](const auto& one) { return one.first == name; });
-      return found == texts.end() ? std::string_view() : found->second;
-    };
-    Parts parts{};
-    for (std::size_t i = 0; i < named.size(); ++i) {
-      const auto text = member_of(named[i]);
-      parts[i] = place(static_cast<Part>(i), identity(told, text), [&] {
-        return part_of(json{{named[i], value_in(text)}}, read_[told], named[i]);
-      });
-    }
-    const auto measure = member_of("measure"), bias = member_of("count_output_bias");
-    parts[Measure] = place(Measure, identity(told, measure) + '\n' + std::string(bias), [&] {
-      NamedPart made;
-      for (const auto& [name, text] : {std::pair("measure", measure), std::pair("count_output_bias", bias)}) {
-        if (text.empty()) continue;
-        for (const auto& [path, value] : flattened(json{{name, value_in(text)}})) made.settings[path] = value;
-      }
-      const auto version = read_[told].find("results_version");
-      if (version != read_[told].end()) made.settings["results_version"] = version->dump();
-      return made;
-    });
-    parts[Files] = place(Files, files, [&] {
-      NamedPart digests;
-      const auto document = parsed(files);
-      for (const auto& [role, digest] : document.items()) {
-        if (digest.is_string()) digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
-      }
-      return digests;
-    });
-    return parts;
-  }
-
- private:
-  static std::string identity(std::size_t source, std::string_view text) {
-    return std::to_string(source) + ' ' + std::string(text);
-  }
-  static json value_in(std::string_view text) { return json::parse(text, nullptr, false); }
-
-  template <class Made>
-  std::size_t place(Part which, std::string text, const Made& made) {
-    auto& known = known_[static_cast<std::size_t>(which)];
-    if (const auto found = known.find(text); found != known.end()) return found->second;
-    return known.emplace(std::move(text), rows_.part(which, made())).first->second;
-  }
-
-  CellRows& rows_;
-  std::unordered_map<std::string, std::size_t> sources_;
-  std::vector<json> read_;  // by the numbers of sources_
-  std::array<std::unordered_map<std::string, std::size_t>, part_count> known_;
-};
-
 void CellRows::take_apart() {
-  // Cells with nothing between them but their keys: files behind them changed while nobody kept their digests.
-  std::unordered_map<std::string, std::map<std::string, std::int64_t>> alike;  // by all else: key to when it came
-  PartsByText by_text(*this);
-  std::vector<std::string> identities;
-  parts_.reserve(rows_.size());
-  for (std::size_t row = 0; row < rows_.size(); ++row) {
-    const auto parts =
-        by_text.parts(rows_.at(row, "settings").text, rows_.at(row, "source").text, rows_.at(row, "files").text);
-    std::string identity;
-    for (std::size_t i = 0; i < named.size(); ++i) identity += std::to_string(parts[i]) + ' ';
-    identity += std::to_string(parts[Measure]);
-    for (const auto& axis : separate_axes()) identity += '\n' + rows_.axis(row, axis).text;
-    for (const auto* axis : {"budget", "requested", "seed", "base_seed"}) identity += '\n' + rows_.text(row, axis);
-    if (const auto key = rows_.text(row, "key"); !key.empty())
-      alike[identity][key] = static_cast<std::int64_t>(rows_.number(row, "inserted").value_or(0));
-    identities.push_back(std::move(identity));
-    parts_.push_back(parts);
+  const auto& sources = rows_.column("source");
+  std::vector<json> read;  // by code
+  for (const auto& source : sources.values()) read.push_back(parsed(source.text));
+  const auto groups_of = [&](std::initializer_list<std::string> columns) {
+    Grouping groups(rows_.size());
+    for (const auto& column : columns) groups.split_by(rows_.column(column).codes());
+    return groups;
+  };
+  const auto value_at = [&](std::size_t row, const std::string& column) {
+    return json::parse(rows_.at(row, column).text, nullptr, false);
+  };
+  for (std::size_t i = 0; i < named.size(); ++i) {
+    const auto column = std::string("settings.") + named[i];
+    parts_[i] = parts_of(groups_of({"source", column}), static_cast<Part>(i), [&](std::size_t row) {
+      return part_of(json{{named[i], value_at(row, column)}}, read[sources.code(row)], named[i]);
+    });
   }
-  versions_.resize(rows_.size());
+  parts_[Measure] =
+      parts_of(groups_of({"source", "settings.measure", "settings.count_output_bias"}), Measure, [&](std::size_t row) {
+        NamedPart made;
+        for (const std::string name : {"measure", "count_output_bias"}) {
+          if (rows_.text(row, "settings." + name).empty()) continue;
+          for (const auto& [path, value] : flattened(json{{name, value_at(row, "settings." + name)}}))
+            made.settings[path] = value;
+        }
+        const auto& source = read[sources.code(row)];
+        if (const auto version = source.find("results_version"); version != source.end())
+          made.settings["results_version"] = version->dump();
+        return made;
+      });
+  parts_[Files] = parts_of(groups_of({"files"}), Files, [&](std::size_t row) {
+    NamedPart digests;
+    const auto document = parsed(rows_.text(row, "files"));
+    for (const auto& [role, digest] : document.items()) {
+      if (digest.is_string()) digests.settings[role + ".file"] = digest.get<std::string>().substr(0, digest_letters);
+    }
+    return digests;
+  });
+  tell_versions();
+}
+
+// Cells with nothing between them but their keys: files behind them changed while nobody kept their digests.
+void CellRows::tell_versions() {
+  Grouping groups(rows_.size());
+  for (std::size_t i = 0; i <= Measure; ++i) groups.split_by(parts_[i]);
+  for (const auto& axis : separate_axes()) groups.split_by(rows_.coded(axis).codes);
+  for (const auto* axis : {"budget", "requested", "seed", "base_seed"}) groups.split_by(rows_.texts(axis).codes);
+  if (groups.count() == rows_.size()) return;
+  std::vector<std::map<std::uint32_t, std::int64_t>> alike(groups.count());  // by key: when it came
+  const auto& keys = rows_.column("key");
   for (std::size_t row = 0; row < rows_.size(); ++row) {
-    const auto found = alike.find(identities[row]);
-    if (found == alike.end() || found->second.size() < 2) continue;
-    const auto mine = found->second[rows_.text(row, "key")];
-    std::int64_t before = 1;
-    for (const auto& [key, inserted] : found->second) before += inserted < mine ? 1 : 0;
-    versions_[row] = std::to_string(before);
+    if (keys.at(row).text.empty()) continue;
+    alike[groups.of(row)][keys.code(row)] = static_cast<std::int64_t>(rows_.number(row, "inserted").value_or(0));
+  }
+  if (std::all_of(alike.begin(), alike.end(), [](const auto& versions) { return versions.size() < 2; })) return;
+  versions_.assign(rows_.size(), 1);
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    auto& versions = alike[groups.of(row)];
+    if (versions.size() < 2) continue;
+    const auto mine = versions[keys.code(row)];
+    for (const auto& [key, inserted] : versions) versions_[row] += inserted < mine ? 1 : 0;
   }
 }
 
 AxisValue CellRows::axis(std::size_t row, const std::string& axis) const {
-  if (axis == "version") return {versions_[row].empty() ? "1" : versions_[row], {}};
+  if (axis == "version") return {std::to_string(versions_.empty() ? 1 : versions_[row]), {}};
   if (!is_setting(axis) && axis != "count_output_bias" && axis != "results_version") return rows_.axis(row, axis);
   std::string text = "none";
   for (std::size_t i = 0; i < part_count; ++i) {
-    const auto& settings = known_[i][parts_[row][i]].settings;
+    const auto& settings = known_[i][parts_[i][row]].settings;
     if (const auto found = settings.find(axis); found != settings.end()) text = found->second;
   }
   const bool number = !is_digest(axis) && !axis.ends_with(".file");
   return {text, number ? number_in(text) : std::nullopt};
+}
+
+CodedAxis CellRows::coded(const std::string& axis) const {
+  Grouping groups(rows_.size());
+  if (axis == "version") {
+    groups.split_by(versions_);
+  } else if (!is_setting(axis) && axis != "count_output_bias" && axis != "results_version") {
+    return rows_.coded(axis);
+  } else {
+    for (std::size_t i = 0; i < part_count; ++i) {
+      const auto& known = known_[i];
+      if (std::any_of(known.begin(), known.end(), [&](const auto& part) { return part.settings.contains(axis); }))
+        groups.split_by(parts_[i]);
+    }
+  }
+  return axis_of_groups(groups, [&](std::size_t row) { return this->axis(row, axis); });
 }
 
 bool CellRows::knows(const std::string& setting) const {
@@ -340,7 +375,11 @@ Difference CellRows::differences() const {
   Difference difference;
   for (std::size_t i = 0; i < named.size(); ++i) {
     std::map<std::string, std::set<std::size_t>> by_label;
-    for (const auto& parts : parts_) by_label[known_[i][parts[i]].label].insert(parts[i]);
+    std::vector<bool> held(known_[i].size());
+    for (const auto way : parts_[i]) held[way] = true;
+    for (std::size_t way = 0; way < held.size(); ++way) {
+      if (held[way]) by_label[known_[i][way].label].insert(way);
+    }
     for (const auto& [label, ways] : by_label) {
       if (ways.size() < 2) continue;
       std::vector<const NamedPart*> parts;
@@ -367,28 +406,29 @@ Difference CellRows::differences() const {
 }
 
 void CellRows::leave_out_earlier() {
-  std::vector<bool> keep(rows_.size(), true);
-  std::set<std::string> present, earlier;
-  for (std::size_t row = 0; row < keep.size(); ++row) {
-    keep[row] = rows_.number(row, "current") != 0.0;
-    (keep[row] ? present : earlier).insert(rows_.text(row, "key"));
-  }
+  std::vector<bool> keep;
+  for (std::size_t row = 0; row < rows_.size(); ++row) keep.push_back(rows_.number(row, "current") != 0.0);
+  if (std::find(keep.begin(), keep.end(), false) == keep.end()) return;
+  std::set<std::uint32_t> present, earlier;
+  for (std::size_t row = 0; row < keep.size(); ++row)
+    (keep[row] ? present : earlier).insert(rows_.column("key").code(row));
   // A cell that another experiment holds is shown for that one.
-  left_out_ += std::count_if(earlier.begin(), earlier.end(), [&](const auto& key) { return present.count(key) == 0; });
+  left_out_ += std::count_if(earlier.begin(), earlier.end(), [&](const auto key) { return present.count(key) == 0; });
   filter(keep);
 }
 
 void CellRows::filter(const std::vector<bool>& keep) {
   rows_.filter(keep);
-  std::size_t kept = 0;
-  for (std::size_t row = 0; row < parts_.size(); ++row) {
-    if (!keep[row]) continue;
-    parts_[kept] = parts_[row];
-    versions_[kept] = versions_[row];
-    ++kept;
-  }
-  parts_.resize(kept);
-  versions_.resize(kept);
+  const auto filter_codes = [&](Codes& codes) {
+    std::size_t kept = 0;
+    for (std::size_t row = 0; row < codes.size(); ++row) {
+      if (keep[row]) codes[kept++] = codes[row];
+    }
+    codes.resize(kept);
+  };
+  for (auto& codes : parts_) filter_codes(codes);
+  filter_codes(versions_);
+  filter_codes(stored_keys_);
 }
 
 }  // namespace espalier::report

@@ -5,8 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -32,20 +32,25 @@ struct Difference {
 
 class CellRows {
  public:
-  // All of the experiment's; of all experiments where its name is empty.
-  CellRows(const store::ResultStore& store, const std::string& experiment);
+  // All of the experiment's; of all experiments where its name is empty. With these columns of the view `cells`, and with
+  // those that tell cells apart.
+  CellRows(const store::ResultStore& store, const std::string& experiment, const std::vector<std::string>& columns);
   // Those of a file, in its order.
   CellRows(const store::ResultStore& store, const std::string& experiment,
-           const std::vector<store::NewCell>& cells_of_file);
+           const std::vector<store::NewCell>& cells_of_file, const std::vector<std::string>& columns);
 
-  NamedRows& rows() { return rows_; }
   const NamedRows& rows() const { return rows_; }
   std::int64_t left_out() const { return left_out_; }  // of the experiment, and not of the file
+  // What the database holds, of which these cells are or with which they share keys.
+  const store::DetailedCells& stored() const { return stored_; }
+  // The code of the cell's key among those of stored(); none where the database does not know it.
+  std::uint32_t stored_key(std::size_t row) const { return stored_keys_[row]; }
   // Of a database: those that the experiment files did not hold when they last ran.
   void leave_out_earlier();
 
   // A column of the view `cells`, or a setting by its path.
   AxisValue axis(std::size_t row, const std::string& axis) const;
+  CodedAxis coded(const std::string& axis) const;
   // Of what one name stands for among these rows.
   Difference differences() const;
   bool knows(const std::string& setting) const;
@@ -54,18 +59,23 @@ class CellRows {
 
  private:
   enum Part { Model, Dataset, Scorer, Searcher, Recovery, Measure, Files, part_count };
-  using Parts = std::array<std::size_t, part_count>;
 
-  class PartsByText;
   void take_apart();
-  std::size_t part(Part which, NamedPart made);
+  void tell_versions();
+  Codes parts_of(const Grouping& groups, Part which, const std::function<NamedPart(std::size_t)>& made);
+  std::uint32_t part(Part which, NamedPart made);
 
+  store::DetailedCells stored_;
   NamedRows rows_;
-  std::vector<Parts> parts_;  // one a row
+  Codes stored_keys_;                    // one a row
+  std::array<Codes, part_count> parts_;  // of each one a row
   std::array<std::vector<NamedPart>, part_count> known_;
-  std::array<std::unordered_map<std::string, std::size_t>, part_count> places_;
-  std::vector<std::string> versions_;  // told apart by nothing but their keys: 1, 2, ...; else empty
+  std::array<std::unordered_map<std::string, std::uint32_t>, part_count> places_;
+  Codes versions_;  // told apart by nothing but their keys: 1, 2, ...; empty: all are 1
   std::int64_t left_out_ = 0;
 };
+
+// All that the view `cells` says.
+std::vector<std::string> columns_of_cells();
 
 }  // namespace espalier::report

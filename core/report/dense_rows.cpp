@@ -7,23 +7,48 @@
 namespace espalier::report {
 void Filling::see_dense() {
   const auto& points = measured_.points();
-  for (const auto point : measured_.dense()) {
-    const Entry entry{measured_.cell_of_point(point), std::nullopt, std::nullopt};
-    auto identity = texts_of(measured_.axes(entry, dense_axes_));
-    if (tells_experiments_apart()) identity.push_back(points.text(point, "experiment"));
-    const auto [found, is_new] = dense_.emplace(std::move(identity), point);
-    if (is_new) continue;
-    for (const auto& value : values_) {
-      if (is_latency(value.name)) continue;
-      const auto first = points.number(found->second, value.name), now = points.number(point, value.name);
-      // A point that lacks the value gives way to one that has it.
-      if (!first && now) found->second = point;
-      if (!first || !now) continue;
-      // Other machines may round the last digits in another way; that is no other result.
-      findings_.dense_differs =
-          findings_.dense_differs || std::abs(*now - *first) > 1e-6 * std::max(1.0, std::abs(*first));
-    }
+  std::vector<std::size_t> cells;
+  for (const auto point : measured_.dense()) cells.push_back(measured_.cell_of_point(point));
+  Grouping models(cells.size());
+  for (const auto& axis : dense_axes_) models.split_by(measured_.cells().coded(axis).arranged(cells).codes);
+  if (tells_experiments_apart()) {
+    Codes experiments;
+    for (const auto point : measured_.dense()) experiments.push_back(points.column("experiment").code(point));
+    models.split_by(experiments);
   }
+  Codes of_model(models.count(), no_code);  // one point of each
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto point = measured_.dense()[i];
+    auto& chosen = of_model[models.of(i)];
+    if (chosen == no_code)
+      chosen = static_cast<std::uint32_t>(point);
+    else if (see_dense_beside(chosen, point))
+      chosen = static_cast<std::uint32_t>(point);
+  }
+  for (const auto point : of_model) {
+    Texts identity;
+    for (const auto& axis : dense_axes_)
+      identity.push_back(measured_.cells().axis(measured_.cell_of_point(point), axis).text);
+    if (tells_experiments_apart()) identity.push_back(points.text(point, "experiment"));
+    dense_.emplace(std::move(identity), point);
+  }
+}
+
+// Whether the point takes the place of the one that was chosen: one that lacks a value gives way to one that has it.
+bool Filling::see_dense_beside(std::size_t chosen, std::size_t point) {
+  bool gives_way = false;
+  for (const auto* column : of_points_) {
+    if (column == nullptr) continue;
+    const auto &known = column->at(gives_way ? point : chosen), &value = column->at(point);
+    if (&known == &value) continue;
+    const auto first = number_of(known), now = number_of(value);
+    gives_way = gives_way || (!first && now);
+    if (!first || !now) continue;
+    // Other machines may round the last digits in another way; that is no other result.
+    findings_.dense_differs =
+        findings_.dense_differs || std::abs(*now - *first) > 1e-6 * std::max(1.0, std::abs(*first));
+  }
+  return gives_way;
 }
 
 bool Filling::tells_experiments_apart() const {
@@ -83,35 +108,47 @@ TableCell Filling::dense_cell(const std::vector<AxisValue>& names, const std::ve
   return cell;
 }
 
+bool Filling::belongs(const Place& place, const std::vector<AxisValue>& names,
+                      const std::vector<AxisValue>& column) const {
+  const auto all_same = [&](const Texts& axes, const std::vector<AxisValue>& wanted, std::size_t entry) {
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      if (is_axis_of_dense(axes[i]) && measured_.coded(axes[i]).at(entry).text != wanted[i].text) return false;
+    }
+    return true;
+  };
+  return all_same(table_.row_axes, names, rows_.first(place.row)) &&
+         all_same(table_.column_axes, column, columns_.first(place.column));
+}
+
+// Where nothing was measured, what became of the cells that would have measured it.
+TableCell Filling::instead_of_dense(const std::vector<AxisValue>& names, const std::vector<AxisValue>& column) const {
+  TableCell instead;
+  for (const auto& place : places_) {
+    if ((place.cell.missing == 0 && place.cell.failed == 0) || !belongs(place, names, column)) continue;
+    if (place.cell.missing > 0) instead.missing = 1;
+    if (place.cell.failed > 0) instead.failed = 1;
+  }
+  if (instead.missing > 0) instead.failed = 0;
+  if (instead.missing + instead.failed == 0) instead.without = 1;
+  return instead;
+}
+
 void Filling::fill_dense() {
   if (std::all_of(values_.begin(), values_.end(), [](const TableValue& value) { return is_value_of_cell(value.name); }))
     return;
   std::set<Texts> made;
-  for (const auto& names : ordered_rows_) {
+  for (const auto group : ordered_rows_) {
+    const auto names = names_of(rows_.first(group), table_.row_axes);
     TableRow row{dense_names(names), true, {}};
     if (!made.insert(texts_of(row.names)).second) continue;
     for (const auto& column : table_.columns) {
-      // Where nothing was measured, what became of the cells that would have measured it.
-      TableCell instead;
-      for (const auto& [at, place] : places_) {
-        bool belongs = true;
-        for (std::size_t i = 0; i < names.size(); ++i)
-          belongs = belongs && (!is_axis_of_dense(table_.row_axes[i]) || at.first[i] == names[i].text);
-        for (std::size_t i = 0; i < column.size(); ++i)
-          belongs = belongs && (!is_axis_of_dense(table_.column_axes[i]) || at.second[i] == column[i].text);
-        if (!belongs) continue;
-        instead.missing = std::max<std::int64_t>(instead.missing, place.cell.missing > 0 ? 1 : 0);
-        instead.failed = std::max<std::int64_t>(instead.failed, place.cell.failed > 0 ? 1 : 0);
-      }
       for (const auto& value : values_) {
         auto cell = dense_cell(names, column, value.name);
         if (!cell.mean && !cell.blank) {
-          if (instead.missing > 0)
-            cell.missing = 1;
-          else if (instead.failed > 0)
-            cell.failed = 1;
-          else
-            cell.without = 1;
+          const auto instead = instead_of_dense(names, column);
+          cell.missing = instead.missing;
+          cell.failed = instead.failed;
+          cell.without = instead.without;
         }
         row.cells.push_back(cell);
       }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "report/escaping.h"
@@ -11,6 +12,31 @@ namespace espalier::report {
 namespace {
 
 constexpr double worth_a_footnote = 0.0005;
+
+// The first of these rows for each value of the column that they hold.
+std::vector<std::size_t> one_of_each(const store::CodedColumn& column, const std::vector<std::size_t>& rows) {
+  std::vector<bool> seen(column.values().size());
+  std::vector<std::size_t> first;
+  for (const auto row : rows) {
+    if (!seen[column.code(row)]) first.push_back(row);
+    seen[column.code(row)] = true;
+  }
+  return first;
+}
+
+// Each once.
+std::vector<std::size_t> distinct_rows(const std::vector<std::size_t>& rows, std::size_t count) {
+  std::vector<bool> seen(count);
+  std::vector<std::size_t> kept;
+  for (const auto row : rows) {
+    if (!seen[row]) kept.push_back(row);
+    seen[row] = true;
+  }
+  return kept;
+}
+
+// Of "cuda:1" it is the kind that rounds in its own way.
+std::string kind_of(const std::string& device) { return device.substr(0, device.find(':')); }
 
 }  // namespace
 
@@ -23,16 +49,44 @@ Filling::Filling(const MeasuredRows& measured, const TableRequest& request, cons
       spread_(spread_from(request.spread)),
       values_(table.shown()),
       differences_(differences),
-      dense_axes_({"model", "dataset", "base_seed", "compute"}) {
+      dense_axes_({"model", "dataset", "base_seed", "compute"}),
+      rows_(grouped(table.row_axes)),
+      columns_(grouped(table.column_axes)),
+      at_(rows_),
+      groups_(0),
+      methods_(0),
+      counted_cells_(measured.cells().rows().size()),
+      computations_(0),
+      states_(measured.cells().rows().column("state")),
+      kinds_(measured.points().column("kind")),
+      achieved_(measured.points().column("achieved_sparsity")),
+      requested_(measured.cells().rows().column("sparsity")) {
   for (const auto& axis : differences_) {
     if (is_axis_of_dense(axis)) dense_axes_.push_back(axis);
   }
+  auto groups = separate_axes();
+  groups.insert(groups.end(), {"budget", "requested", "step", "kind", "batch", "version"});
+  groups.insert(groups.end(), differences_.begin(), differences_.end());
+  groups_ = grouped(groups);
+  Texts methods = {"scorer", "searcher", "recovery", "schedule"};
+  methods.insert(methods.end(), differences_.begin(), differences_.end());
+  methods_ = grouped(methods);
+  for (const auto& value : values_)
+    of_points_.push_back(is_latency(value.name) ? nullptr : &measured_.points().column(value.name));
+}
+
+Grouping Filling::grouped(const Texts& axes) const {
+  Grouping groups(measured_.entries().size());
+  for (const auto& axis : axes) groups.split_by(measured_.coded(axis).codes);
+  return groups;
 }
 
 void Filling::fill() {
   gather();
+  see_origins();
   see_dense();
   learn_what_seeds_change();
+  tell_computations_apart();
   order();
   fill_dense();
   fill_rows();
@@ -41,35 +95,39 @@ void Filling::fill() {
 }
 
 void Filling::gather() {
-  for (std::size_t entry = 0; entry < measured_.entries().size(); ++entry) see(entry);
-}
-
-// The points were read after the cells, so a cell that has one is done, whatever it was before.
-void Filling::see(std::size_t index) {
-  const auto& entry = measured_.entries()[index];
-  const auto names = measured_.axes(entry, table_.row_axes), columns = measured_.axes(entry, table_.column_axes);
-  row_order_.see(names);
-  column_order_.see(columns);
-  rows_.emplace(texts_of(names), names);
-  columns_.emplace(texts_of(columns), columns);
-  auto& place = places_[{texts_of(names), texts_of(columns)}];
-  if (place.samples.empty()) {
+  at_.split_by(columns_.of_rows());
+  places_.resize(at_.count());
+  for (std::size_t number = 0; number < at_.count(); ++number) {
+    auto& place = places_[number];
+    place.row = rows_.of(at_.first(number));
+    place.column = columns_.of(at_.first(number));
     place.samples.resize(values_.size());
     place.without.resize(values_.size());
     place.not_numbers.resize(values_.size());
     place.diverged.resize(values_.size());
+    place_of_[(std::uint64_t{place.row} << 32) | place.column] = number;
   }
-  const auto state = measured_.cells().rows().text(entry.cell, "state");
+  for (std::size_t entry = 0; entry < measured_.entries().size(); ++entry) see(entry, places_[at_.of(entry)]);
+  if (measured_.entries().empty()) return;
+  for (const auto& axis : request_.average) {
+    for (const auto& value : measured_.coded(axis).values) findings_.averaged[axis].insert(value.text);
+  }
+}
+
+// A cell that has a point is done, whatever is said of it elsewhere.
+void Filling::see(std::size_t index, Place& place) {
+  const auto& entry = measured_.entries()[index];
+  const auto& state = states_.at(entry.cell).text;
   if (state == "failed" && !entry.point) {
     see_failed(entry, place);
   } else if (state != "done" && !entry.point) {
     ++place.cell.missing;
-    findings_.missing += counted_cells_.insert(entry.cell).second ? 1 : 0;
+    findings_.missing += counted_cells_[entry.cell] ? 0 : 1;
+    counted_cells_[entry.cell] = true;
   } else {
     ++findings_.measured;
     for (std::size_t value = 0; value < values_.size(); ++value) see_value(index, value, place);
   }
-  for (const auto& axis : request_.average) findings_.averaged[axis].insert(measured_.axis(entry, axis).text);
 }
 
 // What cut a cell has a note of its own; only what failed by itself is listed with its reason.
@@ -78,7 +136,8 @@ void Filling::see_failed(const Entry& entry, Place& place) {
   ++place.cell.failed;
   const auto cut = findings_.cut.find(cells.text(entry.cell, "key"));
   if (cut != findings_.cut.end()) count(cut->second, place.cell);
-  if (!counted_cells_.insert(entry.cell).second) return;
+  if (counted_cells_[entry.cell]) return;
+  counted_cells_[entry.cell] = true;
   if (cut != findings_.cut.end()) {
     count(cut->second, findings_.cut_cells);
     return;
@@ -89,147 +148,215 @@ void Filling::see_failed(const Entry& entry, Place& place) {
 
 void Filling::see_value(std::size_t index, std::size_t value, Place& place) {
   const auto& entry = measured_.entries()[index];
-  const auto number = measured_.value(entry, values_[value].name);
+  const auto* column = of_points_[value];
+  std::optional<double> number;
+  if (column == nullptr)
+    number = measured_.value(entry, values_[value].name);
+  else if (entry.point)
+    number = number_of(column->at(*entry.point));
   if (!number || !std::isfinite(*number)) {
     ++place.without[value];
     findings_.no_energy = findings_.no_energy || (entry.latency && is_energy(values_[value].name));
     const bool no_number = number || measured_.is_no_number(entry, values_[value].name);
     place.not_numbers[value] += no_number ? 1 : 0;
     // A cell of several points, batches or values is one cell in the footnotes.
-    if (counted_cells_.insert(entry.cell).second) {
-      ++findings_.without;
-      findings_.not_numbers += no_number ? 1 : 0;
-    }
+    if (counted_cells_[entry.cell]) return;
+    counted_cells_[entry.cell] = true;
+    ++findings_.without;
+    findings_.not_numbers += no_number ? 1 : 0;
     return;
   }
-  place.samples[value].push_back({index, *number, group(entry)});
-  if (measured_.points().text(*entry.point, "kind") == "diverged") ++place.diverged[value];
-  if (value > 0) return;
-  see_origin(entry);
-  see_device(entry);
-  see_achieved(entry, place.cell);
+  place.samples[value].push_back({index, *number, groups_.of(index)});
+  if (kinds_.at(*entry.point).text == "diverged") ++place.diverged[value];
+  if (value == 0) see_achieved(entry, place.cell);
 }
 
-// Of "cuda:1" it is the kind that rounds in its own way. Attempts of early versions do not say it.
-void Filling::see_device(const Entry& entry) {
-  const auto kind_of = [](const std::string& device) { return device.substr(0, device.find(':')); };
-  if (entry.latency && !contains(table_.row_axes, "device") && !contains(table_.column_axes, "device") &&
-      std::any_of(values_.begin(), values_.end(), [](const TableValue& value) { return is_latency(value.name); })) {
-    if (const auto device = measured_.latencies().text(*entry.latency, "device"); !device.empty())
-      findings_.timed_on.insert(kind_of(device));
+// Where the values come from: of the first value, whose cells are those of all.
+void Filling::see_origins() {
+  std::vector<std::size_t> cells, points;
+  for (const auto& place : places_) {
+    for (const auto& sample : place.samples.front()) {
+      const auto& entry = measured_.entries()[sample.entry];
+      cells.push_back(entry.cell);
+      points.push_back(*entry.point);
+    }
   }
-  if (!placed_cells_.insert(entry.cell).second) return;
-  const auto& cells = measured_.cells().rows();
-  if (const auto device = cells.text(entry.cell, "computed_on"); !device.empty())
-    ++findings_.computed_on[kind_of(device)];
-  if (cells.number(entry.cell, "memory_shortages").value_or(0) > 0) ++findings_.in_smaller_pieces;
+  cells = distinct_rows(cells, measured_.cells().rows().size());
+  points = distinct_rows(points, measured_.points().size());
+  see_seeds(cells, points);
+  see_devices(cells);
+  see_times();
+  const auto& proofs = measured_.points().column("proof_passed");
+  for (const auto point : points) {
+    const auto& kind = kinds_.at(point).text;
+    if (kind == "diverged") ++findings_.diverged;
+    if (kind == "pruned" && number_of(proofs.at(point)) != 1.0) ++findings_.unproven;
+  }
 }
 
-void Filling::see_origin(const Entry& entry) {
-  const auto& cells = measured_.cells().rows();
-  const auto& points = measured_.points();
-  findings_.computes.insert(cells.text(entry.cell, "compute"));
-  if (const auto seed = cells.number(entry.cell, "seed")) findings_.seeds.insert(static_cast<std::int64_t>(*seed));
-  if (const auto seed = cells.number(entry.cell, "base_seed"))
-    findings_.base_seeds.insert(static_cast<std::int64_t>(*seed));
-  if (const auto split = points.text(*entry.point, "split"); !split.empty()) findings_.splits.insert(split);
-  if (const auto examples = points.number(*entry.point, "examples"))
-    findings_.examples.insert(static_cast<std::int64_t>(*examples));
-  if (!counted_points_.insert(*entry.point).second) return;
-  const auto kind = points.text(*entry.point, "kind");
-  if (kind == "diverged") ++findings_.diverged;
-  if (kind == "pruned" && points.number(*entry.point, "proof_passed") != 1.0) ++findings_.unproven;
+void Filling::see_seeds(const std::vector<std::size_t>& cells, const std::vector<std::size_t>& points) {
+  const auto& of_cells = measured_.cells().rows();
+  const auto& of_points = measured_.points();
+  for (const auto row : one_of_each(of_cells.column("compute"), cells))
+    findings_.computes.insert(of_cells.text(row, "compute"));
+  const auto numbers = [](const NamedRows& rows, const char* column, const std::vector<std::size_t>& among,
+                          std::set<std::int64_t>& into) {
+    for (const auto row : one_of_each(rows.column(column), among)) {
+      if (const auto number = rows.number(row, column)) into.insert(static_cast<std::int64_t>(*number));
+    }
+  };
+  numbers(of_cells, "seed", cells, findings_.seeds);
+  numbers(of_cells, "base_seed", cells, findings_.base_seeds);
+  numbers(of_points, "examples", points, findings_.examples);
+  for (const auto row : one_of_each(of_points.column("split"), points)) {
+    if (const auto split = of_points.text(row, "split"); !split.empty()) findings_.splits.insert(split);
+  }
+}
+
+// Attempts of early versions do not say where they ran.
+void Filling::see_devices(const std::vector<std::size_t>& cells) {
+  const auto& rows = measured_.cells().rows();
+  const auto &devices = rows.column("computed_on"), &shortages = rows.column("memory_shortages");
+  std::vector<std::int64_t> computed(devices.values().size());
+  for (const auto cell : cells) {
+    ++computed[devices.code(cell)];
+    if (number_of(shortages.at(cell)).value_or(0) > 0) ++findings_.in_smaller_pieces;
+  }
+  for (const auto cell : one_of_each(devices, cells)) {
+    if (const auto device = rows.text(cell, "computed_on"); !device.empty())
+      findings_.computed_on[kind_of(device)] += computed[devices.code(cell)];
+  }
+}
+
+void Filling::see_times() {
+  if (contains(table_.row_axes, "device") || contains(table_.column_axes, "device")) return;
+  if (std::none_of(values_.begin(), values_.end(), [](const TableValue& value) { return is_latency(value.name); }))
+    return;
+  for (const auto& place : places_) {
+    for (const auto& sample : place.samples.front()) {
+      const auto& latency = measured_.entries()[sample.entry].latency;
+      if (!latency) continue;
+      if (const auto device = measured_.latencies().text(*latency, "device"); !device.empty())
+        findings_.timed_on.insert(kind_of(device));
+    }
+  }
 }
 
 void Filling::see_achieved(const Entry& entry, TableCell& cell) {
-  const auto achieved = measured_.points().number(*entry.point, "achieved_sparsity");
+  const auto achieved = number_of(achieved_.at(*entry.point));
   if (!achieved) return;
   cell.achieved_min = std::min(cell.achieved_min.value_or(*achieved), *achieved);
   cell.achieved_max = std::max(cell.achieved_max.value_or(*achieved), *achieved);
   const bool by_point = std::any_of(table_.row_axes.begin(), table_.row_axes.end(), tells_points_apart) ||
                         std::any_of(table_.column_axes.begin(), table_.column_axes.end(), tells_points_apart);
-  const auto requested = by_point ? measured_.points().number(*entry.point, "requested_sparsity")
-                                  : measured_.cells().rows().number(entry.cell, "sparsity");
+  const auto requested =
+      by_point ? measured_.points().number(*entry.point, "requested_sparsity") : number_of(requested_.at(entry.cell));
   if (!requested || std::abs(*achieved - *requested) <= worth_a_footnote) return;
   cell.off_request = true;
   auto& range = findings_.achieved.emplace(*requested, std::pair(*achieved, *achieved)).first->second;
   range = {std::min(range.first, *achieved), std::max(range.second, *achieved)};
 }
 
-std::string Filling::method(const Entry& entry) const {
-  std::string text;
-  for (const char* axis : {"scorer", "searcher", "recovery", "schedule"})
-    text += measured_.axis(entry, axis).text + '\n';
-  for (const auto& axis : differences_) text += measured_.axis(entry, axis).text + '\n';
-  return text;
-}
-
-std::string Filling::group(const Entry& entry) const {
-  std::string text;
-  for (const auto& axis : separate_axes()) text += measured_.axis(entry, axis).text + '\n';
-  for (const char* axis : {"budget", "requested", "step", "kind", "batch", "version"})
-    text += measured_.axis(entry, axis).text + '\n';
-  for (const auto& axis : differences_) text += measured_.axis(entry, axis).text + '\n';
-  return text;
-}
-
 // A method for which nowhere in the table another seed gives another mask, other predictions or another value computes one
 // thing for all seeds; so does a model for all base seeds.
 void Filling::learn_what_seeds_change() {
-  std::map<std::string, std::string> by_base_seed,
-      by_seed;  // what came out, by all but the seed, all but the base seed
-  const auto& cells = measured_.cells().rows();
-  for (const auto& [at, place] : places_) {
-    for (std::size_t value = 0; value < values_.size(); ++value) {
+  const auto& models = measured_.coded("model");
+  seeded_.assign(methods_.count(), false);
+  base_seeded_.assign(models.values.size(), false);
+  auto by_base_seed = groups_, by_seed = groups_;  // all but the seed, all but the base seed
+  by_base_seed.split_by(measured_.coded("base_seed").codes);
+  by_seed.split_by(measured_.coded("seed").codes);
+  const auto &masks = measured_.points().column("mask_digest"),
+             &predictions = measured_.points().column("predictions_digest");
+  const auto same = [&](const Sample& one, const Sample& other) {
+    const auto first = *measured_.entries()[one.entry].point, second = *measured_.entries()[other.entry].point;
+    return std::bit_cast<std::uint64_t>(one.value) == std::bit_cast<std::uint64_t>(other.value) &&
+           masks.at(first).text == masks.at(second).text && predictions.at(first).text == predictions.at(second).text;
+  };
+  for (std::size_t value = 0; value < values_.size(); ++value) {
+    // What came out first.
+    std::vector<const Sample*> of_base_seed(by_base_seed.count()), of_seed(by_seed.count());
+    for (const auto& place : places_) {
       for (const auto& sample : place.samples[value]) {
-        const auto& entry = measured_.entries()[sample.entry];
-        const auto result = measured_.points().text(*entry.point, "mask_digest") + '\n' +
-                            measured_.points().text(*entry.point, "predictions_digest") + '\n' +
-                            fmt::format("{}", sample.value);
-        const auto prefix = std::to_string(value) + '\n' + sample.group;
-        const auto [one, first] =
-            by_base_seed.try_emplace(prefix + "base " + cells.text(entry.cell, "base_seed"), result);
-        if (!first && one->second != result) seeded_.insert(method(entry));
-        const auto [other, new_one] = by_seed.try_emplace(prefix + "seed " + cells.text(entry.cell, "seed"), result);
-        if (!new_one && other->second != result) base_seeded_.insert(cells.text(entry.cell, "model"));
+        auto& one = of_base_seed[by_base_seed.of(sample.entry)];
+        auto& other = of_seed[by_seed.of(sample.entry)];
+        if (one == nullptr) one = &sample;
+        if (other == nullptr) other = &sample;
+        if (!same(*one, sample)) seeded_[methods_.of(sample.entry)] = true;
+        if (!same(*other, sample)) base_seeded_[models.codes[sample.entry]] = true;
       }
     }
   }
 }
 
+void Filling::tell_computations_apart() {
+  const auto &models = measured_.coded("model"), &seeds = measured_.coded("seed"),
+             &base_seeds = measured_.coded("base_seed");
+  Codes seed, base_seed;  // 0 where it changes nothing
+  for (std::size_t entry = 0; entry < measured_.entries().size(); ++entry) {
+    seed.push_back(seeded_[methods_.of(entry)] ? seeds.codes[entry] + 1 : 0);
+    base_seed.push_back(base_seeded_[models.codes[entry]] ? base_seeds.codes[entry] + 1 : 0);
+  }
+  computations_ = groups_;
+  computations_.split_by(seed);
+  computations_.split_by(base_seed);
+  counted_in_.assign(computations_.count(), nullptr);
+}
+
 std::vector<const Filling::Sample*> Filling::distinct(const std::vector<Sample>& samples) {
-  std::set<std::string> seen;
   std::vector<const Sample*> kept;
-  const auto& cells = measured_.cells().rows();
   for (const auto& sample : samples) {
-    const auto& entry = measured_.entries()[sample.entry];
-    auto identity = sample.group;
-    if (seeded_.count(method(entry)) == 1) identity += "seed " + cells.text(entry.cell, "seed");
-    if (base_seeded_.count(cells.text(entry.cell, "model")) == 1)
-      identity += "base " + cells.text(entry.cell, "base_seed");
-    if (seen.insert(identity).second) kept.push_back(&sample);
+    const void*& counted_in = counted_in_[computations_.of(sample.entry)];
+    if (counted_in != &samples) kept.push_back(&sample);
+    counted_in = &samples;
   }
   findings_.shared = findings_.shared || kept.size() < samples.size();
   return kept;
 }
 
+std::vector<AxisValue> Filling::names_of(std::size_t entry, const Texts& axes) const {
+  std::vector<AxisValue> names;
+  for (const auto& axis : axes) names.push_back(measured_.coded(axis).at(entry));
+  return names;
+}
+
+// The groups as they stand in the table.
+std::vector<std::size_t> Filling::ordered(const Grouping& groups, const Texts& axes) const {
+  AxisOrder order;
+  std::vector<std::vector<AxisValue>> names;
+  std::map<Texts, std::size_t> by_texts;
+  for (std::size_t group = 0; group < groups.count(); ++group) {
+    names.push_back(names_of(groups.first(group), axes));
+    order.see(names.back());
+    by_texts.emplace(texts_of(names.back()), group);
+  }
+  std::vector<std::size_t> sorted;
+  for (const auto& [texts, group] : by_texts) sorted.push_back(group);
+  std::sort(sorted.begin(), sorted.end(),
+            [&](std::size_t one, std::size_t other) { return order.before(names[one], names[other]); });
+  return sorted;
+}
+
 void Filling::order() {
-  for (const auto& [texts, values] : columns_) table_.columns.push_back(values);
-  std::sort(table_.columns.begin(), table_.columns.end(),
-            [&](const auto& one, const auto& other) { return column_order_.before(one, other); });
-  for (const auto& [texts, values] : rows_) ordered_rows_.push_back(values);
-  std::sort(ordered_rows_.begin(), ordered_rows_.end(),
-            [&](const auto& one, const auto& other) { return row_order_.before(one, other); });
+  ordered_rows_ = ordered(rows_, table_.row_axes);
+  ordered_columns_ = ordered(columns_, table_.column_axes);
+  for (const auto column : ordered_columns_)
+    table_.columns.push_back(names_of(columns_.first(column), table_.column_axes));
+}
+
+const Filling::Place* Filling::place_at(std::size_t row, std::size_t column) const {
+  const auto found = place_of_.find((std::uint64_t{row} << 32) | column);
+  return found == place_of_.end() ? nullptr : &places_[found->second];
 }
 
 void Filling::fill_rows() {
   std::set<std::int64_t> counts;
-  for (const auto& names : ordered_rows_) {
-    TableRow row{names, false, {}};
-    for (const auto& column : table_.columns) {
-      const auto found = places_.find({texts_of(names), texts_of(column)});
+  for (const auto group : ordered_rows_) {
+    TableRow row{names_of(rows_.first(group), table_.row_axes), false, {}};
+    for (const auto column : ordered_columns_) {
+      const auto* place = place_at(group, column);
       for (std::size_t value = 0; value < values_.size(); ++value) {
-        const auto cell = found == places_.end() ? TableCell() : filled(found->second, value);
+        const auto cell = place == nullptr ? TableCell() : filled(*place, value);
         if (cell.n > 0) counts.insert(cell.n);
         row.cells.push_back(cell);
       }
@@ -249,7 +376,7 @@ TableCell Filling::filled(const Place& place, std::size_t value) {
   for (const auto* sample : samples) {
     numbers.push_back(sample->value);
     const auto point = *measured_.entries()[sample->entry].point;
-    if (const auto sparsity = measured_.points().number(point, "achieved_sparsity")) achieved.push_back(*sparsity);
+    if (const auto sparsity = number_of(achieved_.at(point))) achieved.push_back(*sparsity);
     if (request_.significance || !request_.at.empty()) cell.computations.push_back(computed_point(point));
   }
   if (!achieved.empty() && achieved.size() == samples.size()) {

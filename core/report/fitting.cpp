@@ -1,9 +1,7 @@
 #include "fitting.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <unordered_map>
 
 namespace espalier::report {
 namespace {
@@ -36,14 +34,7 @@ class Fitting {
            std::any_of(axes_.columns.begin(), axes_.columns.end(), says) || contains(request_.average, axis);
   }
 
-  bool varies(const std::string& axis) const {
-    const auto [known, is_new] = varies_.try_emplace(axis, false);
-    if (!is_new) return known->second;
-    const auto& entries = measured_.entries();
-    for (std::size_t i = 1; i < entries.size() && !known->second; ++i)
-      known->second = measured_.axis(entries[i], axis).text != measured_.axis(entries[0], axis).text;
-    return known->second;
-  }
+  bool varies(const std::string& axis) const { return measured_.coded(axis).varies(); }
 
   // The defaults, and what varies: in the order of separate_axes().
   void take_defaults() {
@@ -65,34 +56,31 @@ class Fitting {
   std::optional<std::string> merged() const {
     const auto axes = candidates();
     if (axes.empty()) return std::nullopt;
-    const auto& entries = measured_.entries();
-    std::unordered_map<std::string, std::size_t> numbers;  // of places
-    std::vector<std::size_t> places;
-    places.reserve(entries.size());
-    for (const auto& entry : entries) places.push_back(numbers.try_emplace(place(entry), numbers.size()).first->second);
+    Grouping places(measured_.entries().size());
+    for (const auto* used : {&axes_.rows, &axes_.columns}) {
+      for (const auto& axis : *used) places.split_by(measured_.coded(axis).codes);
+    }
     for (const auto& axis : axes) {
-      std::vector<std::optional<std::string>> first(numbers.size());
-      for (std::size_t i = 0; i < entries.size(); ++i) {
-        const auto cell = measured_.axis(entries[i], axis);
-        const auto& value = cell.text;
-        if (value == "none" && comes_with_the_result(axis)) continue;
-        auto& known = first[places[i]];
-        if (!known)
-          known = value;
-        else if (*known != value)
-          return axis;
-      }
+      if (meet(measured_.coded(axis), places, comes_with_the_result(axis))) return axis;
     }
     return std::nullopt;
   }
 
  private:
-  std::string place(const Entry& entry) const {
-    std::string text;
-    for (const auto* axes : {&axes_.rows, &axes_.columns}) {
-      for (const auto& axis : *axes) text += measured_.axis(entry, axis).text + '\n';
+  // Whether one place has several values of the axis, of which "none" may be no value.
+  static bool meet(const CodedAxis& axis, const Grouping& places, bool none_is_no_value) {
+    std::uint32_t none = no_code;
+    for (std::size_t code = 0; code < axis.values.size(); ++code) {
+      if (none_is_no_value && axis.values[code].text == "none") none = static_cast<std::uint32_t>(code);
     }
-    return text;
+    Codes first(places.count(), no_code);
+    for (std::size_t i = 0; i < axis.codes.size(); ++i) {
+      auto& known = first[places.of(i)];
+      if (axis.codes[i] == none || known == axis.codes[i]) continue;
+      if (known != no_code) return true;
+      known = axis.codes[i];
+    }
+    return false;
   }
 
   std::vector<std::string> candidates() const {
@@ -121,7 +109,6 @@ class Fitting {
   FittedAxes& axes_;
   const MeasuredRows& measured_;
   std::string budget_;
-  mutable std::map<std::string, bool> varies_;  // what was found out already
 };
 
 }  // namespace

@@ -46,14 +46,21 @@ Terms terms_of(const std::string& only, const CellRows& cells) {
   return terms;
 }
 
-bool matches(const CellRows& cells, std::size_t row, const std::string& axis, const std::string& wanted) {
-  const auto value = cells.axis(row, axis);
+bool matches(const AxisValue& value, const std::string& wanted) {
   const auto number = number_in(wanted);
   if (value.number && number) return *value.number == *number;
-  if (glob_matches(wanted, value.text)) return true;
-  // A definition answers to its plugin's name too, as it does where a file is sliced.
-  const bool has_plugin = axis == "scorer" || axis == "searcher" || axis == "recovery";
-  return has_plugin && glob_matches(wanted, cells.axis(row, axis + "_plugin").text);
+  return glob_matches(wanted, value.text);
+}
+
+// For each value of the axis, whether the slice takes it.
+std::vector<bool> taken(const CodedAxis& axis, const std::vector<std::string>& wanted, bool texts_alone) {
+  std::vector<bool> taken;
+  for (const auto& value : axis.values) {
+    taken.push_back(std::any_of(wanted.begin(), wanted.end(), [&](const std::string& one) {
+      return texts_alone ? glob_matches(one, value.text) : matches(value, one);
+    }));
+  }
+  return taken;
 }
 
 }  // namespace
@@ -75,15 +82,18 @@ void check_axis(const std::string& axis, const CellRows& cells) {
 std::int64_t take_slice(CellRows& cells, const std::string& only) {
   if (only.empty()) return 0;
   const auto terms = terms_of(only, cells);
-  std::vector<bool> keep(cells.rows().size());
-  std::int64_t left_out = 0;
-  for (std::size_t row = 0; row < keep.size(); ++row) {
-    keep[row] = std::all_of(terms.begin(), terms.end(), [&](const auto& term) {
-      return std::any_of(term.second.begin(), term.second.end(),
-                         [&](const std::string& wanted) { return matches(cells, row, term.first, wanted); });
-    });
-    left_out += keep[row] ? 0 : 1;
+  std::vector<bool> keep(cells.rows().size(), true);
+  for (const auto& [axis, wanted] : terms) {
+    const auto values = cells.coded(axis);
+    const auto by_value = taken(values, wanted, false);
+    // A definition answers to its plugin's name too, as it does where a file is sliced.
+    const bool has_plugin = axis == "scorer" || axis == "searcher" || axis == "recovery";
+    const auto plugins = has_plugin ? cells.coded(axis + "_plugin") : values;
+    const auto by_plugin = has_plugin ? taken(plugins, wanted, true) : by_value;
+    for (std::size_t row = 0; row < keep.size(); ++row)
+      keep[row] = keep[row] && (by_value[values.codes[row]] || by_plugin[plugins.codes[row]]);
   }
+  const auto left_out = std::count(keep.begin(), keep.end(), false);
   cells.filter(keep);
   return left_out;
 }

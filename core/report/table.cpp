@@ -70,17 +70,10 @@ std::string caption_name(const store::ResultStore& store, const std::string& exp
   return experiment;
 }
 
-// Without a value asked for, any of these may be it. What a task counts beside its metrics (cut utterances) is none.
-std::vector<std::string> measured_metrics(const store::ResultStore& store) {
-  auto names = store.measured_metrics();
-  std::erase_if(names, [](const std::string& name) { return !is_metric(name); });
-  return names;
-}
-
 // The first metric that was measured, in the order of tasks: classification, tagging, speech.
 std::string main_metric(const MeasuredRows& measured, const std::vector<std::string>& read) {
   for (const auto& metric : known_metrics()) {
-    if (!contains(read, metric)) continue;
+    if (!contains(read, metric) || !measured.may_have(metric)) continue;
     for (const auto& entry : measured.entries()) {
       if (measured.value(entry, metric)) return metric;
     }
@@ -120,13 +113,15 @@ void check_reading(const TableRequest& request, const std::vector<std::string>& 
 // Plugins of one version that were built more than once: their cells may differ for that.
 std::vector<std::string> notes_of_files(const CellRows& cells) {
   std::map<std::string, std::set<std::string>> files;  // by role, plugin and version
-  for (std::size_t row = 0; row < cells.rows().size(); ++row) {
-    for (const char* role : {"scorer", "searcher", "recovery"}) {
-      const auto file = cells.axis(row, std::string(role) + ".file").text;
-      if (file == "none") continue;
-      files[cells.rows().text(row, std::string(role) + "_plugin") + " " +
-            cells.axis(row, std::string(role) + ".version").text]
-          .insert(file);
+  for (const std::string role : {"scorer", "searcher", "recovery"}) {
+    const auto plugin = cells.coded(role + ".plugin"), version = cells.coded(role + ".version"),
+               file = cells.coded(role + ".file");
+    Grouping groups(cells.rows().size());
+    for (const auto* axis : {&plugin, &version, &file}) groups.split_by(axis->codes);
+    for (std::size_t group = 0; group < groups.count(); ++group) {
+      const auto row = groups.first(group);
+      if (file.at(row).text == "none") continue;
+      files[plugin.at(row).text + " " + version.at(row).text].insert(file.at(row).text);
     }
   }
   std::vector<std::string> notes;
@@ -138,6 +133,21 @@ std::vector<std::string> notes_of_files(const CellRows& cells) {
   return notes;
 }
 
+// Columns of cells that the request names: as axes, in its slice, as values.
+std::vector<std::string> asked_columns(const TableRequest& request, const std::vector<std::string>& values) {
+  std::vector<std::string> asked;
+  for (const auto& column : columns_of_cells()) {
+    bool is_asked = request.only.find(column + "=") != std::string::npos;
+    // A slice by what experiments call a plugin looks at its own name too.
+    if (column.ends_with("_plugin"))
+      is_asked = is_asked || request.only.find(column.substr(0, column.find('_')) + "=") != std::string::npos;
+    for (const auto* names : {&request.rows, &request.columns, &request.average, &values})
+      is_asked = is_asked || contains(*names, column);
+    if (is_asked) asked.push_back(column);
+  }
+  return asked;
+}
+
 MeasuredRows measured_rows(const store::ResultStore& store, const std::string& experiment, CellRows cells,
                            const TableRequest& request, const std::vector<std::string>& columns,
                            const std::vector<std::string>& values) {
@@ -146,18 +156,18 @@ MeasuredRows measured_rows(const store::ResultStore& store, const std::string& e
   };
   const bool timed = std::any_of(values.begin(), values.end(), is_latency) || any(is_axis_of_latency);
   // What a table reads of points.
-  std::vector<std::string> read = {"experiment",   "key",
-                                   "step",         "kind",
-                                   "last",         "achieved_sparsity",
-                                   "proof_passed", "heads_kept",
-                                   "mask_digest",  "predictions_digest",
-                                   "split",        "examples",
-                                   "not_numbers",  "requested_sparsity"};
+  std::vector<std::string> read = {"experiment",         "key",          "step",  "kind",     "last",
+                                   "achieved_sparsity",  "proof_passed", "split", "examples", "mask_digest",
+                                   "predictions_digest", "not_numbers"};
+  if (any(tells_points_apart)) read.emplace_back("requested_sparsity");
+  for (const auto* axes : {&request.rows, &columns, &request.average}) {
+    if (contains(*axes, "heads_kept") && !contains(read, "heads_kept")) read.emplace_back("heads_kept");
+  }
   for (const auto& value : values) {
     if (!is_latency(value) && !contains(read, value)) read.push_back(value);
   }
-  auto points = store.points_with(experiment, read);
-  auto latencies = timed ? store.latencies(experiment) : store::Rows{{"key", "batch"}, {}};
+  NamedRows points(store.points_of(cells.stored(), read));
+  NamedRows latencies(timed ? store.latencies(experiment) : store::Rows{{"key", "batch"}, {}});
   return MeasuredRows(std::move(cells), std::move(points), std::move(latencies), any(tells_points_apart),
                       any([](const std::string& axis) { return axis == "experiment"; }));
 }
@@ -177,7 +187,9 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   Table table;
   table.caption = request.caption;
   auto names = values_from(request.value);
-  auto cells = cells_of_file == nullptr ? CellRows(store, experiment) : CellRows(store, experiment, *cells_of_file);
+  const auto asked = asked_columns(request, names);
+  auto cells = cells_of_file == nullptr ? CellRows(store, experiment, asked)
+                                        : CellRows(store, experiment, *cells_of_file, asked);
   const bool of_database = cells_of_file == nullptr;
   if (of_database) cells.leave_out_earlier();
   check_axes(request, cells);
@@ -192,7 +204,7 @@ Table make_table(const store::ResultStore& store, const std::string& experiment,
   const auto difference = cells.differences();
   findings.differences = difference.sentences;
   const auto columns = fitted_columns(request, cells, std::any_of(names.begin(), names.end(), is_latency));
-  const auto read = names.empty() ? measured_metrics(store) : names;
+  const auto read = names.empty() ? known_metrics() : names;
   const auto measured =
       measured_rows(store, cells_of_file == nullptr ? experiment : "", std::move(cells), request, columns, read);
   findings.merged_experiments =

@@ -139,9 +139,10 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
     database.exec("PRAGMA trusted_schema = OFF");
     database.execAndGet("SELECT count(*) FROM sqlite_master");
   };
+  // Who reads does so in one thread; SQLite's lock around every look at a column would take as long as the look.
+  const int how = SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX;
   try {
-    auto database =
-        std::make_unique<SQLite::Database>(name_for_sqlite(file), SQLite::OPEN_READONLY, busy_timeout_milliseconds);
+    auto database = std::make_unique<SQLite::Database>(name_for_sqlite(file), how, busy_timeout_milliseconds);
     check(*database);
     return database;
   } catch (const SQLite::Exception& error) {
@@ -168,8 +169,8 @@ std::unique_ptr<SQLite::Database> open_to_read(const fs::path& file) {
       uri += c;
     }
   }
-  auto database = std::make_unique<SQLite::Database>(
-      uri + "?mode=ro&immutable=1", SQLite::OPEN_READONLY | SQLite::OPEN_URI, busy_timeout_milliseconds);
+  auto database = std::make_unique<SQLite::Database>(uri + "?mode=ro&immutable=1", how | SQLite::OPEN_URI,
+                                                     busy_timeout_milliseconds);
   check(*database);
   return database;
 }

@@ -261,16 +261,6 @@ Rows ResultStore::points_with(const std::string& experiment, const std::vector<s
   });
 }
 
-std::vector<std::string> ResultStore::measured_metrics() const {
-  return translated(state_->file, [&] {
-    auto& select = state_->statement("SELECT DISTINCT name FROM metric WHERE value IS NOT NULL ORDER BY name");
-    std::vector<std::string> names;
-    while (select.executeStep()) names.push_back(select.getColumn(0).getString());
-    select.reset();
-    return names;
-  });
-}
-
 Rows ResultStore::failed_cells(const std::string& experiment) const {
   return translated(state_->file,
                     [&] { return view_rows(*state_, "SELECT * FROM cells WHERE state = 'failed'", experiment); });
@@ -278,29 +268,6 @@ Rows ResultStore::failed_cells(const std::string& experiment) const {
 
 Rows ResultStore::cells(const std::string& experiment) const {
   return translated(state_->file, [&] { return view_rows(*state_, "SELECT * FROM cells WHERE true", experiment); });
-}
-
-Rows ResultStore::cells_in_detail(const std::string& experiment) const {
-  return translated(state_->file, [&] {
-    // An environment is shared by many attempts: each is looked into once.
-    return view_rows(*state_, R"sql(
-WITH place AS MATERIALIZED (
-  SELECT id, CASE WHEN json_valid(content) THEN json_extract(content, '$.device') END AS device FROM environment)
-SELECT * FROM (
-  SELECT cells.*, cell.settings, source.content AS source, cell.id AS inserted,
-         (SELECT json_group_object(plugin.role, plugin.file_digest) FROM attempt_plugin
-          JOIN plugin ON plugin.id = attempt_plugin.plugin_id WHERE attempt_plugin.attempt_id = cell.attempt_id) AS files,
-         place.device AS computed_on,
-         CASE WHEN instr(attempt.timing, '"memory_shortages"') > 0 AND json_valid(attempt.timing)
-              THEN json_extract(attempt.timing, '$.memory_shortages') END AS memory_shortages
-  FROM cells
-  JOIN cell ON cell.key = cells.key
-  LEFT JOIN source ON source.id = cell.source_id
-  LEFT JOIN attempt ON attempt.id = cell.attempt_id
-  LEFT JOIN place ON place.id = attempt.environment_id)
-WHERE true)sql",
-                     experiment);
-  });
 }
 
 Rows ResultStore::latencies(const std::string& experiment) const {

@@ -35,16 +35,19 @@ std::size_t after_value(std::string_view text, std::size_t start) {
 
 }  // namespace
 
+std::optional<std::pair<std::string_view, std::string_view>> next_member(std::string_view object, std::size_t& at) {
+  if (at >= object.size() || object[at] != '"') return std::nullopt;
+  const auto name = at, name_end = after_string(object, at);
+  if (name_end >= object.size() || object[name_end] != ':') return std::nullopt;
+  const auto value_end = after_value(object, name_end + 1);
+  at = value_end + 1;
+  return std::pair(object.substr(name + 1, name_end - name - 2), object.substr(name_end + 1, value_end - name_end - 1));
+}
+
 std::vector<std::pair<std::string_view, std::string_view>> members(std::string_view object) {
   std::vector<std::pair<std::string_view, std::string_view>> found;
   std::size_t at = 1;
-  while (at < object.size() && object[at] == '"') {
-    const std::size_t name_end = after_string(object, at);
-    if (name_end >= object.size() || object[name_end] != ':') break;
-    const std::size_t value_end = after_value(object, name_end + 1);
-    found.emplace_back(object.substr(at + 1, name_end - at - 2), object.substr(name_end + 1, value_end - name_end - 1));
-    at = value_end + 1;
-  }
+  while (const auto one = next_member(object, at)) found.push_back(*one);
   return found;
 }
 

@@ -11,6 +11,7 @@
 
 #include "cells/metrics.h"
 #include "named_columns.h"
+#include "store/coded/coded_rows.h"
 #include "store/open/point_details.h"
 
 namespace espalier::cli {
@@ -92,14 +93,17 @@ void take_times(const store::ResultStore& store, const std::string& experiment, 
 }
 
 void take_languages(const store::ResultStore& store, const std::string& experiment, std::vector<OwnPoint>& points) {
-  const auto cells = store.cells_in_detail(experiment);
-  const NamedColumns columns(cells);
+  const auto cells = store.cells_in_detail(experiment, {"key", "settings.dataset"}).rows;
+  const auto &keys = *cells.find("key"), &datasets = *cells.find("settings.dataset");
+  std::vector<nlohmann::json> spoken;  // by the code of the dataset's settings
+  for (const auto& text : datasets.values()) {
+    const auto dataset = nlohmann::json::parse(text.text, nullptr, false);
+    spoken.push_back(dataset.is_object() ? dataset.value("language", nlohmann::json()) : nlohmann::json());
+  }
   std::unordered_map<std::string, std::string> languages;
-  for (const auto& row : cells.rows) {
-    const auto settings = nlohmann::json::parse(columns.text(row, "settings"), nullptr, false);
-    const auto dataset = settings.is_object() ? settings.value("dataset", nlohmann::json()) : nlohmann::json();
-    const auto language = dataset.is_object() ? dataset.value("language", nlohmann::json()) : nlohmann::json();
-    if (language.is_string()) languages[columns.text(row, "key")] = language.get<std::string>();
+  for (std::size_t row = 0; row < cells.count; ++row) {
+    const auto& language = spoken[datasets.code(row)];
+    if (language.is_string()) languages[keys.at(row).text] = language.get<std::string>();
   }
   for (auto& point : points) {
     if (const auto found = languages.find(point.key); found != languages.end()) point.language = found->second;

@@ -3,6 +3,7 @@
 #include <espalier/vocabulary.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "cells/attempt.h"
@@ -21,8 +22,8 @@ std::optional<Cut> cut_of(const std::string& outcome, const std::string& word) {
 }  // namespace
 
 std::unordered_map<std::string, Cut> cut_cells(const store::ResultStore& store, const NamedRows& rows) {
-  bool any = false;
-  for (std::size_t row = 0; row < rows.size() && !any; ++row) any = rows.text(row, "state") == "failed";
+  const auto& states = rows.column("state").values();
+  const bool any = std::any_of(states.begin(), states.end(), [](const auto& state) { return state.text == "failed"; });
   std::unordered_map<std::string, Cut> cut;
   if (!any) return cut;
   const NamedRows failures(store.failures(""));

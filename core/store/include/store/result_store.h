@@ -92,6 +92,9 @@ struct Rows {
   std::vector<std::vector<Value>> rows;
 };
 
+struct CodedRows;      // coded/coded_rows.h
+struct DetailedCells;  // the same
+
 enum class Mode { ReadOnly, ReadWrite, Create };  // Create: ReadWrite, made when absent
 
 class ResultStore {
@@ -187,13 +190,16 @@ class ResultStore {
   // The same with these of its columns alone: each costs, and a metric costs a look for it. Throws StoreError for a column
   // that the view lacks.
   Rows points_with(const std::string& experiment, const std::vector<std::string>& columns) const;
-  std::vector<std::string> measured_metrics() const;       // names of those with a value anywhere, sorted
   Rows failed_cells(const std::string& experiment) const;  // view `cells`, failed ones
   Rows cells(const std::string& experiment) const;         // view `cells`, all of them
-  // The same with columns more: `settings` and `source`, as JSON; `files`, JSON from role to the digest of the plugin's
-  // file in the last attempt; `inserted`, a number that grows with each cell; `computed_on`, the device of the attempt
-  // that counts, and `memory_shortages`, how often its memory did not suffice there.
-  Rows cells_in_detail(const std::string& experiment) const;
+  // These columns of the view `cells`, or of: `settings`, as JSON, and `settings.NAME`, a member of it as it stands;
+  // `source`, JSON; `files`, JSON from role to the digest of the plugin's file in the last attempt; `inserted`, a number that
+  // grows with each cell; `computed_on`, the device of the attempt that counts, and `memory_shortages`, how often its memory
+  // did not suffice there. Each column costs.
+  DetailedCells cells_in_detail(const std::string& experiment, const std::vector<std::string>& columns) const;
+  // These columns of the view `points`, of those cells that are done, in the cells' order; what a point has of its cell must
+  // be among the columns of the cells.
+  CodedRows points_of(const DetailedCells& cells, const std::vector<std::string>& columns) const;
   // View `latencies`, the last points of done cells.
   Rows latencies(const std::string& experiment) const;
   // How the last attempt of each failed cell ended: key, outcome (failed or lost), reason (one word; null: not recorded).
