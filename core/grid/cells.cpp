@@ -70,12 +70,15 @@ std::string Cells::key(std::size_t cell) const {
 
 std::string Cells::settings(std::size_t cell) const {
   const auto& texts = texts_of(cell);
+  constexpr std::size_t usual_size = 1024;
   std::string json;
+  json.reserve(usual_size);
   for (std::size_t member = 0; member < texts.members.size(); ++member) {
-    json += (member == 0 ? "{\"" : ",\"") + texts.members[member].name + "\":";
-    json += texts.members[member].values[texts.row(cells_[cell].place, member)];
+    json.append(member == 0 ? "{\"" : ",\"").append(texts.members[member].name).append("\":");
+    json.append(texts.members[member].values[texts.row(cells_[cell].place, member)]);
   }
-  return json + '}';
+  json += '}';
+  return json;
 }
 
 std::string_view Cells::value(std::size_t cell, std::string_view member) const {
