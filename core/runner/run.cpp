@@ -100,7 +100,7 @@ class Run {
   double now() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
 
   void insert_cells() {
-    auto cells = planned_cells(experiment_);
+    PlannedCells cells(experiment_);
     if (options_.cells_at_most > 0) left_for_later_ = ask_for_first(cells, options_.cells_at_most);
     store_.release_dead_workers();
     if (store_.is_at_work(experiment_.name)) {
@@ -108,9 +108,9 @@ class Run {
           "another run is at work on this experiment: each computes what either was asked for, with its own limits, "
           "threads and devices");
     }
-    const auto inserted = store_.insert(
+    const auto inserted = store_.insert_each(
         {experiment_.name, experiment_.question, options_.file, experiment_.file_digest, store::this_worker_name()},
-        cells, true);
+        [&] { return cells.next(); }, true);
     if (inserted.retried > 0) {
       progress_.note(fmt::format("{} that failed before {} tried again",
                                  inserted.retried == 1 ? "a cell" : fmt::format("{} cells", inserted.retried),
@@ -118,21 +118,21 @@ class Run {
     }
     store_.keep_limits(experiment_.name, options_.limits);
     look_for_changed_plugins();
-    done_before_ = store_.done(keys_);
+    const bool all_are_new = inserted.added == std::ssize(cells.all());
+    done_before_ = all_are_new ? std::vector<bool>(keys_.size(), false) : store_.done(keys_);
   }
 
   // Of the cells that are not done only the first so many stay asked for, in the order of claims; how many do not.
-  std::int64_t ask_for_first(std::vector<store::NewCell>& cells, std::int64_t most) const {
-    std::vector<std::string> keys;
-    for (const auto& cell : cells) keys.push_back(cell.key);
-    const auto done = store_.done(keys);
+  std::int64_t ask_for_first(PlannedCells& cells, std::int64_t most) const {
+    const auto& all = cells.all();
+    const auto done = store_.done(keys_of(all));
     std::vector<std::size_t> order;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      if (cells[i].asked && !done[i]) order.push_back(i);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (cells.is_asked(i) && !done[i]) order.push_back(i);
     }
     std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t one, std::size_t other) { return cells[one].rank < cells[other].rank; });
-    for (auto i = static_cast<std::size_t>(most); i < order.size(); ++i) cells[order[i]].asked = false;
+                     [&](std::size_t one, std::size_t other) { return all.rank(one) < all.rank(other); });
+    for (auto i = static_cast<std::size_t>(most); i < order.size(); ++i) cells.leave_out(order[i]);
     return std::max<std::int64_t>(0, std::ssize(order) - most);
   }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cells/cell_settings.h"
+#include "cells/fields/cell_fields.h"
 #include "words/version.h"
 
 namespace espalier::runner {
@@ -32,20 +33,34 @@ const std::string& Sources::of(const grid::Cells& cells, std::size_t place) {
   return entry->second = source.dump();
 }
 
-WorkGroups Sources::groups_of(const grid::Cells& cells, std::size_t cell,
-                              const std::vector<PluginDescription>& plugins) {
+const PluginDescription* Sources::scorer_of(std::string_view settings, const std::vector<PluginDescription>& plugins) {
+  const auto [entry, is_new] = scorers_.try_emplace(settings.data(), nullptr);
+  if (is_new) {
+    const auto name = plain_text(member(settings, "plugin"));
+    const auto found = std::find_if(plugins.begin(), plugins.end(), [&](const PluginDescription& plugin) {
+      return plugin.role == "scorer" && plugin.name == name;
+    });
+    if (found != plugins.end()) entry->second = &*found;
+  }
+  return entry->second;
+}
+
+const Sources::Shared& Sources::shared_by(const grid::Cells& cells, std::size_t cell,
+                                          const std::vector<PluginDescription>& plugins) {
+  const auto* scorer = scorer_of(cells.value(cell, "scorer"), plugins);
+  // What draws no random numbers says the same under every seed.
+  const bool of_seed = scorer != nullptr && scorer->has(uses_randomness);
   constexpr std::array<const char*, 8> names = {"model",  "dataset",     "base_seed", "compute",
                                                 "scorer", "granularity", "sites",     "seed"};
   Parts parts{};
-  for (std::size_t i = 0; i < names.size(); ++i) parts[i] = cells.value(cell, names[i]).data();
-  const auto [entry, is_new] = groups_.try_emplace(parts);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i + 1 < names.size() || of_seed) parts[i] = cells.value(cell, names[i]).data();
+  }
+  const auto [entry, is_new] = shared_.try_emplace(parts);
   if (!is_new) return entry->second;
+  const auto& source = of(cells, cell);
   const auto settings = cell_from_json(nlohmann::json::parse(cells.settings(cell)));
-  const auto scorer = std::find_if(plugins.begin(), plugins.end(), [&](const PluginDescription& plugin) {
-    return plugin.role == "scorer" && plugin.name == settings.scorer.plugin;
-  });
-  const auto* known = scorer == plugins.end() ? nullptr : &*scorer;
-  return entry->second = work_groups(settings, nlohmann::json::parse(of(cells, cell)), known);
+  return entry->second = {&source, work_groups(settings, nlohmann::json::parse(source), scorer)};
 }
 
 }  // namespace espalier::runner

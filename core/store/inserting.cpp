@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -284,6 +285,13 @@ RETURNING id)sql");
 }  // namespace
 
 Inserted ResultStore::insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed) {
+  auto cell = cells.begin();
+  return insert_each(
+      experiment, [&] { return cell == cells.end() ? nullptr : &*cell++; }, retry_failed);
+}
+
+Inserted ResultStore::insert_each(const ExperimentRecord& experiment, const std::function<const NewCell*()>& next,
+                                  bool retry_failed) {
   return translated(state_->file, [&] {
     SQLite::Transaction transaction(*state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     const auto experiment_id = register_experiment(*state_, experiment);
@@ -292,9 +300,9 @@ Inserted ResultStore::insert(const ExperimentRecord& experiment, const std::vect
     std::map<std::string, std::int64_t> sources;
     SettingsInColumns settings;
     std::vector<std::int64_t> ids;
-    ids.reserve(cells.size());
     Inserted inserted;
-    for (const auto& cell : cells) {
+    while (const auto* given = next()) {
+      const auto& cell = *given;
       settings.read(cell.settings);
       const auto [source, is_first] = sources.try_emplace(cell.source, 0);
       if (is_first && !cell.source.empty()) source->second = id_of_content(*state_, "source", cell.source);

@@ -268,6 +268,27 @@ TEST_F(Claims, ResumeWhereTheyWere) {
   EXPECT_EQ(store.counts("demo").cells, 5);
 }
 
+TEST_F(Claims, AreOfCellsThatWereMadeOneAfterTheOther) {
+  insert(1);
+  store.finish(*store.claim("demo", "a", long_lease), failed_attempt("no"));
+  const auto cells = sample_cells(3);
+  std::size_t given = 0;
+  NewCell made;  // the only one in memory
+
+  const auto inserted = store.insert_each(
+      sample_experiment(),
+      [&]() -> const NewCell* {
+        if (given == cells.size()) return nullptr;
+        made = cells[given++];
+        return &made;
+      },
+      true);
+
+  EXPECT_EQ(inserted.added, 2);
+  EXPECT_EQ(inserted.retried, 1);
+  for (const auto* key : {"k0", "k1", "k2"}) EXPECT_EQ(store.claim("demo", "a", long_lease)->key, key);
+}
+
 TEST_F(Claims, NoLongerAskedForAreWithdrawn) {
   insert(5);
 

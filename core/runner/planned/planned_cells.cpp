@@ -3,9 +3,6 @@
 #include <espalier/error.h>
 #include <fmt/format.h>
 
-#include <utility>
-
-#include "sources.h"
 #include "words/digest.h"
 
 namespace espalier::runner {
@@ -27,19 +24,36 @@ void refuse_what_cannot_run(const grid::Experiment& experiment, const std::strin
       problems);
 }
 
-std::vector<store::NewCell> planned_cells(const grid::Experiment& experiment) {
+PlannedCells::PlannedCells(const grid::Experiment& experiment)
+    : all_(experiment.whole.empty() ? experiment.cells : experiment.whole), sources_(cache_folder()) {
   const bool sliced = !experiment.whole.empty();
-  const auto& all = sliced ? experiment.whole : experiment.cells;
-  Sources sources(cache_folder());
-  std::vector<store::NewCell> cells;
-  cells.reserve(all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    auto cell = all[i];
-    if (cell.key.empty()) continue;
-    const auto& source = sources.of(all, i);
-    cells.push_back({std::move(cell.key), std::move(cell.settings), !sliced || all.asked(i), source,
-                     static_cast<std::int64_t>(all.rank(i)), sources.groups_of(all, i, experiment.plugins)});
+  shared_.reserve(all_.size());
+  asked_.reserve(all_.size());
+  for (std::size_t cell = 0; cell < all_.size(); ++cell) {
+    const bool has_key = !all_.key(cell).empty();
+    shared_.push_back(has_key ? &sources_.shared_by(all_, cell, experiment.plugins) : nullptr);
+    asked_.push_back(!sliced || all_.asked(cell));
   }
+}
+
+const store::NewCell* PlannedCells::next() {
+  while (next_ < all_.size() && shared_[next_] == nullptr) ++next_;
+  if (next_ >= all_.size()) return nullptr;
+  const auto cell = next_++;
+  cell_.key = all_.key(cell);
+  cell_.settings = all_.settings(cell);
+  cell_.asked = asked_[cell];
+  cell_.source = *shared_[cell]->source;
+  cell_.rank = static_cast<std::int64_t>(all_.rank(cell));
+  cell_.groups = shared_[cell]->groups;
+  return &cell_;
+}
+
+std::vector<store::NewCell> planned_cells(const grid::Experiment& experiment) {
+  PlannedCells planned(experiment);
+  std::vector<store::NewCell> cells;
+  cells.reserve(planned.all().size());
+  while (const auto* cell = planned.next()) cells.push_back(*cell);
   return cells;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -112,6 +113,10 @@ class ResultStore {
   // that are not among these are no longer current: with results they stay, without they are withdrawn, unless another run
   // is at work on the experiment. Returns how many cells were new, and how many wait again.
   Inserted insert(const ExperimentRecord& experiment, const std::vector<NewCell>& cells, bool retry_failed);
+  // The same of cells that are made one after the other, so that a million need not be in memory at once. `next`: a cell,
+  // which lives until the following one is asked for; nullptr: there are no more.
+  Inserted insert_each(const ExperimentRecord& experiment, const std::function<const NewCell*()>& next,
+                       bool retry_failed);
 
   // The run of this name is over: what it asked for no longer stays when another one asks. A run whose process is gone
   // need not say so.
