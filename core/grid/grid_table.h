@@ -73,6 +73,7 @@ struct PatternValue {
   std::string text;              // a glob
   std::optional<double> number;  // where it is a number, or a text that spells one
   std::optional<double> last;    // of a range "0..4": number is its first
+  bool is_name = false;          // some definition has that name itself: its plugin's name is not meant
 };
 
 struct PatternTerm {

@@ -72,8 +72,23 @@ bool matches(const PatternValue& wanted, const AxisValue& value) {
     return wanted.number ? *wanted.number == *value.number
                          : glob_matches(wanted.text, fmt::format("{}", *value.number));
   }
-  return std::any_of(value.names.begin(), value.names.end(),
+  const auto end = wanted.is_name && !value.names.empty() ? value.names.begin() + 1 : value.names.end();
+  return std::any_of(value.names.begin(), end,
                      [&](const std::string& name) { return glob_matches(wanted.text, name); });
+}
+
+void take_names_first(Pattern& pattern, const std::vector<Grid>& grids) {
+  for (auto& term : pattern.terms) {
+    for (auto& wanted : term.alternatives) {
+      wanted.is_name = std::any_of(grids.begin(), grids.end(), [&](const Grid& grid) {
+        const auto& axis = grid.axis(*member_of(term.axis));
+        return axis.name == term.axis &&
+               std::any_of(axis.values.begin(), axis.values.end(), [&](const AxisValue& value) {
+                 return !value.names.empty() && glob_matches(wanted.text, value.names.front());
+               });
+      });
+    }
+  }
 }
 
 bool matches(const PatternTerm& term, const AxisValue& value) {

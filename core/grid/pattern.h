@@ -20,6 +20,9 @@ bool glob_matches(std::string_view glob, std::string_view text);
 bool matches(const PatternValue& wanted, const AxisValue& value);
 bool matches(const PatternTerm& term, const AxisValue& value);
 
+// A definition answers to its plugin's name too, but not where another has that name itself.
+void take_names_first(Pattern& pattern, const std::vector<Grid>& grids);
+
 // skip = [{ scorer = "random", scope = "local" }]
 std::vector<Pattern> read_skip(const Value& value, Complaints& complaints);
 // "scorer=fisher,sparsity=0.5"; an axis named again gives an alternative.

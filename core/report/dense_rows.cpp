@@ -122,14 +122,29 @@ bool Filling::belongs(const Place& place, const std::vector<AxisValue>& names,
 
 // Where nothing was measured, what became of the cells that would have measured it.
 TableCell Filling::instead_of_dense(const std::vector<AxisValue>& names, const std::vector<AxisValue>& column) const {
-  TableCell instead;
+  TableCell all;
   for (const auto& place : places_) {
     if ((place.cell.missing == 0 && place.cell.failed == 0) || !belongs(place, names, column)) continue;
-    if (place.cell.missing > 0) instead.missing = 1;
-    if (place.cell.failed > 0) instead.failed = 1;
+    all.missing += place.cell.missing;
+    all.failed += place.cell.failed;
+    all.timed_out += place.cell.timed_out;
+    all.out_of_memory += place.cell.out_of_memory;
+    all.given_up += place.cell.given_up;
   }
-  if (instead.missing > 0) instead.failed = 0;
-  if (instead.missing + instead.failed == 0) instead.without = 1;
+  const bool is_measured = std::any_of(dense_.begin(), dense_.end(), [&](const auto& one) {
+    return dense_belongs(one.second, table_.row_axes, names) && dense_belongs(one.second, table_.column_axes, column);
+  });
+  TableCell instead;
+  if (is_measured || all.missing + all.failed == 0) {
+    instead.without = 1;  // other values of it were measured
+  } else if (all.missing > 0) {
+    instead.missing = 1;
+  } else {
+    instead.failed = 1;
+    instead.timed_out = all.timed_out == all.failed ? 1 : 0;
+    instead.out_of_memory = all.out_of_memory == all.failed ? 1 : 0;
+    instead.given_up = all.given_up == all.failed ? 1 : 0;
+  }
   return instead;
 }
 
@@ -148,6 +163,9 @@ void Filling::fill_dense() {
           const auto instead = instead_of_dense(names, column);
           cell.missing = instead.missing;
           cell.failed = instead.failed;
+          cell.timed_out = instead.timed_out;
+          cell.out_of_memory = instead.out_of_memory;
+          cell.given_up = instead.given_up;
           cell.without = instead.without;
         }
         row.cells.push_back(cell);

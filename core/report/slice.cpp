@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
 
@@ -86,10 +87,15 @@ std::int64_t take_slice(CellRows& cells, const std::string& only) {
   for (const auto& [axis, wanted] : terms) {
     const auto values = cells.coded(axis);
     const auto by_value = taken(values, wanted, false);
-    // A definition answers to its plugin's name too, as it does where a file is sliced.
+    // A definition answers to its plugin's name too, as it does where a file is sliced, but not where one has that name itself.
     const bool has_plugin = axis == "scorer" || axis == "searcher" || axis == "recovery";
+    std::vector<std::string> unnamed;
+    std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(unnamed), [&](const std::string& one) {
+      return std::none_of(values.values.begin(), values.values.end(),
+                          [&](const AxisValue& value) { return matches(value, one); });
+    });
     const auto plugins = has_plugin ? cells.coded(axis + "_plugin") : values;
-    const auto by_plugin = has_plugin ? taken(plugins, wanted, true) : by_value;
+    const auto by_plugin = has_plugin ? taken(plugins, unnamed, true) : by_value;
     for (std::size_t row = 0; row < keep.size(); ++row)
       keep[row] = keep[row] && (by_value[values.codes[row]] || by_plugin[plugins.codes[row]]);
   }

@@ -34,7 +34,8 @@ TEST_F(Set, OverridesAKey) {
 TEST_F(Set, ReachesEveryGrid) {
   options_.sets = {"grid.seed=7"};
 
-  for (const auto& cell : read_grid(chosen_axes + chosen_axes + "scope = \"local\"\n").cells) EXPECT_EQ(settings(cell).seed, 7);
+  for (const auto& cell : read_grid(chosen_axes + chosen_axes + "scope = \"local\"\n").cells)
+    EXPECT_EQ(settings(cell).seed, 7);
 }
 
 TEST_F(Set, ReachesAPluginThatTheFileDoesNotDefine) {
@@ -104,6 +105,33 @@ TEST_F(Only, DoesNotChangeKeys) {
   options_.only = "scorer=fisher";
 
   EXPECT_EQ(keys(read_grid(chosen_axes)), (std::vector<std::string>{all[4], all[5]}));
+}
+
+// fisher-batch is a definition of the plugin fisher, which another definition is called like.
+TEST_F(Only, TakesANameForAPluginWhereNothingIsCalledSo) {
+  const std::string text = R"([scorer.fisher-batch]
+plugin = "fisher"
+squares = "per-batch"
+[scorer.size]
+plugin = "magnitude"
+[[grid]]
+model = "minilm"
+dataset = "wordnet"
+granularity = "head"
+scorer = ["fisher", "fisher-batch", "size"]
+sparsity = 0.5
+)";
+  const auto scorers = [&](const std::string& only, const std::string& more) {
+    options_.only = only;
+    std::string names;
+    for (const auto& cell : read_grid(text + more).cells) names += settings(cell).scorer.name + " ";
+    return names;
+  };
+
+  EXPECT_EQ(scorers("scorer=fisher", ""), "fisher ");
+  EXPECT_EQ(scorers("scorer=fisher*", ""), "fisher fisher-batch ");
+  EXPECT_EQ(scorers("scorer=magnitude", ""), "size ");
+  EXPECT_EQ(scorers("", "skip = [{ scorer = \"fisher\" }]"), "fisher-batch size ");
 }
 
 TEST_F(Only, RefusesUnknownAxesAndEmptySlices) {

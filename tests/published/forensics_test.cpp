@@ -35,6 +35,16 @@ TEST(Forensics, FindThatFisherIsNotAlwaysBetter) {
   EXPECT_CONTAINS(forensics.findings.back().sentence, "magnitude has 97.91");
 }
 
+TEST(Forensics, FindThatSparsitiesAreFractions) {
+  auto table = shipped("silence-of-the-weights.ast-speechcommands");
+  for (auto& cell : table.cells) {
+    if (cell.requested_sparsity) *cell.requested_sparsity /= 100;
+    if (cell.achieved_sparsity) *cell.achieved_sparsity /= 100;
+  }
+  const auto rules = rules_of(check_table(table));
+  EXPECT_EQ(std::count(rules.begin(), rules.end(), "sparsity-unit"), 1);
+}
+
 TEST(Forensics, FindNothingElseInTheShippedTables) {
   using Rules = std::vector<std::string>;
   for (const char* name :

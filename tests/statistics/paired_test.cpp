@@ -130,7 +130,8 @@ TEST(SignFlip, CountsEverySign) {
 }
 
 TEST(SignFlip, OfOneSeedIsMcNemar) {
-  for (const auto& [only_first, only_second] : {std::pair(10, 0), std::pair(9, 1), std::pair(40, 22), std::pair(5, 5)}) {
+  for (const auto& [only_first, only_second] :
+       {std::pair(10, 0), std::pair(9, 1), std::pair(40, 22), std::pair(5, 5)}) {
     std::vector<std::int64_t> differences(static_cast<std::size_t>(only_first), 1);
     differences.insert(differences.end(), static_cast<std::size_t>(only_second), -1);
     EXPECT_NEAR(sign_flip(differences), mcnemar(only_first, only_second), 1e-12);

@@ -17,10 +17,12 @@
 #include "output.h"
 #include "references/bundled_verdicts.h"
 #include "report/comparing/repetition.h"
+#include "report/significance/kept_answers.h"
 #include "runner/rerun/rerun.h"
 #include "runner/share/own_folder.h"
 #include "store/result_store.h"
 #include "words/digest.h"
+#include "words/printable.h"
 #include "words/texts/durations.h"
 
 namespace espalier::cli {
@@ -40,6 +42,15 @@ bundle::BundleFinding derived(const bundle::ArchiveReader& archive, const fs::pa
       finding.wrong.push_back("'" + file.name + "' is not what the database gives");
   }
   finding.sentence = fmt::format("{} tables and lists of cells were made again and are the same", files.size());
+  return finding;
+}
+
+bundle::BundleFinding answers_again(const fs::path& database) {
+  bundle::BundleFinding finding{"answers", "every metric is what the answers that are kept of its examples give", {}};
+  for (const auto& value : report::contradicted_values(store::ResultStore(database, store::Mode::ReadOnly), ""))
+    finding.wrong.push_back(fmt::format("cell {}: {} of the {} model is {}, and its answers give {}",
+                                        printable_line(value.key.substr(0, 12)), value.metric,
+                                        value.kind == "dense" ? "dense" : "pruned", value.recorded, value.again));
   return finding;
 }
 
@@ -175,6 +186,7 @@ ExitCode check_bundle_file(const CheckBundleArguments& arguments) {
   const runner::OwnFolder folder(runner::local_folder(), "check-bundle");
   auto check = bundle::check_bundle(archive, folder.path(), grid::digest_of_texts);
   check.findings.push_back(derived(archive, check.database));
+  check.findings.push_back(answers_again(check.database));
   if (archive.has("verdicts.json")) check.findings.push_back(verdicts_again(archive, check.database, folder.path()));
   if (!arguments.json) print_findings(check);
   bool interrupted = false, holds = check.holds();

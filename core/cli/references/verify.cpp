@@ -11,6 +11,7 @@
 #include "own_points.h"
 #include "published/verdicts.h"
 #include "references.h"
+#include "report/significance/kept_answers.h"
 #include "store/result_store.h"
 #include "words/names.h"
 #include "words/printable.h"
@@ -95,6 +96,17 @@ JudgedReference judge_one(const Source& source, const store::ResultStore& store,
   return {std::move(table), std::move(verdicts)};
 }
 
+// A metric that is not what the answers beside it give was changed since, or is of another evaluation.
+void add_contradicted(const store::ResultStore& store, const std::string& experiment, published::Forensics& forensics) {
+  for (const auto& value : report::contradicted_values(store, experiment)) {
+    const auto found = fmt::format("{:.6g}", value.recorded), expected = fmt::format("{:.6g}", value.again);
+    forensics.findings.push_back(
+        {"answers", value.key, found, expected,
+         fmt::format("{} of the {} model is recorded as {}, and what is kept of its examples gives {}", value.metric,
+                     value.kind == "dense" ? "dense" : "pruned", found, expected)});
+  }
+}
+
 // Every table that ships in one start; at length only those that something was found for.
 ExitCode verify_all(const Source& source, const store::ResultStore& store, const VerifyArguments& arguments,
                     const published::VerdictRequest& request) {
@@ -174,7 +186,8 @@ ExitCode verify(const VerifyArguments& arguments) {
   if (arguments.reference == "all") return verify_all(source, store, arguments, request);
   if (arguments.reference.empty()) {
     const auto points = own_points(source.database, store, source.experiment, {});
-    const auto forensics = published::check_own(points);
+    auto forensics = published::check_own(points);
+    add_contradicted(store, source.experiment, forensics);
     if (arguments.json)
       print_json({{"forensics", published::as_json(forensics)}});
     else

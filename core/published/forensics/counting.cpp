@@ -44,6 +44,25 @@ void check_ranges(const PublishedTable& table, Forensics& forensics) {
 }
 
 // k of N at the printed rounding, as the GRIM test asks of means of whole numbers.
+// One or two of a percent or less may be meant; where all of several are, a third was written as 0.333.
+void check_sparsity_unit(const PublishedTable& table, Forensics& forensics) {
+  constexpr std::size_t least_apart = 2;
+  std::set<double> distinct;
+  const PublishedCell* largest = nullptr;
+  double most = 0;
+  for (const auto& cell : table.cells) {
+    for (const auto& sparsity : {cell.requested_sparsity, cell.achieved_sparsity}) {
+      if (!sparsity || *sparsity <= 0) continue;
+      distinct.insert(*sparsity);
+      if (*sparsity > most) most = *sparsity, largest = &cell;
+    }
+  }
+  if (distinct.size() < least_apart || most > 1) return;
+  add_finding(forensics, table, *largest, "sparsity-unit", fmt::format("{} as the largest sparsity", most),
+              fmt::format("{:.4g}", 100 * most),
+              "sparsities are percents here, and all of these are at most one percent");
+}
+
 void check_counts(const PublishedTable& table, Forensics& forensics) {
   std::set<std::string> skipped;
   for (const auto& cell : table.cells) {

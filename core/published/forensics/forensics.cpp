@@ -209,8 +209,9 @@ void check_architectures(const PublishedTable& table, Forensics& forensics) {
 
 Forensics check_table(const PublishedTable& table) {
   Forensics forensics;
-  for (const auto check : {check_ranges, check_counts, check_shares, check_dense_rows, check_claims, check_statements,
-                           check_monotone, check_one_sparsity, check_interpolated, check_architectures})
+  for (const auto check :
+       {check_ranges, check_sparsity_unit, check_counts, check_shares, check_dense_rows, check_claims, check_statements,
+        check_monotone, check_one_sparsity, check_interpolated, check_architectures})
     check(table, forensics);
   std::stable_sort(forensics.findings.begin(), forensics.findings.end(), [](auto& a, auto& b) {
     return a.where.size() != b.where.size() ? a.where.size() < b.where.size() : a.where < b.where;

@@ -18,6 +18,7 @@ inline void add_finding(Forensics& forensics, const PublishedTable& table, const
 
 // counting.cpp: what a single cell, or a column of equal things, says against itself.
 void check_ranges(const PublishedTable& table, Forensics& forensics);
+void check_sparsity_unit(const PublishedTable& table, Forensics& forensics);
 void check_counts(const PublishedTable& table, Forensics& forensics);
 void check_shares(const PublishedTable& table, Forensics& forensics);
 void check_dense_rows(const PublishedTable& table, Forensics& forensics);

@@ -33,6 +33,11 @@ double rate(const std::vector<double>& values, const std::vector<double>& weight
   return sum / weight;
 }
 
+// A value that is no number is none that answers give.
+bool is_same(double again, double recorded) {
+  return std::abs(again - recorded) <= tolerance * std::max(1.0, std::abs(recorded));
+}
+
 }  // namespace
 
 bool has_answers(const std::string& value) { return parts().contains(value); }
@@ -104,9 +109,20 @@ Answers AnswerBook::of(const TableCell& cell, const std::string& value) const {
     again = rate(answers.values, answers.weights);
   }
   // A test of other answers than those of the value would say nothing of it.
-  if (cell.mean && !(std::abs(again - *cell.mean) <= tolerance * std::max(1.0, std::abs(*cell.mean))))
-    answers.missing = "what is kept of the examples gives another value";
+  if (cell.mean && !is_same(again, *cell.mean)) answers.missing = "what is kept of the examples gives another value";
   return answers;
+}
+
+std::optional<double> AnswerBook::contradicting(const ComputedPoint& point, const std::string& value,
+                                                double recorded) const {
+  TableCell alone;
+  alone.computations = {point};
+  const auto answers = of(alone, value);
+  if (!answers.missing.empty()) return std::nullopt;
+  const double again = value == "macro_f1" ? statistics::macro_f1(answers.labels, answers.predicted)
+                                           : rate(answers.values, answers.weights);
+  if (is_same(again, recorded)) return std::nullopt;
+  return again;
 }
 
 }  // namespace espalier::report

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ class AnswerBook {
  public:
   AnswerBook(const store::ResultStore& store, const std::string& experiment);
   Answers of(const TableCell& cell, const std::string& value) const;
+  // What the answers of a point give in place of what is recorded of it; nothing where the two agree, or none are kept.
+  std::optional<double> contradicting(const ComputedPoint& point, const std::string& value, double recorded) const;
 
  private:
   std::string digest(const ComputedPoint& point, const std::string& name) const;

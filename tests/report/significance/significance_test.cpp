@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "../table_cells.h"
+#include "report/significance/kept_answers.h"
 #include "support/message_of.h"
 
 namespace espalier::report {
@@ -105,6 +106,21 @@ TEST_F(Significance, NeedsALevel) {
   add(with(0.5), done_attempt(0.5));
   EXPECT_EQ(test::message_of<SettingsError>([&] { tested(1.5); }),
             "--significance 1.5: expected a level between 0 and 1, as in 0.05");
+}
+
+// A metric that was changed since, or never was that of these answers, is told by cell.
+TEST_F(Significance, KnowsValuesThatTheirAnswersContradict) {
+  add_answers(0.5, "fisher", first_right(35));
+  EXPECT_TRUE(contradicted_values(store, "").empty());
+  add(with(0.5), done_attempt(0.5));
+
+  const auto found = contradicted_values(store, "");
+
+  ASSERT_FALSE(found.empty());
+  for (const auto& value : found) {
+    EXPECT_EQ(value.metric, "accuracy");
+    EXPECT_GT(std::abs(value.recorded - value.again), 1e-3);
+  }
 }
 
 }  // namespace
