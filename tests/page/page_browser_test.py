@@ -198,6 +198,10 @@ class PageBrowser(browser_case.BrowserCase):
         page = self.opened(file)
         shown = page.evaluate("cells.length")
         self.assertEqual(0, page.locator(".broken").count())
+        text = page.locator("body").inner_text()
+        if "ESPALIER_PAGE_DATABASE" not in os.environ:
+            self.assertIn("4-linear", text)
+        self.assertNotIn('"steps"', text)
         self.assertLess(file.stat().st_size, 6_000_000)
         for look in page_pictures.LOOKS:
             picture = folder / f"page-{look}.png"

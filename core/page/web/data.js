@@ -30,10 +30,23 @@ function rowsOf(table) {
   return Array.from({length: table.rows}, (_, row) => new Row(row));
 }
 
+// A schedule as tables call it, "4-linear"; what is none stands as it is.
+function scheduleName(text) {
+  try {
+    const schedule = JSON.parse(text);
+    if (!schedule?.steps) return text;
+    return schedule.shape ? `${schedule.steps}-${schedule.shape}` : `${schedule.steps}x${schedule.fraction}`;
+  } catch {
+    return text;
+  }
+}
+
 // Takes a document of core/page/page_data for what is shown.
 function take(document) {
   data = document;
   texts = data.texts.map(visible);
+  for (const place of new Set(data.cells.columns.schedule?.texts ?? []))
+    if (place !== null) texts[place] = scheduleName(texts[place]);
   for (const part of ["provenance", "verdicts", "comparisons", "database"])
     if (data[part] !== undefined) data[part] = visibleDeep(data[part]);
   cells = rowsOf(data.cells);
