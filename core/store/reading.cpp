@@ -112,7 +112,7 @@ Counts ResultStore::counts(const std::string& experiment) const {
   return counted(*state_, experiment,
                  "SELECT state, current OR state IN ('waiting', 'running') AS counts, current AND NOT asked AS idle, "
                  "count(*) FROM experiment_cell WHERE experiment_id = (SELECT id FROM experiment WHERE name = ?1) "
-                 "GROUP BY 1, 2, 3",
+                 "GROUP BY state, current, asked",  // in the order of the index
                  "SELECT state, max(current OR state IN ('waiting', 'running')) AS counts, "
                  "NOT max(asked) AS idle FROM experiment_cell WHERE ?1 = '' GROUP BY cell_id");
 }
