@@ -242,9 +242,8 @@ Experiment read_experiment(const std::filesystem::path& file, const ReadOptions&
   warn(reader, includes, experiment.warnings);
   name_unnamed(reader.grids);
   take_names_first(only, reader.grids);
-  const auto named = reader.grids;
   for (auto& grid : reader.grids) {
-    for (auto& pattern : grid.skip) take_names_first(pattern, named);
+    for (auto& pattern : grid.skip) take_names_first(pattern, reader.grids);
   }
   check_size(only.terms.empty() ? reader.grids : narrowed(reader.grids, only), complaints);
   complaints.throw_if_any();

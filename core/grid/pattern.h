@@ -13,9 +13,6 @@
 
 namespace espalier::grid {
 
-// * stands for any characters, ? for one.
-bool glob_matches(std::string_view glob, std::string_view text);
-
 // Numbers compare as numbers; texts as globs with each name of the value.
 bool matches(const PatternValue& wanted, const AxisValue& value);
 bool matches(const PatternTerm& term, const AxisValue& value);

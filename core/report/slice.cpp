@@ -10,21 +10,10 @@
 
 #include "flattened.h"
 #include "words/names.h"
+#include "words/texts/glob.h"
 
 namespace espalier::report {
 namespace {
-
-// * stands for any characters, ? for one.
-bool glob_matches(std::string_view glob, std::string_view text) {
-  if (glob.empty()) return text.empty();
-  if (glob[0] == '*') {
-    for (std::size_t skipped = 0; skipped <= text.size(); ++skipped) {
-      if (glob_matches(glob.substr(1), text.substr(skipped))) return true;
-    }
-    return false;
-  }
-  return !text.empty() && (glob[0] == '?' || glob[0] == text[0]) && glob_matches(glob.substr(1), text.substr(1));
-}
 
 using Terms = std::map<std::string, std::vector<std::string>>;
 
