@@ -13,6 +13,7 @@
 #include "flattened.h"
 #include "report/escaping.h"
 #include "slice.h"
+#include "store/coded/coded_rows.h"
 #include "words/names.h"
 
 namespace espalier::report {
@@ -47,25 +48,13 @@ const std::vector<std::string>& columns_of_cell() {
   return columns;
 }
 
-const std::vector<std::string>& columns_of_point() {
-  static const std::vector<std::string> columns = {"step",
-                                                   "kind",
-                                                   "achieved_sparsity",
-                                                   "parameters_dense",
-                                                   "parameters_masked",
-                                                   "parameters_removed",
-                                                   "parameters_total",
-                                                   "multiply_adds_dense",
-                                                   "multiply_adds_done",
-                                                   "proof_passed",
-                                                   "mask_digest",
-                                                   "split",
-                                                   "examples",
-                                                   "predictions_digest",
-                                                   "heads_kept",
-                                                   "evaluations",
-                                                   "flops",
-                                                   "multiply_adds"};
+// What was requested stands among the cell's own columns.
+const std::vector<std::string>& columns_of_result() {
+  static const auto columns = [] {
+    auto all = store::columns_of_point();
+    std::erase(all, "requested_sparsity");
+    return all;
+  }();
   return columns;
 }
 
@@ -75,7 +64,7 @@ std::unordered_map<std::string, Measured> measured_cells(const store::ResultStor
   for (std::size_t row = 0; row < points.size(); ++row) {
     if (points.number(row, "last") != 1.0) continue;
     auto& cell = cells[points.text(row, "key")];
-    for (const auto& column : columns_of_point()) cell.point[column] = json_of(points.at(row, column));
+    for (const auto& column : columns_of_result()) cell.point[column] = json_of(points.at(row, column));
   }
   for (std::size_t row = 0; row < metrics.size(); ++row) {
     auto& cell = cells[metrics.text(row, "key")];
@@ -149,7 +138,7 @@ std::string as_csv(const CellRows& cells, const std::unordered_map<std::string, 
     for (const auto& [name, value] : rows.back()) names.insert(name);
   }
   std::vector<std::string> head = columns_of_cell();
-  head.insert(head.end(), columns_of_point().begin(), columns_of_point().end());
+  head.insert(head.end(), columns_of_result().begin(), columns_of_result().end());
   for (const auto& name : names) head.push_back(csv_escaped(name));
   std::string text = join(head, ",") + "\r\n";
   for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -157,7 +146,7 @@ std::string as_csv(const CellRows& cells, const std::unordered_map<std::string, 
     for (const auto& column : columns_of_cell()) line.push_back(csv_text(json_of(cells.rows().at(row, column))));
     const auto found = measured.find(cells.rows().text(row, "key"));
     const auto& point = found == measured.end() ? nothing.point : found->second.point;
-    for (const auto& column : columns_of_point()) {
+    for (const auto& column : columns_of_result()) {
       const auto value = point.find(column);
       line.push_back(value == point.end() ? "" : csv_text(value->second));
     }

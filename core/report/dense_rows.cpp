@@ -159,15 +159,7 @@ void Filling::fill_dense() {
     for (const auto& column : table_.columns) {
       for (const auto& value : values_) {
         auto cell = dense_cell(names, column, value.name);
-        if (!cell.mean && !cell.blank) {
-          const auto instead = instead_of_dense(names, column);
-          cell.missing = instead.missing;
-          cell.failed = instead.failed;
-          cell.timed_out = instead.timed_out;
-          cell.out_of_memory = instead.out_of_memory;
-          cell.given_up = instead.given_up;
-          cell.without = instead.without;
-        }
+        if (!cell.mean && !cell.blank) cell = instead_of_dense(names, column);
         row.cells.push_back(cell);
       }
     }

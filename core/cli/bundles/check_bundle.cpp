@@ -17,6 +17,7 @@
 #include "output.h"
 #include "references/bundled_verdicts.h"
 #include "report/comparing/repetition.h"
+#include "report/escaping.h"
 #include "report/significance/kept_answers.h"
 #include "runner/rerun/rerun.h"
 #include "runner/share/own_folder.h"
@@ -48,9 +49,8 @@ bundle::BundleFinding derived(const bundle::ArchiveReader& archive, const fs::pa
 bundle::BundleFinding answers_again(const fs::path& database) {
   bundle::BundleFinding finding{"answers", "every metric is what the answers that are kept of its examples give", {}};
   for (const auto& value : report::contradicted_values(store::ResultStore(database, store::Mode::ReadOnly), ""))
-    finding.wrong.push_back(fmt::format("cell {}: {} of the {} model is {}, and its answers give {}",
-                                        printable_line(value.key.substr(0, 12)), value.metric,
-                                        value.kind == "dense" ? "dense" : "pruned", value.recorded, value.again));
+    finding.wrong.push_back(
+        fmt::format("cell {}: {}", printable_line(value.key.substr(0, report::key_letters)), report::in_words(value)));
   return finding;
 }
 

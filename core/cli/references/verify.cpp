@@ -99,11 +99,8 @@ JudgedReference judge_one(const Source& source, const store::ResultStore& store,
 // A metric that is not what the answers beside it give was changed since, or is of another evaluation.
 void add_contradicted(const store::ResultStore& store, const std::string& experiment, published::Forensics& forensics) {
   for (const auto& value : report::contradicted_values(store, experiment)) {
-    const auto found = fmt::format("{:.6g}", value.recorded), expected = fmt::format("{:.6g}", value.again);
-    forensics.findings.push_back(
-        {"answers", value.key, found, expected,
-         fmt::format("{} of the {} model is recorded as {}, and what is kept of its examples gives {}", value.metric,
-                     value.kind == "dense" ? "dense" : "pruned", found, expected)});
+    forensics.findings.push_back({"answers", value.key, fmt::format("{:.6g}", value.recorded),
+                                  fmt::format("{:.6g}", value.again), report::in_words(value)});
   }
 }
 

@@ -16,7 +16,6 @@ namespace espalier::report {
 namespace {
 
 constexpr const char* axis = "sparsity";
-constexpr double same_sparsity = 0.0005;  // what a table's digits show no difference of
 
 std::vector<std::string> without(const std::vector<AxisValue>& column, std::size_t place) {
   std::vector<std::string> others;
@@ -117,7 +116,7 @@ class Levels {
       if (without(table_.columns[column], place_) != others || !number || std::abs(*number - level) >= 1e-9) continue;
       for (const auto& row : table_.rows) {
         const auto& achieved = row.cells[column * count].achieved_mean;
-        if (!row.dense && achieved && std::abs(*achieved - level) > same_sparsity) return false;
+        if (!row.dense && achieved && std::abs(*achieved - level) > same_level) return false;
       }
     }
     return true;

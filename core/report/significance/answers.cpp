@@ -96,7 +96,6 @@ Answers AnswerBook::of(const TableCell& cell, const std::string& value) const {
     return answers;
   }
   for (auto& one : answers.values) one /= static_cast<double>(answers.computations);
-  double again = 0;
   if (value == "macro_f1") {
     if (answers.computations > 1) {
       answers.missing = "macro_f1 of several seeds has no paired test here";
@@ -104,12 +103,13 @@ Answers AnswerBook::of(const TableCell& cell, const std::string& value) const {
     }
     answers.predicted.assign(answers.values.begin(), answers.values.end());
     answers.labels.assign(answers.weights.begin(), answers.weights.end());
-    again = statistics::macro_f1(answers.labels, answers.predicted);
+    answers.value = statistics::macro_f1(answers.labels, answers.predicted);
   } else {
-    again = rate(answers.values, answers.weights);
+    answers.value = rate(answers.values, answers.weights);
   }
   // A test of other answers than those of the value would say nothing of it.
-  if (cell.mean && !is_same(again, *cell.mean)) answers.missing = "what is kept of the examples gives another value";
+  if (cell.mean && !is_same(answers.value, *cell.mean))
+    answers.missing = "what is kept of the examples gives another value";
   return answers;
 }
 
@@ -119,10 +119,7 @@ std::optional<double> AnswerBook::contradicting(const ComputedPoint& point, cons
   alone.computations = {point};
   const auto answers = of(alone, value);
   if (!answers.missing.empty()) return std::nullopt;
-  const double again = value == "macro_f1" ? statistics::macro_f1(answers.labels, answers.predicted)
-                                           : rate(answers.values, answers.weights);
-  if (is_same(again, recorded)) return std::nullopt;
-  return again;
+  return is_same(answers.value, recorded) ? std::nullopt : std::optional(answers.value);
 }
 
 }  // namespace espalier::report

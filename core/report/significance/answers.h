@@ -16,6 +16,7 @@ namespace espalier::report {
 struct Answers {
   std::vector<double> values, weights;
   std::size_t computations = 0;
+  double value = 0;                             // what they come to
   std::vector<std::int64_t> labels, predicted;  // of macro-F1, in place of values
   std::string missing;                          // why there are none; empty: there are
 };

@@ -1,11 +1,18 @@
 #include "report/significance/kept_answers.h"
 
+#include <fmt/format.h>
+
 #include <set>
 
 #include "answers.h"
 #include "axes.h"
 
 namespace espalier::report {
+
+std::string in_words(const ContradictedValue& value) {
+  return fmt::format("{} of the {} model is recorded as {:.6g}, and what is kept of its examples gives {:.6g}",
+                     value.metric, value.kind == "dense" ? "dense" : "pruned", value.recorded, value.again);
+}
 
 std::vector<ContradictedValue> contradicted_values(const store::ResultStore& store, const std::string& experiment) {
   const std::vector<std::string> metrics = {"accuracy", "wer", "cer", "macro_f1"};

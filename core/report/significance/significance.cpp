@@ -27,6 +27,14 @@ struct Comparison {
   Tested apart = Tested::Same;  // by the means, where the test finds a difference
 };
 
+// A place of the table beside the dense model's, or beside the best of its column; none where there is no such place.
+struct ComparedPlaces {
+  TableCell* cell = nullptr;
+  const TableCell* other = nullptr;
+  std::size_t at = 0;
+  bool with_dense = false;
+};
+
 class Tests {
  public:
   Tests(const store::ResultStore& store, const std::string& experiment, Table& table)
@@ -34,25 +42,9 @@ class Tests {
 
   // How many draws a test takes depends on how many tests there are.
   void compare_all(double level) {
-    std::size_t comparisons = 0;
-    each_pair([&](TableCell&, const TableCell*, std::size_t, bool) { ++comparisons; });
-    draws_ = statistics::draws_for(level, comparisons);
-    each_pair([&](TableCell& cell, const TableCell* other, std::size_t at, bool with_dense) {
-      compare(cell, other, at, with_dense);
-    });
-  }
-
-  template <typename Take>
-  void each_pair(Take&& take) {
-    for (auto& row : table_.rows) {
-      if (row.dense) continue;
-      for (std::size_t at = 0; at < row.cells.size(); ++at) {
-        const bool measured = row.cells[at].mean && !row.cells[at].interpolated();
-        if (!measured || better(table_.value_of(at).name) == 0) continue;
-        take(row.cells[at], find(row, at, true), at, true);
-        if (!row.cells[at].best) take(row.cells[at], find(row, at, false), at, false);
-      }
-    }
+    const auto pairs = all_pairs();
+    draws_ = statistics::draws_for(level, pairs.size());
+    for (const auto& pair : pairs) compare(pair);
   }
 
   void correct(double level) {
@@ -81,6 +73,20 @@ class Tests {
   }
 
  private:
+  std::vector<ComparedPlaces> all_pairs() {
+    std::vector<ComparedPlaces> pairs;
+    for (auto& row : table_.rows) {
+      if (row.dense) continue;
+      for (std::size_t at = 0; at < row.cells.size(); ++at) {
+        auto& cell = row.cells[at];
+        if (!cell.mean || cell.interpolated() || better(table_.value_of(at).name) == 0) continue;
+        pairs.push_back({&cell, find(row, at, true), at, true});
+        if (!cell.best) pairs.push_back({&cell, find(row, at, false), at, false});
+      }
+    }
+    return pairs;
+  }
+
   bool same_question(const TableRow& one, const TableRow& other) const {
     for (std::size_t i = 0; i < table_.row_axes.size(); ++i) {
       if (!is_axis_of_dense(table_.row_axes[i])) continue;
@@ -100,22 +106,24 @@ class Tests {
     return nullptr;
   }
 
-  void compare(TableCell& cell, const TableCell* other, std::size_t at, bool with_dense) {
-    const auto name = table_.value_of(at).name;
-    if (other == nullptr) return;
+  void compare(const ComparedPlaces& pair) {
+    if (pair.other == nullptr) return;
+    const auto &cell = *pair.cell, &other = *pair.other;
+    const auto name = table_.value_of(pair.at).name;
     if (!has_answers(name)) {
       ++untested_[name + " is no mean over examples"];
       return;
     }
-    const auto one = book_.of(cell, name), two = book_.of(*other, name);
+    const auto one = book_.of(cell, name), two = book_.of(other, name);
     const auto& missing = one.missing.empty() ? two.missing : one.missing;
     const bool same_examples = name == "macro_f1" ? one.labels == two.labels : one.weights == two.weights;
     if (!missing.empty() || !same_examples) {
       ++untested_[missing.empty() ? "the two were measured on different examples" : missing];
       return;
     }
-    const double ahead = better(name) * (*cell.mean - *other->mean);
-    comparisons_.push_back({&cell, with_dense, p_of(one, two, name), ahead > 0 ? Tested::Better : Tested::Worse});
+    const double ahead = better(name) * (*cell.mean - *other.mean);
+    comparisons_.push_back(
+        {pair.cell, pair.with_dense, p_of(one, two, name), ahead > 0 ? Tested::Better : Tested::Worse});
   }
 
   double p_of(const Answers& one, const Answers& two, const std::string& name) {

@@ -15,6 +15,9 @@ struct ContradictedValue {
   double again = 0;     // from the answers to the examples
 };
 
+// "accuracy of the pruned model is recorded as 0.9, and what is kept of its examples gives 0.42"
+std::string in_words(const ContradictedValue& value);
+
 // Of the cells of an experiment, all of them where the name is empty; values whose answers are not kept are none.
 std::vector<ContradictedValue> contradicted_values(const store::ResultStore& store, const std::string& experiment);
 
