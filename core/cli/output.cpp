@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "store/open/files.h"
 #include "words/printable.h"
 
 namespace espalier::cli {
@@ -41,12 +42,11 @@ void refuse_to_write_over(const std::string& option, const std::filesystem::path
   };
   for (const auto& file : read) {
     if (file.empty()) continue;
-    for (const char* ending : {"", "-wal", "-shm"}) {
-      if (is_same(file.string() + ending))
+    for (const auto& companion : store::files_of(file)) {
+      if (is_same(companion))
         throw SettingsError(
-            fmt::format("{} {}: this command reads that file, and would write over it\n    choose "
-                        "another name",
-                        option, printable_line(output.string())));
+            fmt::format("{} {}: this command reads that file, and would write over it\n    choose another name", option,
+                        printable_line(output.string())));
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "runner/run.h"
+#include "store/open/files.h"
 #include "store/result_store.h"
 
 namespace espalier::runner {
@@ -90,7 +91,7 @@ void add_references(const fs::path& file, References& references) {
 std::vector<DiskUse> disk_use(const fs::path& database, const fs::path& cache) {
   std::vector<DiskUse> uses;
   std::uint64_t bytes = 0;
-  for (const auto* suffix : {"", "-wal", "-shm"}) bytes += bytes_below(database.string() + suffix);
+  for (const auto& file : store::files_of(database)) bytes += bytes_below(file);
   uses.push_back({"database", database, bytes});
   std::error_code absent;
   if (const auto log = log_file(database); fs::exists(log, absent)) uses.push_back({"log", log, bytes_below(log)});

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "coded/scan.h"
 #include "file_system.h"
 #include "schema.h"
 #include "store/worker_name.h"
@@ -332,21 +333,13 @@ void throw_translated(const fs::path& file, const SQLite::Exception& error) {
 }
 
 Rows rows_of(SQLite::Statement& statement) {
-  const auto value_of = [](const SQLite::Column& column) -> Value {
-    switch (column.getType()) {
-      case SQLITE_NULL: return {};
-      case SQLITE_INTEGER: return {Value::Kind::Integer, column.getInt64(), 0, {}};
-      case SQLITE_FLOAT: return {Value::Kind::Real, 0, column.getDouble(), {}};
-      default: return {Value::Kind::Text, 0, 0, column.getString()};
-    }
-  };
   Rows rows;
   const int columns = statement.getColumnCount();
   for (int i = 0; i < columns; ++i) rows.columns.push_back(statement.getColumnName(i));
   while (statement.executeStep()) {
     auto& row = rows.rows.emplace_back();
     row.reserve(static_cast<std::size_t>(columns));
-    for (int i = 0; i < columns; ++i) row.push_back(value_of(statement.getColumn(i)));
+    for (int i = 0; i < columns; ++i) row.push_back(value_in(statement.getColumn(i)));
   }
   return rows;
 }

@@ -9,6 +9,7 @@
 #include "output.h"
 #include "runner/shards/at_hand.h"
 #include "runner/shards/shard_files.h"
+#include "store/open/files.h"
 #include "store/result_store.h"
 #include "store/shards/shard.h"
 
@@ -137,13 +138,15 @@ ExitCode merge(const MergeArguments& arguments) {
   runner::DatabaseAtHand at_hand(database, runner::local_folder(), store::network_of(database));
   auto merged = merge_all(at_hand.path(), files);
   merged.counts = store::ResultStore(at_hand.path(), store::Mode::ReadOnly).counts("");
-  const bool is_empty = is_new && merged.shards.empty();
-  // Nothing came home to a database that was not there: none is left behind.
-  for (const char* ending : {"", "-wal", "-shm"}) {
-    std::error_code ignored;
-    if (is_empty) fs::remove(at_hand.path().string() + ending, ignored);
+  if (is_new && merged.shards.empty()) {
+    // Nothing came home to a database that was not there: none is left behind.
+    for (const auto& file : store::files_of(at_hand.path())) {
+      std::error_code ignored;
+      fs::remove(file, ignored);
+    }
+  } else {
+    at_hand.bring_back();
   }
-  if (!is_empty) at_hand.bring_back();
   say_troubles(merged);
   if (arguments.json) {
     print_json(as_json(merged));

@@ -15,26 +15,8 @@ namespace espalier::store {
 namespace {
 
 bool is_of_point(const std::string& column) {
-  static const char* const columns[] = {"step",
-                                        "kind",
-                                        "requested_sparsity",
-                                        "achieved_sparsity",
-                                        "parameters_dense",
-                                        "parameters_masked",
-                                        "parameters_removed",
-                                        "parameters_total",
-                                        "multiply_adds_dense",
-                                        "multiply_adds_done",
-                                        "proof_passed",
-                                        "mask_digest",
-                                        "split",
-                                        "examples",
-                                        "predictions_digest",
-                                        "heads_kept",
-                                        "evaluations",
-                                        "flops",
-                                        "multiply_adds"};
-  return std::find(std::begin(columns), std::end(columns), column) != std::end(columns);
+  const auto& columns = columns_of_point();
+  return std::find(columns.begin(), columns.end(), column) != columns.end();
 }
 
 // Where the point of an id stands; ids that are asked for in their order are found beside each other.
@@ -213,6 +195,29 @@ class PointReading {
 };
 
 }  // namespace
+
+const std::vector<std::string>& columns_of_point() {
+  static const std::vector<std::string> columns = {"step",
+                                                   "kind",
+                                                   "requested_sparsity",
+                                                   "achieved_sparsity",
+                                                   "parameters_dense",
+                                                   "parameters_masked",
+                                                   "parameters_removed",
+                                                   "parameters_total",
+                                                   "multiply_adds_dense",
+                                                   "multiply_adds_done",
+                                                   "proof_passed",
+                                                   "mask_digest",
+                                                   "split",
+                                                   "examples",
+                                                   "predictions_digest",
+                                                   "heads_kept",
+                                                   "evaluations",
+                                                   "flops",
+                                                   "multiply_adds"};
+  return columns;
+}
 
 CodedRows ResultStore::points_of(const DetailedCells& cells, const std::vector<std::string>& columns) const {
   return translated(state_->file, [&] {

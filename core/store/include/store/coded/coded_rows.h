@@ -58,6 +58,9 @@ struct CodedRows {
 
 CodedRows coded(const Rows& rows);
 
+// What a point is by itself, metrics aside: the columns of the view `points` that are of no cell.
+const std::vector<std::string>& columns_of_point();
+
 // Cells, and with each the row of its last attempt and of the point that is its result; 0: none.
 struct DetailedCells {
   CodedRows rows;
