@@ -43,7 +43,6 @@ void check_ranges(const PublishedTable& table, Forensics& forensics) {
   }
 }
 
-// k of N at the printed rounding, as the GRIM test asks of means of whole numbers.
 // One or two of a percent or less may be meant; where all of several are, a third was written as 0.333.
 void check_sparsity_unit(const PublishedTable& table, Forensics& forensics) {
   constexpr std::size_t least_apart = 2;
@@ -63,6 +62,7 @@ void check_sparsity_unit(const PublishedTable& table, Forensics& forensics) {
               "sparsities are percents here, and all of these are at most one percent");
 }
 
+// k of N at the printed rounding, as the GRIM test asks of means of whole numbers.
 void check_counts(const PublishedTable& table, Forensics& forensics) {
   std::set<std::string> skipped;
   for (const auto& cell : table.cells) {
