@@ -114,9 +114,13 @@ TEST_F(Figure, NeverTakesThePlaceOfWhatItReads) {
                                           "report results/tiny.db -o results/tiny.db",
                                           "report tiny.toml -o tiny.toml",
                                           "report tiny.toml -o results/tiny.db-wal",
+                                          "report tiny.toml -o own.toml --reference own.toml",
+                                          "bundle results/tiny.db -o copy.toml --experiment copy.toml",
                                           "bundle results/tiny.db -o results/tiny.db",
                                           "bundle tiny.toml -o tiny.toml",
                                           "export results/tiny.db --datasette results/tiny.db"};
+  folder_.write("own.toml", "");
+  std::filesystem::copy_file(folder_ / "tiny.toml", folder_ / "copy.toml");
   for (const auto& line : lines) {
     const auto refused = ran(line);
     EXPECT_EQ(refused.exit_code, 2) << line;

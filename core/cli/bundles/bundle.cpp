@@ -159,6 +159,7 @@ ExitCode bundle_results(const BundleArguments& arguments) {
   const auto source = source_of(arguments.database);
   std::vector<fs::path> read = {source.database, arguments.database.file, arguments.verdicts};
   read.insert(read.end(), arguments.references.begin(), arguments.references.end());
+  read.insert(read.end(), arguments.experiments.begin(), arguments.experiments.end());
   refuse_to_write_over("-o", arguments.output, read);
   const runner::OwnFolder folder(runner::local_folder(), "bundle");
   BundleContents contents;

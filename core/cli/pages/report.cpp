@@ -44,7 +44,8 @@ std::optional<page::NamedText> verdicts_of(const ReportArguments& arguments) {
 
 ExitCode report(const ReportArguments& arguments) {
   const auto source = source_of(arguments.database);
-  std::vector<std::filesystem::path> read = {source.database, arguments.database.file, arguments.verdicts};
+  std::vector<std::filesystem::path> read = {source.database, arguments.database.file, arguments.verdicts,
+                                             arguments.reference};
   read.insert(read.end(), arguments.comparisons.begin(), arguments.comparisons.end());
   refuse_to_write_over("-o", arguments.output, read);
   page::PageRequest request;
